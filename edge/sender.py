@@ -1,0 +1,182 @@
+"""Sends fragments until each is stored, over as many connections as that takes."""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from .acks import Ack, Verdict
+from .delivery import Delivery
+from .errors import ConnectionLostError, RefusedError, UnreachableError
+from .fragments import FragmentBuffer
+
+
+class Connection(Protocol):
+    """What the sender needs of a PutMedia connection."""
+
+    is_accepted: bool
+
+    def send(self, data: bytes) -> None: ...
+    def check(self) -> None: ...
+    def finish(self, wait_s: float) -> None: ...
+    def close(self) -> None: ...
+
+
+class Service(Protocol):
+    """What the sender needs of the video stream it sends to."""
+
+    def connect(self, on_ack: Callable[[Ack], None], on_change: Callable[[], None]) -> Connection:
+        """Open a connection and begin its body."""
+
+    def is_expiring(self) -> bool:
+        """Say whether the credentials of the open connection are about to expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the sender waits for what, in seconds."""
+
+    # PutMedia ends a connection after 45 minutes; ending it ourselves loses nothing.
+    connection_s: float = 40 * 60
+    ack_s: float = 30
+    drain_s: float = 10
+    goodbye_s: float = 2
+    first_pause_s: float = 0.1
+    longest_pause_s: float = 10
+    first_attempts: int = 3
+
+
+class Sender:
+    """The thread that owns the connection; only here is known how to reconnect."""
+
+    def __init__(
+        self,
+        buffer: FragmentBuffer,
+        service: Service,
+        say: Callable[[str], None],
+        *,
+        final_event: str = "PERSISTED",
+        patience: Patience | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        self.error: Exception | None = None
+        self.is_accepted = False
+        self.is_over = False
+        self.is_connected = False
+        self._buffer = buffer
+        self._service = service
+        self._say = say
+        self._final_event = final_event
+        self._patience = patience or Patience()
+        self._monotonic = monotonic
+        self._stopped = threading.Event()
+        self._pause = pause or self._stopped.wait
+        self._failures = 0
+        self._last_ack = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect and to send."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give up what is not stored yet."""
+        self._stopped.set()
+        self._buffer.wake()
+        self._thread.join(self._patience.goodbye_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._buffer.is_done and not self._stopped.is_set():
+                self._use_a_connection()
+        except Exception as exc:
+            # Whatever it is, it is raised anew in the thread that can tell of it.
+            self.error = exc
+        finally:
+            self.is_over = True
+            self._buffer.wake()
+
+    def _use_a_connection(self) -> None:
+        try:
+            connection = self._service.connect(self._on_ack, self._buffer.wake)
+            self.is_connected = True
+            with contextlib.closing(connection):
+                self._send_on(connection)
+                connection.finish(self._patience.goodbye_s)
+        except ConnectionLostError as lost:
+            if not self._buffer.is_done:
+                self._after(lost)
+
+    def _send_on(self, connection: Connection) -> None:
+        """Send until all is stored, or until it is time for the next connection."""
+        delivery = Delivery(self._buffer, self._monotonic)
+        opened = self._last_ack = self._monotonic()
+        while not self._buffer.is_done and not self._stopped.is_set():
+            version = self._buffer.version
+            self._note(connection)
+            connection.check()
+            if delivery.is_between_fragments and self._is_time_for_the_next(opened):
+                self._drain(connection)
+                return
+            if data := delivery.take():
+                connection.send(data)
+                continue
+            self._check_acks()
+            self._buffer.wait_beyond(version, min(0.25, delivery.wait_s or 0.25))
+
+    def _is_time_for_the_next(self, opened: float) -> bool:
+        is_old = self._monotonic() - opened >= self._patience.connection_s
+        return is_old or self._service.is_expiring()
+
+    def _drain(self, connection: Connection) -> None:
+        """Wait for acks on their way, so that the next connection repeats nothing."""
+        deadline = self._monotonic() + self._patience.drain_s
+        while self._buffer.sent() and self._monotonic() < deadline:
+            version = self._buffer.version
+            connection.check()
+            self._buffer.wait_beyond(version, 0.25)
+
+    def _check_acks(self) -> None:
+        waited_for = [f.sent_at for f in self._buffer.sent() if f.sent_at is not None]
+        if not waited_for:
+            return
+        silent_since = max(min(waited_for), self._last_ack)
+        if self._monotonic() - silent_since > self._patience.ack_s:
+            raise ConnectionLostError(f"no ack for {self._patience.ack_s:.0f} s")
+
+    def _note(self, connection: Connection) -> None:
+        if connection.is_accepted and not self.is_accepted:
+            self.is_accepted = True
+            self._buffer.wake()
+
+    def _on_ack(self, ack: Ack) -> None:
+        """Take an ack; runs in the connection's reading thread."""
+        self._last_ack = self._monotonic()
+        if ack.event == self._final_event and self._buffer.settle(ack.timecode):
+            self._failures = 0
+        if ack.event == "ERROR":
+            self._on_error(ack)
+
+    def _on_error(self, ack: Ack) -> None:
+        verdict = ack.meaning.verdict
+        if verdict is Verdict.STOP:
+            raise RefusedError(f"The service refuses this video stream: {ack.error}")
+        if verdict is Verdict.SKIP and self._buffer.refuse(ack.timecode):
+            self._say(f"Fragment {ack.timecode} is left out: {ack.error}")
+        raise ConnectionLostError(f"the service reported {ack.error}")
+
+    def _after(self, lost: ConnectionLostError) -> None:
+        self._failures += 1
+        if not self.is_accepted and self._failures >= self._patience.first_attempts:
+            raise UnreachableError(f"No connection for video: {lost}") from lost
+        longest = self._patience.longest_pause_s
+        pause_s = min(longest, self._patience.first_pause_s * 2 ** min(self._failures - 1, 30))
+        # Up to as much again by chance: cameras cut off together return apart.
+        pause_s *= 1 + random.random()
+        waiting = self._buffer.counts.waiting
+        self._say(f"Connecting anew in {pause_s:.1f} s, {waiting} fragments wait: {lost}")
+        self._pause(pause_s)

@@ -1,0 +1,34 @@
+"""A held film repeats its first frame, then plays as if it had begun just then."""
+
+from edge.film import TimedFrame
+from edge.hold import held
+
+RATE = 10
+
+
+def film(*names):
+    return iter([TimedFrame(name, place / RATE) for place, name in enumerate(names)])
+
+
+def played(frames, releases_after):
+    """What comes out when release is asked for so many times in vain, and where it begins."""
+    asked, begun = iter([False] * releases_after + [True]), []
+    out = held(frames, RATE, lambda: next(asked), begun.append)
+    return [(frame.image, round(frame.seconds, 3)) for frame in out], begun
+
+
+def test_the_first_frame_stands_until_the_film_is_let_go():
+    out, begun = played(film("a", "b", "c"), releases_after=3)
+    assert out == [("a", 0.0), ("a", 0.1), ("a", 0.2), ("a", 0.3), ("b", 0.4), ("c", 0.5)]
+    assert begun == [0.3]
+
+
+def test_a_film_that_is_not_held_back_plays_as_it_is():
+    out, begun = played(film("a", "b"), releases_after=0)
+    assert out == [("a", 0.0), ("b", 0.1)]
+    assert begun == [0.0]
+
+
+def test_a_film_without_frames_holds_nothing():
+    out, begun = played(film(), releases_after=5)
+    assert (out, begun) == ([], [])
