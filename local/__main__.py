@@ -1,0 +1,88 @@
+"""`python -m local`: the laptop AWS in the foreground.
+
+Ctrl-C, SIGTERM and, if that is a pipe, the end of its standard input end it.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from local import server
+
+
+def main() -> None:
+    """Start everything, say where it is on one line of standard output, and wait for the end."""
+    arguments = _arguments()
+    with _directory(arguments.directory) as directory:
+        _log_to(directory / "laptop.log")
+        asyncio.run(_run(arguments.port, arguments.media_port, directory))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description="An AWS on this laptop.")
+    parser.add_argument("--port", type=int, default=0, help="of every service; 0 takes a free one")
+    parser.add_argument(
+        "--media-port", type=int, default=0, help="of Kinesis Video's media; 0 takes a free one"
+    )
+    parser.add_argument("--directory", type=Path, help="for its log, decisions and temporary files")
+    return parser.parse_args()
+
+
+async def _run(port: int, media_port: int, directory: Path) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    _end_with_standard_input(lambda: loop.call_soon_threadsafe(ended.set))
+    async with server.running(port, media_port, directory) as facts:
+        print(json.dumps({**facts, "pid": os.getpid()}), flush=True)
+        await ended.wait()
+
+
+def _end_with_standard_input(end: Callable[[], object]) -> None:
+    """Whoever holds the other end of our standard input takes us along when it dies."""
+    if not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        return
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        end()
+
+    threading.Thread(target=wait, daemon=True, name="standard-input").start()
+
+
+def _log_to(path: Path) -> None:
+    logging.basicConfig(
+        filename=path,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    # MiniStack logs the beginning of every message, and an alert begins with a name.
+    logging.getLogger("sns").setLevel(logging.WARNING)
+
+
+@contextlib.contextmanager
+def _directory(given: Path | None) -> Iterator[Path]:
+    """The directory given, or one that goes with us."""
+    path = given or Path(tempfile.mkdtemp(prefix="laptop-aws-"))
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield path.resolve()
+    finally:
+        shutil.rmtree(path / "tmp" if given else path, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

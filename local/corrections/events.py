@@ -1,0 +1,52 @@
+"""EventBridge: a rule reaches its target only with a permission, as on AWS.
+
+Functions, topics and queues allow it in their own policies, a state machine is started
+under the target's role (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local import ministack
+from local.iam import AccessDenied
+from local.ministack import names
+
+EVENTS = "events.amazonaws.com"
+# What a rule does to its target; other kinds of targets are delivered as MiniStack does it.
+BY_POLICY = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish", "sqs": "sqs:SendMessage"}
+BY_ROLE = {"states": "states:StartExecution"}
+
+logger = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """Correct MiniStack's EventBridge."""
+    names.INVOKE_TARGET.replace(_with_permission(names.INVOKE_TARGET.get()))
+
+
+def _with_permission(invoke: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(invoke)
+    def invoke_target(
+        target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None
+    ) -> None:
+        try:
+            _check(target, rule)
+        except AccessDenied as denied:
+            logger.warning("a rule's target is not invoked: %s", denied.message)
+            return
+        invoke(target, event, rule, view)
+
+    return invoke_target
+
+
+def _check(target: Mapping[str, Any], rule: Mapping[str, Any]) -> None:
+    arn, rule_arn = target["Arn"], rule.get("Arn") or rule.get("RuleArn", "")
+    service = arn.split(":")[2]
+    if service in BY_POLICY:
+        ministack.authorize_service(EVENTS, BY_POLICY[service], arn, source_arn=rule_arn)
+    elif service in BY_ROLE:
+        role_arn = target.get("RoleArn", "")
+        ministack.check_trust(role_arn, EVENTS, rule_arn)
+        ministack.authorize(ministack.role_principal(role_arn, "rule"), BY_ROLE[service], arn)

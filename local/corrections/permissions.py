@@ -1,0 +1,67 @@
+"""IAM: resources of our own services, decisions on record, transport that counts as secure."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local import ministack
+from local.ministack import names
+
+
+def install() -> None:
+    """Correct MiniStack's IAM."""
+    names.RESOURCE_OF.replace(_naming_our_resources(names.RESOURCE_OF.get()))
+    names.ENFORCE.replace(_on_record(names.ENFORCE.get()))
+    names.PIN_ORIGIN.replace(_secure(names.PIN_ORIGIN.get()))
+
+
+def _naming_our_resources(resource_of: Callable[..., str]) -> Callable[..., str]:
+    """MiniStack would check our services on `*`, and so deny what a policy allows on one ARN."""
+
+    @functools.wraps(resource_of)
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Mapping[str, Any],
+        region: str,
+        account_id: str,
+    ) -> str:
+        if ministack.is_ours(service):
+            action = names.ACTION_OF.get()(service, method, path, headers, body, query_params)
+            return ministack.request_resource(service, action or "", body)
+        return resource_of(service, method, path, headers, body, query_params, region, account_id)
+
+    return extract
+
+
+def _on_record(enforce: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(enforce)
+    def decide(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        refusal = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+        if refusal is None or hasattr(refusal, "decision"):  # else the request isn't authentic
+            ministack.note_decision(
+                access_key_id, iam_action, resource_arn, allowed=refusal is None
+            )
+        return refusal
+
+    return decide
+
+
+def _secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
+    """A policy that refuses plain HTTP must not refuse the loopback interface, which has no TLS."""
+
+    def pin_request_origin(source_ip: str, secure_transport: bool) -> None:
+        del secure_transport
+        pin(source_ip, True)
+
+    return pin_request_origin

@@ -1,0 +1,92 @@
+"""How far a mapping has read each shard: a sequence number, so trimming the stream changes nothing.
+
+A shard has one position per lane (ParallelizationFactor lanes share a shard by partition key).
+"""
+
+import threading
+from typing import Any
+
+from local.event_source_mapping.model import Backend, Shard
+
+
+def order(sequence_number: str) -> int:
+    """Give what sequence numbers sort by; "" is before the first record."""
+    return int(sequence_number or 0)
+
+
+class Checkpoints:
+    """The positions of one mapping, saved with every step."""
+
+    def __init__(self, backend: Backend, uuid: str) -> None:
+        self._backend = backend
+        self._uuid = uuid
+        self._lock = threading.Lock()
+        self._shards: dict[str, Any] = backend.load_checkpoints(uuid)
+
+    @property
+    def empty(self) -> bool:
+        """Say whether the mapping has not begun with any shard."""
+        return not self._shards
+
+    def begin(self, shard_id: str, position: str) -> None:
+        """Set where a shard is read from, unless it has begun already."""
+        with self._lock:
+            if shard_id not in self._shards:
+                self._shards[shard_id] = {"lanes": [position], "finished": []}
+                self._save()
+
+    def position(self, shard_id: str, lane: int, lanes: int) -> str:
+        """Give a lane's position; after a change of lanes all begin where the slowest was."""
+        with self._lock:
+            shard = self._shards[shard_id]
+            if len(shard["lanes"]) != lanes:
+                shard["lanes"] = [min(shard["lanes"], key=order)] * lanes
+                shard["finished"] = []
+            return str(shard["lanes"][lane])
+
+    def advance(self, shard_id: str, lane: int, sequence_number: str) -> None:
+        """Move a lane's position."""
+        with self._lock:
+            self._shards[shard_id]["lanes"][lane] = sequence_number
+            self._save()
+
+    def finish(self, shard_id: str, lane: int) -> None:
+        """Note that a lane has read a closed shard to its end."""
+        with self._lock:
+            finished = self._shards[shard_id]["finished"]
+            if lane not in finished:
+                finished.append(lane)
+                self._save()
+
+    def finished(self, shard_id: str) -> bool:
+        """Say whether every lane has read a closed shard to its end."""
+        with self._lock:
+            shard = self._shards.get(shard_id)
+            return shard is not None and len(shard["finished"]) == len(shard["lanes"])
+
+    def ready(self, shard: Shard, known: set[str]) -> bool:
+        """Say whether a shard may be read: it has more, and its parents are read or trimmed."""
+        return not self.finished(shard.shard_id) and all(
+            self.finished(parent) for parent in shard.parents if parent in known
+        )
+
+    def forget_trimmed(self, known: set[str]) -> None:
+        """Drop the shards that the stream no longer has."""
+        with self._lock:
+            gone = self._shards.keys() - known
+            for shard_id in gone:
+                del self._shards[shard_id]
+            if gone:
+                self._save()
+
+    def _save(self) -> None:
+        self._backend.save_checkpoints(
+            self._uuid,
+            {
+                shard_id: {
+                    "lanes": list(shard["lanes"]),
+                    "finished": list(shard["finished"]),
+                }
+                for shard_id, shard in self._shards.items()
+            },
+        )

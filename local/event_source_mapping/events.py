@@ -1,0 +1,54 @@
+"""The event a function gets, shaped as on https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.event_source_mapping.model import Record
+
+# Lambda's quota for a synchronous invocation; the mapping closes a batch before it is exceeded.
+PAYLOAD_BYTES = 6 * 1024 * 1024
+ENVELOPE_BYTES = len('{"Records": []}')
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A record with the event made of it."""
+
+    record: Record
+    event: dict[str, Any]
+
+    @property
+    def bytes(self) -> int:
+        """Give what the record adds to the payload."""
+        return len(json.dumps(self.event)) + len(", ")
+
+
+def delivery_of(record: Record, *, shard_id: str, stream_arn: str, role_arn: str) -> Delivery:
+    """Shape one record as Lambda does."""
+    return Delivery(
+        record,
+        {
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": record.partition_key,
+                "sequenceNumber": record.sequence_number,
+                "data": base64.b64encode(record.data).decode(),
+                "approximateArrivalTimestamp": record.arrived,
+            },
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": f"{shard_id}:{record.sequence_number}",
+            "eventName": "aws:kinesis:record",
+            "invokeIdentityArn": role_arn,
+            "awsRegion": stream_arn.split(":")[3],
+            "eventSourceARN": stream_arn,
+        },
+    )
+
+
+def event_of(deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """Put records into one event."""
+    return {"Records": [delivery.event for delivery in deliveries]}

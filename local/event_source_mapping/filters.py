@@ -1,0 +1,121 @@
+"""The filter patterns of Lambda's event filtering.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html lists the operators;
+every other one is refused, as CreateEventSourceMapping refuses it. Arrays match as on EventBridge's
+page eb-event-patterns-arrays: one element is enough; conditions on several fields of an array of
+objects must hold for the same element. `exists` sees leaves only, so an empty list does not exist.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from local.event_source_mapping.operators import FilterError, Test, test_of
+
+__all__ = ["FilterError", "Path", "Pattern", "compile_pattern"]
+
+type Path = tuple[str, ...]
+# Which element of which array a leaf lies in.
+type Place = dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one field must be: any of the tests holds, or the field is absent."""
+
+    path: Path
+    tests: tuple[Test, ...]
+    absent: bool
+
+
+type Alternative = tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled pattern: it matches when every condition of one alternative holds."""
+
+    alternatives: tuple[Alternative, ...]
+
+    def matches(self, event: Mapping[str, Any], *, known: Callable[[Path], bool]) -> bool:
+        """Match an event; an alternative that asks for an unknown path fails."""
+        leaves: dict[Path, list[tuple[object, Place]]] = defaultdict(list)
+        for path, value, place in _leaves(event, (), {}, count()):
+            leaves[path].append((value, place))
+        return any(
+            _holds(alternative, leaves, {})
+            for alternative in self.alternatives
+            if all(known(condition.path) for condition in alternative)
+        )
+
+
+def compile_pattern(text: str) -> Pattern:
+    """Compile the text of one Pattern, or raise FilterError."""
+    try:
+        pattern = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise FilterError("the pattern is not JSON") from error
+    return Pattern(tuple(_alternatives(pattern, ())))
+
+
+def _alternatives(node: object, path: Path) -> list[Alternative]:
+    if not isinstance(node, dict) or not node:
+        raise FilterError(f"{'.'.join(path) or 'a pattern'} must be an object that is not empty")
+    result: list[Alternative] = [()]
+    for key, value in node.items():
+        choices = _choices(key, value, path)
+        result = [left + right for left in result for right in choices]
+    return result
+
+
+def _choices(key: str, value: object, path: Path) -> list[Alternative]:
+    if key == "$or":
+        if not isinstance(value, list) or len(value) < 2:
+            raise FilterError("$or must be a list of at least two objects")
+        return [found for option in value for found in _alternatives(option, path)]
+    if isinstance(value, list):
+        return [(_condition(value, (*path, key)),)]
+    return _alternatives(value, (*path, key))
+
+
+def _condition(items: list[object], path: Path) -> Condition:
+    if not items:
+        raise FilterError(f"{'.'.join(path)} is an empty list")
+    tests = tuple(test_of(item) for item in items if item != {"exists": False})
+    return Condition(path, tests, {"exists": False} in items)
+
+
+def _leaves(
+    node: object, path: Path, place: Place, arrays: Iterator[int]
+) -> Iterator[tuple[Path, object, Place]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _leaves(value, (*path, key), place, arrays)
+    elif isinstance(node, list):
+        array = next(arrays)
+        for index, value in enumerate(node):
+            yield from _leaves(value, path, {**place, array: index}, arrays)
+    else:
+        yield path, node, place
+
+
+def _holds(
+    conditions: Sequence[Condition],
+    leaves: Mapping[Path, list[tuple[object, Place]]],
+    chosen: Place,
+) -> bool:
+    if not conditions:
+        return True
+    condition, rest = conditions[0], conditions[1:]
+    found = leaves.get(condition.path, [])
+    if condition.absent and not found:
+        return _holds(rest, leaves, chosen)
+    return any(
+        _holds(rest, leaves, chosen | place)
+        for value, place in found
+        if all(chosen.get(array, index) == index for array, index in place.items())
+        and any(test(value) for test in condition.tests)
+    )

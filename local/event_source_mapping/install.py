@@ -1,0 +1,166 @@
+"""Put the mappings in the place of the emulator's own polling of data streams."""
+
+import asyncio
+import contextlib
+import functools
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Set
+from typing import Any
+
+from local import ministack
+from local.event_source_mapping import streams
+from local.event_source_mapping.emulator import Emulator
+from local.event_source_mapping.engine import EventSourceMappings
+from local.event_source_mapping.mapping import mapping_of
+
+TYPE = "AWS::Lambda::EventSourceMapping"
+# What a Kinesis mapping has when nobody says otherwise; the emulator has other values, or none.
+DEFAULTS: Mapping[str, Any] = {
+    "BatchSize": 100,
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {"OnFailure": {}},
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
+    "TumblingWindowInSeconds": 0,
+}
+# What the emulator does not keep.
+DROPPED = ("StartingPositionTimestamp", "TumblingWindowInSeconds")
+# What a template may take away again.
+OPTIONAL = frozenset({"FilterCriteria", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"})
+# For functions that are running; what they do not finish is delivered again.
+STOP_SECONDS = 1.0
+
+type Settings = Mapping[str, Any]
+
+
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[None]:
+    """Serve the mappings while the laptop AWS runs."""
+    engine = EventSourceMappings(Emulator())
+    ministack.POLL_KINESIS.replace(lambda: False)
+    ministack.STREAM_WAKE.replace(_Bell(ministack.STREAM_WAKE.get(), engine.wake))
+    streams.keep_closed_shards(engine.refresh)
+    _watch_api(engine.refresh)
+    _watch_templates(engine.refresh)
+    engine.start()
+    try:
+        yield
+    finally:
+        # Not in the event loop, which functions that are running still need.
+        await asyncio.to_thread(engine.stop, STOP_SECONDS)
+
+
+class _Bell:
+    """What Kinesis rings after each put: for the emulator's other mappings, and for ours."""
+
+    def __init__(self, event: threading.Event, wake: Callable[[], None]) -> None:
+        self._event, self._wake = event, wake
+
+    def set(self) -> None:
+        """Ring."""
+        self._event.set()
+        self._wake()
+
+
+def _watch_api(changed: Callable[[], None]) -> None:
+    create, update = ministack.CREATE_MAPPING.get(), ministack.UPDATE_MAPPING.get()
+
+    @functools.wraps(create)
+    def created(data: Settings) -> Any:
+        if not _reads_stream(data):
+            return create(data)
+        before = _uuids()
+        answer = _refusal(data) or create({**DEFAULTS, **data})
+        for uuid in _uuids() - before:
+            _complete(uuid, data)
+        changed()
+        return answer
+
+    @functools.wraps(update)
+    def updated(esm_id: str, data: Settings) -> Any:
+        answer = (esm_id in _uuids() and _refusal(data)) or update(esm_id, data)
+        changed()
+        return answer
+
+    ministack.CREATE_MAPPING.replace(created)
+    ministack.UPDATE_MAPPING.replace(updated)
+    ministack.DELETE_MAPPING.replace(_then(ministack.DELETE_MAPPING.get(), changed))
+
+
+def _watch_templates(changed: Callable[[], None]) -> None:
+    handlers = ministack.CFN_HANDLERS.get()[TYPE]
+    create, update = handlers["create"], handlers["update"]
+
+    def created(logical_id: str, props: Settings, stack_name: str) -> Any:
+        if not _reads_stream(props):
+            return create(logical_id, props, stack_name)
+        _refuse(props)
+        answer = create(logical_id, {**DEFAULTS, **props}, stack_name)
+        _complete(answer[0], props)
+        changed()
+        return answer
+
+    def updated(physical_id: str, old: Settings, new: Settings, stack_name: str) -> Any:
+        if not _reads_stream(new):
+            return update(physical_id, old, new, stack_name)
+        _refuse(new)
+        answer = update(physical_id, old, {**DEFAULTS, **new}, stack_name)
+        _forget(answer[0], old.keys() - new.keys())
+        _complete(answer[0], new)
+        changed()
+        return answer
+
+    handlers.update(create=created, update=updated, delete=_then(handlers["delete"], changed))
+
+
+def _then(operation: Callable[..., Any], changed: Callable[[], None]) -> Callable[..., Any]:
+    @functools.wraps(operation)
+    def done(*arguments: Any) -> Any:
+        answer = operation(*arguments)
+        changed()
+        return answer
+
+    return done
+
+
+def _uuids() -> set[str]:
+    return {mapping["UUID"] for mapping in ministack.kinesis_mappings()}
+
+
+def _reads_stream(given: Settings) -> bool:
+    return ":kinesis:" in given.get("EventSourceArn", "")
+
+
+def _complete(uuid: str, given: Settings) -> None:
+    for mapping in _stored(uuid):
+        mapping.update({name: given[name] for name in DROPPED if name in given})
+        enabled = str(mapping.get("Enabled", True)).lower() != "false"
+        mapping["Enabled"], mapping["State"] = enabled, "Enabled" if enabled else "Disabled"
+
+
+def _forget(uuid: str, names: Set[str]) -> None:
+    """Take away what a template no longer has; the emulator would keep it."""
+    for mapping in _stored(uuid):
+        for name in names & OPTIONAL:
+            mapping.pop(name, None)
+
+
+def _stored(uuid: str) -> list[dict[str, Any]]:
+    return [mapping for mapping in ministack.kinesis_mappings() if mapping["UUID"] == uuid]
+
+
+def _problem(given: Settings) -> str | None:
+    """What CreateEventSourceMapping would refuse of what is given."""
+    fields = {"UUID": "", "EventSourceArn": "", "FunctionArn": ""}
+    return mapping_of({**fields, **given}).problem
+
+
+def _refusal(given: Settings) -> Any:
+    problem = _problem(given)
+    return ministack.INVALID_PARAMETER.get()(problem) if problem else None
+
+
+def _refuse(given: Settings) -> None:
+    if problem := _problem(given):
+        raise ValueError(problem)

@@ -1,0 +1,33 @@
+"""Wakes the workers when there may be something to read, so that nobody polls."""
+
+import threading
+from collections.abc import Callable
+
+
+class Signal:
+    """A count of wake-ups that a worker can wait to see change."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """Give the number of wake-ups so far; read it before looking for work."""
+        return self._count
+
+    def wake(self) -> None:
+        """Wake everybody."""
+        with self._condition:
+            self._count += 1
+            self._condition.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Wait for a wake-up after the one seen, at most so long."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._count != seen, seconds)
+
+    def wait_until(self, over: Callable[[], bool], seconds: float) -> None:
+        """Wait until a condition holds (looked at with every wake-up), at most so long."""
+        with self._condition:
+            self._condition.wait_for(over, seconds)

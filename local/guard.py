@@ -1,0 +1,149 @@
+"""The gate in front of both ports: what a web page, or a request without our keys, can't pass.
+
+A page in the laptop's browser can send to any loopback port. It can't set another
+`Host` than the name it was loaded from (so DNS rebinding shows), its cross-origin
+requests carry an `Origin` or, unless simple, are preceded by a preflight, and it has no
+key to sign with. MiniStack takes the keys `test`, "" and any account id for the
+account's root, so these never get through; every other key is looked up, and its
+signature checked, behind this gate.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HEALTH = "/_ministack/health"
+INTERNAL = "/_"
+KEY = re.compile(r"(?=.*[A-Z])[A-Z0-9]{16,128}")
+SIGNED = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/\d{8}/[a-z0-9-]+/[a-z0-9-]+/aws4_request,"
+    r" ?SignedHeaders=[a-z0-9;_-]+, ?Signature=[0-9a-f]+"
+)
+CREDENTIAL = re.compile(r"([^/]+)/\d{8}/[a-z0-9-]+/s3/aws4_request")
+PRESIGNED = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+)
+# Query parameters that name a key, in lower case, as MiniStack reads them too.
+VERSION_4 = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-signature"})
+LOOPBACK = ("127.0.0.1", "localhost")
+VERSION_2 = frozenset({"awsaccesskeyid", "signature"})
+
+
+class Guard:
+    """An ASGI application that hands on only what comes from this laptop's own programs."""
+
+    def __init__(self, application: Application, port: int) -> None:
+        self._application = application
+        self._own = {f"{name}:{port}" for name in LOOPBACK}
+        # The C++ producer SDK leaves the port out of its Host.
+        self._hosts = self._own | set(LOOPBACK)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        reason = self._refusal(scope) if scope["type"] == "http" else None
+        if reason is not None:
+            await _refuse(send, reason)
+            return
+        await self._application(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str | None:
+        headers = _single(scope["headers"])
+        if headers is None:
+            return "A header that may stand only once was sent twice"
+        if headers.get("host", "").lower() not in self._hosts:
+            return "The laptop AWS answers only to a loopback Host"
+        if not self._is_own_origin(headers.get("origin")):
+            return "The laptop AWS answers no web page of another origin"
+        if scope["method"] == "OPTIONS":
+            return "The laptop AWS answers no preflight"
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if _is_open(scope, query):
+            return None
+        if scope["path"].startswith(INTERNAL):
+            return "The laptop AWS keeps the emulator's own paths to itself"
+        return None if _carries_key(headers, query) else "Missing Authentication Token"
+
+    def _is_own_origin(self, origin: str | None) -> bool:
+        if origin is None:
+            return True
+        parts = urlsplit(origin)
+        return parts.scheme == "http" and parts.netloc.lower() in self._own
+
+
+def _single(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
+    """The headers by lower-case name, or None if one that decides something is repeated."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key = name.decode("latin-1").lower()
+        if key in headers and key in ("host", "origin", "authorization"):
+            return None
+        headers[key] = value.decode("latin-1")
+    return headers
+
+
+def _is_open(scope: Scope, query: Mapping[str, list[str]]) -> bool:
+    """Health, and the link by which a subscriber confirms: its token is the secret."""
+    if scope["method"] != "GET" or scope["path"] not in (HEALTH, "/"):
+        return False
+    if scope["path"] == HEALTH:
+        return not query
+    return set(query) == {"Action", "TopicArn", "Token"} and query["Action"] == [
+        "ConfirmSubscription"
+    ]
+
+
+def _carries_key(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> bool:
+    """Whether the request names exactly one key, in a form whose signature is checked later."""
+    given = [name.lower() for name in query if name.lower() in VERSION_4 | VERSION_2]
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        signed = SIGNED.fullmatch(authorization)
+        return not given and bool(signed and KEY.fullmatch(signed[1]))
+    if set(given) == VERSION_4 and len(given) == len(VERSION_4):
+        return _is_presigned(query)
+    if set(given) == VERSION_2 and len(given) == len(VERSION_2):
+        return _is_presigned_by_version_2(query)
+    return False
+
+
+def _is_presigned(query: Mapping[str, list[str]]) -> bool:
+    """A presigned S3 URL of Signature Version 4: S3 itself checks its signature and its age."""
+    if not all(len(query.get(name, [])) == 1 for name in PRESIGNED) or query["X-Amz-Algorithm"] != [
+        "AWS4-HMAC-SHA256"
+    ]:
+        return False
+    credential = CREDENTIAL.fullmatch(query["X-Amz-Credential"][0])
+    return bool(credential and KEY.fullmatch(credential[1]))
+
+
+def _is_presigned_by_version_2(query: Mapping[str, list[str]]) -> bool:
+    """The older form, which boto3 still makes when it isn't told otherwise."""
+    names = ("AWSAccessKeyId", "Signature", "Expires")
+    return all(len(query.get(name, [])) == 1 for name in names) and bool(
+        KEY.fullmatch(query["AWSAccessKeyId"][0])
+    )
+
+
+async def _refuse(send: Send, reason: str) -> None:
+    body = f'{{"message": "{reason}"}}'.encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),  # a refused upload is not read to its end
+    ]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

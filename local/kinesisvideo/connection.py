@@ -1,0 +1,128 @@
+"""One HTTP exchange of the media plane, over ASGI."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from local.kinesisvideo import errors
+from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
+
+MAX_REQUEST_BYTES = 1024 * 1024
+
+type Message = dict[str, Any]
+
+
+class Connection:
+    """Reads the request and writes the answer, both at once if need be."""
+
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        self._receive = receive
+        self._send = send
+        self._waiting: asyncio.Task[Message] | None = None
+        self._begun = False
+        self._ended = False
+        self._left = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left, as far as we have listened."""
+        if self._waiting is not None and self._waiting.done():
+            self._left = self._waiting.result()["type"] == "http.disconnect"
+        return self._left
+
+    def _listen(self) -> asyncio.Task[Message]:
+        if self._waiting is None:
+            self._waiting = asyncio.ensure_future(self._receive())
+        return self._waiting
+
+    async def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the head of the answer at once."""
+        self._begun = True
+        self._listen()
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the answer, as one HTTP chunk."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        """Send the end of the answer, and read what else comes meanwhile.
+
+        The server (hypercorn) queues few messages and closes a connection only when it
+        has room to say so: a body that nobody reads would keep it open for ever.
+        """
+        self._ended = True
+        discarding = asyncio.ensure_future(self._discard())
+        try:
+            await self._send({"type": "http.response.body", "body": b""})
+        finally:
+            discarding.cancel()
+            self.close()
+
+    async def _discard(self) -> None:
+        while not self.gone:
+            await self.read()
+
+    async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Send a whole answer, unless one has begun."""
+        if self._begun:
+            return
+        await self.begin(status, {**headers, "content-length": str(len(body))})
+        await self.write(body)
+        await self.end()
+
+    async def give_up(self) -> None:
+        """End the answer where it is, or say that there will be none."""
+        if not self._begun:
+            failure = KinesisVideoError("InternalFailure", "The request failed", 500)
+            await self.answer(*errors.answer(failure))
+        elif not self._ended:
+            await self.end()
+
+    async def read(self, timeout: float | None = None) -> Message | None:
+        """The next message of the request; None when none came in time."""
+        waiting = self._listen()
+        done, _ = await asyncio.wait({waiting}, timeout=timeout)
+        if not done or self.gone:
+            return None
+        self._waiting = None
+        return waiting.result()
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The request's body, piece by piece, until its end or the client's leaving."""
+        more = True
+        while more and not self.gone:
+            message = await self.read() or {}
+            yield message.get("body", b"")
+            more = message.get("more_body", False)
+
+    async def wait_for(self, event: asyncio.Event) -> bool:
+        """Wait for an event; False when the client has left instead."""
+        waiting = self._listen()
+        happened = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait({waiting, happened}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            happened.cancel()
+        return not self.gone
+
+    def close(self) -> None:
+        """Stop listening to the client."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+
+async def read_body(connection: Connection) -> bytes:
+    """A request's whole body, which must be small."""
+    body = bytearray()
+    async for piece in connection.body():
+        body += piece
+        if len(body) > MAX_REQUEST_BYTES:
+            raise invalid_argument("The request is too large")
+    return bytes(body)

@@ -1,0 +1,179 @@
+"""The control plane: streams are created, described, changed and deleted."""
+
+from collections.abc import Callable
+from typing import Any
+
+from local import ministack
+from local.kinesisvideo import image_settings, requests
+from local.kinesisvideo.errors import (
+    KinesisVideoError,
+    invalid_argument,
+)
+from local.kinesisvideo.state import KinesisVideo
+from local.kinesisvideo.streams import (
+    MAX_RETENTION_HOURS,
+    Stream,
+    new_version,
+)
+
+type Answer = dict[str, Any]
+Parameters = requests.Parameters
+
+MAX_TAGS = 50
+
+
+def handle(service: KinesisVideo, operation: str, body: bytes) -> Answer:
+    """Run one operation; the error names what is not implemented."""
+    run = OPERATIONS.get(operation)
+    if run is None:
+        message = f"{operation} is not implemented on the laptop AWS"
+        raise KinesisVideoError("UnknownOperationException", message, 404)
+    return run(service, requests.read(operation, body))
+
+
+def create_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """A new stream, ACTIVE at once."""
+    hours = asked.get("DataRetentionInHours", 0)
+    if hours > MAX_RETENTION_HOURS:
+        raise invalid_argument(f"DataRetentionInHours exceeds {MAX_RETENTION_HOURS}")
+    stream = service.streams.create(
+        asked["StreamName"],
+        retention_hours=hours,
+        media_type=asked.get("MediaType"),
+        device_name=asked.get("DeviceName"),
+        kms_key=asked.get("KmsKeyId"),
+        storage_tier=asked.get("StreamStorageConfiguration", {}).get("DefaultStorageTier", "HOT"),
+        tags=dict(asked.get("Tags", {})),
+    )
+    return {"StreamARN": stream.arn}
+
+
+def describe_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """What is known of one stream."""
+    return {"StreamInfo": _info(_find(service, asked))}
+
+
+def list_streams(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The streams by name, a page at a time."""
+    prefix = asked.get("StreamNameCondition", {}).get("ComparisonValue", "")
+    after = ""
+    if token := asked.get("NextToken"):
+        after = str(requests.unseal(token).get("after", ""))
+    found = [
+        stream
+        for stream in service.streams.all()
+        if stream.name.startswith(prefix) and stream.name > after
+    ]
+    page = found[: asked.get("MaxResults", 10_000)]
+    answer: Answer = {"StreamInfoList": [_info(stream) for stream in page]}
+    if len(page) < len(found):
+        answer["NextToken"] = requests.seal({"after": page[-1].name})
+    return answer
+
+
+def delete_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The stream and all its fragments are gone at once."""
+    stream = _find(service, asked)
+    _check_version(stream, asked.get("CurrentVersion", stream.version))
+    service.delete(stream)
+    return {}
+
+
+def get_data_endpoint(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The media plane's URL, the same for every operation of it."""
+    _find(service, asked)
+    return {"DataEndpoint": ministack.media_endpoint()}
+
+
+def update_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """Another media type or device name."""
+    stream = _find(service, asked)
+    _check_version(stream, asked["CurrentVersion"])
+    service.streams.change(
+        stream,
+        version=new_version(),
+        media_type=asked.get("MediaType", stream.media_type),
+        device_name=asked.get("DeviceName", stream.device_name),
+    )
+    return {}
+
+
+def update_data_retention(service: KinesisVideo, asked: Parameters) -> Answer:
+    """More or fewer hours, given as the difference."""
+    stream = _find(service, asked)
+    _check_version(stream, asked["CurrentVersion"])
+    change = asked["DataRetentionChangeInHours"]
+    if asked["Operation"] == "DECREASE_DATA_RETENTION":
+        change = -change
+    hours = stream.retention_hours + change
+    if not 0 <= hours <= MAX_RETENTION_HOURS:
+        raise invalid_argument(f"The retention would be {hours} hours")
+    service.streams.change(stream, version=new_version(), retention_hours=hours)
+    service.store.expire()
+    return {}
+
+
+def tag_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """Tags of the stream; not those of its fragments."""
+    stream = _find(service, asked)
+    tags = {**stream.tags, **asked["Tags"]}
+    if len(tags) > MAX_TAGS:
+        message = f"A stream has at most {MAX_TAGS} tags"
+        raise KinesisVideoError("TagsPerResourceExceededLimitException", message)
+    service.streams.change(stream, tags=tags)
+    return {}
+
+
+def untag_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """Remove tags by their keys."""
+    stream = _find(service, asked)
+    gone = set(asked["TagKeyList"])
+    kept = {key: value for key, value in stream.tags.items() if key not in gone}
+    service.streams.change(stream, tags=kept)
+    return {}
+
+
+def list_tags_for_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """All tags of the stream, in one page."""
+    return {"Tags": dict(_find(service, asked).tags)}
+
+
+def _find(service: KinesisVideo, asked: Parameters) -> Stream:
+    return service.streams.find(*requests.stream_of(asked))
+
+
+def _check_version(stream: Stream, version: str) -> None:
+    if version != stream.version:
+        message = f"The current version of {stream.name} is not {version}"
+        raise KinesisVideoError("VersionMismatchException", message)
+
+
+def _info(stream: Stream) -> Answer:
+    key = f"arn:aws:kms:{ministack.REGION}:{ministack.ACCOUNT}:alias/aws/kinesisvideo"
+    optional = {"DeviceName": stream.device_name, "MediaType": stream.media_type}
+    return {
+        "StreamName": stream.name,
+        "StreamARN": stream.arn,
+        "KmsKeyId": stream.kms_key or key,
+        "Version": stream.version,
+        "Status": "ACTIVE",
+        "CreationTime": stream.created,
+        "DataRetentionInHours": stream.retention_hours,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+OPERATIONS: dict[str, Callable[[KinesisVideo, Parameters], Answer]] = {
+    "CreateStream": create_stream,
+    "DescribeStream": describe_stream,
+    "ListStreams": list_streams,
+    "DeleteStream": delete_stream,
+    "GetDataEndpoint": get_data_endpoint,
+    "UpdateStream": update_stream,
+    "UpdateDataRetention": update_data_retention,
+    "TagStream": tag_stream,
+    "UntagStream": untag_stream,
+    "ListTagsForStream": list_tags_for_stream,
+    "UpdateImageGenerationConfiguration": image_settings.update,
+    "DescribeImageGenerationConfiguration": image_settings.describe,
+}

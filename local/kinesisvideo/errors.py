@@ -1,0 +1,51 @@
+"""The error answers of Kinesis Video Streams, by AWS's names and statuses."""
+
+import json
+from collections.abc import Mapping
+
+
+class KinesisVideoError(Exception):
+    """An error answer: AWS's name for it, its sentence and its HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
+
+
+def invalid_argument(message: str) -> KinesisVideoError:
+    """Say that the request breaks a rule of the operation."""
+    return KinesisVideoError("InvalidArgumentException", message)
+
+
+def stream_not_found(name: str) -> KinesisVideoError:
+    """Say that there is no such stream."""
+    message = f"The requested stream is not found or not active: {name}"
+    return KinesisVideoError("ResourceNotFoundException", message, 404)
+
+
+def no_data_retention(name: str) -> KinesisVideoError:
+    """Say that the operation needs stored media and the stream keeps none."""
+    message = f"Stream {name} does not retain data: DataRetentionInHours is 0"
+    return KinesisVideoError("NoDataRetentionException", message)
+
+
+def nothing_found() -> KinesisVideoError:
+    """Say that no fragment lies in the range."""
+    message = "No fragments found in the stream for the range"
+    return KinesisVideoError("ResourceNotFoundException", message, 404)
+
+
+def answer(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes]:
+    """The HTTP answer, its facts where SDKs and where Step Functions look for them."""
+    headers = {
+        "content-type": "application/json",
+        "x-amzn-errortype": error.code,
+    }
+    message = error.message
+    body = {"__type": error.code, "Message": message, "message": message}
+    return error.status, headers, encode(body)
+
+
+def encode(document: Mapping[str, object]) -> bytes:
+    """A JSON body."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,145 @@
+"""Image generation: frames of tagged fragments, put into S3 as PutMedia's caller."""
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from local import ministack
+from local.iam import AccessDenied
+from local.kinesisvideo import images
+from local.kinesisvideo.fragments import FragmentStore
+from local.kinesisvideo.shelf import Fragment, Selector
+from local.kinesisvideo.streams import Stream
+from local.signing import ServiceError
+
+LOGGER = logging.getLogger(__name__)
+IMAGE_TAG = "AWS_KINESISVIDEO_IMAGE_GENERATION"
+PREFIX_TAG = "AWS_KINESISVIDEO_IMAGE_PREFIX"
+BACKLOG = 32  # fragments that wait for their images; more are dropped
+
+
+class ImageGenerator:
+    """Makes images of one fragment after the other, beside the media plane's loop."""
+
+    def __init__(
+        self,
+        store: FragmentStore,
+        delay: float,
+        clock: Callable[[], float],
+        put: Callable[..., None] = ministack.put_object_as,
+    ) -> None:
+        self._store = store
+        self._put = put
+        self._delay = delay
+        self._clock = clock
+        self._worker = ThreadPoolExecutor(1, "kinesis-video-images")
+        self._room = BoundedSemaphore(BACKLOG)
+        self._due: dict[str, int] = {}  # when each stream's next image is due
+
+    def offer(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
+        """Make images of the fragment if it is tagged and generation is in effect."""
+        settings = stream.images.effective(self._clock(), self._delay)
+        tagged = any(name == IMAGE_TAG for name, _ in fragment.tags)
+        if not tagged or settings is None or settings["Status"] != "ENABLED":
+            return
+        if not self._room.acquire(blocking=False):
+            LOGGER.warning("image generation is behind; a fragment gets no images")
+            return
+        self._worker.submit(self._run, stream, fragment, caller, settings)
+
+    def stop(self) -> None:
+        """Drop what waits and let the fragment in hand be the last."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def _run(
+        self,
+        stream: Stream,
+        fragment: Fragment,
+        caller: ministack.Principal,
+        settings: Mapping[str, Any],
+    ) -> None:
+        try:
+            self._make(stream, fragment, caller, settings)
+        except (AccessDenied, ServiceError) as error:
+            # As on AWS nobody is told: there is just no image.
+            LOGGER.info("an image was refused by S3: %s", type(error).__name__)
+        except images.UndecodableError:
+            LOGGER.info("a tagged fragment could not be decoded")
+        except Exception:
+            LOGGER.exception("image generation failed")
+        finally:
+            self._room.release()
+
+    def _make(
+        self,
+        stream: Stream,
+        fragment: Fragment,
+        caller: ministack.Principal,
+        settings: Mapping[str, Any],
+    ) -> None:
+        media = self._store.read(stream.arn, fragment)
+        if media is None:
+            return
+        selector = Selector(settings["ImageSelectorType"])
+        offset = fragment.start(selector) - fragment.cluster_ms
+        wanted = images.read_format(settings)
+
+        def due(times: list[int]) -> list[int]:
+            interval = settings["SamplingInterval"]
+            return [at for at in times if self._is_due(stream.arn, at + offset, interval)]
+
+        for at, image in images.encoded(b"".join(media), due, wanted).items():
+            bucket, key = _place(stream, fragment, at + offset, settings)
+            self._put(
+                caller,
+                bucket,
+                f"{key}.{wanted.extension}",
+                image,
+                content_type=wanted.content_type,
+                metadata=_metadata(fragment, at - fragment.cluster_ms),
+            )
+
+    def _is_due(self, arn: str, at: int, interval: int) -> bool:
+        """Keep one sampling grid over all fragments of a stream; anew after a gap."""
+        due = self._due.get(arn, at)
+        if due - interval <= at < due:
+            return False
+        in_step = due <= at < due + interval
+        self._due[arn] = (due if in_step else at) + interval
+        return True
+
+
+def _place(
+    stream: Stream, fragment: Fragment, at: int, settings: Mapping[str, Any]
+) -> tuple[str, str]:
+    """The bucket, and the key without its extension.
+
+    How a prefix in the destination's Uri joins the name is not documented; a slash
+    between the two is our reading.
+    """
+    uri = urlsplit(settings["DestinationConfig"]["Uri"])
+    folder = uri.path.strip("/")
+    parts = [ministack.ACCOUNT, stream.name, str(at), str(uuid.uuid4())]
+    if prefix := dict(fragment.tags).get(PREFIX_TAG):
+        parts.insert(0, prefix)
+    name = "_".join(parts)
+    return uri.netloc, f"{folder}/{name}" if folder else name
+
+
+def _metadata(fragment: Fragment, offset: int) -> dict[str, str]:
+    """The object's metadata: the image's times, the fragment's number and its tags."""
+    own = {
+        name: value if value.isascii() else quote(value)
+        for name, value in fragment.tags
+        if not name.startswith("AWS_") and name.isascii()
+    }
+    return {
+        **own,
+        "aws_kinesisvideo_fragment_number": fragment.number,
+        "aws_kinesisvideo_producer_timestamp": str(fragment.producer_ms + offset),
+        "aws_kinesisvideo_server_timestamp": str(fragment.server_ms + offset),
+    }

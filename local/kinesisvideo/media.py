@@ -1,0 +1,112 @@
+"""The media plane: an ASGI application that authenticates, authorises and routes."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from local import ministack
+from local.iam import AccessDenied
+from local.kinesisvideo import (
+    archived,
+    errors,
+    get_clip,
+    get_images,
+    get_media,
+    put_media,
+    requests,
+)
+from local.kinesisvideo.connection import Connection, read_body
+from local.kinesisvideo.errors import KinesisVideoError
+from local.kinesisvideo.state import KinesisVideo, running
+from local.kinesisvideo.streams import Stream
+
+type Scope = dict[str, Any]
+type Handler = Callable[[KinesisVideo, Stream, requests.Parameters, Connection], Awaitable[None]]
+
+LOGGER = logging.getLogger(__name__)
+OPERATIONS: dict[str, tuple[str, Handler]] = {
+    "/getMedia": ("GetMedia", get_media.get_media),
+    "/listFragments": ("ListFragments", archived.list_fragments),
+    "/getMediaForFragmentList": (
+        "GetMediaForFragmentList",
+        archived.get_media_for_fragment_list,
+    ),
+    "/getClip": ("GetClip", get_clip.get_clip),
+    "/getImages": ("GetImages", get_images.get_images),
+}
+
+
+async def app(scope: Scope, receive: Any, send: Any) -> None:
+    """The ASGI application."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http":
+        await _answer(scope, Connection(receive, send))
+    else:
+        raise ValueError(f"no {scope['type']} here")
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _answer(scope: Scope, connection: Connection) -> None:
+    """Run one request; an error after the answer has begun ends the connection."""
+    try:
+        await _run(scope, connection)
+    except KinesisVideoError as error:
+        await connection.answer(*errors.answer(error))
+    except ministack.NotAuthenticError as error:
+        refused = KinesisVideoError(error.code, error.message, error.status)
+        await connection.answer(*errors.answer(refused))
+    except AccessDenied as error:
+        refused = KinesisVideoError("AccessDeniedException", error.message, 403)
+        await connection.answer(*errors.answer(refused))
+    except Exception:
+        LOGGER.exception("a request failed: %s", scope["path"])
+        await connection.give_up()
+
+
+async def _run(scope: Scope, connection: Connection) -> None:
+    headers = _headers(scope)
+    service = running()
+    if scope["path"] == "/putMedia":
+        principal = _authenticate(scope, headers, None)
+        asked = put_media.read_headers(headers)
+        stream = service.streams.find(asked.stream_name, asked.stream_arn)
+        ministack.authorize(principal, "kinesisvideo:PutMedia", stream.arn)
+        await put_media.put_media(service, stream, asked, principal, connection)
+        return
+    operation, handler = _operation(scope["path"])
+    body = await read_body(connection)
+    principal = _authenticate(scope, headers, body)
+    parameters = requests.read(operation, body)
+    stream = service.streams.find(*requests.stream_of(parameters))
+    ministack.authorize(principal, f"kinesisvideo:{operation}", stream.arn)
+    await handler(service, stream, parameters, connection)
+
+
+def _operation(path: str) -> tuple[str, Handler]:
+    found = OPERATIONS.get(path)
+    if found is None:
+        message = f"{path} is not implemented on the laptop AWS"
+        raise KinesisVideoError("UnknownOperationException", message, 404)
+    return found
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers by lower-case name; a repeated one's values joined as SigV4 does."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _authenticate(scope: Scope, headers: dict[str, str], body: bytes | None) -> ministack.Principal:
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    path = scope["raw_path"].decode("latin-1")
+    return ministack.authenticate(scope["method"], path, query, headers, body)

@@ -1,0 +1,62 @@
+"""The service module that MiniStack routes the control operations to."""
+
+import sys
+from typing import Any
+
+from local import ministack
+from local.kinesisvideo import cloudformation, control, errors
+from local.kinesisvideo.state import running
+
+
+def _stream_arn(name: str) -> str | None:
+    stream = running().streams.get(name)
+    return stream.arn if stream else None
+
+
+async def handle_request(
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query_params: dict[str, list[str]],
+) -> ministack.Answer:
+    """One control operation, named by X-Amz-Target or by the path."""
+    operation = headers.get("x-amz-target", path).rpartition(
+        "." if "x-amz-target" in headers else "/"
+    )[2]
+    operation = operation[:1].upper() + operation[1:]
+    try:
+        answer = control.handle(running(), operation, body)
+    except errors.KinesisVideoError as error:
+        return errors.answer(error)
+    return 200, {"content-type": "application/json"}, errors.encode(answer)
+
+
+def reset() -> None:
+    """Delete every stream and fragment."""
+    running().reset()
+
+
+def get_state() -> dict[str, Any]:
+    """The streams; the fragments stay where they are, on disk."""
+    return {"streams": running().streams.dump()}
+
+
+def load_persisted_state(data: dict[str, Any]) -> None:
+    """Take back the streams; each finds its fragments when it is asked for them."""
+    running().streams.load(data.get("streams", []))
+
+
+def stop() -> None:
+    """End what runs beside the requests."""
+    running().images.stop()
+
+
+SERVICE = ministack.Service(
+    name="kinesisvideo",
+    module=sys.modules[__name__],
+    target_prefix="KinesisVideo",
+    error_prefix="KinesisVideo",
+    resources=cloudformation.HANDLERS,
+    stream_arn=_stream_arn,
+)

@@ -1,0 +1,54 @@
+"""What both planes share: the streams, their fragments and the settings."""
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from local import ministack
+from local.kinesisvideo.fragments import FragmentStore
+from local.kinesisvideo.image_generation import ImageGenerator
+from local.kinesisvideo.streams import Stream, Streams
+
+IMAGE_DELAY_SECONDS = 60.0
+
+
+class KinesisVideo:
+    """One running Kinesis Video Streams."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        image_delay: float = IMAGE_DELAY_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.clock = clock
+        self.image_delay = image_delay
+        self.streams = Streams(ministack.ACCOUNT, ministack.REGION, clock)
+        self.store = FragmentStore(directory, self._retention_hours, clock=clock)
+        self.images = ImageGenerator(self.store, image_delay, clock)
+
+    def _retention_hours(self, arn: str) -> int | None:
+        stream = self.streams.by_arn(arn)
+        return stream.retention_hours if stream else None
+
+    def delete(self, stream: Stream) -> None:
+        """Delete a stream and its fragments; who reads or writes it finds it gone."""
+        self.streams.delete(stream.name)
+        self.store.forget(stream.arn)
+
+    def reset(self) -> None:
+        """Delete every stream."""
+        for stream in self.streams.all():
+            self.delete(stream)
+
+
+@functools.cache
+def running() -> KinesisVideo:
+    """The one service of this process; its fragments lie where the launcher says."""
+    delay = float(os.environ.get("KVS_IMAGE_DELAY_SECONDS", IMAGE_DELAY_SECONDS))
+    # The launcher makes TMPDIR a folder of its own, which goes when it ends.
+    directory = Path(os.environ["TMPDIR"]) / "fragments"
+    return KinesisVideo(directory, image_delay=delay)

@@ -1,0 +1,121 @@
+"""The video streams of the account: what the control plane knows about each."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from local.kinesisvideo.errors import KinesisVideoError, stream_not_found
+
+MAX_RETENTION_HOURS = 87_600
+
+
+def new_version() -> str:
+    """A stream's next version; AWS's are opaque alphanumerics too."""
+    return secrets.token_hex(10)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """Image generation: what was asked last, since when, and what held before."""
+
+    asked: Mapping[str, Any] | None = None
+    since: float = 0.0
+    before: Mapping[str, Any] | None = None
+
+    def effective(self, now: float, delay: float) -> Mapping[str, Any] | None:
+        """What holds now; a change takes a while, on AWS at least a minute."""
+        return self.asked if now >= self.since + delay else self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One video stream."""
+
+    name: str
+    arn: str
+    created: float
+    retention_hours: int = 0
+    version: str = field(default_factory=new_version)
+    media_type: str | None = None
+    device_name: str | None = None
+    kms_key: str | None = None
+    storage_tier: str = "HOT"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    images: ImageSettings = ImageSettings()
+
+
+class Streams:
+    """All streams, by name; used by the threads of both planes."""
+
+    def __init__(self, account: str, region: str, clock: Callable[[], float] = time.time) -> None:
+        self._prefix = f"arn:aws:kinesisvideo:{region}:{account}:stream/"
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._streams: dict[str, Stream] = {}
+
+    def create(self, name: str, **properties: Any) -> Stream:
+        """A new stream; its name must be free."""
+        with self._lock:
+            if name in self._streams:
+                message = f"The stream {name} already exists."
+                raise KinesisVideoError("ResourceInUseException", message)
+            created = self._clock()
+            arn = f"{self._prefix}{name}/{int(created * 1000)}"
+            self._streams[name] = Stream(name, arn, created, **properties)
+            return self._streams[name]
+
+    def find(self, name: str | None, arn: str | None = None) -> Stream:
+        """The stream of that name or ARN; an error when there is none."""
+        if not name and arn and arn.startswith(self._prefix):
+            name = arn.removeprefix(self._prefix).partition("/")[0]
+        stream = self.get(name or "")
+        if stream is None or arn not in (None, "", stream.arn):
+            raise stream_not_found(name or arn or "")
+        return stream
+
+    def get(self, name: str) -> Stream | None:
+        """The stream of that name, if there is one."""
+        with self._lock:
+            return self._streams.get(name)
+
+    def by_arn(self, arn: str) -> Stream | None:
+        """The stream of that ARN, if there is one."""
+        stream = self.get(arn.rsplit("/", 2)[-2])
+        return stream if stream and stream.arn == arn else None
+
+    def change(self, stream: Stream, **changes: Any) -> Stream:
+        """The stream with changed properties; the last writer wins."""
+        with self._lock:
+            current = self.find(stream.name, stream.arn)
+            self._streams[stream.name] = replace(current, **changes)
+            return self._streams[stream.name]
+
+    def delete(self, name: str) -> None:
+        """Forget a stream, if there is one of that name."""
+        with self._lock:
+            self._streams.pop(name, None)
+
+    def all(self) -> list[Stream]:
+        """Every stream, by name."""
+        with self._lock:
+            return sorted(self._streams.values(), key=lambda stream: stream.name)
+
+    def clear(self) -> None:
+        """Forget all streams."""
+        with self._lock:
+            self._streams.clear()
+
+    def dump(self) -> list[dict[str, Any]]:
+        """All streams as plain values."""
+        return [asdict(stream) for stream in self.all()]
+
+    def load(self, streams: list[dict[str, Any]]) -> None:
+        """Take back what `dump` gave out."""
+        with self._lock:
+            for kept in streams:
+                images = ImageSettings(**kept["images"])
+                stream = Stream(**{**kept, "images": images})
+                self._streams[stream.name] = stream

@@ -1,0 +1,115 @@
+"""All contact with MiniStack: what the rest of local/ may do with it, and what that rests on.
+
+`configure` runs first (MiniStack reads its settings while it is imported), then
+`names.check_names`. Only `names` knows how anything inside MiniStack is called.
+"""
+
+from local.ministack.access import (
+    Principal,
+    acting,
+    acting_as,
+    authorize,
+    authorize_request,
+    authorize_service,
+    current_principal,
+    note_decision,
+    role_principal,
+)
+from local.ministack.functions import (
+    Invocation,
+    function_role,
+    invoke,
+    kinesis_mappings,
+    note_mapping_result,
+)
+from local.ministack.names import (
+    CFN_HANDLERS,
+    CREATE_MAPPING,
+    DELETE_MAPPING,
+    INVALID_PARAMETER,
+    MAPPING_POSITIONS,
+    MAPPINGS,
+    MERGE_SHARDS,
+    POLL_KINESIS,
+    REQUEST_SCOPE,
+    RESIZE_STREAM,
+    SPLIT_SHARD,
+    STREAM_OF,
+    STREAM_WAKE,
+    STREAMS,
+    UPDATE_MAPPING,
+)
+from local.ministack.requests import call_as, get_object_as, put_object_as
+from local.ministack.roles import assume_role_as_service, check_trust
+from local.ministack.running import (
+    ACCOUNT,
+    REGION,
+    command,
+    configure,
+    create_owner,
+    endpoint,
+    kill_workers,
+    media_endpoint,
+)
+from local.ministack.services import (
+    Answer,
+    Service,
+    ServiceModule,
+    is_ours,
+    register_service,
+    request_resource,
+)
+from local.ministack.signatures import NotAuthenticError, authenticate
+
+__all__ = [
+    "ACCOUNT",
+    "Answer",
+    "CFN_HANDLERS",
+    "CREATE_MAPPING",
+    "DELETE_MAPPING",
+    "INVALID_PARAMETER",
+    "Invocation",
+    "MAPPINGS",
+    "MAPPING_POSITIONS",
+    "MERGE_SHARDS",
+    "NotAuthenticError",
+    "POLL_KINESIS",
+    "Principal",
+    "REGION",
+    "REQUEST_SCOPE",
+    "RESIZE_STREAM",
+    "SPLIT_SHARD",
+    "STREAMS",
+    "STREAM_OF",
+    "STREAM_WAKE",
+    "Service",
+    "ServiceModule",
+    "UPDATE_MAPPING",
+    "acting",
+    "acting_as",
+    "assume_role_as_service",
+    "authenticate",
+    "authorize",
+    "authorize_request",
+    "authorize_service",
+    "call_as",
+    "check_trust",
+    "command",
+    "configure",
+    "create_owner",
+    "current_principal",
+    "endpoint",
+    "function_role",
+    "get_object_as",
+    "invoke",
+    "is_ours",
+    "kill_workers",
+    "kinesis_mappings",
+    "media_endpoint",
+    "note_decision",
+    "note_mapping_result",
+    "put_object_as",
+    "register_service",
+    "request_resource",
+    "role_principal",
+]

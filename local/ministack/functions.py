@@ -1,0 +1,54 @@
+"""Lambda functions, and the mappings from data streams to them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from local.ministack import names
+from local.ministack.running import scope
+from local.signing import ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What a Lambda function answered; `function_error` is None when it returned."""
+
+    payload: Any
+    function_error: str | None
+
+
+def invoke(function_arn: str, event: Any) -> Invocation:
+    """Run a Lambda function and wait for it (never from MiniStack's event loop)."""
+    with scope():
+        function, config, name = names.FUNCTION_OF.get()(function_arn)
+        if not function or not config:
+            raise ServiceError("ResourceNotFoundException", f"Function not found: {name}", 404)
+        result = names.RUN_FUNCTION.get()(names.RUNNABLE.get()(function, config), event)
+    error = (result.get("function_error") or "Unhandled") if result.get("error") else None
+    return Invocation(result.get("body"), error)
+
+
+def function_role(function_arn: str) -> str:
+    """The ARN of the role a function runs under."""
+    with scope():
+        _, config, name = names.FUNCTION_OF.get()(function_arn)
+    if not config:
+        raise ServiceError("ResourceNotFoundException", f"Function not found: {name}", 404)
+    return str(config.get("Role", ""))
+
+
+def kinesis_mappings() -> list[dict[str, Any]]:
+    """Every mapping that reads a data stream, as the API stores it (the live dicts)."""
+    with scope():
+        return [
+            esm
+            for esm in names.MAPPINGS.get().values()
+            if ":kinesis:" in esm.get("EventSourceArn", "")
+        ]
+
+
+def note_mapping_result(mapping_uuid: str, result: str) -> None:
+    """Set what GetEventSourceMapping shows as LastProcessingResult."""
+    with scope():
+        mapping = names.MAPPINGS.get().get(mapping_uuid)
+    if mapping is not None:
+        mapping["LastProcessingResult"] = result

@@ -1,0 +1,216 @@
+"""Every private name of MiniStack that local/ touches, with the parameters it had when we looked.
+
+Nothing else in local/ names anything of MiniStack's. `check_names` stops the start with what
+is missing or different when another version lies in the environment.
+"""
+
+import importlib
+import inspect
+import operator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+VERSION = "1.5.33"
+
+
+class UnexpectedEmulatorError(Exception):
+    """The installed MiniStack is not the one whose private names we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One private name of MiniStack, with the parameters it had when we looked."""
+
+    module: str
+    attribute: str
+    parameters: str | None = None
+
+    def get(self) -> Any:
+        """The object behind the name, as it is now."""
+        return operator.attrgetter(self.attribute)(self._module())
+
+    def replace(self, value: Any) -> None:
+        """Put our own object where MiniStack looks the name up."""
+        owner, _, attribute = self.attribute.rpartition(".")
+        setattr(
+            operator.attrgetter(owner)(self._module()) if owner else self._module(),
+            attribute,
+            value,
+        )
+
+    def _module(self) -> Any:
+        return importlib.import_module(f"ministack.{self.module}")
+
+    def fault(self) -> str | None:
+        """What is wrong with the name, or None."""
+        where = f"ministack.{self.module}.{self.attribute}"
+        try:
+            found = self.get()
+        except (ImportError, AttributeError):
+            return f"{where} is missing"
+        if self.parameters is None:
+            return None
+        has = ", ".join(inspect.signature(found).parameters)
+        return None if has == self.parameters else f"{where} takes ({has})"
+
+
+# Routing of a request, and calling a service from a worker thread.
+
+
+# Routing of a request, and calling a service from a worker thread.
+APP = Name("app", "app", "scope, receive, send")
+CALL_SYNC = Name(
+    "app",
+    "call_service_handler_sync",
+    "handler, method, path, headers, body, query_params, timeout",
+)
+LAZY_HANDLER = Name("app", "_lazy_handler", "module_name")
+LOADED_MODULES = Name("app", "_loaded_modules")
+SERVICE_REGISTRY = Name("app", "SERVICE_REGISTRY")
+SERVICE_HANDLERS = Name("app", "SERVICE_HANDLERS")
+STATE_MAP = Name("app", "_state_map")
+SERVICE_PATTERNS = Name("core.router", "SERVICE_PATTERNS")
+DETECT_SERVICE = Name("core.router", "detect_service", "method, path, headers, query_params")
+ACCESS_KEY_OF = Name("core.router", "extract_access_key_id", "headers, query_params")
+REQUEST_SCOPE = Name("core.responses", "request_scope", "account_id, region")
+
+# Who calls, and what that one may do.
+NAMESPACES = Name("core.iam_actions", "SERVICE_TO_IAM_NAMESPACE")
+BOTOCORE_NAMES = Name("core.iam_actions", "_BOTOCORE_SERVICE_MAP")
+ACTION_OF = Name(
+    "core.iam_actions", "extract_iam_action", "service, method, path, headers, body, query_params"
+)
+RESOURCE_OF = Name(
+    "core.iam_actions",
+    "extract_resource_arn",
+    "service, method, path, headers, body, query_params, region, account_id",
+)
+DYNAMODB_CONTEXT = Name("core.iam_actions", "dynamodb_service_context", "body")
+ENFORCE = Name(
+    "core.iam_evaluator",
+    "enforce",
+    "access_key_id, iam_action, service, region, resource_arn, service_context",
+)
+EVALUATE = Name("core.iam_evaluator", "evaluate", "ctx, policies, limits")
+EVAL_CONTEXT = Name("core.iam_evaluator", "EvalContext")
+CONDITIONS_MET = Name("core.iam_evaluator", "_conditions_met", "conditions, ctx")
+ACTION_MATCHES = Name(
+    "core.iam_evaluator", "_action_matches", "request_action, actions, not_actions"
+)
+COMBINE = Name(
+    "core.iam_evaluator",
+    "combine_resource_policy",
+    "identity, ctx, policy, owner_account, required, limits",
+)
+SERVICE_POLICY = Name(
+    "core.iam_evaluator", "evaluate_resource_policy", "doc, ctx, service, named_only, direct_only"
+)
+PIN_ORIGIN = Name("app", "pin_request_origin", "source_ip, secure_transport")
+RESOURCE_POLICY = Name("core.iam_evaluator", "_resource_policy", "service, resource_arn")
+ROLE_POLICIES = Name("core.iam_evaluator", "_gather_role_policies", "role_name, account_id")
+BOUNDARY = Name("core.iam_evaluator", "_permissions_boundary", "store, name, account_id")
+RESOLVE_CREDENTIAL = Name(
+    "core.iam_evaluator", "resolve_credential", "access_key_id, account_id, session_token"
+)
+RESOLVE_PRINCIPAL = Name(
+    "core.iam_evaluator", "resolve_principal", "access_key_id, account_id, credential"
+)
+SIGNATURE_PARTS = Name("core.sigv4", "parse_header_signature", "headers")
+SIGNATURE_TIME = Name("core.sigv4", "request_time_failure", "signature, now")
+SIGNATURE_FAILURE = Name(
+    "core.sigv4",
+    "header_signature_failure",
+    "signature, secret, method, raw_path, query_params, headers, body, presigned, explain",
+)
+ROLES = Name("services.iam", "_roles")
+NEW_SESSION_KEY = Name("services.iam", "_gen_session_access_key", "")
+NEW_SECRET = Name("services.iam", "_gen_secret", "")
+NEW_TOKEN = Name("services.iam", "_gen_session_token", "")
+REGISTER_SESSION = Name("services.sts", "register_session", "access_key, session")
+
+# Lambda functions, their workers and their event source mappings.
+WORKER_SCRIPT = Name("core.lambda_runtime", "_PYTHON_WORKER_SCRIPT")
+RUNTIME_BINARY = Name("core.lambda_runtime", "_detect_runtime_binary", "runtime")
+START_WORKER = Name("core.lambda_runtime", "Worker._spawn", "self")
+LAYER_ZIP = Name("services.lambda_svc", "_resolve_layer_zip", "attachment")
+ROLE_CREDENTIALS = Name("core.lambda_runtime", "execution_credentials", "config")
+SPARE_WORKERS = Name(
+    "core.lambda_runtime", "invalidate_worker", "func_name, qualifier, account, region"
+)
+KILL_WORKERS = Name("core.lambda_runtime", "reset", "")
+RUN_WARM = Name("services.lambda_svc", "_execute_function_warm", "func, event, request_id")
+FUNCTION_OF = Name("services.lambda_svc", "_get_func_record_for_ref", "function_ref")
+RUNNABLE = Name("services.lambda_svc", "_execution_record_for_config", "func, config")
+RUN_FUNCTION = Name("services.lambda_svc", "_execute_function_with_config_scope", "func, event")
+MAPPINGS = Name("services.lambda_svc", "_esms")
+POLL_KINESIS = Name("services.lambda_svc", "_poll_kinesis", "")
+CREATE_MAPPING = Name("services.lambda_svc", "_create_esm", "data")
+UPDATE_MAPPING = Name("services.lambda_svc", "_update_esm", "esm_id, data")
+DELETE_MAPPING = Name("services.lambda_svc", "_delete_esm", "esm_id")
+MAPPING_POSITIONS = Name("services.lambda_svc", "_kinesis_positions")
+INVALID_PARAMETER = Name("services.lambda_svc", "_invalid_parameter_value", "message")
+STREAMS = Name("services.kinesis", "_streams")
+STREAM_WAKE = Name("services.kinesis", "esm_wake")
+STREAM_OF = Name("services.kinesis", "_resolve_stream", "data")
+SPLIT_SHARD = Name("services.kinesis", "_split_shard", "data")
+MERGE_SHARDS = Name("services.kinesis", "_merge_shards", "data")
+RESIZE_STREAM = Name("services.kinesis", "_update_shard_count", "data")
+
+# Step Functions.
+TASK_ERROR = Name("services.stepfunctions", "_ExecutionError")
+MACHINES = Name("services.stepfunctions", "_state_machines")
+EXECUTIONS = Name("services.stepfunctions", "_executions")
+SDK_SERVICES = Name("services.stepfunctions", "_AWS_SDK_SERVICE_MAP")
+SDK_PREFIXES = Name("services.stepfunctions", "_AWS_SDK_ERROR_PREFIX")
+RUN_EXECUTION = Name("services.stepfunctions", "_run_execution", "exec_arn")
+RUN_TASK = Name("services.stepfunctions", "_execute_task", "state_def, raw_input, execution, ctx")
+INVOKE_RESOURCE = Name("services.stepfunctions", "_invoke_resource", "resource, input_data")
+INVOKE_CALLBACK = Name(
+    "services.stepfunctions", "_invoke_with_callback", "resource, input_data, token, state_def"
+)
+RUN_BRANCHES = Name(
+    "services.stepfunctions", "_run_parallel_branches", "state_def, raw_input, execution, ctx"
+)
+QUERY_LANGUAGE = Name("services.stepfunctions", "_state_query_language", "state_def, ctx")
+JSONATA_ARGUMENTS = Name(
+    "services.stepfunctions", "_apply_jsonata_arguments", "state_def, raw_input, ctx"
+)
+JSONATA_OUTPUT = Name(
+    "services.stepfunctions",
+    "_apply_jsonata_output",
+    "state_def, raw_input, ctx, result, error_output, default",
+)
+JSONATA_TEMPLATE = Name(
+    "services.stepfunctions",
+    "_apply_jsonata_template",
+    "value, raw_input, ctx, result, error_output",
+)
+STATE_ASSIGN = Name(
+    "services.stepfunctions",
+    "_apply_state_assign",
+    "state_def, raw_input, ctx, result, error_output",
+)
+SDK_KEY = Name("services.stepfunctions", "_api_name_to_sfn_key", "name")
+FAIL_EXECUTION = Name("services.stepfunctions", "_fail_execution", "execution, error, cause")
+CATCHING = Name(
+    "services.stepfunctions", "_with_retry_and_catch", "state_def, raw_input, ctx, attempt"
+)
+HISTORY = Name("services.stepfunctions", "_add_event", "execution, event_type, details")
+STATUS_EVENT = Name("services.stepfunctions", "_emit_execution_status_event", "execution")
+
+# CloudFormation and EventBridge.
+CFN_HANDLERS = Name("services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+MACHINE_DEFINITION = Name("services.cloudformation.provisioners", "_sfn_definition", "props")
+INVOKE_TARGET = Name("services.eventbridge", "_invoke_target", "target, event, rule, view")
+
+NAMES: tuple[Name, ...] = tuple(value for value in globals().values() if isinstance(value, Name))
+
+
+def check_names() -> None:
+    """Stop with every private name that is not as we know it."""
+    faults = [fault for name in NAMES if (fault := name.fault())]
+    if version("ministack") != VERSION:
+        faults.insert(0, f"MiniStack {version('ministack')} is installed, {VERSION} is expected")
+    if faults:
+        raise UnexpectedEmulatorError("; ".join(faults))

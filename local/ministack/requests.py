@@ -1,0 +1,54 @@
+"""Requests of ours: real, signed and over HTTP, so never from MiniStack's own event loop."""
+
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+from local.ministack.access import Principal
+from local.ministack.roles import credentials_of
+from local.ministack.running import REGION, endpoint
+from local.signing import Credentials, Response, call, send
+
+
+def call_as(
+    caller: Principal | Credentials, service: str, operation: str, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One JSON operation (kinesis, kinesisvideo, rekognition, dynamodb, ...) signed by the caller.
+
+    Raises AccessDenied or ServiceError (with AWS's code).
+    """
+    return call(endpoint(), _keys(caller), service, operation, parameters, region=REGION)
+
+
+def get_object_as(caller: Principal | Credentials, bucket: str, key: str) -> Response:
+    """GetObject under the caller's rights; AccessDenied or ServiceError if it fails."""
+    return send(
+        endpoint(),
+        _keys(caller),
+        "s3",
+        "GET",
+        f"/{bucket}/{urllib.parse.quote(key)}",
+        region=REGION,
+    )
+
+
+def put_object_as(
+    caller: Principal | Credentials,
+    bucket: str,
+    key: str,
+    body: bytes,
+    *,
+    content_type: str = "application/octet-stream",
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """PutObject under the caller's rights; AccessDenied or ServiceError if it fails."""
+    headers = {"content-type": content_type}
+    headers.update(
+        {f"x-amz-meta-{name.lower()}": value for name, value in (metadata or {}).items()}
+    )
+    path = f"/{bucket}/{urllib.parse.quote(key)}"
+    send(endpoint(), _keys(caller), "s3", "PUT", path, headers=headers, body=body, region=REGION)
+
+
+def _keys(caller: Principal | Credentials) -> Credentials:
+    return caller if isinstance(caller, Credentials) else credentials_of(caller)

@@ -1,0 +1,149 @@
+"""Collections: the vectors of enrolled faces, never their pictures."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from local.rekognition.errors import RekognitionError, not_found
+from local.rekognition.similarity import similarity
+
+MODEL_VERSION = "7.0"
+MOST_MATCHES = 4096
+_writing = threading.Lock()
+_NAMES = uuid.UUID("7b1c7a52-6f2e-5a0e-9d0b-6f0f5a7c2b11")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One enrolled face; the box is the one in its photo."""
+
+    face_id: str
+    image_id: str
+    external_image_id: str | None
+    box: dict[str, float]
+    confidence: float
+    vector: tuple[float, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The face as the API shows it."""
+        shown: dict[str, Any] = {
+            "FaceId": self.face_id,
+            "BoundingBox": self.box,
+            "ImageId": self.image_id,
+            "Confidence": self.confidence,
+            "IndexFacesModelVersion": MODEL_VERSION,
+        }
+        if self.external_image_id is not None:
+            shown["ExternalImageId"] = self.external_image_id
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An enrolled face and how alike it is to the one that was searched."""
+
+    similarity: float
+    face: Face
+
+    def as_dict(self) -> dict[str, Any]:
+        """The match as the API shows it."""
+        return {"Similarity": self.similarity, "Face": self.face.as_dict()}
+
+
+@dataclass(slots=True)
+class Collection:
+    """A named set of enrolled faces, in the order of enrolment."""
+
+    name: str
+    arn: str
+    created: float = field(default_factory=time.time)
+    tags: dict[str, str] = field(default_factory=dict)
+    faces: dict[str, Face] = field(default_factory=dict)
+
+    def add(self, face: Face) -> None:
+        """Enrol a face; the same face of the same photo is not stored twice."""
+        with _writing:  # readers go on with what was there
+            self.faces = {**self.faces, face.face_id: face}
+
+    def remove(self, face_ids: Iterable[str]) -> list[str]:
+        """Forget faces and say which were there."""
+        with _writing:
+            gone = [face_id for face_id in dict.fromkeys(face_ids) if face_id in self.faces]
+            self.faces = {key: face for key, face in self.faces.items() if key not in gone}
+        return gone
+
+    def search(
+        self, vector: Sequence[float], *, threshold: float, most: int = MOST_MATCHES, but: str = ""
+    ) -> list[Match]:
+        """The enrolled faces at least this alike, the most alike first."""
+        matches = [
+            Match(similarity(vector, face.vector), face)
+            for face in self.faces.values()
+            if face.face_id != but
+        ]
+        matches = [match for match in matches if match.similarity >= threshold]
+        return sorted(matches, key=lambda match: -match.similarity)[:most]
+
+
+class Collections:
+    """All collections of the account."""
+
+    def __init__(self, arn_prefix: str) -> None:
+        self._arn_prefix = arn_prefix
+        self._all: dict[str, Collection] = {}
+
+    def create(self, name: str, tags: dict[str, str]) -> Collection:
+        """Make an empty collection."""
+        if name in self._all:
+            raise RekognitionError(
+                "ResourceAlreadyExistsException", f"The collection id: {name} already exists"
+            )
+        self._all[name] = Collection(name, f"{self._arn_prefix}:collection/{name}", tags=tags)
+        return self._all[name]
+
+    def get(self, name: str) -> Collection:
+        """The collection of that name."""
+        if name not in self._all:
+            raise not_found(f"The collection id: {name} does not exist")
+        return self._all[name]
+
+    def delete(self, name: str) -> None:
+        """Forget a collection and all its faces."""
+        self.get(name)
+        del self._all[name]
+
+    def names(self) -> list[str]:
+        """The names in order."""
+        return sorted(self._all)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._all.clear()
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Everything as plain values."""
+        return [
+            {**asdict(one), "faces": [asdict(face) for face in one.faces.values()]}
+            for one in self._all.values()
+        ]
+
+    def load(self, dumped: Iterable[dict[str, Any]]) -> None:
+        """Bring back what `dump` gave."""
+        for one in dumped:
+            faces = [Face(**{**face, "vector": tuple(face["vector"])}) for face in one["faces"]]
+            loaded = Collection(**{**one, "faces": {face.face_id: face for face in faces}})
+            self._all[loaded.name] = loaded
+
+
+def image_id(digest: str) -> str:
+    """The id of a picture, given the digest of its bytes."""
+    return str(uuid.uuid5(_NAMES, f"{MODEL_VERSION}/{digest}"))
+
+
+def face_id(digest: str, box: dict[str, float], external_image_id: str | None) -> str:
+    """The id of a face: always the same for the same face, picture and external id."""
+    place = "/".join(f"{box[side]:.6f}" for side in ("Left", "Top", "Width", "Height"))
+    return str(uuid.uuid5(_NAMES, f"{MODEL_VERSION}/{digest}/{place}/{external_image_id}"))

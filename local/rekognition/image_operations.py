@@ -1,0 +1,145 @@
+"""The operations on pictures: DetectFaces, IndexFaces, SearchFaces(ByImage), CompareFaces."""
+
+import hashlib
+from typing import Any
+
+from local.rekognition.application import Answer, Application, Parameters
+from local.rekognition.collections import (
+    MODEL_VERSION,
+    MOST_MATCHES,
+    Collection,
+    Face,
+    face_id,
+    image_id,
+)
+from local.rekognition.errors import invalid_parameter
+from local.rekognition.pool import MOST_FACES, Faces
+from local.rekognition.quality import good, reasons
+from local.rekognition.similarity import similarity
+
+DEFAULT_THRESHOLD = 80.0
+NO_FACES = "There are no faces in the image. Should be at least 1."
+
+
+def detect_faces(application: Application, asked: Parameters) -> Answer:
+    """All faces of a picture. Of the attributes, those that are measured are always given."""
+    faces = application.faces(application.picture(asked["Image"]))
+    return {"FaceDetails": [face["detail"] for face in faces]}
+
+
+def index_faces(application: Application, asked: Parameters) -> Answer:
+    """Enrol the faces of a picture; say why the others were not."""
+    collection = application.collections.get(asked["CollectionId"])
+    data = application.picture(asked["Image"])
+    faces = application.faces(data, vectors=MOST_FACES)
+    level, most = asked.get("QualityFilter", "AUTO"), asked.get("MaxFaces", MOST_FACES)
+    kept = good(faces, level)[:most]
+    for face in kept:
+        collection.add(_enrolled(face, data, asked.get("ExternalImageId")))
+    return {
+        "FaceRecords": [
+            {
+                "Face": _enrolled(face, data, asked.get("ExternalImageId")).as_dict(),
+                "FaceDetail": face["detail"],
+            }
+            for face in kept
+        ],
+        "UnindexedFaces": [
+            {
+                "Reasons": reasons(face, level) or ["EXCEEDS_MAX_FACES"],
+                "FaceDetail": face["detail"],
+            }
+            for face in faces
+            if face not in kept
+        ],
+        "FaceModelVersion": MODEL_VERSION,
+    }
+
+
+def _enrolled(face: dict[str, Any], data: bytes, external_image_id: str | None) -> Face:
+    digest = hashlib.sha256(data).hexdigest()
+    box = face["detail"]["BoundingBox"]
+    return Face(
+        face_id=face_id(digest, box, external_image_id),
+        image_id=image_id(digest),
+        external_image_id=external_image_id,
+        box=box,
+        confidence=face["detail"]["Confidence"],
+        vector=tuple(face["vector"]),
+    )
+
+
+def search_faces(application: Application, asked: Parameters) -> Answer:
+    """The enrolled faces like one that is enrolled."""
+    collection = application.collections.get(asked["CollectionId"])
+    searched = collection.faces.get(asked["FaceId"])
+    if searched is None:
+        raise invalid_parameter("faceId was not found in the collection.")
+    return {
+        "SearchedFaceId": searched.face_id,
+        **_matches(collection, searched.vector, asked, but=searched.face_id),
+    }
+
+
+def search_faces_by_image(application: Application, asked: Parameters) -> Answer:
+    """The enrolled faces like the largest one in a picture."""
+    collection = application.collections.get(asked["CollectionId"])
+    data = application.picture(asked["Image"])
+    faces = good(application.faces(data, vectors=1)[:1], asked.get("QualityFilter", "NONE"))
+    if not faces:
+        raise invalid_parameter(NO_FACES)
+    detail = faces[0]["detail"]
+    return {
+        "SearchedFaceBoundingBox": detail["BoundingBox"],
+        "SearchedFaceConfidence": detail["Confidence"],
+        **_matches(collection, faces[0]["vector"], asked),
+    }
+
+
+def _matches(collection: Collection, vector: Any, asked: Parameters, but: str = "") -> Answer:
+    matches = collection.search(
+        vector,
+        threshold=asked.get("FaceMatchThreshold", DEFAULT_THRESHOLD),
+        most=asked.get("MaxFaces", MOST_MATCHES),
+        but=but,
+    )
+    return {
+        "FaceMatches": [match.as_dict() for match in matches],
+        "FaceModelVersion": MODEL_VERSION,
+    }
+
+
+def compare_faces(application: Application, asked: Parameters) -> Answer:
+    """The largest face of one picture against every face of another."""
+    level = asked.get("QualityFilter", "NONE")
+    source = application.faces(application.picture(asked["SourceImage"]), vectors=1)
+    target = application.faces(application.picture(asked["TargetImage"]), vectors=MOST_FACES)
+    if not source:
+        raise invalid_parameter()
+    threshold = asked.get("SimilarityThreshold", DEFAULT_THRESHOLD)
+    compared = _compared(source[0]["vector"], good(target, level))
+    detail = source[0]["detail"]
+    return {
+        "SourceImageFace": {
+            "BoundingBox": detail["BoundingBox"],
+            "Confidence": detail["Confidence"],
+        },
+        "FaceMatches": [
+            {"Similarity": alike, "Face": face} for alike, face in compared if alike >= threshold
+        ],
+        "UnmatchedFaces": [face for alike, face in compared if alike < threshold],
+    }
+
+
+def _compared(vector: Any, faces: Faces) -> list[tuple[float, dict[str, Any]]]:
+    compared = [(similarity(vector, face["vector"]), face["detail"]) for face in faces]
+    return sorted(compared, key=lambda one: -one[0])
+
+
+OPERATIONS = {
+    "DetectFaces": detect_faces,
+    "IndexFaces": index_faces,
+    "SearchFaces": search_faces,
+    "SearchFacesByImage": search_faces_by_image,
+    "CompareFaces": compare_faces,
+}

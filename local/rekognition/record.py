@@ -1,0 +1,55 @@
+"""The record of one analysed frame, as Rekognition writes it to the data stream.
+
+The shape is that of the developer guide's "Reference: Kinesis face recognition record".
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.rekognition.collections import Match
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a frame of video comes from; times are seconds, at the start of its fragment."""
+
+    fragment: str
+    server: float
+    producer: float
+    offset: float
+
+
+def record(
+    stream_arn: str,
+    frame: Frame,
+    faces: Sequence[dict[str, Any]],
+    search: Callable[[Sequence[float]], list[Match]],
+) -> dict[str, Any]:
+    """What was seen in a frame, also when that is nobody."""
+    return {
+        "InputInformation": {
+            "KinesisVideo": {
+                "StreamArn": stream_arn,
+                "FragmentNumber": frame.fragment,
+                "ServerTimestamp": frame.server,
+                "ProducerTimestamp": frame.producer,
+                "FrameOffsetInSeconds": frame.offset,
+            }
+        },
+        "StreamProcessorInformation": {"Status": "RUNNING"},
+        "FaceSearchResponse": [
+            {
+                "DetectedFace": face["detail"],
+                "MatchedFaces": [_matched(match) for match in search(face["vector"])],
+            }
+            for face in faces
+        ],
+    }
+
+
+def _matched(match: Match) -> dict[str, Any]:
+    """A match without what the stream's records don't have: the model's version."""
+    face = match.face.as_dict()
+    del face["IndexFacesModelVersion"]
+    return {"Similarity": match.similarity, "Face": face}

@@ -1,0 +1,133 @@
+"""Start and stop of the laptop AWS: two guarded loopback ports, one of them with its own loop."""
+
+import asyncio
+import contextlib
+import http.client
+import importlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from local import ministack
+from local.event_source_mapping.install import serving as event_source_mappings
+from local.guard import HEALTH, Guard
+from local.ministack import names
+
+SERVICES = ("kinesisvideo", "rekognition")
+GRACE_SECONDS = 1
+START_SECONDS = 30
+
+
+@contextlib.asynccontextmanager
+async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[dict[str, str]]:
+    """The laptop AWS, from ready to stopped; gives what a client has to know."""
+    with _listening(port) as control, _listening(media_port) as media:
+        ports = control.getsockname()[1], media.getsockname()[1]
+        ministack.configure(port=ports[0], media_port=ports[1], directory=directory)
+        services = _install()
+        ended = asyncio.Event()
+        gate: Any = Guard(names.APP.get(), ports[0])
+        server = asyncio.create_task(serve(gate, _config(control), shutdown_trigger=ended.wait))
+        plane = MediaPlane(Guard(_media_application(), ports[1]), media)
+        try:
+            await asyncio.to_thread(_wait_until_ready, ports[0])
+            facts = await ministack.create_owner()
+            plane.start()
+            urls = {"endpoint": ministack.endpoint(), "media_endpoint": ministack.media_endpoint()}
+            async with event_source_mappings():
+                yield {**urls, **facts}
+        finally:
+            # First who reads and writes media: a running processor would hold the plane open.
+            _stop(services)
+            plane.stop()
+            ended.set()
+            await server
+
+
+def _install() -> list[ministack.Service]:
+    """Correct MiniStack and put our services beside it; nothing of it is imported before."""
+    names.check_names()
+    importlib.import_module("local.corrections").install()
+    services = [importlib.import_module(f"local.{name}.service").SERVICE for name in SERVICES]
+    for service in services:
+        ministack.register_service(service)
+    return services
+
+
+def _media_application() -> Any:
+    return importlib.import_module("local.kinesisvideo.media").app
+
+
+def _stop(services: list[ministack.Service]) -> None:
+    for service in services:
+        getattr(service.module, "stop", service.module.reset)()
+    ministack.kill_workers()
+
+
+def _wait_until_ready(port: int) -> None:
+    """The port is open from the start; the first answer comes when MiniStack has started."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+    try:
+        connection.request("GET", HEALTH)
+        connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+class MediaPlane:
+    """Kinesis Video's media port: it streams for hours, so it has a thread and loop of its own."""
+
+    def __init__(self, application: Guard, listener: socket.socket) -> None:
+        self._application: Any = application
+        self._listener = listener
+        self._loop = asyncio.new_event_loop()
+        self._ended = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="media-plane")
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let go of every connection and wait for the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        trigger = self._ended.wait
+        serving = asyncio.create_task(
+            serve(self._application, _config(self._listener), shutdown_trigger=trigger)
+        )
+        ended = asyncio.create_task(trigger())
+        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+        # hypercorn would wait for open connections without end before its grace period
+        # begins; whoever still streams then is cut off when the runner closes.
+        await asyncio.wait({serving}, timeout=GRACE_SECONDS)
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def _config(listener: socket.socket) -> Config:
+    config = Config()
+    # hypercorn closes the descriptor it is given; the socket itself stays ours.
+    config.bind = [f"fd://{listener.dup().detach()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = GRACE_SECONDS
+    return config

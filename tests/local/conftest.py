@@ -1,0 +1,48 @@
+"""The running laptop AWS, and the real stack deployed into it once for all tests."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from cli.stack import Sam, Stack, describe, forget_accounts, one_at_a_time
+from local.laptop import LaptopAWS
+from tests.local.owner import Door, subscribed
+
+
+@pytest.fixture(scope="session")
+def downloads() -> Iterator[dict[str, str]]:
+    """Nothing of an account in this process; what package downloads need is handed on."""
+    before = dict(os.environ)
+    yield forget_accounts()
+    os.environ.clear()
+    os.environ |= before
+
+
+@pytest.fixture(scope="session")
+def laptop(
+    tmp_path_factory: pytest.TempPathFactory, downloads: dict[str, str]
+) -> Iterator[LaptopAWS]:
+    """A laptop AWS of its own for this run of the tests."""
+    settings = {"KVS_IMAGE_DELAY_SECONDS": "1"}
+    with LaptopAWS(tmp_path_factory.mktemp("laptop"), settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(
+    laptop: LaptopAWS, tmp_path_factory: pytest.TempPathFactory, downloads: dict[str, str]
+) -> Stack:
+    """The real template, built and deployed by sam."""
+    sam = Sam("stream-processor", tmp_path_factory.mktemp("sam"), downloads, verbose=False)
+    with one_at_a_time(), sam.building() as built:
+        built()
+        sam.deploy(laptop)
+    return describe(laptop)
+
+
+@pytest.fixture
+def door(laptop: LaptopAWS, stack: Stack) -> Iterator[Door]:
+    """The stack as its owner sees it, with an inbox of this test's own."""
+    with subscribed(laptop, stack) as opened:
+        yield opened

@@ -1,0 +1,256 @@
+"""The control plane over HTTP, by Step Functions and by CloudFormation."""
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+
+@pytest.fixture
+def control(laptop):
+    return laptop.client("kinesisvideo")
+
+
+@pytest.fixture
+def stream(control):
+    name = f"stream-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name, DataRetentionInHours=24)["StreamARN"]
+    yield name
+    control.delete_stream(StreamARN=arn)
+
+
+def info(control, name):
+    return control.describe_stream(StreamName=name)["StreamInfo"]
+
+
+def error_of(call, **parameters):
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    answer = caught.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def raw(laptop, path, body, **headers):
+    """What a client that checks nothing before sending would get."""
+    session = Session()
+    facts = laptop.facts
+    session.set_credentials(facts["access_key_id"], facts["secret_access_key"])
+    request = AWSRequest("POST", laptop.endpoint + path, data=body, headers=headers)
+    SigV4Auth(session.get_credentials(), "kinesisvideo", "us-east-1").add_auth(request)
+    sent = urllib.request.Request(request.url, body, dict(request.headers.items()))
+    try:
+        with urllib.request.urlopen(sent) as answer:
+            return answer.status, answer.headers, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, json.load(error)
+
+
+def test_a_stream_keeps_nothing_unless_asked_to(control):
+    name = f"stream-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name)["StreamARN"]
+    found = info(control, name)
+    assert (found["Status"], found["DataRetentionInHours"]) == ("ACTIVE", 0)
+    prefix, _, created = arn.rpartition("/")
+    assert prefix == f"arn:aws:kinesisvideo:us-east-1:000000000000:stream/{name}"
+    assert abs(int(created) / 1000 - found["CreationTime"].timestamp()) < 1
+    control.delete_stream(StreamARN=arn)
+    assert error_of(control.describe_stream, StreamName=name)[1] == 404
+
+
+def test_a_stream_is_found_by_its_name_or_its_arn(control, stream):
+    arn = info(control, stream)["StreamARN"]
+    assert control.describe_stream(StreamARN=arn)["StreamInfo"]["StreamName"] == stream
+    other = arn.rpartition("/")[0] + "/1"
+    assert error_of(control.describe_stream, StreamARN=other)[0] == "ResourceNotFoundException"
+    assert error_of(control.describe_stream)[0] == "InvalidArgumentException"
+
+
+def test_a_name_can_be_taken_only_once(control, stream):
+    assert error_of(control.create_stream, StreamName=stream) == ("ResourceInUseException", 400)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"StreamName": "a stream"},
+        {"StreamName": "x" * 257},
+        {"StreamName": "x", "MediaType": "video"},
+        {"StreamName": "x", "DataRetentionInHours": 87_601},
+        {"StreamName": "x", "DataRetentionInHours": -1},
+        {"StreamName": "x", "DataRetentionInHours": "24"},
+        {"StreamName": "x", "Tags": {"a": "x" * 257}},
+        {"MediaType": "video/h264"},
+    ],
+)
+def test_what_breaks_the_rules_of_aws_s_model_is_refused(laptop, wrong):
+    status, headers, _ = raw(laptop, "/createStream", json.dumps(wrong).encode())
+    assert (status, headers["x-amzn-errortype"]) == (400, "InvalidArgumentException")
+
+
+def test_an_operation_that_is_not_there_is_named(laptop):
+    status, _, body = raw(laptop, "/createSignalingChannel", b"{}")
+    assert (status, "CreateSignalingChannel" in body["Message"]) == (404, True)
+
+
+def test_step_functions_form_of_a_request_is_understood(laptop, stream):
+    target = {"X-Amz-Target": "KinesisVideo.DescribeStream", "Content-Type": "application/json"}
+    body = json.dumps({"StreamName": stream}).encode()
+    assert raw(laptop, "/", body, **target)[2]["StreamInfo"]["StreamName"] == stream
+    status, _, answer = raw(laptop, "/", b'{"StreamName": "nothing"}', **target)
+    assert (status, answer["__type"]) == (404, "ResourceNotFoundException")
+
+
+def test_the_endpoint_of_every_media_operation_is_the_media_plane(laptop, control, stream):
+    for name in ("PUT_MEDIA", "GET_MEDIA", "LIST_FRAGMENTS", "GET_IMAGES", "GET_CLIP"):
+        found = control.get_data_endpoint(StreamName=stream, APIName=name)["DataEndpoint"]
+        assert found == laptop.facts["media_endpoint"]
+    assert error_of(control.get_data_endpoint, StreamName="nothing", APIName="GET_MEDIA")[1] == 404
+
+
+def test_streams_are_listed_by_prefix_a_page_at_a_time(control):
+    prefix = f"list-{uuid.uuid4().hex[:6]}"
+    names = [f"{prefix}-{number}" for number in range(5)]
+    arns = [control.create_stream(StreamName=name)["StreamARN"] for name in names]
+    condition = {"ComparisonOperator": "BEGINS_WITH", "ComparisonValue": prefix}
+    pages = control.get_paginator("list_streams").paginate(
+        StreamNameCondition=condition, PaginationConfig={"PageSize": 2}
+    )
+    found = [[one["StreamName"] for one in page["StreamInfoList"]] for page in pages]
+    assert found == [names[:2], names[2:4], names[4:]]
+    for arn in arns:
+        control.delete_stream(StreamARN=arn)
+
+
+def test_the_retention_changes_by_a_difference_and_a_version(control, stream):
+    version = info(control, stream)["Version"]
+    change = {"StreamName": stream, "DataRetentionChangeInHours": 4}
+    control.update_data_retention(
+        **change, CurrentVersion=version, Operation="INCREASE_DATA_RETENTION"
+    )
+    found = info(control, stream)
+    assert found["DataRetentionInHours"] == 28
+    again = {**change, "Operation": "DECREASE_DATA_RETENTION"}
+    late = error_of(control.update_data_retention, **again, CurrentVersion=version)
+    assert late == ("VersionMismatchException", 400)
+    too_much = {**again, "DataRetentionChangeInHours": 29, "CurrentVersion": found["Version"]}
+    assert error_of(control.update_data_retention, **too_much)[0] == "InvalidArgumentException"
+    control.update_data_retention(**again, CurrentVersion=found["Version"])
+    assert info(control, stream)["DataRetentionInHours"] == 24
+
+
+def test_a_stream_s_media_type_can_change(control, stream):
+    version = info(control, stream)["Version"]
+    control.update_stream(StreamName=stream, CurrentVersion=version, MediaType="video/h265")
+    assert info(control, stream)["MediaType"] == "video/h265"
+
+
+def test_a_delete_with_an_old_version_is_refused(control, stream):
+    arn = info(control, stream)["StreamARN"]
+    found = error_of(control.delete_stream, StreamARN=arn, CurrentVersion="old")
+    assert found == ("VersionMismatchException", 400)
+
+
+def test_tags_come_and_go(control, stream):
+    control.tag_stream(StreamName=stream, Tags={"where": "door", "floor": "Erdgeschoß"})
+    control.tag_stream(StreamName=stream, Tags={"where": "yard"})
+    found = control.list_tags_for_stream(StreamName=stream)["Tags"]
+    assert found == {"where": "yard", "floor": "Erdgeschoß"}
+    control.untag_stream(StreamName=stream, TagKeyList=["floor"])
+    assert control.list_tags_for_stream(StreamName=stream)["Tags"] == {"where": "yard"}
+    more = {f"tag{number}": "" for number in range(50)}
+    found = error_of(control.tag_stream, StreamName=stream, Tags=more)
+    assert found[0] == "TagsPerResourceExceededLimitException"
+
+
+def images(**changes):
+    return {
+        "Status": "ENABLED",
+        "ImageSelectorType": "PRODUCER_TIMESTAMP",
+        "DestinationConfig": {"Uri": "s3://pictures/frames", "DestinationRegion": "us-east-1"},
+        "SamplingInterval": 1000,
+        "Format": "JPEG",
+        **changes,
+    }
+
+
+def test_image_generation_is_described_as_it_was_asked_for(control, stream):
+    describe = control.describe_image_generation_configuration
+    assert "ImageGenerationConfiguration" not in describe(StreamName=stream)
+    asked = images(FormatConfig={"JPEGQuality": "70"}, WidthPixels=320, HeightPixels=240)
+    update = control.update_image_generation_configuration
+    update(StreamName=stream, ImageGenerationConfiguration=asked)
+    assert describe(StreamName=stream)["ImageGenerationConfiguration"] == asked
+    update(StreamName=stream)
+    assert "ImageGenerationConfiguration" not in describe(StreamName=stream)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"SamplingInterval": 199},
+        {"DestinationConfig": {"Uri": "https://a", "DestinationRegion": "us-east-1"}},
+        {"DestinationConfig": {"Uri": "s3://a", "DestinationRegion": "eu-west-1"}},
+        {"FormatConfig": {"JPEGQuality": "0"}},
+        {"WidthPixels": 3841},
+    ],
+)
+def test_image_generation_that_cannot_be_is_refused(control, stream, wrong):
+    asked = {"StreamName": stream, "ImageGenerationConfiguration": images(**wrong)}
+    found = error_of(control.update_image_generation_configuration, **asked)
+    assert found == ("InvalidArgumentException", 400)
+
+
+def test_image_generation_needs_retention(control):
+    name = f"stream-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name)["StreamARN"]
+    asked = {"StreamName": name, "ImageGenerationConfiguration": images()}
+    found = error_of(control.update_image_generation_configuration, **asked)
+    assert found == ("NoDataRetentionException", 400)
+    control.delete_stream(StreamARN=arn)
+
+
+def template(name, hours, **more):
+    properties = {
+        "Name": name,
+        "DataRetentionInHours": hours,
+        "MediaType": "video/h264",
+        "StreamStorageConfiguration": {"DefaultStorageTier": "HOT"},
+        "Tags": [{"Key": "where", "Value": "door"}],
+        **more,
+    }
+    return json.dumps(
+        {
+            "Resources": {"Door": {"Type": "AWS::KinesisVideo::Stream", "Properties": properties}},
+            "Outputs": {
+                "Name": {"Value": {"Ref": "Door"}},
+                "Arn": {"Value": {"Fn::GetAtt": ["Door", "Arn"]}},
+            },
+        }
+    )
+
+
+def test_cloudformation_makes_changes_and_deletes_a_stream(laptop, control):
+    cloudformation = laptop.client("cloudformation")
+    stack, name = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("stack", "stream"))
+    cloudformation.create_stack(StackName=stack, TemplateBody=template(name, 24))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack)
+    outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    made = info(control, name)
+    values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    assert values == {"Name": name, "Arn": made["StreamARN"]}
+    assert control.list_tags_for_stream(StreamName=name)["Tags"] == {"where": "door"}
+    cloudformation.update_stack(StackName=stack, TemplateBody=template(name, "48"))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=stack)
+    changed = info(control, name)
+    assert changed["DataRetentionInHours"] == 48
+    assert changed["StreamARN"] == made["StreamARN"]
+    cloudformation.delete_stack(StackName=stack)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack)
+    assert error_of(control.describe_stream, StreamName=name)[1] == 404

@@ -1,0 +1,293 @@
+"""PutMedia and GetMedia over HTTP, as a producer and a consumer see them."""
+
+import time
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.kinesisvideo_client import (
+    Film,
+    Producer,
+    Reader,
+    frames_of,
+    media_client,
+    tags_of,
+)
+from tests.unit import mkv_bytes as mkv
+
+NOON = 1_800_000_000_000
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    return Film(tmp_path_factory.mktemp("film"))
+
+
+@pytest.fixture
+def control(laptop):
+    return laptop.client("kinesisvideo")
+
+
+@pytest.fixture
+def stream(control):
+    """A stream of its own for each test."""
+    name = f"stream-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
+    yield name
+    control.delete_stream(StreamARN=arn)
+
+
+def listed(laptop, stream, **selector):
+    client = media_client(laptop, "kinesis-video-archived-media")
+    everything = {
+        "FragmentSelectorType": "PRODUCER_TIMESTAMP",
+        "TimestampRange": {"StartTimestamp": 0, "EndTimestamp": 4e9},
+    }
+    answer = client.list_fragments(StreamName=stream, FragmentSelector=everything, **selector)
+    return sorted(answer["Fragments"], key=lambda fragment: fragment["FragmentNumber"])
+
+
+def test_a_fragment_is_acknowledged_three_times_each_in_a_chunk_of_its_own(laptop, stream, film):
+    with Producer(laptop, stream) as producer:
+        assert producer.statuses == [100, 200]
+        acks = producer.send(film.header, film.fragment(NOON)).end()
+    assert [ack["EventType"] for ack in acks] == ["BUFFERING", "RECEIVED", "PERSISTED"]
+    assert {ack["FragmentTimecode"] for ack in acks} == {NOON}
+    assert len({ack["FragmentNumber"] for ack in acks}) == 1
+    assert all(len(chunk) < 1024 for chunk in producer.chunks)
+
+
+def test_acknowledgements_come_while_the_body_is_still_open(laptop, stream, film):
+    with Producer(laptop, stream) as producer:
+        producer.send(film.header, film.fragment(NOON)[:200])
+        assert producer.ack()["EventType"] == "BUFFERING"
+        producer.send(film.fragment(NOON)[200:], mkv.end())
+        assert producer.until("PERSISTED")["FragmentTimecode"] == NOON
+
+
+def test_without_retention_nothing_is_acknowledged_as_persisted(laptop, control, film):
+    name = f"stream-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name)["StreamARN"]
+    with Reader(laptop, name) as reader, Producer(laptop, name) as producer:
+        acks = producer.send(film.header, film.fragment(NOON)).end()
+        assert len(frames_of(reader.fragment())) == 10
+    assert [ack["EventType"] for ack in acks] == ["BUFFERING", "RECEIVED"]
+    assert listed(laptop, name) == []
+    control.delete_stream(StreamARN=arn)
+
+
+def test_the_payload_may_be_unsigned(laptop, stream, film):
+    with Producer(laptop, stream, unsigned=True) as producer:
+        assert len(producer.send(film.header, film.fragment(NOON)).end()) == 3
+
+
+def test_relative_times_count_from_the_start_of_the_producer(laptop, stream, film):
+    headers = {
+        "x_amzn_fragment_timecode_type": "RELATIVE",
+        "x_amzn_producer_start_timestamp": "1800000000.5",
+    }
+    with Reader(laptop, stream) as reader, Producer(laptop, stream, **headers) as producer:
+        acks = producer.send(film.header, film.fragment(0), film.fragment(1000)).end()
+        reader.fragment()
+        tags = tags_of(reader.fragment())
+    assert [ack["FragmentTimecode"] for ack in acks] == [0, 0, 0, 1000, 1000, 1000]
+    assert tags["AWS_KINESISVIDEO_PRODUCER_TIMESTAMP"] == "1800000001.500"
+    times = [round(one["ProducerTimestamp"].timestamp() * 1000) for one in listed(laptop, stream)]
+    assert times == [NOON + 500, NOON + 1500]
+
+
+def test_a_reader_gets_each_fragment_as_soon_as_it_is_whole(laptop, stream, film):
+    with Reader(laptop, stream) as reader, Producer(laptop, stream) as producer:
+        for start in (NOON, NOON + 1000):
+            producer.send(film.header if start == NOON else b"", film.fragment(start), mkv.end())
+            number = producer.until("PERSISTED")["FragmentNumber"]
+            found = reader.fragment()
+            tags = tags_of(found)
+            assert tags["AWS_KINESISVIDEO_FRAGMENT_NUMBER"] == number
+            assert tags["AWS_KINESISVIDEO_PRODUCER_TIMESTAMP"] == f"{start // 1000}.000"
+            assert abs(float(tags["AWS_KINESISVIDEO_SERVER_TIMESTAMP"]) - time.time()) < 60
+            assert [frame.pts for frame in frames_of(found)] == list(
+                range(start, start + 1000, 100)
+            )
+            assert found.endswith(number.encode())
+
+
+def test_a_fragment_s_own_tags_are_given_to_readers(laptop, stream, film):
+    with Reader(laptop, stream) as reader, Producer(laptop, stream) as producer:
+        producer.send(film.header, mkv.tags(("zone", "7")), film.fragment(NOON)).end()
+        assert tags_of(reader.fragment())["zone"] == "7"
+
+
+def test_two_sessions_may_overlap(laptop, stream, film):
+    with Producer(laptop, stream) as old, Producer(laptop, stream) as new:
+        old.send(film.header, film.fragment(NOON), mkv.end())
+        old.until("PERSISTED")
+        new.send(film.header, film.fragment(NOON + 1000), mkv.end())
+        assert new.until("PERSISTED")["FragmentTimecode"] == NOON + 1000
+        assert old.end() == []
+        new.end()
+    assert len(listed(laptop, stream)) == 2
+
+
+def test_what_was_unfinished_when_the_producer_left_is_lost(laptop, stream, film, wait_until):
+    with Producer(laptop, stream) as producer:
+        producer.send(film.header, film.fragment(NOON), film.fragment(NOON + 1000)[:-50])
+        producer.until("PERSISTED")
+    with Producer(laptop, stream) as again:
+        acks = again.send(film.header, film.fragment(NOON + 1000)).end()
+    assert acks[-1]["EventType"] == "PERSISTED"
+    sent = [round(one["ProducerTimestamp"].timestamp() * 1000) for one in listed(laptop, stream)]
+    assert sent == [NOON, NOON + 1000]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (lambda film: b"this is no film at all" * 10, 4006),
+        (lambda film: film.header + film.header, 4006),
+        (lambda film: film.header + film.fragment(NOON) + film.fragment(NOON), 4004),
+        (lambda film: film.header + mkv.cluster(NOON, mkv.block(0), mkv.block(20_001)), 4002),
+        (lambda film: film.header + mkv.cluster(NOON, mkv.block(0, number=2)), 4010),
+        (lambda film: film.header + mkv.cluster(NOON)[:-5], 4006),
+        (
+            lambda film: (
+                film.header
+                + mkv.identity(mkv.CLUSTER)
+                + mkv.UNKNOWN
+                + mkv.integer(mkv.TIMESTAMP, NOON)
+                + mkv.identity(mkv.BLOCK)
+                + mkv.coded(2 * 1024**3, 8)
+            ),
+            4001,
+        ),
+        (
+            lambda film: (
+                film.header
+                + mkv.tags(*((f"tag{number}", "") for number in range(11)))
+                + mkv.cluster(NOON)
+            ),
+            4009,
+        ),
+        (lambda film: film.header + mkv.cluster(2**60), 4007),
+    ],
+    ids=["no film", "two", "not rising", "lasting", "track", "cut", "large", "tags", "far future"],
+)
+def test_bad_media_ends_the_session_with_aws_s_error_id(laptop, stream, film, body, error):
+    with Producer(laptop, stream) as producer:
+        acks = producer.send(body(film)).end()
+    assert acks[-1]["EventType"] == "ERROR"
+    assert acks[-1]["ErrorId"] == error
+    assert not [ack for ack in acks[:-1] if ack["EventType"] == "ERROR"]
+
+
+def test_an_error_ends_the_answer_though_the_body_goes_on(laptop, stream, film):
+    with Producer(laptop, stream) as producer:
+        producer.send(film.header, film.fragment(NOON), film.fragment(NOON))
+        assert producer.until("ERROR")["ErrorCode"] == "FRAGMENT_TIMECODE_LESSER_THAN_PREVIOUS"
+        assert producer.ack() is None
+
+
+def test_a_producer_that_goes_on_after_an_error_is_cut_off(laptop, stream):
+    with Producer(laptop, stream) as producer:
+        assert producer.send(b"no film").until("ERROR")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            while True:
+                producer.send(b"x" * 65_536, size=65_536)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "name"),
+    [
+        ({"x_amzn_stream_name": "nothing"}, 404, "ResourceNotFoundException"),
+        ({}, 400, "InvalidArgumentException"),
+        (
+            {"x_amzn_stream_name": "a", "x_amzn_fragment_timecode_type": "SOON"},
+            400,
+            "InvalidArgumentException",
+        ),
+        (
+            {"x_amzn_stream_name": "a", "x_amzn_producer_start_timestamp": "now"},
+            400,
+            "InvalidArgumentException",
+        ),
+    ],
+)
+def test_a_bad_request_is_refused_before_its_body(laptop, headers, status, name):
+    with Producer(laptop, **headers) as producer:
+        assert producer.status == status
+        assert producer.error()[0] == name
+
+
+def test_a_wrong_signature_is_refused(laptop, stream):
+    keys = laptop.facts["access_key_id"], "not the secret"
+    with Producer(laptop, stream, keys=keys) as producer:
+        assert (producer.status, producer.error()[0]) == (403, "InvalidSignatureException")
+
+
+def test_a_stream_that_is_deleted_ends_its_sessions(laptop, control, film):
+    name = f"stream-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
+    with Reader(laptop, name) as reader, Producer(laptop, name) as producer:
+        producer.send(film.header, film.fragment(NOON), mkv.end())
+        producer.until("PERSISTED")
+        reader.fragment()
+        control.delete_stream(StreamARN=arn)
+        producer.send(film.fragment(NOON + 1000), mkv.end())
+        assert producer.until("ERROR")["ErrorCode"] == "STREAM_NOT_ACTIVE"
+        with pytest.raises(AssertionError, match="ended"):
+            reader.fragment()
+
+
+@pytest.fixture
+def stored(laptop, stream, film):
+    """A stream with four fragments; their numbers."""
+    with Producer(laptop, stream) as producer:
+        parts = [film.fragment(NOON + 1000 * number) for number in range(4)]
+        acks = producer.send(film.header, *parts).end()
+    return stream, [ack["FragmentNumber"] for ack in acks if ack["EventType"] == "PERSISTED"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "first"),
+    [
+        ({"StartSelectorType": "EARLIEST"}, 0),
+        ({"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": 1}, 2),
+        ({"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": 2}, 3),
+        ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": NOON / 1000 + 1.5}, 1),
+        ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": NOON / 1000 + 2}, 2),
+        ({"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": 0}, 0),
+    ],
+)
+def test_readers_start_where_they_ask_to(laptop, stored, selector, first):
+    stream, numbers = stored
+    asked = {
+        name: numbers[value] if isinstance(value, int) and value and "Time" not in name else value
+        for name, value in selector.items()
+    }
+    with Reader(laptop, stream, **asked) as reader:
+        found = [tags_of(reader.fragment()) for _ in numbers[first:]]
+    assert [tags["AWS_KINESISVIDEO_FRAGMENT_NUMBER"] for tags in found] == numbers[first:]
+    behind = [int(tags["AWS_KINESISVIDEO_MILLIS_BEHIND_NOW"]) for tags in found if len(tags) > 5]
+    assert behind == sorted(behind, reverse=True)
+
+
+def test_a_fragment_that_is_not_there_is_answered_with_error_tags(laptop, stored):
+    stream, _ = stored
+    client = media_client(laptop, "kinesis-video-media")
+    selector = {"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": "17"}
+    film = client.get_media(StreamName=stream, StartSelector=selector)["Payload"].read()
+    assert b"AWS_KINESISVIDEO_ERROR_ID" in film
+
+
+def test_a_fourth_reader_is_one_too_many(laptop, stream, wait_until):
+    def fourth():
+        try:
+            Reader(laptop, stream).__exit__()
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "welcome"
+
+    with Reader(laptop, stream), Reader(laptop, stream), Reader(laptop, stream):
+        assert fourth() == "ConnectionLimitExceededException"
+    wait_until(lambda: fourth() == "welcome")

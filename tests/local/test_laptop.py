@@ -1,0 +1,139 @@
+"""The laptop AWS as a process: its start, its end, and what it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local.laptop import LaptopAWS, LaptopError, assert_loopback
+from tests.local.laptop_parts import error_code, invoke, make_function
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A laptop AWS of this test's own, which it may end."""
+    with LaptopAWS(tmp_path / "laptop") as running:
+        yield running
+
+
+def listening(pids):
+    """Every address that a process of these listens on."""
+    found = set()
+    inodes = {
+        str(link.readlink())
+        for pid in pids
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if link.is_symlink()
+    }
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        for line in lines:
+            _, local, remote, state, *rest = line.split()
+            if f"socket:[{rest[5]}]" in inodes and (state == "0A" or table.startswith("udp")):
+                found.add(local)
+    return found
+
+
+def test_it_listens_on_two_loopback_ports_and_nowhere_else(own):
+    ports = {int(address.rsplit(":", 1)[1], 16) for address in listening([own.facts["pid"]])}
+    hosts = {address.rsplit(":", 1)[0] for address in listening([own.facts["pid"]])}
+    assert ports == set(own.ports())
+    assert len(ports) == 2
+    assert hosts == {"0100007F"}  # 127.0.0.1, as Linux writes it
+
+
+def test_every_start_has_another_key(own, laptop):
+    assert own.facts["access_key_id"] != laptop.facts["access_key_id"]
+    assert own.facts["secret_access_key"] != laptop.facts["secret_access_key"]
+
+
+def test_it_keeps_its_temporary_files_in_its_directory_and_takes_them_along(own):
+    function = make_function(
+        own, "import tempfile\ndef handler(event, context):\n    return tempfile.gettempdir()"
+    )
+    assert invoke(own, function) == (None, str(own.directory / "tmp"))
+    own.stop()
+    assert not (own.directory / "tmp").exists()
+
+
+def test_stop_leaves_no_process_and_no_port(own):
+    function = make_function(own, "def handler(event, context):\n    return 1")
+    assert invoke(own, function) == (None, 1)
+    assert len(own.processes()) >= 2
+    own.stop()
+    assert own.processes() == []
+    assert own.ports() == []
+
+
+def test_it_ends_with_whoever_holds_its_standard_input(own, wait_until):
+    function = make_function(own, "def handler(event, context):\n    return 1")
+    invoke(own, function)
+    own._process.stdin.close()
+    wait_until(lambda: not own.processes(), 15)
+    assert own.ports() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(own, wait_until, number):
+    os.kill(own.facts["pid"], number)
+    wait_until(lambda: not own.processes(), 15)
+    assert own._process.wait(5) == 0
+
+
+def test_workers_die_with_it_even_when_it_is_killed(own, wait_until):
+    function = make_function(own, "def handler(event, context):\n    return 1")
+    invoke(own, function)
+    os.kill(own.facts["pid"], signal.SIGKILL)
+    wait_until(lambda: not own.processes(), 15)
+
+
+def test_a_start_that_fails_says_why(tmp_path, own):
+    taken = own.ports()[0]
+    with pytest.raises(LaptopError, match="in use"):
+        LaptopAWS(tmp_path / "second", port=taken).start()
+
+
+def test_its_environment_is_accepted_and_reaches_it(own):
+    environment = own.environment()
+    assert_loopback(environment)
+    code = "import boto3, json; print(json.dumps(boto3.client('sts').get_caller_identity()['Arn']))"
+    python = Path(own.emulator).parents[2] / "project" / "bin" / "python"
+    answer = subprocess.run(
+        [python, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert json.loads(answer.stdout) == "arn:aws:iam::000000000000:user/owner"
+
+
+def test_its_environment_ignores_the_callers_own_account(own, monkeypatch, tmp_path):
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n[profile real]\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+        monkeypatch.setenv(name, "real")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    assert_loopback(own.environment())
+    account = own.client("sts").get_caller_identity()["Account"]
+    assert account == "000000000000"
+
+
+def test_a_real_account_in_its_own_environment_is_forgotten(tmp_path):
+    real = {"AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL", "AWS_SECRET_ACCESS_KEY": "real-secret"}
+    with LaptopAWS(tmp_path / "laptop", settings=real) as running:
+        code = "import os\ndef handler(event, context):\n    return dict(os.environ)"
+        _, environment = invoke(running, make_function(running, code))
+        assert "real-secret" not in environment.values()
+        session = boto3.Session("AKIAREALREALREALREAL", "real-secret", region_name="us-east-1")
+        client = session.client("sts", endpoint_url=running.endpoint)
+        assert error_code(client.get_caller_identity) != ""
+
+
+def test_with_nothing_invoked_it_stays_well_below_600_megabytes(own):
+    pages = 0
+    for process in own.processes():
+        fields = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        pages += next(int(line.split()[1]) for line in fields if line.startswith("Pss:"))
+    assert pages / 1024 < 400

@@ -1,0 +1,163 @@
+"""One PutMedia session over a made-up connection, with a clock that the test sets."""
+
+import asyncio
+import json
+
+import pytest
+
+from local.kinesisvideo import put_media
+from local.kinesisvideo.connection import Connection
+from local.kinesisvideo.errors import KinesisVideoError
+from local.kinesisvideo.put_media import read_headers
+from local.kinesisvideo.state import KinesisVideo
+from local.ministack import Principal
+from tests.unit import mkv_bytes as mkv
+
+CALLER = Principal("arn:aws:iam::000000000000:user/pi")
+NOON = 1_800_000_000_000
+GOOD = {
+    "x-amzn-stream-name": "door",
+    "x-amzn-fragment-timecode-type": "ABSOLUTE",
+    "x-amzn-producer-start-timestamp": "1800000000.000",
+}
+
+
+class Session:
+    """Runs PutMedia on messages that are given one by one."""
+
+    def __init__(self, directory):
+        self.now = NOON / 1000
+        self.service = KinesisVideo(directory, clock=lambda: self.now)
+        self.stream = self.service.streams.create("door", retention_hours=1)
+        self.sent = []
+
+    def run(self, *bodies, ends=True, headers=GOOD):
+        """The acknowledgements for a body in pieces; a function is called when its turn comes."""
+        asyncio.run(self._run(list(bodies), ends, headers))
+        bodies = [message["body"] for message in self.sent if message.get("body")]
+        return [json.loads(body) for body in bodies]
+
+    async def _run(self, bodies, ends, headers):
+        async def receive():
+            if bodies:
+                body = bodies.pop(0)
+                body = (body() if callable(body) else body) or b""
+                return {"type": "http.request", "body": body, "more_body": bool(bodies) or not ends}
+            return await asyncio.Event().wait()
+
+        async def send(message):
+            self.sent.append(message)
+
+        asked, connection = read_headers(headers), Connection(receive, send)
+        await put_media.put_media(self.service, self.stream, asked, CALLER, connection)
+
+
+@pytest.fixture
+def session(tmp_path):
+    made = Session(tmp_path)
+    yield made
+    made.service.images.stop()
+
+
+def kinds(acks):
+    return [ack["EventType"] for ack in acks]
+
+
+def test_the_answer_begins_before_the_body_and_ends_after_it(session):
+    session.run(mkv.header() + mkv.cluster(NOON))
+    assert session.sent[0] == {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(b"content-type", b"application/json")],
+    }
+    assert session.sent[-1].get("more_body", False) is False
+
+
+def test_the_server_s_time_is_that_of_a_fragment_s_first_bytes(session):
+    def later():
+        session.now += 5
+
+    media = mkv.cluster(NOON)
+    session.run(mkv.header() + media[:40], later, media[40:])
+    (fragment,) = session.service.store.after(session.stream.arn, 0)
+    assert fragment.server_ms == NOON
+
+
+def test_a_silent_producer_hears_idle_and_then_the_end(session, monkeypatch):
+    monkeypatch.setattr(put_media, "IDLE_SECONDS", 0.01)
+    acks = session.run(mkv.header() + mkv.cluster(NOON) + mkv.end(), ends=False)
+    assert kinds(acks) == ["BUFFERING", "RECEIVED", "PERSISTED", "IDLE", "IDLE"]
+    assert "FragmentTimecode" not in acks[-1]
+    assert session.sent[-1].get("more_body", False) is False
+
+
+def test_a_session_lasts_at_most_45_minutes(session):
+    def much_later():
+        session.now += 45 * 60 + 1
+
+    acks = session.run(mkv.header() + mkv.cluster(NOON) + mkv.end(), much_later, b"", b"")
+    assert kinds(acks)[:3] == ["BUFFERING", "RECEIVED", "PERSISTED"]
+    assert acks[3]["ErrorCode"] == "MAX_CONNECTION_DURATION_REACHED"
+
+
+def test_a_fragment_that_cannot_be_stored_is_said_so(session, monkeypatch):
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(session.service.store, "add", full)
+    acks = session.run(mkv.header() + mkv.cluster(NOON))
+    assert kinds(acks) == ["BUFFERING", "RECEIVED", "ERROR"]
+    assert (acks[-1]["ErrorId"], acks[-1]["FragmentTimecode"]) == (5001, NOON)
+
+
+def test_an_error_names_the_fragment_it_is_about(session):
+    acks = session.run(mkv.header() + mkv.cluster(NOON) + mkv.cluster(NOON + 100))
+    assert acks[-1]["EventType"] == "ERROR"
+    assert acks[-1]["FragmentTimecode"] == NOON + 100
+    assert acks[-1]["FragmentNumber"] == acks[-2]["FragmentNumber"]
+
+
+def test_a_sixth_session_on_one_stream_is_refused(session, monkeypatch):
+    monkeypatch.setitem(put_media._open, session.stream.arn, put_media.MAX_SESSIONS)
+    with pytest.raises(KinesisVideoError) as caught:
+        session.run(b"")
+    assert caught.value.code == "ConnectionLimitExceededException"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"x-amzn-stream-name": ""},
+        {"x-amzn-stream-arn": "arn:aws:kinesisvideo:us-east-1:0:stream/door/1"},
+        {"x-amzn-fragment-timecode-type": "absolute"},
+        {"x-amzn-producer-start-timestamp": "soon"},
+        {"x-amzn-producer-start-timestamp": "-1"},
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(KinesisVideoError) as caught:
+        read_headers({**GOOD, **wrong})
+    assert caught.value.code == "InvalidArgumentException"
+
+
+def test_relative_times_count_from_the_start_header(session):
+    relative = {"x-amzn-fragment-timecode-type": "RELATIVE"}
+    acks = session.run(mkv.header() + mkv.cluster(1500), headers={**GOOD, **relative})
+    (fragment,) = session.service.store.after(session.stream.arn, 0)
+    assert (acks[0]["FragmentTimecode"], fragment.producer_ms) == (1500, NOON + 1500)
+
+
+def test_a_start_may_lack_the_zeros_of_its_milliseconds():
+    assert read_headers({**GOOD, "x-amzn-producer-start-timestamp": "12.5"}).start_ms == 12_500
+
+
+def test_streams_and_their_fragments_outlive_a_restart(session, tmp_path):
+    session.run(mkv.header() + mkv.cluster(NOON))
+    kept = json.loads(json.dumps(session.service.streams.dump()))
+    again = KinesisVideo(tmp_path, clock=lambda: session.now)
+    again.streams.load(kept)
+    assert again.streams.find("door") == session.stream
+    assert len(again.store.after(session.stream.arn, 0)) == 1
+    again.reset()
+    assert again.streams.all() == []
+    assert list(tmp_path.rglob("*.fragment")) == []
