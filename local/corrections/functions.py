@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def install() -> None:
     """Correct MiniStack's Lambda."""
     names.WORKER_SCRIPT.replace(WORKER.read_text())
     names.RUNTIME_BINARY.replace(_binary_of(names.RUNTIME_BINARY.get()))
-    names.RUN_WARM.replace(_keeping_errors(names.RUN_WARM.get()))
+    names.RUN_WARM.replace(_keeping_errors(_a_few_at_once(names.RUN_WARM.get())))
     names.ROLE_CREDENTIALS.replace(_role_credentials)
     names.START_WORKER.replace(_with_shared_layers(names.START_WORKER.get()))
 
@@ -41,6 +42,25 @@ def _binary_of(detect: Callable[[str], tuple[str, str]]) -> Callable[[str], tupl
         ), script
 
     return detected
+
+
+def _a_few_at_once(run: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Let invocations of a function wait for each other once every core has one.
+
+    On AWS each would get a worker of its own. Here a burst of cold starts would only slow
+    all of them down, and with them the workers that are warm already.
+    """
+    at_once = max(2, os.cpu_count() or 2)
+    gates: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(at_once))
+
+    @functools.wraps(run)
+    def execute(func: dict[str, Any], event: Any, *rest: Any, **more: Any) -> dict[str, Any]:
+        with _lock:
+            gate = gates[func["config"]["FunctionArn"]]
+        with gate:
+            return run(func, event, *rest, **more)
+
+    return execute
 
 
 def _keeping_errors(run: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

@@ -13,6 +13,7 @@ def install() -> None:
     names.RESOURCE_OF.replace(_naming_our_resources(names.RESOURCE_OF.get()))
     names.ENFORCE.replace(_on_record(names.ENFORCE.get()))
     names.PIN_ORIGIN.replace(_secure(names.PIN_ORIGIN.get()))
+    names.CONDITION_KEY.replace(_naming_the_role(names.CONDITION_KEY.get()))
 
 
 def _naming_our_resources(resource_of: Callable[..., str]) -> Callable[..., str]:
@@ -65,3 +66,17 @@ def _secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
         pin(source_ip, True)
 
     return pin_request_origin
+
+
+def _naming_the_role(resolve: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """`aws:PrincipalArn` of a session is the role's ARN (IAM, global condition context keys)."""
+
+    @functools.wraps(resolve)
+    def value_of(key: str, ctx: Any) -> Any:
+        value = resolve(key, ctx)
+        if key.lower() != "aws:principalarn" or ":assumed-role/" not in str(value):
+            return value
+        head, _, tail = str(value).partition(":assumed-role/")
+        return f"{head.replace(':sts:', ':iam:')}:role/{tail.partition('/')[0]}"
+
+    return value_of

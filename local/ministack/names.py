@@ -93,6 +93,7 @@ ENFORCE = Name(
     "access_key_id, iam_action, service, region, resource_arn, service_context",
 )
 EVALUATE = Name("core.iam_evaluator", "evaluate", "ctx, policies, limits")
+CONDITION_KEY = Name("core.iam_evaluator", "_resolve_condition_key", "key, ctx")
 EVAL_CONTEXT = Name("core.iam_evaluator", "EvalContext")
 CONDITIONS_MET = Name("core.iam_evaluator", "_conditions_met", "conditions, ctx")
 ACTION_MATCHES = Name(

@@ -1,0 +1,66 @@
+"""Health check of a session: fresh media, processor, deadline, stop request. Facts only."""
+
+import os
+import time
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from whosthere.errors import LockLostError
+from whosthere.media import LONGEST_SECONDS, Media, newest_media
+from whosthere.names import processor_name, stream_name
+from whosthere.sessions import Session, read_session, stop_requested
+
+STACK = os.environ["STACK"]
+
+logger = Logger()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+kinesisvideo = boto3.client("kinesisvideo")
+rekognition = boto3.client("rekognition")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """What the state machine decides by; seconds are the server's."""
+    session = read_session(table, event["session"])
+    if session is None or not session.held:
+        raise LockLostError("the session does not hold its camera any more")
+    now_ms = round(time.time() * 1000)
+    media = media_of(session, now_ms)
+    silence_s = session.settings.silence_seconds
+    return {
+        "live": media.is_live,
+        "silent": media.is_silent(silence_s) and now_ms - session.started_ms > silence_s * 1000,
+        "engineProblem": engine_problem(session),
+        "overdue": now_ms >= session.deadline_ms,
+        "waitedSeconds": (now_ms - session.started_ms) // 1000,
+        "stopRequested": stop_requested(table, session),
+    }
+
+
+def media_of(session: Session, now_ms: int) -> Media:
+    """How fresh the camera's video stream is; each stream has an endpoint of its own."""
+    stream = stream_name(STACK, session.camera)
+    endpoint = kinesisvideo.get_data_endpoint(StreamName=stream, APIName="LIST_FRAGMENTS")
+    archived = boto3.client("kinesis-video-archived-media", endpoint_url=endpoint["DataEndpoint"])
+    back_s = session.settings.silence_seconds + 2 * LONGEST_SECONDS
+    return newest_media(archived, stream, now_ms, now_ms - round(1000 * back_s))
+
+
+def engine_problem(session: Session) -> str:
+    """Why the session's stream processor searches no more; empty if all is well."""
+    if session.engine != "stream-processor":
+        return ""
+    try:
+        found = rekognition.describe_stream_processor(
+            Name=processor_name(STACK, session.camera, session.id)
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return "the stream processor is gone"
+    if found["Status"] in ("FAILED", "STOPPED"):
+        return f"{found['Status']}: {found.get('StatusMessage', 'stopped from outside')}"
+    return ""

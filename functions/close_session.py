@@ -1,0 +1,34 @@
+"""Close a session: write its report, free the camera, tell the owner."""
+
+import os
+import time
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from whosthere.closing import Ending, close
+
+logger = Logger()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+s3 = boto3.client("s3")
+sns = boto3.client("sns")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """How the session ended, in ids and numbers."""
+    ending = Ending(event["endedBy"], event["error"], event["cause"])
+    summary = close(
+        table,
+        s3,
+        sns,
+        session_id=event["session"],
+        ending=ending,
+        now_ms=round(time.time() * 1000),
+        bucket=os.environ["BUCKET"],
+        topic_arn=os.environ["TOPIC_ARN"],
+        stack=os.environ["STACK"],
+    )
+    logger.info("session closed", extra={"session": event["session"], "by": ending.by})
+    return summary

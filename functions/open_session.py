@@ -1,0 +1,83 @@
+"""Open a session: validate its input, merge the settings, lock the camera."""
+
+import json
+import os
+from datetime import datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from whosthere import settings
+from whosthere.errors import SessionInputError
+from whosthere.opening import opened, plan
+from whosthere.sessions import open_session
+
+STACK = os.environ["STACK"]
+BUCKET = os.environ["BUCKET"]
+ENGINE = os.environ["ENGINE"]
+DATA_STREAM_ARN_PREFIX = os.environ["DATA_STREAM_ARN_PREFIX"]
+
+logger = Logger()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+kinesisvideo = boto3.client("kinesisvideo")
+s3 = boto3.client("s3")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """What the state machine needs of the session; raises SessionInputError or CameraBusyError."""
+    request = event["request"]
+    settings.check(request, "input", "input")
+    values = settings.merge(settings_file(), request["camera"], request.get("settings", {}))
+    session = plan(
+        request,
+        values,
+        stack=STACK,
+        engine=ENGINE,
+        session_id=event["session"],
+        execution=event["execution"],
+        started_ms=round(datetime.fromisoformat(event["started"]).timestamp() * 1000),
+    )
+    video_arn = video_stream(session.camera)
+    open_session(table, session, values)
+    logger.info("session opened", extra={"session": session.id})
+    return opened(
+        session,
+        stack=STACK,
+        video_arn=video_arn,
+        data_arn=f"{DATA_STREAM_ARN_PREFIX}{session.camera}",
+        bucket=BUCKET,
+    )
+
+
+def settings_file() -> dict[str, Any]:
+    """The bucket's settings.json, or nothing if there is none."""
+    try:
+        body = s3.get_object(Bucket=BUCKET, Key="settings.json")["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return {}
+        raise
+    try:
+        loaded = json.loads(body)
+    except ValueError as error:
+        raise SessionInputError(f"settings.json: not JSON: {error}") from error
+    if not isinstance(loaded, dict):
+        raise SessionInputError("settings.json: has to be an object")
+    return loaded
+
+
+def video_stream(camera: str) -> str:
+    """ARN of the camera's video stream, which holds its time of creation and so cannot be built."""
+    try:
+        found = kinesisvideo.describe_stream(StreamName=f"{STACK}-{camera}")
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise SessionInputError(
+                f"camera: {camera!r} is no camera of stack {STACK}; "
+                "cameras are the stack's parameter Cameras"
+            ) from error
+        raise
+    return str(found["StreamInfo"]["StreamARN"])

@@ -1,0 +1,100 @@
+"""Search the faces of one image of a camera: the engine image-search.
+
+Makes of the image the record that a stream processor would have written, and with it
+the two calls that `alert_person` and `queue_stranger` make.
+"""
+
+import os
+from functools import partial
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from whosthere import alerts, frames
+from whosthere.announcing import Desk
+from whosthere.clock import now_ms
+from whosthere.errors import PictureError
+from whosthere.frames import Image
+from whosthere.names import stream_name
+from whosthere.persons import alert_persons
+from whosthere.pictures import Linker
+from whosthere.queueing import Studio, queue_strangers
+from whosthere.records import Received, read_frame
+from whosthere.sessions import Session, add_counts, latest_session
+from whosthere.strangers import Album
+from whosthere.tracks import Hit
+
+STACK = os.environ["STACK"]
+BUCKET = os.environ["BUCKET"]
+PEOPLE_COLLECTION = os.environ["PEOPLE_COLLECTION"]
+
+logger = Logger()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+s3 = boto3.client("s3")
+rekognition = boto3.client("rekognition")
+publish = partial(alerts.publish, boto3.client("sns"), os.environ["TOPIC_ARN"])
+album = Album(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
+sent: dict[str, int] = {}
+
+
+def s3_as(credentials: dict[str, str]) -> Any:
+    """An S3 client with somebody else's credentials."""
+    return boto3.client(
+        "s3",
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        config=Config(signature_version="s3v4"),
+    )
+
+
+linker = Linker(boto3.client("sts"), s3_as, os.environ["PICTURE_ROLE_ARN"], BUCKET)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
+    """What became of the image: `searched`, `refused`, `outside` of a session, `ignored`."""
+    done = settle(event, context.get_remaining_time_in_millis() + 5000)
+    logger.info("image settled", extra={"done": done})
+    return {"done": done}
+
+
+def settle(event: dict[str, Any], lease_ms: int) -> str:
+    """Search the image if its camera is being watched."""
+    key = event["detail"]["object"]["key"]
+    camera = frames.camera_of(key)
+    session = latest_session(table, camera) if camera else None
+    if session is None:
+        return "ignored"
+    if not session.held:  # image generation goes on a while after it is switched off
+        add_counts(table, session.id, {"images_outside": 1})
+        return "outside"
+    try:
+        image = frames.fetch(s3, BUCKET, key)
+        faces = frames.search(rekognition, PEOPLE_COLLECTION, image, session.settings.quality)
+    except PictureError:
+        add_counts(table, session.id, {"images_refused": 1})
+        return "refused"
+    arn = f"arn:aws:kinesisvideo:{event['region']}:{event['account']}:stream/"
+    arn += f"{stream_name(STACK, session.camera)}/0"
+    frame = read_frame(frames.record(arn, image, faces), STACK)
+    work(session, Received(key, frame, now_ms()), image, lease_ms)
+    return "searched"
+
+
+def work(session: Session, received: Received, image: Image, lease_ms: int) -> None:
+    """Take the frame into the visits of persons and strangers; raises what failed."""
+
+    def still(hit: Hit) -> bytes:
+        if hit.captured_ms != received.frame.captured_ms:
+            raise PictureError("the best picture is another image's")
+        return image.content
+
+    desk = Desk(table, session, publish, now_ms, lease_ms, sent)
+    persons = alert_persons(desk, [received])
+    strangers = queue_strangers(desk, Studio(album, linker, still), [received])
+    add_counts(table, session.id, persons.counts + strangers.counts)
+    for error in (persons.failed | strangers.failed).values():
+        raise error

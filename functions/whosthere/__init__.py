@@ -1,0 +1,1 @@
+"""Whosthere's library: what the functions and the command know of sessions, visits, people."""

@@ -1,0 +1,95 @@
+"""Closing a session: its report, the camera's lock, and a word to the owner."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from whosthere import alerts
+from whosthere.alerts import Alert
+from whosthere.reports import as_json, as_text, make_report, report_key
+from whosthere.sessions import Session, Table, end_session, read_session, unlock
+
+AS_PLANNED = ("stop", "deadline", "silence")
+# Rekognition tells an account that stream processors are closed to no more than "access
+# denied", as it does for a missing right or a Region without them (AWS documents no error
+# of its own for it: Rekognition, Availability changes; Guidelines and quotas).
+WHY_DENIED = """Possible causes:
+- the account: stream processors are closed to accounts that did not use them before 30 April 2026
+- the Region: video is searched in us-east-1, us-west-2, ap-northeast-1, eu-central-1, eu-west-1 only
+- the state machine's role: rekognition:CreateStreamProcessor (collection, processor), iam:PassRole
+If it is the account or the Region, this changes to images, which every account has:
+sam deploy --parameter-overrides Engine=image-search"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended: by what and, for a problem, with which error."""
+
+    by: str
+    error: str
+    cause: str
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether the owner did not plan it so."""
+        return self.by not in AS_PLANNED
+
+
+def close(
+    table: Table,
+    s3: Any,
+    sns: Any,
+    *,
+    session_id: str,
+    ending: Ending,
+    now_ms: int,
+    bucket: str,
+    topic_arn: str,
+    stack: str,
+) -> dict[str, Any]:
+    """Close the session: safe to repeat, the first ending stays. Answers in ids and numbers.
+
+    Frees the camera last but for the message, so that what reads "free" finds the report.
+    """
+    session = read_session(table, session_id)
+    if session is None:  # it never came to be: there is nothing to close
+        return {"session": session_id, "endedBy": ending.by}
+    session = end_session(table, session, ending.by, now_ms)
+    error, cause = (ending.error, ending.cause) if ending.is_problem else ("", "")
+    report = make_report(table, session, error, cause)
+    s3.put_object(
+        Bucket=bucket,
+        Key=report_key(session_id),
+        Body=as_json(report),
+        ContentType="application/json",
+    )
+    freed = unlock(table, session)
+    topic = "problem" if ending.is_problem else "end"
+    if freed and topic in session.settings.tell:
+        alerts.publish(sns, topic_arn, _message(session, report, ending, stack))
+    return {
+        "session": session_id,
+        "camera": session.camera,
+        "endedBy": session.ended_by,
+        "visits": len(report["visits"]),
+        "strangers": len(report["strangers"]),
+        "report": f"s3://{bucket}/{report_key(session_id)}",
+    }
+
+
+def _message(session: Session, report: dict[str, Any], ending: Ending, stack: str) -> Alert:
+    text = as_text(session, report)
+    if ending.by == "denied":
+        text += f"\n{WHY_DENIED} --stack-name {stack}"
+    word = "Problem at" if ending.is_problem else "Session ended at"
+    return Alert(
+        kind=alerts.PROBLEM if ending.is_problem else alerts.SESSION,
+        camera=session.camera,
+        session=session.id,
+        subject=f"{word} {session.camera}",
+        text=text,
+        facts={
+            "endedBy": ending.by,
+            "error": report["error"],
+            "cause": report["cause"],
+        },
+    )

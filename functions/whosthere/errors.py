@@ -1,0 +1,43 @@
+"""Errors that have a name in the state machine, in answers to the owner, or in `failures/`.
+
+WhosthereError
+|-- SessionInputError     the session asked for cannot be opened as asked
+|-- CameraBusyError       another session holds the camera
+|-- LockLostError         the session does not hold its camera any more
+|-- RecordError           a record that does not follow the record's schema
+|-- PhotoRefusedError     a photo that cannot enrol anybody
+|-- PictureError          no picture of a sighting can be had
+`-- TryAgainError         somebody else is at work on the same row
+"""
+
+
+class WhosthereError(Exception):
+    """Base of all errors that the product raises on purpose."""
+
+
+class SessionInputError(WhosthereError):
+    """A session's input, or `settings.json`, has unusable fields; the text names each."""
+
+
+class CameraBusyError(WhosthereError):
+    """Another session holds the camera; the text says which and until when."""
+
+
+class LockLostError(WhosthereError):
+    """The session does not hold its camera any more: somebody else has cleaned up."""
+
+
+class RecordError(WhosthereError):
+    """JSON that is no record; the text says which field is wrong."""
+
+
+class PhotoRefusedError(WhosthereError):
+    """A photo that cannot enrol anybody; the text says what is wrong and what to do."""
+
+
+class PictureError(WhosthereError):
+    """No picture of a sighting can be had; the text says why."""
+
+
+class TryAgainError(WhosthereError):
+    """Somebody else is at work on the same row: the record has to come again."""

@@ -1,0 +1,59 @@
+"""Whether live media reaches a camera's video stream, by the service's own clock."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# A fragment is listed only when it is complete (ListFragments; typically within a second),
+# so live media is as old as the fragment under way is long: 20 s at most (PutMedia).
+LONGEST_SECONDS = 20.0
+SPARE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Seconds since a stream's newest fragment ended, or None; and how long that one was."""
+
+    silent_seconds: float | None
+    fragment_seconds: float = 0.0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the next fragment can still be under way."""
+        return not self.is_silent(SPARE_SECONDS + self.fragment_seconds)
+
+    def is_silent(self, for_seconds: float) -> bool:
+        """Whether no fragment ended within that many seconds."""
+        return self.silent_seconds is None or self.silent_seconds > for_seconds
+
+
+def newest_media(archived_media: Any, stream: str, now_ms: int, since_ms: int) -> Media:
+    """The newest fragment that the stream got between `since_ms` and `now_ms`.
+
+    `archived_media` is a kinesis-video-archived-media client at the stream's own
+    LIST_FRAGMENTS endpoint. ListFragments promises no order, so all are looked at.
+    """
+    newest: tuple[float, float] | None = None
+    pages = archived_media.get_paginator("list_fragments").paginate(
+        StreamName=stream,
+        FragmentSelector={
+            "FragmentSelectorType": "SERVER_TIMESTAMP",
+            "TimestampRange": {
+                "StartTimestamp": _moment(since_ms),
+                "EndTimestamp": _moment(now_ms) + timedelta(seconds=1),
+            },
+        },
+    )
+    for page in pages:
+        for fragment in page["Fragments"]:
+            start = fragment["ServerTimestamp"].timestamp()
+            length = fragment["FragmentLengthInMilliseconds"] / 1000
+            newest = max(newest or (0.0, 0.0), (start + length, length))
+    if newest is None:
+        return Media(None)
+    end, length = newest
+    return Media(max(0.0, now_ms / 1000 - end), length)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,45 @@
+"""Names of what belongs to a camera: one rule for streams, processors and rows."""
+
+import re
+
+from whosthere.errors import SessionInputError
+
+SESSION_ID = re.compile(r"^[0-9A-Za-z_-]{1,64}$")
+PROCESSOR_NAME_LENGTH = 128  # Rekognition, CreateStreamProcessor: Name
+
+
+def stream_name(stack: str, camera: str) -> str:
+    """Name of the camera's video stream and data stream, and of its IoT thing."""
+    return f"{stack}-{camera}"
+
+
+def processor_name(stack: str, camera: str, session: str) -> str:
+    """Name of a session's processor: holds its id, so nobody else's can be touched."""
+    if not SESSION_ID.match(session):
+        raise SessionInputError(
+            f"name of the execution: {session!r} has to be 1 to 64 of 0-9 A-Z a-z _ -"
+        )
+    name = f"{stack_prefix(stack)}{camera}-{session}"
+    if len(name) > PROCESSOR_NAME_LENGTH:
+        raise SessionInputError(
+            f"name of the execution: {name!r} is longer than the {PROCESSOR_NAME_LENGTH}"
+            " characters a stream processor's name may have"
+        )
+    return name
+
+
+def stack_prefix(stack: str) -> str:
+    """What every name of a stack begins with."""
+    return f"{stack}-"
+
+
+def camera_of_arn(stack: str, stream_arn: str) -> str:
+    """The camera whose video or data stream has that ARN.
+
+    A video stream's ARN ends in `stream/<name>/<creation time>`, a data stream's in
+    `stream/<name>`.
+    """
+    name = stream_arn.partition(":stream/")[2].partition("/")[0]
+    if not name.startswith(stack_prefix(stack)):
+        raise ValueError("the stream belongs to no camera of this stack")
+    return name.removeprefix(stack_prefix(stack))

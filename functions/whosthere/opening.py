@@ -1,0 +1,65 @@
+"""From the input of a session to its plan, and to what the state machine needs to know of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from whosthere import settings as _settings
+from whosthere.names import processor_name, stream_name
+from whosthere.sessions import Session, deadline_of
+
+
+def plan(
+    request: Mapping[str, Any],
+    values: Mapping[str, Any],
+    *,
+    stack: str,
+    engine: str,
+    session_id: str,
+    execution: str,
+    started_ms: int,
+) -> Session:
+    """The session that the request asks for; raises SessionInputError if its names are unusable."""
+    camera = request["camera"]
+    processor_name(stack, camera, session_id)  # refuses an id that cannot name a processor
+    return Session(
+        id=session_id,
+        camera=camera,
+        engine=engine,
+        execution=execution,
+        started_ms=started_ms,
+        deadline_ms=deadline_of(request, started_ms, values["timeZone"]),
+        ended_ms=None,
+        ended_by=None,
+        held=True,
+        settings=_settings.from_values(values),
+    )
+
+
+def opened(
+    session: Session, *, stack: str, video_arn: str, data_arn: str, bucket: str
+) -> dict[str, Any]:
+    """What the state machine keeps of the session: ids, ARNs and numbers, no name of anybody."""
+    settings = session.settings
+    deadline = datetime.fromtimestamp(
+        session.deadline_ms / 1000, _settings.zone(settings.time_zone)
+    )
+    return {
+        "id": session.id,
+        "camera": session.camera,
+        "engine": session.engine,
+        "deadline": session.deadline_ms,
+        "deadlineText": deadline.strftime("%H:%M"),
+        "stream": stream_name(stack, session.camera),
+        "videoArn": video_arn,
+        "dataArn": data_arn,
+        "processor": processor_name(stack, session.camera, session.id),
+        # Kinesis Video Streams appends `_<account>_<stream>_...` or `/` to this; the last
+        # slash makes the camera a folder of its own either way.
+        "imagesUri": f"s3://{bucket}/frames/{session.camera}/",
+        "samplingMilliseconds": max(200, round(1000 * settings.sampling_seconds)),
+        "healthCheckSeconds": settings.health_check_seconds,
+        "mediaWaitSeconds": settings.media_wait_seconds,
+        "onSilence": settings.on_silence,
+        "tell": list(settings.tell),
+    }

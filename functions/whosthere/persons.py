@@ -1,0 +1,206 @@
+"""From analysed frames to visits of persons and their alerts."""
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+
+from whosthere import alerts, announcing, people, visit_rows
+from whosthere.alerts import Alert
+from whosthere.announcing import Desk
+from whosthere.batches import Outcome
+from whosthere.boxes import Box, distance
+from whosthere.records import Frame, Received
+from whosthere.sessions import Session, iso
+from whosthere.sightings import CLAIM_MS, Reading, Sighting, read_face
+from whosthere.visits import Visit
+
+# A processor that is being stopped still delivers what it had read.
+AFTERGLOW_MS = 60_000
+
+
+@dataclass(slots=True)
+class _Whereabouts:
+    """Who was last seen where, while a batch is read in order of capture."""
+
+    visit: Visit | None
+    box: Box
+    moment_ms: int
+
+
+def alert_persons(desk: Desk, received: Sequence[Received]) -> Outcome:
+    """Take the frames of one camera into the visits of its persons; alert once per visit.
+
+    Frames may come in any order and any number of times.
+    """
+    wanted = [one for one in received if is_answered_for(one.frame, desk.session)]
+    wanted.sort(key=lambda one: one.frame.captured_ms)
+    groups = _sightings(desk, wanted) if wanted else {}
+    failed: dict[str, Exception] = {}
+    for who, sightings in groups.items():
+        try:
+            announcing.see(desk, who, sightings, lambda visit: person_alert(desk, visit))
+        # Whatever goes wrong with one person must not hide the others: the frames
+        # that show this one are reported as failed and come again.
+        except Exception as error:
+            failed |= {sighting.source: error for sighting in sightings}
+    return Outcome(failed, _counts(desk.session, received, failed))
+
+
+def is_answered_for(frame: Frame, session: Session) -> bool:
+    """Whether the session alerts for a frame; others are only counted."""
+    return _counter(frame, session) == "records"
+
+
+def _counter(frame: Frame, session: Session) -> str:
+    # By AWS's clock: a restarted processor can replay what lies before its session.
+    if frame.server_ms < session.started_ms:
+        return "before_session"
+    ended_ms = session.ended_ms
+    if ended_ms is not None and frame.server_ms > ended_ms + AFTERGLOW_MS:
+        return "after_session"
+    return "records"
+
+
+def _counts(session: Session, received: Sequence[Received], failed: Container[str]) -> Counter[str]:
+    """Counts of the frames up to the first that failed: the rest comes again.
+
+    (Lambda developer guide, "Configuring partial batch response with Kinesis": the
+    lowest sequence number reported is where the next batch begins.)
+    """
+    counts: Counter[str] = Counter()
+    for one in received:
+        if one.id in failed:
+            break
+        counter = _counter(one.frame, session)
+        counts[counter] += 1
+        if counter == "records":
+            readings = [read_face(face, session.settings) for face in one.frame.faces]
+            counts["unsure"] += sum(reading.unsure for reading in readings)
+    return counts
+
+
+def _sightings(desk: Desk, received: Sequence[Received]) -> dict[str, list[Sighting]]:
+    """Sightings by person; a face turned away is one of the person who was there."""
+    visits = visit_rows.current_visits(desk.table, desk.session.camera)
+    last = {who: _Whereabouts(visit, visit.box, visit.box_ms) for who, visit in visits.items()}
+    groups: dict[str, list[Sighting]] = {}
+    for one in received:
+        settings = desk.session.settings
+        readings = [read_face(face, settings) for face in one.frame.faces]
+        seen = _known(one, readings, last, settings.gap_ms)
+        seen |= _turned_away(one, readings, last, set(seen))
+        for who, sighting in seen.items():
+            groups.setdefault(who, []).append(sighting)
+            before = last.get(who)
+            visit = before.visit if before else None
+            last[who] = _Whereabouts(visit, sighting.box, sighting.captured_ms)
+    return groups
+
+
+def _known(
+    one: Received,
+    readings: Sequence[Reading],
+    last: Mapping[str, _Whereabouts],
+    gap_ms: int,
+) -> dict[str, Sighting]:
+    seen: dict[str, Sighting] = {}
+    sure_first = sorted(
+        (reading for reading in readings if reading.persons),
+        key=lambda reading: (len(reading.persons), -reading.similarity),
+    )
+    for reading in sure_first:
+        moment_ms = one.frame.captured_ms
+        elsewhere = {who: was for who, was in last.items() if who not in seen}
+        # One person is not in two places at once.
+        free = [who for who in reading.persons if who not in seen]
+        who = _whose(reading, free, moment_ms, elsewhere, gap_ms)
+        if who:
+            seen[who] = _sighting(one, reading)
+    return seen
+
+
+def _whose(
+    reading: Reading,
+    free: Sequence[str],
+    moment_ms: int,
+    last: Mapping[str, _Whereabouts],
+    gap_ms: int,
+) -> str | None:
+    """Whose visit a sighting belongs to: an open one of those it may be, else the likeliest's.
+
+    So two persons who are hard to tell apart make one visit together and not two.
+    """
+    for who in free:
+        if who in last and abs(moment_ms - last[who].moment_ms) <= gap_ms:
+            return who
+    for who, seen in last.items():
+        named = seen.visit.persons if seen.visit and seen.visit.captured_ms else ()
+        told = set(named) & set(reading.persons)
+        if told and _is_there(seen, reading.face.box, moment_ms) is not None:
+            return who
+    return free[0] if free else None
+
+
+def _turned_away(
+    one: Received,
+    readings: Sequence[Reading],
+    last: Mapping[str, _Whereabouts],
+    present: set[str],
+) -> dict[str, Sighting]:
+    seen: dict[str, Sighting] = {}
+    for reading in readings:
+        if reading.persons:
+            continue
+        near = [
+            (apart, who)
+            for who, was in last.items()
+            if who not in present and who not in seen
+            if (apart := _is_there(was, reading.face.box, one.frame.captured_ms)) is not None
+        ]
+        if near:
+            seen[min(near)[1]] = _sighting(one, reading)
+    return seen
+
+
+def _is_there(seen: _Whereabouts, box: Box, moment_ms: int) -> float | None:
+    elapsed_ms = abs(moment_ms - seen.moment_ms)
+    return None if elapsed_ms > CLAIM_MS else distance(seen.box, box, elapsed_ms)
+
+
+def _sighting(one: Received, reading: Reading) -> Sighting:
+    return Sighting(
+        source=one.id,
+        captured_ms=one.frame.captured_ms,
+        recognised_ms=one.recognised_ms,
+        box=reading.face.box,
+        persons=reading.persons,
+        similarity=reading.similarity if reading.persons else 0.0,
+        confirms=bool(reading.persons),
+    )
+
+
+def person_alert(desk: Desk, visit: Visit) -> Alert:
+    """The alert of a confirmed visit; it needs the table for the names."""
+    names = [people.name_of(desk.table, who) for who in visit.persons]
+    name = " or ".join(names)
+    camera, time_zone = visit.camera, desk.session.settings.time_zone
+    when = alerts.clock(visit.captured_ms, time_zone)
+    at = alerts.clock(visit.captured_ms, time_zone, seconds=True)
+    shown = name if alerts.is_readable(name) else people.NAMELESS
+    return Alert(
+        kind=alerts.PERSON,
+        camera=camera,
+        session=visit.session,
+        subject=f"{shown} at {camera} {when}",
+        text=f"{name} was seen at {camera} at {at}.\n"
+        f"How sure: {visit.similarity:.1f} of 100."
+        + alerts.lateness(visit.captured_ms, desk.now_ms()),
+        facts={
+            "name": name,
+            "persons": names,
+            "visit": visit.id,
+            "similarity": round(visit.similarity, 2),
+            "captured": iso(visit.captured_ms),
+            "recognised": iso(visit.recognised_ms),
+        },
+    )

@@ -1,0 +1,197 @@
+"""From analysed frames to strangers, the review queue and the alerts of strangers."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from whosthere import alerts, announcing, quality, strangers, track_rows, visit_rows
+from whosthere.alerts import Alert
+from whosthere.announcing import Desk
+from whosthere.batches import Outcome
+from whosthere.errors import PictureError, TryAgainError
+from whosthere.persons import is_answered_for
+from whosthere.pictures import LINK_SECONDS, Crops, Linker, crop
+from whosthere.records import Received
+from whosthere.sessions import iso
+from whosthere.sightings import Sighting
+from whosthere.strangers import Album, Likeness
+from whosthere.tracks import Hit, Track, sightings_of
+from whosthere.visits import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What the work on strangers needs besides the desk; `still` gives a sighting's frame."""
+
+    album: Album
+    linker: Linker
+    still: Callable[[Hit], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The best sighting of a track with its picture, or without one and the reason."""
+
+    hit: Hit
+    crops: Crops | None
+    reason: str
+
+
+def queue_strangers(desk: Desk, studio: Studio, received: Sequence[Received]) -> Outcome:
+    """Take the frames of one camera into the queue of strangers; alert once per visit.
+
+    Frames may come in any order and any number of times. With `strangers: off` nothing
+    of them is kept.
+    """
+    settings = desk.session.settings
+    wanted = [one for one in received if is_answered_for(one.frame, desk.session)]
+    if settings.strangers == "off" or not wanted:
+        return Outcome({}, Counter())
+    turn = track_rows.take_turn(
+        desk.table,
+        desk.session,
+        wanted,
+        now_ms=desk.now_ms(),
+        lease_ms=desk.lease_ms,
+    )
+    counts = Counter(turn.drops)
+    failed: dict[str, Exception] = {}
+    # Only a frame that was taken in before can belong to a worker that died with the
+    # claim; new ones may pass, the claim is in good hands.
+    again = [one for one in wanted if one.id in turn.came_again]
+    for track in turn.others:
+        waiting = TryAgainError("somebody else has the stranger in hand")
+        failed |= dict.fromkeys(_frames_of(track, again), waiting)
+    for track in turn.mine:
+        try:
+            counts[_settle(desk, studio, track)] += 1
+        # What goes wrong with one stranger must not hide the others.
+        except Exception as error:
+            failed |= dict.fromkeys(_frames_of(track, wanted), error)
+    for stranger, sightings in turn.seen.items():
+        try:
+            _seen(desk, studio, stranger, sightings)
+        except Exception as error:  # the same
+            failed |= {sighting.source: error for sighting in sightings}
+    return Outcome(failed, counts)
+
+
+def _frames_of(track: Track, received: Iterable[Received]) -> list[str]:
+    times = {hit.captured_ms for hit in track.hits}
+    return [one.id for one in received if one.frame.captured_ms in times]
+
+
+def _settle(desk: Desk, studio: Studio, track: Track) -> str:
+    """Find out who a confirmed track is and queue and tell it; name of the counter.
+
+    Every step can be done again: a worker that dies leaves the claim's lease, and the
+    next one comes to the same ids and keys.
+    """
+    camera = desk.session.camera
+    try:
+        taken = _take(studio, track)
+        likeness = Likeness(track.id, "", None)
+        if taken.crops:
+            threshold = desk.session.settings.match_threshold
+            likeness = strangers.recognise(studio.album, taken.crops.face, track.id, threshold)
+        known = strangers.read_stranger(desk.table, likeness.stranger)
+        if known is None or not known.is_quiet:
+            _queue(desk, studio, taken, likeness, track.hits[0].captured_ms)
+        sightings = sightings_of(track, likeness.stranger)
+        _seen(desk, studio, likeness.stranger, sightings)
+    except Exception:
+        track_rows.release(desk.table, camera, track, desk.now_ms())
+        raise
+    track_rows.settle(desk.table, camera, track, likeness.stranger, desk.now_ms())
+    if known and known.is_quiet:
+        return "ignored"
+    return "strangers" if likeness.stranger == track.id else "strangers_again"
+
+
+def _take(studio: Studio, track: Track) -> Taken:
+    """The picture of the best sighting that there is a picture of."""
+    best_first = sorted(track.hits, key=lambda hit: -quality.score(hit.face))
+    reasons = []
+    for hit in best_first:
+        try:
+            image = studio.still(hit)
+        except PictureError as error:
+            reasons.append(str(error))
+            continue
+        return Taken(hit, crop(image, hit.face.box, hit.others), "")
+    return Taken(best_first[0], None, reasons[0])
+
+
+def _queue(desk: Desk, studio: Studio, taken: Taken, likeness: Likeness, first_ms: int) -> None:
+    """Put a sighting into the queue, once per visit."""
+    session = desk.session
+    moment_ms, who = taken.hit.captured_ms, likeness.stranger
+    place = visit_rows.locate(
+        desk.table, who, (session.id, session.camera), moment_ms, session.settings.gap_ms
+    )
+    if place.row is not None:
+        return
+    facts: dict[str, Any] = {
+        "camera": session.camera,
+        "session": session.id,
+        "queued": iso(desk.now_ms()),
+        "reason": taken.reason or None,
+    }
+    picture = taken.crops.picture if taken.crops else None
+    key = strangers.put_in_queue(studio.album, who, taken.hit, picture, facts)
+    strangers.note(desk.table, likeness, session.camera, picture_key=key, moment_ms=first_ms)
+
+
+def _seen(desk: Desk, studio: Studio, stranger: str, sightings: Sequence[Sighting]) -> None:
+    """Take sightings of a stranger into the visit, and tell if the owner wants to know."""
+    known = strangers.read_stranger(desk.table, stranger)
+    if known is None:
+        return  # forgotten a moment ago
+    fresh = len(sightings)
+    if not known.is_quiet:
+        tells = desk.session.settings.strangers == "alert"
+        fresh = announcing.see(
+            desk,
+            stranger,
+            sightings,
+            (lambda visit: stranger_alert(desk, studio.linker, visit)) if tells else None,
+        )
+    last_ms = max(sighting.captured_ms for sighting in sightings)
+    strangers.seen_again(desk.table, stranger, max(last_ms, known.last_ms), fresh)
+
+
+def stranger_alert(desk: Desk, linker: Linker, visit: Visit) -> Alert:
+    """The alert of a stranger's visit, with a link to the picture if there is one."""
+    known = strangers.read_stranger(desk.table, visit.who)
+    time_zone, told_ms = desk.session.settings.time_zone, desk.now_ms()
+    at = alerts.clock(visit.captured_ms, time_zone, seconds=True)
+    again = known is not None and known.first_ms < visit.first_ms
+    who = "A stranger seen before" if again else "A stranger"
+    lines = [f"{who} was seen at {visit.camera} at {at}."]
+    if known and known.picture_key:
+        until_ms = told_ms + 1000 * LINK_SECONDS
+        until = alerts.clock(until_ms, time_zone)
+        link = linker.link(known.picture_key)
+        lines.append(f"Picture (until {until}): {link}")
+    else:
+        until_ms, link = 0, ""
+        lines.append("There is no picture; the review queue says why.")
+    lines.append("To name, ignore or discard: ./whosthere review")
+    return Alert(
+        kind=alerts.STRANGER,
+        camera=visit.camera,
+        session=visit.session,
+        subject=f"Stranger at {visit.camera} {alerts.clock(visit.captured_ms, time_zone)}",
+        text="\n".join(lines) + alerts.lateness(visit.captured_ms, told_ms),
+        facts={
+            "name": visit.who,
+            "stranger": visit.who,
+            "visit": visit.id,
+            "similarity": None,
+            "captured": iso(visit.captured_ms),
+            "recognised": iso(visit.recognised_ms),
+            "picture": link or None,
+            "pictureUntil": iso(until_ms) if link else None,
+        },
+    )

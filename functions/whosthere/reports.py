@@ -1,0 +1,100 @@
+"""The report a session leaves behind: JSON in S3, and a short text.
+
+It names persons by their opaque ids, so that forgetting somebody needs no search
+through old reports.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from whosthere import visit_rows
+from whosthere.sessions import Session, Table, iso, session_key
+from whosthere.settings import zone
+from whosthere.visit_rows import STRANGER_PREFIX
+from whosthere.visits import Visit
+
+ENDINGS = {
+    "stop": "it was asked to stop",
+    "deadline": "its time was over",
+    "silence": "the camera's video stopped",
+    "no-media": "no video came from the camera",
+    "denied": "Rekognition denied the stream processor",
+    "problem": "something failed",
+    "not-stopped": "the engine could not be stopped",
+    "aborted": "its execution was aborted",
+    "timed out": "its execution timed out",
+    "failed": "its execution failed",
+}
+
+
+def report_key(session_id: str) -> str:
+    """Key of a session's report in the bucket."""
+    return f"sessions/{session_id}.json"
+
+
+def make_report(table: Table, session: Session, error: str, cause: str) -> dict[str, Any]:
+    """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100."""
+    row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
+    visits = [
+        visit
+        for visit in visit_rows.visits_of(table, session.id, session.camera)
+        if visit.alert != "none"  # never confirmed
+    ]
+    running = row.get("runningAt")
+    return {
+        "session": session.id,
+        "camera": session.camera,
+        "engine": session.engine,
+        "execution": session.execution,
+        "started": iso(session.started_ms),
+        "running": None if running is None else iso(int(running)),
+        "deadline": iso(session.deadline_ms),
+        "ended": None if session.ended_ms is None else iso(session.ended_ms),
+        "endedBy": session.ended_by,
+        "error": error,
+        "cause": cause,
+        "counts": {name: int(count) for name, count in sorted(row["counts"].items())},
+        "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],
+        "strangers": [_visit(visit) for visit in visits if _is_stranger(visit)],
+    }
+
+
+def _is_stranger(visit: Visit) -> bool:
+    return visit.who.startswith(STRANGER_PREFIX)
+
+
+def _visit(visit: Visit) -> dict[str, Any]:
+    return {
+        "visit": visit.id,
+        "who": visit.who,
+        "first": iso(visit.first_ms),
+        "last": iso(visit.last_ms),
+        "sightings": visit.sightings,
+        "similarity": visit.similarity,
+        "alert": visit.alert,
+        "captured": iso(visit.captured_ms),
+        "recognised": iso(visit.recognised_ms),
+        "sent": iso(visit.sent_ms) if visit.sent_ms else None,
+    }
+
+
+def as_json(report: dict[str, Any]) -> bytes:
+    """The report as it lies in the bucket."""
+    return json.dumps(report, indent=2).encode()
+
+
+def as_text(session: Session, report: dict[str, Any]) -> str:
+    """The report in two or three lines, for a phone."""
+    start, end = (
+        datetime.fromtimestamp(moment / 1000, zone(session.settings.time_zone)).strftime("%H:%M")
+        for moment in (session.started_ms, session.ended_ms or session.started_ms)
+    )
+    why = ENDINGS.get(str(session.ended_by), str(session.ended_by))
+    lines = [
+        f"The session at {session.camera} ran from {start} to {end} and ended because {why}.",
+        f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
+    ]
+    if report["error"]:
+        lines.append(f"{report['error']}: {report['cause']}")
+    return "\n".join(lines)

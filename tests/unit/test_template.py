@@ -1,0 +1,165 @@
+"""The template keeps its promises before anything is deployed."""
+
+import re
+
+import pytest
+
+from tests.sam import ROOT, resources, template_text, transformed
+
+
+def references(value, names):
+    """Logical ids that a resource's body refers to."""
+    if isinstance(value, list):
+        for part in value:
+            yield from references(part, names)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from references(part, names)
+            yield from (name for name in named_by(key, part) if name in names)
+
+
+def named_by(key, value):
+    """Names that one intrinsic refers to."""
+    if key == "Fn::Sub":
+        return re.findall(r"\$\{([A-Za-z0-9]+)[.}]", value if isinstance(value, str) else value[0])
+    if key == "Fn::GetAtt":
+        return [(value if isinstance(value, str) else value[0]).split(".")[0]]
+    if key in ("Ref", "DependsOn"):
+        return [value] if isinstance(value, str) else value
+    return []
+
+
+def cycle_in(graph):
+    """Some cycle of the graph as a list of names, or None."""
+    done, path = set(), []
+
+    def visit(name):
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return None
+        path.append(name)
+        for after in sorted(graph.get(name, ())):
+            if found := visit(after):
+                return found
+        done.add(path.pop())
+        return None
+
+    return next((found for name in sorted(graph) if (found := visit(name))), None)
+
+
+def graph_of(template):
+    bodies = template["Resources"]
+    return {name: set(references(body, bodies)) for name, body in bodies.items()}
+
+
+@pytest.mark.parametrize("engine", ["stream-processor", "image-search"])
+def test_the_deployed_template_has_no_cycle(engine):
+    assert cycle_in(graph_of(transformed(Engine=engine))) is None
+
+
+def test_the_search_for_cycles_finds_one():
+    graph = graph_of(transformed())
+    graph["Bucket"].add("EnrollPhotoFunction")
+    assert "Bucket" in cycle_in(graph)
+
+
+def test_each_camera_has_streams_and_two_mappings_of_its_own():
+    cameras = "front-door,back-door"
+    assert set(resources("AWS::KinesisVideo::Stream", Cameras=cameras)) == {
+        "Videofrontdoor",
+        "Videobackdoor",
+    }
+    assert len(resources("AWS::Kinesis::Stream", Cameras=cameras)) == 2
+    assert len(resources("AWS::Lambda::EventSourceMapping", Cameras=cameras)) == 4
+
+
+def test_image_search_has_no_idle_shard():
+    for kind in ("AWS::Kinesis::Stream", "AWS::Lambda::EventSourceMapping"):
+        for body in resources(kind).values():
+            assert body["Condition"] == "HasProcessor"
+
+
+def test_every_function_is_a_file_with_a_handler_and_a_sample_event():
+    functions = {
+        name: body["Properties"]
+        for name, body in template_text()["Resources"].items()
+        if not name.startswith("Fn::") and body["Type"] == "AWS::Serverless::Function"
+    }
+    stems = {body["Handler"].removesuffix(".handler") for body in functions.values()}
+    assert stems == {path.stem for path in (ROOT / "functions").glob("*.py")}
+    for name, body in functions.items():
+        stem = body["Handler"].removesuffix(".handler")
+        words = re.findall("[A-Z][a-z]+", name.removesuffix("Function"))
+        assert stem == "_".join(word.lower() for word in words)
+        assert (ROOT / "events" / f"{stem}.json").is_file(), stem
+
+
+def test_what_rests_is_encrypted_and_private():
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    properties = bucket["Properties"]
+    assert properties["BucketEncryption"]
+    assert all(properties["PublicAccessBlockConfiguration"].values())
+    (table,) = resources("AWS::DynamoDB::Table").values()
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+    (topic,) = resources("AWS::SNS::Topic").values()
+    assert topic["Properties"]["KmsMasterKeyId"]
+    for stream in resources("AWS::Kinesis::Stream").values():
+        assert stream["Properties"]["StreamEncryption"]["EncryptionType"] == "KMS"
+
+
+def test_plain_http_is_refused_by_the_bucket():
+    (policy,) = resources("AWS::S3::BucketPolicy").values()
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "frames/",
+        "review/pending/",
+        "review/ignored/",
+        "failures/",
+        "aws/lambda/",
+        "sessions/",
+        "decisions/",
+    ],
+)
+def test_what_must_expire_expires(prefix):
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    (rule,) = [rule for rule in rules if rule["Prefix"] == prefix]
+    assert rule["Status"] == "Enabled"
+    assert rule["ExpirationInDays"]
+
+
+def test_photos_of_people_never_expire_by_themselves():
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]:
+        assert not ("people/".startswith(rule["Prefix"]) and "ExpirationInDays" in rule)
+
+
+def test_every_log_group_has_a_retention():
+    groups = resources("AWS::Logs::LogGroup")
+    assert groups
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"]
+    for function in resources("AWS::Lambda::Function").values():
+        assert function["Properties"]["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionLogs"}
+
+
+def test_product_code_does_not_know_where_it_runs():
+    """Laptop, CI and AWS run the same files: only endpoint variables differ."""
+    places = ["template.yaml", "statemachine", "functions", "edge"]
+    files = [
+        path
+        for place in places
+        for path in ([ROOT / place] if (ROOT / place).is_file() else (ROOT / place).rglob("*"))
+        if path.suffix in {".py", ".yaml", ".json"} and "__pycache__" not in path.parts
+    ]
+    assert len(files) > 20
+    for path in files:
+        found = re.search(r"localhost|127\.0\.0\.1|ministack", path.read_text())
+        assert not found, f"{path}: {found}"
