@@ -1,0 +1,1 @@
+"""Draws the demo's film and portraits: people who do not exist, at a door that does not."""
