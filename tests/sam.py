@@ -39,9 +39,7 @@ def transformed(**parameters: str) -> dict[str, Any]:
 @functools.cache
 def _transformed(parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     values = PARAMETERS | dict(parameters)
-    template = expand_language_extensions(
-        template_text(), values, enabled=True
-    ).expanded_template
+    template = expand_language_extensions(template_text(), values, enabled=True).expanded_template
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if "DefinitionUri" in properties:  # the transform takes no local file

@@ -14,7 +14,7 @@ AS_PLANNED = ("stop", "deadline", "silence")
 # of its own for it: Rekognition, Availability changes; Guidelines and quotas).
 WHY_DENIED = """Possible causes:
 - the account: stream processors are closed to accounts that did not use them before 30 April 2026
-- the Region: video is searched in us-east-1, us-west-2, ap-northeast-1, eu-central-1, eu-west-1 only
+- the Region: it is us-east-1, us-west-2, ap-northeast-1, eu-central-1 or eu-west-1 that has them
 - the state machine's role: rekognition:CreateStreamProcessor (collection, processor), iam:PassRole
 If it is the account or the Region, this changes to images, which every account has:
 sam deploy --parameter-overrides Engine=image-search"""

@@ -122,6 +122,24 @@ def test_a_role_is_assumed_only_by_whom_it_trusts(laptop):
     assert error_code(assume, RoleArn=role, RoleSessionName="test") == "AccessDenied"
 
 
+def test_a_session_is_known_to_a_trust_policy_by_its_role(laptop):
+    """`aws:PrincipalArn` is the role's ARN, not the session's."""
+    first = visitor_role(laptop, allow("sts:AssumeRole"))
+    iam, name = laptop.client("iam"), unique("role")
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"ArnLike": {"aws:PrincipalArn": f"{first}*"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    second = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    sts = client_as(laptop, first, "sts")
+    assert sts.assume_role(RoleArn=second, RoleSessionName="next")["Credentials"]
+    other = client_as(laptop, visitor_role(laptop, allow("sts:AssumeRole")), "sts")
+    assert error_code(other.assume_role, RoleArn=second, RoleSessionName="other") == "AccessDenied"
+
+
 def test_a_collection_is_checked_by_its_arn(laptop):
     prefix = unique("stack")
     for name in ("people", "strangers"):

@@ -1,0 +1,83 @@
+"""Takes a verb and its options from the command line; `./whosthere` comes here."""
+
+import argparse
+import difflib
+import os
+import sys
+from types import ModuleType
+
+from cli import demo, test, up
+from cli.errors import VerbError
+from cli.interrupts import Interrupts
+from cli.runs import logs_left
+
+GROUPS: dict[str, dict[str, ModuleType]] = {
+    "try": {"demo": demo, "test": test, "up": up},
+}
+VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
+INTERRUPTED = 130
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb and give the exit code: 0 done, 1 not, 2 misunderstood, 130 Ctrl-C."""
+    # Meant for this process alone: sam and the edge are other programs.
+    os.environ.pop("PYTHONPATH", None)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that does not know a name's letters
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        print(unknown(verb), file=sys.stderr)
+        return 2
+    return _run(verb, rest)
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    module = VERBS[verb]
+    parser = argparse.ArgumentParser(
+        prog=f"./whosthere {verb}",
+        description=module.HELP[0].upper() + module.HELP[1:] + ".",
+        epilog=f"example: {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    parsed, more = parser.parse_known_args(arguments)
+    parsed.more = more
+    if more and not getattr(module, "TAKES_MORE", False):
+        parser.error(f"unknown: {' '.join(more)}")
+    interrupts = Interrupts()
+    interrupts.install()
+    try:
+        return int(module.run(parsed, interrupts))
+    except VerbError as error:
+        print(f"\nwhosthere {verb}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"\nwhosthere {verb}: stopped", file=sys.stderr)
+        return INTERRUPTED
+    if logs := logs_left():
+        print(f"\nThe logs of this run: {logs}", file=sys.stderr)
+    return 1
+
+
+def overview() -> str:
+    """The help: the verbs in their groups."""
+    lines = ["usage: ./whosthere VERB [options]    (./whosthere VERB --help tells more)", ""]
+    lines.append("Whosthere tells you who is at your door.")
+    for group, verbs in GROUPS.items():
+        lines += ["", f"{group}:"]
+        lines += [f"  {name:<8} {module.HELP}" for name, module in verbs.items()]
+    return "\n".join(lines)
+
+
+def unknown(verb: str) -> str:
+    """What to say to a verb that does not exist."""
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(VERBS)
+    return f"whosthere: no verb {verb!r}; {hint} (./whosthere --help)"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

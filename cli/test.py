@@ -1,0 +1,26 @@
+"""`./whosthere test`: the project's tests, with no AWS account in reach."""
+
+import argparse
+import subprocess
+
+from cli.interrupts import Interrupts
+from cli.stack import BINARIES, forget_accounts
+from cli.tools import ROOT
+
+HELP = "run the tests; --long adds what takes minutes"
+EXAMPLE = "./whosthere test -k visit"
+TAKES_MORE = True  # what pytest takes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options; all others are handed on to pytest."""
+    parser.add_argument("--long", action="store_true", help="also the tests that take minutes")
+
+
+def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
+    """Run pytest and give its exit code."""
+    forget_accounts()
+    long = ["--long"] if arguments.long else []
+    command = [str(BINARIES / "python"), "-m", "pytest", *long, *arguments.more]
+    interrupts.ignore()  # pytest gets the same Ctrl-C and ends by itself
+    return subprocess.run(command, cwd=ROOT).returncode
