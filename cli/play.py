@@ -8,7 +8,7 @@ from typing import Any
 
 from cli import function_logs, leftovers, photos
 from cli.alerts import Received
-from cli.case import Case
+from cli.case import Case, Photo
 from cli.enrol import Refusal, enrol
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
@@ -72,18 +72,25 @@ class Demo:
             self._tell_refused(refused)
 
         stack = bring_up(laptop, sam, self.progress, look_at_photos)
-        with self.progress.step(f"enrolling {', '.join(people) or 'nobody'}"):
-            refused = enrol(laptop, stack, people)
-        self._tell_refused(refused)
-        run = self._session(laptop, stack)
+        run = self._session(laptop, stack, people)
         return run, collect(laptop, stack, run), leftovers.of_session(laptop, stack)
 
-    def _session(self, laptop: LaptopAWS, stack: Stack) -> Run:
-        self.progress.say(f"  session: {self.case.seconds:.0f} s of film at the door")
+    def _session(
+        self, laptop: LaptopAWS, stack: Stack, people: Mapping[str, tuple[Photo, ...]]
+    ) -> Run:
         show = Show(self.case, self.engine, self.logs, self.verbose)
         audience = Audience(self._tell, self.progress.status)
+        conductor = Conductor(laptop, stack, show, audience, self.interrupts)
+
+        def enrol_people() -> None:
+            with self.progress.step(f"enrolling {', '.join(people) or 'nobody'}"):
+                refused = enrol(laptop, stack, people)
+            self._tell_refused(refused)
+            self.progress.say(f"  session: {self.case.seconds:.0f} s of film at the door")
+            self.progress.status("the session starts")
+
         with self.progress.live("the session starts"):
-            run = Conductor(laptop, stack, show, audience, self.interrupts).conduct()
+            run = conductor.conduct(enrol_people)
         if run.status != "SUCCEEDED" and not run.interrupted:
             raise VerbError(f"the session failed ({run.status}): {run.error}")
         return run

@@ -80,12 +80,16 @@ class Conductor:
         self._execution = ""
         self._run = Run(datetime.now(UTC).strftime("demo-%Y%m%d-%H%M%S"))
 
-    def conduct(self) -> Run:
-        """Run the session to its end, whatever ends it: film, deadline or Ctrl-C."""
+    def conduct(self, meanwhile: Callable[[], None]) -> Run:
+        """Run the session to its end, whatever ends it: film, deadline or Ctrl-C.
+
+        `meanwhile` is done while the session starts; the film waits for both.
+        """
         self._start()
         try:
             with self._interrupts.deferred():
                 with self._edge() as edge:
+                    meanwhile()
                     self._wait_until_running(edge)
                     if not self._interrupts.asked:
                         edge.play()

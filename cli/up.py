@@ -4,6 +4,7 @@ import argparse
 import json
 import shlex
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from cli.errors import VerbError
@@ -15,6 +16,7 @@ from cli.runs import run_folder
 from cli.stack import BINARIES, CAMERA, Sam, Stack, bring_up, forget_accounts
 from cli.tools import PLACE
 from local.laptop import LaptopAWS, LaptopError
+from local.relay import gateway, relaying
 
 HELP = "run the laptop AWS with the stack in it until Ctrl-C, and look around"
 EXAMPLE = "./whosthere up --port 4566"
@@ -28,6 +30,7 @@ IN_THE_WAY = (
 )
 # samconfig.toml names it: what `sam local invoke` gives the functions.
 INVOKE_ENVIRONMENT = PLACE / "invoke.json"
+INVOKE = "sam local invoke OpenSessionFunction --config-env local --event events/open_session.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("stream-processor", "image-search"),
         default="stream-processor",
         help="what makes records out of video",
+    )
+    parser.add_argument(
+        "--containers",
+        action="store_true",
+        help="let this machine's containers reach it too, for `sam local invoke`",
     )
     parser.add_argument("--verbose", action="store_true", help="show what sam says")
 
@@ -54,8 +62,8 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
         try:
             stack = bring_up(laptop, sam, progress)
             write_invoke_environment(laptop, stack)
-            progress.say(directions(laptop, stack))
-            with interrupts.deferred():
+            progress.say(directions(laptop, stack, containers=arguments.containers))
+            with _reachable(laptop, arguments.containers), interrupts.deferred():
                 _wait(laptop, interrupts)
         except LaptopError as error:
             raise VerbError(str(error)) from error
@@ -75,7 +83,17 @@ def _wait(laptop: LaptopAWS, interrupts: Interrupts) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def directions(laptop: LaptopAWS, stack: Stack) -> str:
+def _reachable(laptop: LaptopAWS, containers: bool) -> AbstractContextManager[None]:
+    """Open to containers if that was asked for."""
+    if not containers:
+        return nullcontext()
+    address = gateway()
+    if address is None:
+        raise VerbError("--containers needs a running Docker engine, and `docker` finds none here")
+    return relaying(address, laptop.ports())
+
+
+def directions(laptop: LaptopAWS, stack: Stack, *, containers: bool = False) -> str:
     """The lines to paste into another shell, and commands that work there as printed."""
     names = {name: value for name, value in laptop.environment().items() if name.startswith("AWS_")}
     exports = [f"export {name}={shlex.quote(value)}" for name, value in names.items()]
@@ -98,6 +116,7 @@ def directions(laptop: LaptopAWS, stack: Stack) -> str:
             f"python -m edge --camera {CAMERA} --source demo/film.mp4",
             f"aws dynamodb scan --table-name {stack.table} --output table",
             f"aws s3 ls --recursive s3://{stack.bucket}/",
+            *([INVOKE] if containers else []),
             "",
             "Ctrl-C here ends it and all it holds.",
         ]
@@ -111,11 +130,15 @@ def write_invoke_environment(laptop: LaptopAWS, stack: Stack) -> None:
         for name, value in laptop.environment().items()
         if name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     }
+    # A container's 127.0.0.1 is its own; samconfig.toml gives it a `localhost` that is the relay.
+    endpoint["AWS_ENDPOINT_URL"] = endpoint["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
     functions = laptop.client("lambda").list_functions()["Functions"]
+    variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
     own = {
         name: value
-        for function in functions
-        for name, value in function.get("Environment", {}).get("Variables", {}).items()
+        for each in variables
+        if each.get("STACK") == stack.name
+        for name, value in each.items()
     }
     content = json.dumps({"Parameters": own | endpoint}, indent=2)
     INVOKE_ENVIRONMENT.write_text(content + "\n")

@@ -7,12 +7,14 @@ in force. A container reaches it as `localhost` (`--add-host localhost:host-gate
 the Host it sends is a loopback one.
 """
 
-import asyncio
 import contextlib
+import ipaddress
 import json
+import socket
+import socketserver
 import subprocess
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 BRIDGE = "bridge"  # the network Docker puts a container on that asks for none
 CHUNK = 65536
@@ -23,8 +25,10 @@ def gateway() -> str | None:
     command = ["docker", "network", "inspect", BRIDGE]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-        found = json.loads(done.stdout or "[]")
-        return str(found[0]["IPAM"]["Config"][0]["Gateway"])
+        found = json.loads(done.stdout or "[]")[0]["IPAM"]["Config"][0]
+        # Docker leaves the gateway out where it chose it itself: the subnet's first address.
+        subnet = ipaddress.ip_network(found["Subnet"])
+        return str(found.get("Gateway") or next(subnet.hosts()))
     except (OSError, subprocess.TimeoutExpired, ValueError, LookupError):
         return None
 
@@ -32,54 +36,67 @@ def gateway() -> str | None:
 @contextlib.contextmanager
 def relaying(address: str, ports: list[int]) -> Iterator[None]:
     """Hand on what comes to these ports of `address`, until the end of the block."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="relay", daemon=True)
-    thread.start()
-    opened = asyncio.run_coroutine_threadsafe(_open(address, ports), loop)
-    try:
-        servers = opened.result(10)
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            relay = stack.enter_context(_Relay((address, port), _Connection))
+            threading.Thread(target=relay.serve_forever, args=(0.1,), daemon=True).start()
+            stack.callback(relay.end)
         yield
-        for server in servers:
-            loop.call_soon_threadsafe(server.close)
-    finally:
-        asyncio.run_coroutine_threadsafe(_let_go(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
-async def _open(address: str, ports: list[int]) -> list[asyncio.Server]:
-    return [await asyncio.start_server(_handler(port), address, port) for port in ports]
+class _Relay(socketserver.ThreadingTCPServer):
+    """One port; knows its open sockets, so that an end is an end for whoever still streams."""
 
+    allow_reuse_address = True
 
-async def _let_go() -> None:
-    """End what still streams."""
-    own = asyncio.current_task()
-    open_still = [task for task in asyncio.all_tasks() if task is not own]
-    for task in open_still:
-        task.cancel()
-    await asyncio.gather(*open_still, return_exceptions=True)
+    def __init__(self, address: tuple[str, int], handler: type["_Connection"]) -> None:
+        super().__init__(address, handler)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
 
+    def end(self) -> None:
+        """Accept nobody any more, and cut what is open."""
+        self.shutdown()
+        with self._lock:
+            for each in self._open:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
 
-def _handler(
-    port: int,
-) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @contextlib.contextmanager
+    def holding(self, *sockets: socket.socket) -> Iterator[None]:
+        """Count the sockets as open."""
+        with self._lock:
+            self._open.update(sockets)
         try:
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            writer.close()
-            return
-        with contextlib.closing(writer), contextlib.closing(inner_writer):
-            await asyncio.gather(_pipe(reader, inner_writer), _pipe(inner_reader, writer))
-
-    return connected
+            yield
+        finally:
+            with self._lock:
+                self._open.difference_update(sockets)
 
 
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(CHUNK):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+class _Connection(socketserver.BaseRequestHandler):
+    """One connection of a container, and ours to the loopback interface."""
+
+    server: _Relay
+
+    def handle(self) -> None:
+        """Hand on in both directions until both ends are done."""
+        port = self.server.server_address[1]
+        outer: socket.socket = self.request
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port)) as inner,
+            self.server.holding(outer, inner),
+        ):
+            back = threading.Thread(target=_pipe, args=(inner, outer))
+            back.start()
+            _pipe(outer, inner)
+            back.join()
+
+
+def _pipe(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(CHUNK):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

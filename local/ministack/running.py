@@ -82,7 +82,8 @@ def endpoint() -> str:
 
 def media_endpoint() -> str:
     """The URL of Kinesis Video's media plane, for GetDataEndpoint."""
-    return f"http://127.0.0.1:{_running.media_port}"
+    # By name: a container reaches it under the same one (see local/relay.py).
+    return f"http://localhost:{_running.media_port}"
 
 
 def note(principal_arn: str, action: str, resource: str, allowed: bool) -> None:

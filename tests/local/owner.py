@@ -69,7 +69,8 @@ class Door:
 
     def processors(self):
         found = self.client("rekognition").list_stream_processors()["StreamProcessors"]
-        return [processor["Name"] for processor in found]
+        names = [processor["Name"] for processor in found]
+        return [name for name in names if name.startswith(f"{self.stack.name}-front-door-")]
 
     def is_free(self):
         latest = latest_session(self.table, "front-door")

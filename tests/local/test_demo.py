@@ -196,6 +196,7 @@ def test_the_home_was_not_touched(played: Played, home: Home) -> None:
     assert home.files() == played.files_before
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_session_and_leaves_nothing(
     home: Home, stack: Any, tmp_path: Path, wait_until: Callable[..., Any]
 ) -> None:

@@ -10,6 +10,7 @@ from cli.stack import BINARIES, one_at_a_time
 from local.laptop import ROOT, assert_loopback
 from tests.local.camera import streaming
 from tests.local.owner import subscribed
+from tests.local.rights import unused
 from tests.local.scenes import cut, first_appearance, photos_of
 
 NAME = "whosthere-images"
@@ -62,7 +63,10 @@ def seen(laptop, images, tmp_path_factory, wait_until):
         door.stop()
         ended = door.ended(execution)
         alerts += door.messages()
-        yield door, execution, ended, alerts
+        link = next(word for word in alerts[1]["message"].split() if word.startswith("http"))
+        with urllib.request.urlopen(link) as answer:
+            picture = answer.read()
+        yield door, execution, ended, alerts, picture
 
 
 def faces(laptop, collection):
@@ -71,26 +75,24 @@ def faces(laptop, collection):
 
 
 def test_the_session_ends_as_asked(seen):
-    _, _, ended, _ = seen
+    _, _, ended, _, _ = seen
     assert json.loads(ended["output"])["endedBy"] == "stop"
 
 
 def test_each_visit_has_one_alert(seen):
-    _, _, _, alerts = seen
+    _, _, _, alerts, _ = seen
     assert [alert["kind"] for alert in alerts] == ["person", "stranger"]
     assert alerts[0]["name"] == "Zoë"
     assert alerts[0]["similarity"] >= 90
 
 
 def test_the_strangers_picture_is_behind_the_link(seen):
-    _, _, _, alerts = seen
-    link = next(word for word in alerts[1]["message"].split() if word.startswith("http"))
-    with urllib.request.urlopen(link) as answer:
-        assert answer.read(3) == b"\xff\xd8\xff"
+    _, _, _, _, picture = seen
+    assert picture.startswith(b"\xff\xd8\xff")
 
 
 def test_the_stranger_waits_in_the_review_queue(seen, laptop, images):
-    _, _, _, alerts = seen
+    _, _, _, alerts, _ = seen
     listed = laptop.client("s3").list_objects_v2(Bucket=images.bucket, Prefix="review/pending/")
     keys = [one["Key"] for one in listed["Contents"]]
     assert all(key.startswith(f"review/pending/{alerts[1]['name']}/") for key in keys)
@@ -110,7 +112,7 @@ def test_image_generation_is_off_again(seen, laptop):
 
 
 def test_the_report_counts_the_images(seen):
-    door, execution, _, _ = seen
+    door, execution, _, _, _ = seen
     report = door.report(execution)
     assert report["engine"] == "image-search"
     assert report["counts"]["records"] > 10
@@ -125,3 +127,16 @@ def test_no_log_of_the_laptop_aws_holds_a_name(seen, laptop):
     log = (laptop.directory / "laptop.log").read_text()
     assert "SearchFrame" in log
     assert "Zoë" not in log
+
+
+@pytest.mark.parametrize(
+    ("role", "rare"),
+    [
+        ("SearchFrameRole", set()),
+        # a photo that is replaced or removed: test_people.py
+        ("EnrollPhotoRole", {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "dynamodb:Query"}),
+        ("PictureRole", set()),
+    ],
+)
+def test_this_engine_uses_every_right_of_its_roles(seen, laptop, role, rare):
+    assert unused(laptop, NAME, role) <= rare

@@ -6,6 +6,10 @@ import time
 import pytest
 
 from tests.local.camera import streaming
+from tests.local.rights import unused
+
+# Image generation is looked at by every engine, and switched off where it is on.
+NOT_BY_THIS_ENGINE = {"kinesisvideo:UpdateImageGenerationConfiguration"}
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,7 @@ def test_an_aborted_execution_leaves_nothing(door, watching, wait_until):
     door.client("stepfunctions").stop_execution(executionArn=watching)
     wait_until(door.nothing_is_left, 20)
     assert door.report(watching)["endedBy"] == "aborted"
+    assert unused(door.laptop, "whosthere", "StopSessionRole") <= NOT_BY_THIS_ENGINE
     messages = wait_until(door.messages, 10)
     assert "problem" in [message["kind"] for message in messages]
 
