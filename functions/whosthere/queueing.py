@@ -177,7 +177,7 @@ def stranger_alert(desk: Desk, linker: Linker, visit: Visit) -> Alert:
     else:
         until_ms, link = 0, ""
         lines.append("There is no picture; the review queue says why.")
-    lines.append("To name, ignore or discard: ./whosthere review")
+    lines.append(f"It waits in the review queue: review/pending/{visit.who}/ in the bucket.")
     return Alert(
         kind=alerts.STRANGER,
         camera=visit.camera,

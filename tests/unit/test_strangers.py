@@ -124,10 +124,11 @@ def test_a_stranger_is_queued_once_with_one_picture_and_told_once(porch):
 def test_the_alert_carries_a_link_and_says_until_when_it_works(porch):
     porch.sees(somebody(0), somebody(1))
     (alert,) = porch.owner.alerts
+    who = alert.facts["stranger"]
     assert alert.text.splitlines() == [
         "A stranger was seen at front-door at 08:00:01.",
         f"Picture (until 09:00): https://pictures/{porch.pictures[0]}",
-        "To name, ignore or discard: ./whosthere review",
+        f"It waits in the review queue: review/pending/{who}/ in the bucket.",
     ]
     assert alert.facts["name"] == alert.facts["stranger"] == porch.strangers[0]["pk"][9:]
     assert alert.facts["pictureUntil"] == "2027-01-15T09:00:00.000Z"
