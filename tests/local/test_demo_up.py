@@ -1,5 +1,6 @@
 """`./whosthere up`: the lines it prints are pasted into another shell and work."""
 
+import json
 import os
 import signal
 import subprocess
@@ -74,6 +75,9 @@ def test_the_edge_command_that_up_prints_works_as_printed(printed: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_up_lets_sam_local_invoke_reach_the_stack(printed: str) -> None:
-    content = (ROOT / ".whosthere" / "invoke.json").read_text()
-    assert "AWS_ENDPOINT_URL" in content and "127.0.0.1" in content
+def test_up_writes_what_sam_local_invoke_gives_the_functions(printed: str) -> None:
+    given = json.loads((ROOT / ".whosthere" / "invoke.json").read_text())["Parameters"]
+    # the name under which a container finds the relay
+    assert given["AWS_ENDPOINT_URL"].startswith("http://localhost:")
+    assert given["STACK"] == "whosthere"
+    assert f"s3://{given['BUCKET']}/" in printed
