@@ -1,4 +1,4 @@
-"""Sends a film to a camera's video stream: `python -m edge --help`."""
+"""The command `whosthere-edge`: `whosthere-edge --help`, or `python -m edge --help`."""
 
 import os
 import signal
@@ -6,16 +6,35 @@ import sys
 import threading
 from types import FrameType
 
+from . import show_status
 from .config import parse
 from .errors import EdgeError
 from .pipeline import run
 from .report import Report
 
 STOPPED_AT_ONCE = 130
+OVERVIEW = """\
+usage: whosthere-edge [run] OPTIONS    send a camera's video (run --help tells more)
+       whosthere-edge status           how the cameras of this machine are doing
+
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the edge and give its exit code."""
+    """Run the command and give its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    verb, rest = (given[0], given[1:]) if given and not given[0].startswith("-") else ("run", given)
+    if verb == "status":
+        return show_status.main(rest)
+    if verb != "run":
+        sys.stderr.write(f"whosthere-edge: no verb {verb!r}\n\n{OVERVIEW}")
+        return 2
+    if not given or given[0] in ("-h", "--help"):
+        sys.stdout.write(OVERVIEW)
+    return _run(rest)
+
+
+def _run(arguments: list[str]) -> int:
     config = parse(arguments)
     report = Report(config, sys.stdout, sys.stderr)
     stop = threading.Event()

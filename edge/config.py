@@ -1,111 +1,120 @@
-"""The command line, read once into one frozen value."""
+"""What one run of the edge was asked to do, read once into one frozen value."""
 
 import argparse
-import re
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-EPILOG = """\
-example:
-  python -m edge --camera front-door --source film.mp4
+from . import settings
+from .options import command_line
+from .settings import Identity
+from .urls import has_password, without_secrets
 
-Credentials, region and endpoints come from where every AWS SDK looks for them
-(environment, shared files, device role), never from the command line.
-
-exit codes:
-  0    every fragment was stored
-  1    the film ended or was stopped, and some fragments were not stored
-  2    a wrong option, or a source that cannot be read
-  3    AWS refused: credentials, permission, stream
-  4    AWS could not be reached
-  130  stopped at once by a second Ctrl-C
-"""
+Tag = Literal["never", "always", "motion", "face"]
+PASSWORD_TYPED = (
+    "--source: everybody on this machine can read a password on a command line. Write "
+    'source = "..." into a file of mode 0600 and give it as --settings FILE instead of {}'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What one run of the edge was asked to do."""
+    """One run. Lengths of time in seconds, `size` in pixels, `bitrate_kbit` a second.
+
+    `source` is as it was typed and may hold a password: show `shown_source`.
+    `identity` is None where credentials come from the usual AWS chain.
+    """
 
     camera: str
-    source: Path
+    source: str
     stream: str
+    stack: str
+    region: str
+    endpoint_url: str
+    ca: Path | None
+    identity: Identity | None
+    settings: Path | None
     fragment_seconds: float
-    is_tagged: bool
+    size: tuple[int, int]
+    rate: float
+    bitrate_kbit: int
+    tag: Tag
+    is_only_tagged: bool
+    sensitivity: float
+    mask: Path | None
+    explain: Path | None
+    buffer_mb: int
+    buffer_folder: Path
+    max_behind_s: float
+    ack_limit_s: float
+    is_unpaced: bool
     is_held: bool
     is_json: bool
+    is_pipeline_printed: bool
 
-
-def camera_name(text: str) -> str:
-    """Accept what may be a camera's name, everywhere in Whosthere."""
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no camera name: a lower-case letter, then at most 31 "
-            "lower-case letters, digits or hyphens"
-        )
-    return text
-
-
-def fragment_seconds(text: str) -> float:
-    """Accept a length that PutMedia takes for a fragment."""
-    # AWS, "Kinesis Video Streams limits": from 1 s; older pages end at 10 s.
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds <= 10:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 1 and 10")
-    return seconds
+    @property
+    def shown_source(self) -> str:
+        """The source as it may be shown: a URL without what could be a password."""
+        return without_secrets(self.source)
 
 
 def parse(arguments: list[str] | None = None) -> Config:
-    """Read the command line, or end with a message that names the wrong option."""
-    options = _parser().parse_args(arguments)
+    """Read the options of `run`, or end with a message that names the wrong one."""
+    parser = command_line()
+    options = parser.parse_args(arguments)
+    if has_password(options.source):
+        parser.error(PASSWORD_TYPED.format(without_secrets(options.source)))
+    if options.settings is None:
+        return _config(parser, options, None)
+    try:
+        read = settings.read(options.settings)
+    except settings.SettingsError as exc:
+        parser.error(str(exc))
+    in_file = command_line(prog=str(options.settings)).parse_args(read.arguments)
+    # What is typed counts more: it is read on top of what the file says.
+    return _config(parser, parser.parse_args(arguments, in_file), read.identity)
+
+
+def _config(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, identity: Identity | None
+) -> Config:
+    if options.camera is None:
+        parser.error("which camera? Give --camera NAME")
     return Config(
         camera=options.camera,
         source=options.source,
         stream=options.stream or f"{options.stack}-{options.camera}",
+        stack=options.stack,
+        region=options.region,
+        endpoint_url=options.endpoint_url,
+        ca=options.ca,
+        identity=identity,
+        settings=options.settings,
         fragment_seconds=options.fragment_seconds,
-        is_tagged=options.tag == "always",
+        size=options.size,
+        rate=options.rate,
+        bitrate_kbit=options.bitrate,
+        tag=options.tag,
+        is_only_tagged=options.only_tagged,
+        sensitivity=options.sensitivity,
+        mask=options.mask,
+        explain=options.explain,
+        buffer_mb=options.buffer_mb,
+        buffer_folder=options.buffer_folder or state_folder(options.camera, os.environ),
+        max_behind_s=options.max_behind,
+        ack_limit_s=options.ack_limit,
+        is_unpaced=options.as_fast_as_possible,
         is_held=options.hold,
         is_json=options.json,
+        is_pipeline_printed=options.print_pipeline,
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m edge",
-        description="Send a film to a camera's video stream as if it happened now.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--camera", required=True, type=camera_name, help="the camera to be")
-    add(
-        "--source",
-        required=True,
-        type=Path,
-        metavar="FILE",
-        help="a film in any format that FFmpeg reads; its sound is left out",
-    )
-    add("--stack", default="whosthere", help="the stack (default: %(default)s)")
-    add("--stream", metavar="NAME", help="the stream (default: STACK-CAMERA)")
-    add(
-        "--fragment-seconds",
-        type=fragment_seconds,
-        default=1.0,
-        metavar="S",
-        help="a key frame and a new fragment every S seconds (default: 1)",
-    )
-    add(
-        "--tag",
-        choices=("never", "always"),
-        default="never",
-        help="mark fragments for image generation (default: %(default)s)",
-    )
-    add(
-        "--hold",
-        action="store_true",
-        help="stand still on the first frame until Enter is pressed (a line on standard input)",
-    )
-    add("--json", action="store_true", help="tell start and end as JSON lines on stdout")
-    return parser
+def state_folder(camera: str, environment: Mapping[str, str]) -> Path:
+    """Where a camera keeps what is not stored yet: systemd's place, else the user's."""
+    if given := environment.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "whosthere-edge" / camera

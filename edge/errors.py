@@ -1,7 +1,8 @@
 """Errors of the edge, each with the exit code it ends the program with.
 
 EdgeError
-├── SourceError           2  the film cannot be used
+├── SourceError           2  the source cannot be used
+├── SourceLostError       2  a live source died or stalled; it may come back
 ├── RefusedError          3  AWS says no, and asking again would not help
 ├── UnreachableError      4  nobody answers
 └── ConnectionLostError      one connection broke; the sender opens the next
@@ -16,6 +17,12 @@ class EdgeError(Exception):
 
 class SourceError(EdgeError):
     """The video source cannot be read."""
+
+    exit_code = 2
+
+
+class SourceLostError(EdgeError):
+    """A live source died or stalls; opened again later it may work."""
 
     exit_code = 2
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .config import Config
 from .encode import Encoder
@@ -26,7 +27,7 @@ LAST_ACKS_STOPPED_S = 10.0
 
 def run(config: Config, report: Report, stop: threading.Event) -> bool:
     """Send the whole film; say whether all of it was stored."""
-    with Film(config.source) as film:
+    with Film(Path(config.source)) as film:
         stream = VideoStream(config.stream)
         retention_hours = stream.retention_hours()
         encoder = Encoder(film.width, film.height, film.frame_rate)
@@ -114,7 +115,7 @@ class Capture:
         data = self.encoder.encode(frame.image, at_ms, is_key=is_key)
         if is_key:
             self.fragment_seconds = frame.seconds
-            self.buffer.begin(at_ms, is_tagged=self.config.is_tagged)
+            self.buffer.begin(at_ms, is_tagged=self.config.tag == "always")
         self.buffer.add(EncodedFrame(at_ms, is_key, data))
         self.last_ms, self.seconds = at_ms, frame.seconds
 

@@ -25,7 +25,7 @@ class Report:
     def connecting(self, config: Config, region: str, track: Track, retention_hours: int) -> None:
         """Tell what is about to be sent where."""
         size = f"{track.width}x{track.height}"
-        self._tell(f"{config.source} at {size} to {config.stream} in {region}")
+        self._tell(f"{config.shown_source} at {size} to {config.stream} in {region}")
         if retention_hours == 0:
             self.say("The stream keeps nothing, so a fragment counts once it was received.")
 

@@ -1,0 +1,161 @@
+"""The options of `whosthere-edge run`, each checked where it is read."""
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+DESCRIPTION = "Send a camera's video to its stream, and keep what is not stored yet."
+EPILOG = """\
+example:
+  python -m edge --camera front-door --source film.mp4
+
+sources: picamera (the Pi's camera module, the default where there is one), a device
+such as /dev/video0, rtsp://HOST/PATH, a film in any format that FFmpeg reads, test
+(a pattern). Sound is left out.
+
+Credentials, region and endpoints come from the settings file of a paired camera, else
+from where every AWS SDK looks for them (environment, shared files, device role); no
+secret is taken from the command line.
+
+exit codes:
+  0    every fragment was stored
+  1    the film ended or was stopped, and some fragments were not stored
+  2    a wrong option, or a source that cannot be read
+  3    AWS refused: credentials, permission, stream
+  4    AWS could not be reached
+  130  stopped at once by a second Ctrl-C
+"""
+Add = Callable[..., object]
+UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def camera_name(text: str) -> str:
+    """Accept what may be a camera's name, everywhere in Whosthere."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no camera name: a lower-case letter, then at most 31 "
+            "lower-case letters, digits or hyphens"
+        )
+    return text
+
+
+def fragment_seconds(text: str) -> float:
+    """Accept a length that PutMedia takes for a fragment."""
+    # AWS, "Kinesis Video Streams limits": from 1 s; older pages end at 10 s.
+    return _number(text, 1, 10)
+
+
+def rate(text: str) -> float:
+    """Accept frames a second."""
+    return _number(text, 1, 60)
+
+
+def share(text: str) -> float:
+    """Accept a number from 0 to 1."""
+    return _number(text, 0, 1)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Accept WIDTHxHEIGHT in pixels, as H.264 can have it."""
+    found = re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", text)
+    if not found or any(int(side) % 2 for side in found.groups()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size of even numbers like 1280x720")
+    return int(found[1]), int(found[2])
+
+
+def duration(text: str) -> float:
+    """Accept a length of time such as 90, 90s, 10m or 2h; give seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not found or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of time like 90s, 10m or 2h")
+    return float(found[1]) * UNITS_S[found[2]]
+
+
+def whole(text: str) -> int:
+    """Accept a whole number from 1 on."""
+    if not re.fullmatch(r"[1-9]\d{0,6}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def command_line(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
+    """Make the parser of `run`; a settings file is read with it too."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_what(parser.add_argument_group("what goes where").add_argument)
+    _add_picture(parser.add_argument_group("the picture").add_argument)
+    _add_tags(parser.add_argument_group("tags: which fragments become images").add_argument)
+    _add_patience(parser.add_argument_group("when the network is away").add_argument)
+    _add_manners(parser.add_argument_group("how it is done").add_argument)
+    return parser
+
+
+def _add_what(add: Add) -> None:
+    add("--camera", type=camera_name, help="the camera to be")
+    add("--source", default="", help="where video comes from, see below")
+    add("--stack", default="whosthere", help="the stack (default: %(default)s)")
+    add("--stream", metavar="NAME", help="the stream (default: STACK-CAMERA)")
+    add("--settings", type=Path, metavar="FILE", help="a TOML file with these options")
+    add("--region", default="", help="AWS region (default: where every AWS SDK looks)")
+    add("--endpoint-url", default="", metavar="URL", help="another AWS than AWS's own")
+    add("--ca", type=Path, metavar="FILE", help="certificate authority of that other AWS")
+
+
+def _add_picture(add: Add) -> None:
+    add("--size", type=size, default=(1280, 720), metavar="WxH", help="at most (1280x720)")
+    add("--rate", type=rate, default=10.0, metavar="N", help="frames a second, at most (10)")
+    add("--bitrate", type=whole, default=4000, metavar="N", help="kbit a second, at most (4000)")
+    add(
+        "--fragment-seconds",
+        type=fragment_seconds,
+        default=1.0,
+        metavar="S",
+        help="a key frame and a new fragment every S seconds (1)",
+    )
+
+
+def _add_tags(add: Add) -> None:
+    add(
+        "--tag",
+        choices=("never", "always", "motion", "face"),
+        default="motion",
+        help="which fragments to mark for image generation (default: %(default)s)",
+    )
+    add("--only-tagged", action="store_true", help="send nothing but marked fragments")
+    add("--sensitivity", type=share, default=0.5, metavar="0..1", help="to motion (0.5)")
+    add("--mask", type=Path, metavar="FILE", help="a picture, black where motion means nothing")
+    add("--explain", type=Path, metavar="DIR", help="write annotated pictures now and then")
+
+
+def _add_patience(add: Add) -> None:
+    add("--buffer-mb", type=whole, default=512, metavar="N", help="kept on disk, at most (512)")
+    add("--buffer-folder", type=Path, metavar="DIR", help="where (default: the user's state)")
+    add("--max-behind", type=duration, default="10m", metavar="T", help="drop what is older (10m)")
+    add("--ack-limit", type=duration, default="60s", metavar="T", help="healthy within (60s)")
+
+
+def _add_manners(add: Add) -> None:
+    add("--as-fast-as-possible", action="store_true", help="a film at no pace at all")
+    add(
+        "--hold",
+        action="store_true",
+        help="stand still on the first frame until Enter is pressed (a line on standard input)",
+    )
+    add("--json", action="store_true", help="tell start and end as JSON lines on stdout")
+    add("--print-pipeline", action="store_true", help="print the pipeline for kvssink instead")
+
+
+def _number(text: str, least: float, most: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between {least:g} and {most:g}")
+    return number

@@ -1,0 +1,45 @@
+"""How a camera is doing, as one value and as the file that `whosthere-edge status` reads."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+FILE = "status.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One moment of a run.
+
+    `captured` counts frames; `sent`, `acknowledged`, `buffered` and `dropped` (by reason)
+    count fragments. `behind_s` is the age of the oldest video not acknowledged yet.
+    `since` is when the run began, in seconds since 1970.
+    """
+
+    captured: int = 0
+    sent: int = 0
+    acknowledged: int = 0
+    buffered: int = 0
+    buffered_bytes: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    behind_s: float = 0.0
+    last_error: str = ""
+    is_healthy: bool = True
+    since: float = 0.0
+
+
+def write(path: Path, status: Status) -> None:
+    """Replace the file as a whole, so that a reader never sees half of it."""
+    content = {**asdict(status), "at": time.time(), "pid": os.getpid()}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content) + "\n")
+    part.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Give what `write` wrote, with `at` (seconds since 1970) and `pid` of the writer."""
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
