@@ -113,7 +113,8 @@ class Cluster:
     def _length(self, track: Track) -> int:
         times = self._times[track.number]
         span, gaps = times.last - times.first, times.frames - 1
-        return round(span + (span / gaps if gaps else track.frame_ms))
+        last = span / gaps if gaps else min(track.frame_ms, self.limits.fragment_ms)
+        return round(span + last)
 
     def _milliseconds(self, ticks: int) -> int:
         return ticks * self.scale_ns // 1_000_000

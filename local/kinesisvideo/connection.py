@@ -1,6 +1,7 @@
 """One HTTP exchange of the media plane, over ASGI."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from local.kinesisvideo import errors
 from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
 
 MAX_REQUEST_BYTES = 1024 * 1024
+BODY_SECONDS = 20.0  # for the whole of a request that is no PutMedia
 
 type Message = dict[str, Any]
 
@@ -43,7 +45,10 @@ class Connection:
         """Send the head of the answer at once."""
         self._begun = True
         self._listen()
-        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        # boto3 looks for the request's id under the first name, AWS's pages tell of the other.
+        request_id = str(uuid.uuid4())
+        named = {"x-amzn-requestid": request_id, "x-amz-requestid": request_id, **headers}
+        raw = [(name.encode(), value.encode()) for name, value in named.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes) -> None:
@@ -119,10 +124,15 @@ class Connection:
 
 
 async def read_body(connection: Connection) -> bytes:
-    """A request's whole body, which must be small."""
+    """A request's whole body, which must be small and must come soon."""
     body = bytearray()
-    async for piece in connection.body():
-        body += piece
-        if len(body) > MAX_REQUEST_BYTES:
-            raise invalid_argument("The request is too large")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in connection.body():
+                body += piece
+                if len(body) > MAX_REQUEST_BYTES:
+                    raise invalid_argument("The request is too large")
+    except TimeoutError as error:
+        message = f"The request's body did not come within {BODY_SECONDS:g} seconds"
+        raise KinesisVideoError("RequestTimeoutException", message, 408) from error
     return bytes(body)

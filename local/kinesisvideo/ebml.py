@@ -36,6 +36,8 @@ VOID = 0xEC
 CRC_32 = 0xBF
 
 LONGEST_HEAD = 12  # four bytes of id and eight of size
+# Of one element. Real ones have some dozens; to walk through millions would hold up everybody.
+MOST_CHILDREN = 4096
 SEGMENT_HEAD = bytes.fromhex("1853806701ffffffffffffff")  # of unknown size
 
 
@@ -90,12 +92,16 @@ def children(
 ) -> Iterator[tuple[int, memoryview]]:
     """The id and content of each element inside a complete master element."""
     view, at = memoryview(data), 0
-    while at < len(view):
+    for _ in range(MOST_CHILDREN):
+        if at == len(view):
+            return
         head = read_head(view, at)
         if head is None or head.size is None or at + head.total > len(view):
             raise EbmlError("an element is longer than the one around it")
         yield head.id, view[at + head.length : at + head.total]
         at += head.total
+    if at < len(view):
+        raise EbmlError("an element has too many others in it")
 
 
 def unsigned(data: memoryview) -> int:

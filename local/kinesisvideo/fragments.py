@@ -16,6 +16,11 @@ HOUR = 3600.0
 BUFFER_SECONDS = 300.0
 BUFFER_BYTES = 200 * 1024 * 1024
 STORE_BYTES = 4 * 1024**3
+UNFINISHED = ".part"
+
+
+class StreamGoneError(Exception):
+    """The stream has been deleted."""
 
 
 class FragmentStore:
@@ -37,6 +42,8 @@ class FragmentStore:
         self._shelves: dict[str, Shelf] = {}
         self._watchers: dict[str, set[Callable[[], None]]] = {}
         self._numbers = itertools.count(time.time_ns())
+        for part in directory.glob(f"*{UNFINISHED}"):
+            part.unlink()
 
     def next_number(self) -> str:
         """A fragment number: 47 digits, as AWS's, and higher than every one before."""
@@ -45,24 +52,32 @@ class FragmentStore:
     def add(
         self, arn: str, number: str, finished: Finished, *, producer: int, server: int
     ) -> Fragment:
-        """Store a fragment; the times are those of its start, in milliseconds."""
-        with self._lock:
-            shelf = self._shelf(arn)
-            fragment = Fragment(
-                number=number,
-                arrival=shelf.next_arrival(),
-                producer_ms=producer,
-                server_ms=server,
-                cluster_ms=finished.start_ms,
-                length_ms=finished.length_ms,
-                header_length=len(finished.header),
-                size=len(finished.header) + len(finished.cluster),
-                tags=finished.tags,
-            )
-            write_file(shelf.path(fragment), fragment, finished)
-            shelf.add(fragment)
-            self._expire_all()
-            self._wake(arn)
+        """Store a fragment; the times are those of its start, in milliseconds.
+
+        StreamGoneError if the stream was deleted meanwhile, OSError if the disk refuses.
+        """
+        fragment = Fragment(
+            number=number,
+            arrival=0,
+            producer_ms=producer,
+            server_ms=server,
+            cluster_ms=finished.start_ms,
+            length_ms=finished.length_ms,
+            header_length=len(finished.header),
+            size=len(finished.header) + len(finished.cluster),
+            tags=finished.tags,
+        )
+        written = self._directory / f"{number}{UNFINISHED}"
+        write_file(written, fragment, finished)  # nobody waits for the disk
+        try:
+            with self._lock:
+                if self._retention_hours(arn) is None:
+                    raise StreamGoneError(arn)
+                fragment = self._shelf(arn).take(written, fragment)
+                self._expire_all()
+                self._wake(arn)
+        finally:
+            written.unlink(missing_ok=True)
         return fragment
 
     def read(self, arn: str, fragment: Fragment) -> tuple[bytes, bytes] | None:

@@ -1,6 +1,5 @@
 """GetMedia: a live film, fragment after fragment, each a Matroska file of its own."""
 
-import asyncio
 from collections import Counter
 
 from local.kinesisvideo import ebml, requests
@@ -81,7 +80,7 @@ async def _follow(
             fragments = store.after(stream.arn, arrival)
             for fragment in fragments:
                 arrival = fragment.arrival
-                media = await asyncio.to_thread(store.read, stream.arn, fragment)
+                media = await service.on_disk(store.read, stream.arn, fragment)
                 if media and not connection.gone:
                     behind = store.latest_ms(stream.arn) - fragment.server_ms
                     await connection.write(_chunk(fragment, *media, behind))

@@ -21,6 +21,7 @@ class ErrorId(IntEnum):
     TRACK_NUMBER_MISMATCH = 4010
     FRAMES_MISSING_FOR_TRACK = 4011
     MORE_THAN_ALLOWED_TRACKS_FOUND = 4012
+    INTERNAL_ERROR = 5000
     ARCHIVAL_ERROR = 5001
 
 
@@ -40,6 +41,7 @@ class Limits:
     fragment_bytes: int = 50 * 1024 * 1024
     fragment_ms: int = 20_000
     header_bytes: int = 1024 * 1024
+    tags_bytes: int = 64 * 1024  # one Tags element, many times what ten tags need
     tracks: int = 3
     tags: int = 10
     tag_name_bytes: int = 128
@@ -90,10 +92,12 @@ class Header:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
         if head.id in _ONCE and head.id in self._seen:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
-        if head.id != ebml.SEGMENT and (
-            head.size is None or head.total > self._limits.header_bytes
-        ):
+        if head.id == ebml.SEGMENT:
+            return
+        if head.size is None or head.total > self._limits.header_bytes:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
+        if head.id == ebml.TAGS and head.total > self._limits.tags_bytes:
+            raise MediaError(ErrorId.FRAGMENT_METADATA_LIMIT_REACHED)
 
     def take(self, head: ebml.Head, raw: bytes) -> None:
         """Take in one complete element; of the segment, only its head."""
@@ -139,13 +143,10 @@ def _read_scale(content: memoryview) -> int:
 
 def _read_tracks(content: memoryview, limits: Limits) -> tuple[Track, ...]:
     """The tracks that the header declares."""
-    tracks = tuple(
-        _read_track(entry)
-        for element_id, entry in ebml.children(content)
-        if element_id == ebml.TRACK_ENTRY
-    )
-    if len(tracks) > limits.tracks:
+    entries = [entry for kind, entry in ebml.children(content) if kind == ebml.TRACK_ENTRY]
+    if len(entries) > limits.tracks:
         raise MediaError(ErrorId.MORE_THAN_ALLOWED_TRACKS_FOUND)
+    tracks = tuple(_read_track(entry) for entry in entries)
     numbers = {track.number for track in tracks}
     if not tracks or 0 in numbers or len(numbers) < len(tracks):
         raise MediaError(ErrorId.INVALID_MKV_DATA)

@@ -18,6 +18,7 @@ from local.kinesisvideo import (
 )
 from local.kinesisvideo.connection import Connection, read_body
 from local.kinesisvideo.errors import KinesisVideoError
+from local.kinesisvideo.put_media_headers import read_headers
 from local.kinesisvideo.state import KinesisVideo, running
 from local.kinesisvideo.streams import Stream
 
@@ -73,9 +74,11 @@ async def _answer(scope: Scope, connection: Connection) -> None:
 async def _run(scope: Scope, connection: Connection) -> None:
     headers = _headers(scope)
     service = running()
+    if scope["method"] != "POST":
+        raise _unknown(f"{scope['method']} {scope['path']}")
     if scope["path"] == "/putMedia":
         principal = _authenticate(scope, headers, None)
-        asked = put_media.read_headers(headers)
+        asked = read_headers(headers)
         stream = service.streams.find(asked.stream_name, asked.stream_arn)
         ministack.authorize(principal, "kinesisvideo:PutMedia", stream.arn)
         await put_media.put_media(service, stream, asked, principal, connection)
@@ -92,9 +95,13 @@ async def _run(scope: Scope, connection: Connection) -> None:
 def _operation(path: str) -> tuple[str, Handler]:
     found = OPERATIONS.get(path)
     if found is None:
-        message = f"{path} is not implemented on the laptop AWS"
-        raise KinesisVideoError("UnknownOperationException", message, 404)
+        raise _unknown(path)
     return found
+
+
+def _unknown(what: str) -> KinesisVideoError:
+    message = f"{what} is not implemented on the laptop AWS"
+    return KinesisVideoError("UnknownOperationException", message, 404)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -5,7 +5,7 @@ import json
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class Fragment:
     """What is known of a stored fragment; times are of its start."""
 
     number: str
-    arrival: int  # counts the fragments of the stream as they became complete
+    arrival: int  # counts the fragments of the stream as they became complete; 0 before
     producer_ms: int
     server_ms: int
     cluster_ms: int  # the time written in the cluster
@@ -40,12 +40,15 @@ class Fragment:
 
 
 def write_file(path: Path, fragment: Fragment, finished: Finished) -> None:
-    """One line of JSON, then the media; the file appears only when it is whole."""
+    """One line of JSON, then the media; nothing is left of a file that could not be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(asdict(fragment)).encode() + b"\n"
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(line + finished.header + finished.cluster)
-    temporary.rename(path)
+    try:
+        with path.open("wb") as file:
+            file.writelines((line, finished.header, finished.cluster))
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def read_file(path: Path, fragment: Fragment) -> tuple[bytes, bytes] | None:
@@ -62,7 +65,8 @@ def _read_line(path: Path) -> Fragment:
     with path.open("rb") as file:
         known = json.loads(file.readline())
     tags = tuple((name, value) for name, value in known["tags"])
-    return Fragment(**{**known, "tags": tags})
+    arrival = int(path.name.partition("-")[0])
+    return Fragment(**{**known, "arrival": arrival, "tags": tags})
 
 
 class Shelf:
@@ -80,7 +84,7 @@ class Shelf:
         self.last_arrival = 0
         kept = [_read_line(path) for path in self._folder.glob("*.fragment")]
         for fragment in sorted(kept, key=lambda fragment: fragment.arrival):
-            self.add(fragment)
+            self._add(fragment)
 
     @property
     def oldest_ms(self) -> int:
@@ -94,14 +98,17 @@ class Shelf:
 
     def path(self, fragment: Fragment) -> Path:
         """Where the fragment lies."""
-        return self._folder / f"{fragment.number}.fragment"
+        return self._folder / f"{fragment.arrival}-{fragment.number}.fragment"
 
-    def next_arrival(self) -> int:
-        """The arrival that the next fragment will have."""
-        return self.last_arrival + 1
+    def take(self, written: Path, fragment: Fragment) -> Fragment:
+        """Move a fragment's file here; it is the next to arrive."""
+        arrived = replace(fragment, arrival=self.last_arrival + 1)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        written.rename(self.path(arrived))
+        self._add(arrived)
+        return arrived
 
-    def add(self, fragment: Fragment) -> None:
-        """Enter a fragment whose file is written."""
+    def _add(self, fragment: Fragment) -> None:
         self.last_arrival = fragment.arrival
         self.size += fragment.size
         self._queue.append(fragment)

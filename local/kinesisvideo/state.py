@@ -1,17 +1,20 @@
 """What both planes share: the streams, their fragments and the settings."""
 
+import asyncio
 import functools
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local import ministack
-from local.kinesisvideo.fragments import FragmentStore
+from local.kinesisvideo.fragments import STORE_BYTES, FragmentStore
 from local.kinesisvideo.image_generation import ImageGenerator
 from local.kinesisvideo.streams import Stream, Streams
 
 IMAGE_DELAY_SECONDS = 60.0
+MEGABYTE = 1024 * 1024
 
 
 class KinesisVideo:
@@ -23,12 +26,24 @@ class KinesisVideo:
         *,
         image_delay: float = IMAGE_DELAY_SECONDS,
         clock: Callable[[], float] = time.time,
+        store_bytes: int = STORE_BYTES,
     ) -> None:
         self.clock = clock
         self.image_delay = image_delay
         self.streams = Streams(ministack.ACCOUNT, ministack.REGION, clock)
-        self.store = FragmentStore(directory, self._retention_hours, clock=clock)
+        self.store = FragmentStore(
+            directory, self._retention_hours, clock=clock, limit_bytes=store_bytes
+        )
+        # Threads that only read and write: no clip in the making holds up an acknowledgement.
+        self._disk = ThreadPoolExecutor(4, "kinesis-video-disk")
         self.images = ImageGenerator(self.store, image_delay, clock)
+
+    async def on_disk[**P, T](
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run what reads or writes fragments, beside the loop."""
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call)
 
     def _retention_hours(self, arn: str) -> int | None:
         stream = self.streams.by_arn(arn)
@@ -49,6 +64,7 @@ class KinesisVideo:
 def running() -> KinesisVideo:
     """The one service of this process; its fragments lie where the launcher says."""
     delay = float(os.environ.get("KVS_IMAGE_DELAY_SECONDS", IMAGE_DELAY_SECONDS))
+    megabytes = int(os.environ.get("KVS_STORE_MEGABYTES", STORE_BYTES // MEGABYTE))
     # The launcher makes TMPDIR a folder of its own, which goes when it ends.
     directory = Path(os.environ["TMPDIR"]) / "fragments"
-    return KinesisVideo(directory, image_delay=delay)
+    return KinesisVideo(directory, image_delay=delay, store_bytes=megabytes * MEGABYTE)

@@ -1,6 +1,8 @@
 """The store of fragments, with a clock that the test sets."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -32,7 +34,7 @@ class Shop:
         return self.store.add(arn, number, media, producer=producer, server=server)
 
     def files(self):
-        return sorted(path.stem for path in self.directory.rglob("*.fragment"))
+        return sorted(path.stem.partition("-")[2] for path in self.directory.rglob("*.fragment"))
 
 
 @pytest.fixture
@@ -149,12 +151,47 @@ def test_a_later_run_finds_what_an_earlier_one_left(shop):
     assert again.read(DOOR, second) == shop.store.read(DOOR, second)
 
 
-def test_a_half_written_file_is_not_taken_for_a_fragment(shop):
-    fragment = shop.add()
-    (path,) = shop.directory.rglob("*.fragment")
-    path.rename(path.with_suffix(".part"))
+def test_what_an_earlier_run_did_not_finish_is_removed(shop):
+    (shop.directory / "17.part").write_bytes(b"half of it")
     assert shop.open().after(DOOR, 0) == []
-    assert shop.store.read(DOOR, fragment) is None
+    assert list(shop.directory.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_fragment_that_the_disk_refused(shop, monkeypatch):
+    def full(*_):
+        raise OSError("no space left on device")
+
+    media = Finished(0, 0, 1000, b"header|", b"x", ())
+    monkeypatch.setattr(fragments.Shelf, "take", full)
+    with pytest.raises(OSError, match="no space"):
+        shop.store.add(DOOR, "1", media, producer=0, server=0)
+    assert [path for path in shop.directory.rglob("*") if path.is_file()] == []
+
+
+def test_no_fragment_is_added_to_a_stream_that_is_gone(shop):
+    del shop.hours[DOOR]
+    with pytest.raises(fragments.StreamGoneError):
+        shop.add(DOOR)
+    assert [path for path in shop.directory.rglob("*") if path.is_file()] == []
+
+
+def test_a_slow_disk_holds_up_no_reader(shop, monkeypatch):
+    """Whoever only asks what there is gets an answer while a fragment is being written."""
+    writing, done = threading.Event(), threading.Event()
+
+    def slow(*_):
+        writing.set()
+        done.wait(10)
+        raise OSError("gave up")
+
+    monkeypatch.setattr(fragments, "write_file", slow)
+    with ThreadPoolExecutor(1) as other:
+        added = other.submit(shop.add)
+        assert writing.wait(10)
+        assert shop.store.after(DOOR, 0) == []
+        assert not added.done()
+        done.set()
+        assert isinstance(added.exception(10), OSError)
 
 
 def test_a_deleted_stream_leaves_nothing(shop):

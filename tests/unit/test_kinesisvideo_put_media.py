@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from local.kinesisvideo import put_media
+from local.kinesisvideo import ingest, put_media
 from local.kinesisvideo.connection import Connection
 from local.kinesisvideo.errors import KinesisVideoError
-from local.kinesisvideo.put_media import read_headers
+from local.kinesisvideo.put_media_headers import read_headers
 from local.kinesisvideo.state import KinesisVideo
 from local.ministack import Principal
 from tests.unit import mkv_bytes as mkv
@@ -65,11 +65,10 @@ def kinds(acks):
 
 def test_the_answer_begins_before_the_body_and_ends_after_it(session):
     session.run(mkv.header() + mkv.cluster(NOON))
-    assert session.sent[0] == {
-        "type": "http.response.start",
-        "status": 200,
-        "headers": [(b"content-type", b"application/json")],
-    }
+    assert (session.sent[0]["type"], session.sent[0]["status"]) == ("http.response.start", 200)
+    headers = dict(session.sent[0]["headers"])
+    assert headers[b"content-type"] == b"application/json"
+    assert headers[b"x-amzn-requestid"] == headers[b"x-amz-requestid"] != b""
     assert session.sent[-1].get("more_body", False) is False
 
 
@@ -84,7 +83,7 @@ def test_the_server_s_time_is_that_of_a_fragment_s_first_bytes(session):
 
 
 def test_a_silent_producer_hears_idle_and_then_the_end(session, monkeypatch):
-    monkeypatch.setattr(put_media, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(ingest, "IDLE_SECONDS", 0.01)
     acks = session.run(mkv.header() + mkv.cluster(NOON) + mkv.end(), ends=False)
     assert kinds(acks) == ["BUFFERING", "RECEIVED", "PERSISTED", "IDLE", "IDLE"]
     assert "FragmentTimecode" not in acks[-1]
@@ -108,6 +107,28 @@ def test_a_fragment_that_cannot_be_stored_is_said_so(session, monkeypatch):
     acks = session.run(mkv.header() + mkv.cluster(NOON))
     assert kinds(acks) == ["BUFFERING", "RECEIVED", "ERROR"]
     assert (acks[-1]["ErrorId"], acks[-1]["FragmentTimecode"]) == (5001, NOON)
+
+
+def test_a_fault_of_the_service_itself_is_said_so_too(session, monkeypatch, caplog):
+    def broken(*_, **__):
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr(session.service.store, "add", broken)
+    acks = session.run(mkv.header() + mkv.cluster(NOON))
+    assert (acks[-1]["ErrorId"], acks[-1]["ErrorCode"]) == (5000, "INTERNAL_ERROR")
+    assert "a PutMedia session failed" in caplog.text
+    assert session.sent[-1].get("more_body", False) is False
+
+
+def test_a_stream_deleted_under_way_is_no_longer_active(session):
+    def delete():
+        session.service.delete(session.stream)
+        return mkv.end()
+
+    acks = session.run(mkv.header() + mkv.cluster(NOON), delete, b"")
+    assert kinds(acks) == ["BUFFERING", "RECEIVED", "ERROR"]
+    assert (acks[-1]["ErrorId"], acks[-1]["FragmentTimecode"]) == (4008, NOON)
+    assert list(session.service.store._directory.rglob("*.*")) == []
 
 
 def test_an_error_names_the_fragment_it_is_about(session):
@@ -149,6 +170,25 @@ def test_relative_times_count_from_the_start_header(session):
 
 def test_a_start_may_lack_the_zeros_of_its_milliseconds():
     assert read_headers({**GOOD, "x-amzn-producer-start-timestamp": "12.5"}).start_ms == 12_500
+
+
+def test_a_body_of_tiny_elements_lets_others_have_their_turn(session):
+    """One piece of it is parsed at a time; in between the loop is free."""
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def both():
+        counting = asyncio.ensure_future(count())
+        await session._run([mkv.header() + mkv.element(mkv.VOID) * 32_768], True, GOOD)
+        counting.cancel()
+
+    asyncio.run(both())
+    assert turns >= 65_536 / ingest.SLICE_BYTES
 
 
 def test_streams_and_their_fragments_outlive_a_restart(session, tmp_path):

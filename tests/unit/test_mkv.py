@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from local.kinesisvideo import ebml
 from local.kinesisvideo.header import ErrorId, Limits, MediaError
 from local.kinesisvideo.mkv import Finished, FragmentParser, Started
 from tests.unit import mkv_bytes as mkv
@@ -220,6 +221,22 @@ def test_two_gigabytes_are_refused_by_their_head_alone(inside):
 def test_a_header_of_two_gigabytes_is_refused_by_its_head_alone():
     body = mkv.header() + mkv.identity(mkv.VOID) + mkv.coded(2 * 1024**3, 8)
     assert error_of(body)[1] == ErrorId.INVALID_MKV_DATA
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_too_many_elements_in_one_are_refused_instead_of_walked_through(known):
+    stuffed = mkv.element(mkv.VOID) * (ebml.MOST_CHILDREN + 1)
+    group = mkv.cluster(0, mkv.block(0), mkv.element(mkv.GROUP, stuffed), known=known)
+    assert error_of(mkv.header() + group)[1] == ErrorId.INVALID_MKV_DATA
+    fits = mkv.element(mkv.VOID) * ebml.MOST_CHILDREN
+    cluster = mkv.cluster(0, mkv.block(0), mkv.element(mkv.GROUP, fits), known=known)
+    assert len(finished(mkv.header() + cluster)) == 1
+
+
+def test_a_frame_is_not_taken_to_last_longer_than_a_fragment_may():
+    number, duration = mkv.integer(mkv.NUMBER, 1), mkv.integer(mkv.DURATION, 2**63)
+    endless = mkv.element(mkv.ENTRY, number, duration)
+    assert finished(mkv.header(endless) + mkv.cluster(0, mkv.block(0)))[0].length_ms == 20_000
 
 
 def test_flipped_bits_never_do_worse_than_a_refusal():

@@ -96,3 +96,10 @@ def test_written_tags_read_back():
     written = ebml.tags(pairs)
     head = ebml.read_head(written)
     assert ebml.read_tags(written[head.length :]) == pairs
+
+
+def test_tags_are_refused_by_their_size_alone_when_it_is_absurd():
+    many = mkv.tags(("a", "x" * 70_000))
+    with pytest.raises(MediaError) as caught:
+        tags_by_fragment(mkv.cluster(0), many[:20])
+    assert caught.value.error_id == ErrorId.FRAGMENT_METADATA_LIMIT_REACHED

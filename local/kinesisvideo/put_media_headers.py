@@ -1,0 +1,34 @@
+"""What a producer asks for in the headers of PutMedia."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from local.kinesisvideo.errors import invalid_argument
+
+# kvssink does not pad its milliseconds: .058 comes as .58, and is read as it stands.
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the headers of PutMedia say."""
+
+    stream_name: str | None
+    stream_arn: str | None
+    absolute: bool
+    start_ms: int
+
+
+def read_headers(headers: Mapping[str, str]) -> Asked:
+    """Check the headers; one of name and ARN must say which stream is meant."""
+    name, arn = headers.get("x-amzn-stream-name"), headers.get("x-amzn-stream-arn")
+    if bool(name) == bool(arn):
+        raise invalid_argument("Either x-amzn-stream-name or x-amzn-stream-arn")
+    kind = headers.get("x-amzn-fragment-timecode-type", "")
+    if kind not in ("ABSOLUTE", "RELATIVE"):
+        raise invalid_argument("x-amzn-fragment-timecode-type: ABSOLUTE or RELATIVE")
+    start = headers.get("x-amzn-producer-start-timestamp", "")
+    if not _SECONDS.fullmatch(start) and (start or kind == "RELATIVE"):
+        raise invalid_argument("x-amzn-producer-start-timestamp is no time")
+    return Asked(name, arn, kind == "ABSOLUTE", round(float(start or 0) * 1000))
