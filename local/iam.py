@@ -1,40 +1,12 @@
-"""What our own services are checked against, the words of a denial, and the log of decisions.
-
-The resource types per action are those of AWS's Service Authorization Reference
-("Actions, resources, and condition keys for Amazon Rekognition" and "... for Amazon
-Kinesis Video Streams"). MiniStack doesn't know either service.
-"""
+"""The words of a denial, and the log of decisions."""
 
 import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-STREAM_PROCESSOR = frozenset(
-    {
-        "DeleteStreamProcessor",
-        "DescribeStreamProcessor",
-        "StartStreamProcessor",
-        "StopStreamProcessor",
-    }
-)
-# CreateStreamProcessor is checked on the collection it searches, not on the processor.
-COLLECTION = frozenset(
-    {
-        "CreateStreamProcessor",
-        "DeleteCollection",
-        "DeleteFaces",
-        "DescribeCollection",
-        "IndexFaces",
-        "ListFaces",
-        "SearchFaces",
-        "SearchFacesByImage",
-    }
-)
-TAGS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
 
 
 class AccessDenied(Exception):  # noqa: N818 - named as AWS names it
@@ -55,49 +27,6 @@ def denial(principal: str, action: str, resource: str, *, explicit: bool) -> Acc
     return AccessDenied(
         f"User: {principal} is not authorized to perform: {action} on resource: {resource} {reason}"
     )
-
-
-def resource_of(
-    action: str,
-    parameters: Mapping[str, Any],
-    *,
-    region: str,
-    account: str,
-    stream_arn: Callable[[str], str | None] | None = None,
-) -> str:
-    """The ARN an action of our services is checked on; `*` where the API knows none."""
-    service, _, operation = action.partition(":")
-    prefix = f"arn:aws:{service}:{region}:{account}:"
-    if service == "kinesisvideo":
-        return _video_resource(operation, parameters, prefix, stream_arn)
-    if operation in TAGS:
-        return str(parameters.get("ResourceArn", "*"))
-    if operation in STREAM_PROCESSOR:
-        return f"{prefix}streamprocessor/{parameters.get('Name', '')}"
-    if operation in COLLECTION:
-        return f"{prefix}collection/{_collection(parameters)}"
-    return "*"
-
-
-def _collection(parameters: Mapping[str, Any]) -> str:
-    searched = parameters.get("Settings", {}).get("FaceSearch", {}).get("CollectionId", "")
-    return str(parameters.get("CollectionId") or searched)
-
-
-def _video_resource(
-    operation: str,
-    parameters: Mapping[str, Any],
-    prefix: str,
-    stream_arn: Callable[[str], str | None] | None,
-) -> str:
-    if operation == "ListStreams":
-        return "*"
-    if given := parameters.get("StreamARN") or parameters.get("ResourceARN"):
-        return str(given)
-    name = parameters.get("StreamName", "")
-    found = stream_arn(name) if stream_arn else None
-    # A stream's ARN ends in its creation time; one that doesn't exist has none yet.
-    return found or f"{prefix}stream/{name}/0"
 
 
 # A photo's key holds its person's name, and no log does.

@@ -58,6 +58,7 @@ from local.ministack.services import (
     is_ours,
     register_service,
     request_resource,
+    requested_operation,
 )
 from local.ministack.signatures import NotAuthenticError, authenticate
 
@@ -111,5 +112,6 @@ __all__ = [
     "put_object_as",
     "register_service",
     "request_resource",
+    "requested_operation",
     "role_principal",
 ]

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from local.iam import AccessDenied, resource_of
+from local.iam import AccessDenied
 from local.ministack import names
 from local.ministack.access import Principal, acting, authorize, handling, principal_of_key
 from local.ministack.running import ACCOUNT, REGION
+from local.resource_types import resource_of
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -109,8 +110,7 @@ def _guarded_handler(service: Service) -> Callable[..., Awaitable[Answer]]:
 def _check_passed_role(
     service: Service, caller: Principal, path: str, headers: Mapping[str, str], body: bytes
 ) -> None:
-    operation = headers.get("x-amz-target", "").rpartition(".")[2] or path.strip("/")
-    parameter = service.passes_role.get(operation)
+    parameter = service.passes_role.get(requested_operation(path, headers))
     role_arn = _parameters(body).get(parameter) if parameter else None
     if role_arn:
         authorize(
@@ -135,6 +135,12 @@ def _denied_answer(denied: AccessDenied) -> Answer:
 def is_ours(service: str) -> bool:
     """Whether a service is one of ours beside MiniStack."""
     return service in _registered
+
+
+def requested_operation(path: str, headers: Mapping[str, str]) -> str:
+    """The operation a request asks one of our services for: its target's, else its path's."""
+    operation = headers.get("x-amz-target", "").rpartition(".")[2] or path.strip("/")
+    return operation[:1].upper() + operation[1:]
 
 
 def request_resource(service: str, action: str, body: bytes) -> str:

@@ -4,7 +4,6 @@ import json
 import urllib.error
 import urllib.request
 
-import boto3
 import pytest
 from botocore.config import Config
 
@@ -17,9 +16,7 @@ from tests.local.laptop_parts import (
     make_role,
     unique,
 )
-
-ACCOUNT = "000000000000"
-OWNER = f"arn:aws:iam::{ACCOUNT}:user/owner"
+from tests.local.visitors import ACCOUNT, client_as, visitor_role
 
 
 @pytest.fixture(scope="module")
@@ -29,34 +26,6 @@ def bucket(laptop):
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="people/a.jpg", Body=b"a")
     return name
-
-
-def visitor_role(laptop, *statements):
-    """A role that the owner may assume."""
-    iam, name = laptop.client("iam"), unique("role")
-    trust = {"Effect": "Allow", "Principal": {"AWS": OWNER}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=policy)
-    return arn
-
-
-def client_as(laptop, role, service, policy=None):
-    """A client with a session of the role, narrowed by a session policy."""
-    more = {"Policy": json.dumps({"Version": "2012-10-17", "Statement": policy})} if policy else {}
-    keys = laptop.client("sts").assume_role(RoleArn=role, RoleSessionName="test", **more)[
-        "Credentials"
-    ]
-    return boto3.client(
-        service,
-        endpoint_url=laptop.endpoint,
-        region_name=laptop.facts["region"],
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-        config=Config(signature_version="s3v4") if service == "s3" else None,
-    )
 
 
 def fetched(url):
@@ -91,7 +60,7 @@ def test_a_function_does_what_its_role_allows_and_nothing_else(laptop, bucket):
 def test_a_session_policy_narrows_the_role(laptop, bucket):
     role = visitor_role(laptop, allow("s3:*"))
     arn = f"arn:aws:s3:::{bucket}"
-    narrowed = client_as(laptop, role, "s3", [allow("s3:GetObject", f"{arn}/people/a.jpg")])
+    narrowed = client_as(laptop, role, "s3", allow("s3:GetObject", f"{arn}/people/a.jpg"))
     assert narrowed.get_object(Bucket=bucket, Key="people/a.jpg")["ContentLength"] == 1
     assert error_code(narrowed.get_object, Bucket=bucket, Key="people/b.jpg") == "AccessDenied"
     assert error_code(narrowed.list_objects_v2, Bucket=bucket) == "AccessDenied"
@@ -100,7 +69,7 @@ def test_a_session_policy_narrows_the_role(laptop, bucket):
 def test_a_url_presigned_by_a_session_gives_its_one_object(laptop, bucket):
     role = visitor_role(laptop, allow("s3:*"))
     arn = f"arn:aws:s3:::{bucket}"
-    narrowed = client_as(laptop, role, "s3", [allow("s3:GetObject", f"{arn}/people/a.jpg")])
+    narrowed = client_as(laptop, role, "s3", allow("s3:GetObject", f"{arn}/people/a.jpg"))
     sign = narrowed.generate_presigned_url
     good = sign("get_object", Params={"Bucket": bucket, "Key": "people/a.jpg"}, ExpiresIn=60)
     other = sign("get_object", Params={"Bucket": bucket, "Key": "people/b.jpg"}, ExpiresIn=60)

@@ -7,9 +7,10 @@ import botocore.session
 import pytest
 
 from local.corrections.tasks import publish_parameters, sdk_key
-from local.iam import COLLECTION, STREAM_PROCESSOR, DecisionLog, denial, principal_name, resource_of
+from local.iam import DecisionLog, denial, principal_name
 from local.laptop import ROOT
 from local.ministack import names
+from local.resource_types import TABLE, published, resource_of, text
 from local.task_access import (
     OPTIMISED_DENIALS,
     SDK_DENIALS,
@@ -37,6 +38,11 @@ VIDEO = "arn:aws:kinesisvideo:us-east-1:000000000000:stream"
         ("DetectFaces", {"Image": {}}, "*"),
         ("ListStreamProcessors", {}, "*"),
         ("CreateCollection", {"CollectionId": "c"}, "*"),
+        ("UpdateStreamProcessor", {"Name": "p"}, f"{REKOGNITION}:streamprocessor/p"),
+        # nothing that the operation does not read decides about it
+        ("ListFaces", {"CollectionId": "c", "ResourceArn": "arn:x"}, f"{REKOGNITION}:collection/c"),
+        ("CreateStreamProcessor", {"Name": "p", "Settings": "none"}, f"{REKOGNITION}:collection/"),
+        ("NoSuchOperation", {}, "*"),
     ],
 )
 def test_a_rekognition_action_is_checked_on_what_it_names(action, parameters, expected):
@@ -54,9 +60,9 @@ def test_a_stream_is_checked_by_the_arn_it_has():
     assert resource_of("kinesisvideo:ListStreams", {}, **PLACE) == "*"
 
 
-def test_every_action_of_the_table_is_one_of_the_service():
-    model = botocore.session.Session().get_service_model("rekognition")
-    assert set(model.operation_names) >= STREAM_PROCESSOR | COLLECTION
+def test_the_table_of_resource_types_is_the_published_one():
+    """`python -m local.resource_types` writes it again."""
+    assert TABLE.read_text() == text(published())
 
 
 @pytest.mark.parametrize(
