@@ -28,13 +28,13 @@ class Film:
         path = draw(directory / "film.mkv", frames=10, size=size)
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            private = bytes(stream.codec_context.extradata)
+            self.private, self.size = bytes(stream.codec_context.extradata), size
             self.packets = [
                 (packet.pts * 1000 * packet.time_base, bytes(packet))
                 for packet in container.demux(stream)
                 if packet.pts is not None
             ]
-        self.header = mkv.header(mkv.track(private=private, size=size))
+        self.header = mkv.header(mkv.track(private=self.private, size=size))
 
     def fragment(self, start):
         """A cluster that starts at a time, in milliseconds."""
@@ -184,3 +184,14 @@ def frames_of(film):
     """The frames of a film, decoded."""
     with av.open(io.BytesIO(film)) as container:
         return list(container.decode(video=0))
+
+
+def listed(laptop, stream, **more):
+    """The stored fragments, by number."""
+    client = media_client(laptop, "kinesis-video-archived-media")
+    everything = {
+        "FragmentSelectorType": "PRODUCER_TIMESTAMP",
+        "TimestampRange": {"StartTimestamp": 0, "EndTimestamp": 4e9},
+    }
+    answer = client.list_fragments(StreamName=stream, FragmentSelector=everything, **more)
+    return sorted(answer["Fragments"], key=lambda fragment: fragment["FragmentNumber"])

@@ -11,6 +11,7 @@ from tests.local.kinesisvideo_client import (
     Producer,
     Reader,
     frames_of,
+    listed,
     media_client,
     tags_of,
 )
@@ -36,16 +37,6 @@ def stream(control):
     arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
     yield name
     control.delete_stream(StreamARN=arn)
-
-
-def listed(laptop, stream, **selector):
-    client = media_client(laptop, "kinesis-video-archived-media")
-    everything = {
-        "FragmentSelectorType": "PRODUCER_TIMESTAMP",
-        "TimestampRange": {"StartTimestamp": 0, "EndTimestamp": 4e9},
-    }
-    answer = client.list_fragments(StreamName=stream, FragmentSelector=everything, **selector)
-    return sorted(answer["Fragments"], key=lambda fragment: fragment["FragmentNumber"])
 
 
 def test_a_fragment_is_acknowledged_three_times_each_in_a_chunk_of_its_own(laptop, stream, film):

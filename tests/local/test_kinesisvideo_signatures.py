@@ -1,7 +1,6 @@
 """PutMedia as each kind of producer signs it."""
 
 import hashlib
-import hmac
 import socket
 import time
 import uuid
@@ -9,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-EMPTY = hashlib.sha256(b"").hexdigest()
+from tests.local.kvssink_signing import EMPTY, authorization
+
 UNSIGNED = "UNSIGNED-PAYLOAD"
 MEDIA_HEADERS = (
     "x-amzn-fragment-timecode-type",
@@ -25,27 +25,6 @@ def stream(laptop):
     arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
     yield name
     control.delete_stream(StreamARN=arn)
-
-
-def signature(facts, headers, signed, payload):
-    """Signature Version 4, by hand: the SDKs differ in what they sign."""
-    canonical = "\n".join(
-        ["POST", "/putMedia", "", *(f"{name}:{headers[name]}" for name in signed)]
-        + ["", ";".join(signed), payload]
-    )
-    moment = headers["x-amz-date"]
-    scope = (moment[:8], facts["region"], "kinesisvideo", "aws4_request")
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    text = "\n".join(["AWS4-HMAC-SHA256", moment, "/".join(scope), digest])
-    key = f"AWS4{facts['secret_access_key']}".encode()
-    for part in scope:
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    found = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    credential = "/".join((facts["access_key_id"], *scope))
-    return (
-        f"AWS4-HMAC-SHA256 Credential={credential}, "
-        f"SignedHeaders={';'.join(signed)}, Signature={found}"
-    )
 
 
 def put(laptop, stream, *, host=None, signed=(), payload=EMPTY, unsigned=()):
@@ -65,7 +44,10 @@ def put(laptop, stream, *, host=None, signed=(), payload=EMPTY, unsigned=()):
     }
     names = sorted({"host", "x-amz-date", *MEDIA_HEADERS, *signed})
     sent = {name: headers[name] for name in {*names, *unsigned, "transfer-encoding"}}
-    sent["authorization"] = signature(laptop.facts, headers, names, payload)
+    keys = laptop.facts["access_key_id"], laptop.facts["secret_access_key"]
+    sent["authorization"] = authorization(
+        keys, laptop.facts["region"], "/putMedia", headers, names, payload
+    )
     head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     with socket.create_connection((address.hostname, address.port), 10) as connection:
         connection.sendall(f"POST /putMedia HTTP/1.1\r\n{head}\r\n0\r\n\r\n".encode())
