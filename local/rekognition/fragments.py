@@ -21,6 +21,7 @@ class Fragment:
     server: float
     producer: float
     film: bytes
+    timecode: int  # of its cluster, in the units of the film's own clock
 
 
 @dataclass(slots=True)
@@ -74,15 +75,28 @@ class Cutter:
         self._tags.update(tags)
 
     def _finish(self) -> Fragment:
+        film = bytes(self._film)
         try:
             return Fragment(
                 number=self._tags[f"{PREFIX}FRAGMENT_NUMBER"],
                 server=float(self._tags[f"{PREFIX}SERVER_TIMESTAMP"]),
                 producer=float(self._tags[f"{PREFIX}PRODUCER_TIMESTAMP"]),
-                film=bytes(self._film),
+                film=film,
+                timecode=_timecode(memoryview(film)[self._header :]),
             )
         except (KeyError, ValueError) as error:
             raise MediaError("a fragment without the service's tags") from error
+
+
+def _timecode(cluster: memoryview) -> int:
+    """When a cluster begins, by its own word."""
+    head = ebml.read_head(cluster)
+    at = head.length if head else 0
+    while (child := ebml.read_head(cluster, at)) is not None:
+        if child.id == ebml.TIMESTAMP:
+            return ebml.unsigned(cluster[at + child.length : at + child.total])
+        at += child.total
+    raise MediaError("a fragment without a timecode")
 
 
 _INSIDE = {

@@ -36,8 +36,11 @@ class Source:
     stream_arn: str
 
 
-def live(source: Source, keys: Credentials) -> Iterator[bytes]:
-    """The stream's media from now on; an empty piece first, when the request is accepted."""
+def live(source: Source, keys: Credentials, *, after: str | None = None) -> Iterator[bytes]:
+    """The stream's media from now on, or behind a fragment that is named by its number.
+
+    An empty piece comes first, when the request is accepted.
+    """
     asked = {"StreamARN": source.stream_arn, "APIName": "GET_MEDIA"}
     try:
         answer = call(
@@ -47,11 +50,16 @@ def live(source: Source, keys: Credentials) -> Iterator[bytes]:
         raise DeniedError from denied
     except ServiceError as error:
         raise (MissingError if error.code == "ResourceNotFoundException" else OSError) from error
-    yield from _get_media(source, keys, answer["DataEndpoint"])
+    yield from _get_media(source, keys, answer["DataEndpoint"], after)
 
 
-def _get_media(source: Source, keys: Credentials, data_endpoint: str) -> Iterator[bytes]:
-    asked = {"StreamARN": source.stream_arn, "StartSelector": {"StartSelectorType": "NOW"}}
+def _get_media(
+    source: Source, keys: Credentials, data_endpoint: str, after: str | None
+) -> Iterator[bytes]:
+    start = {"StartSelectorType": "NOW"}
+    if after is not None:
+        start = {"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": after}
+    asked = {"StreamARN": source.stream_arn, "StartSelector": start}
     body = json.dumps(asked).encode()
     headers = {"content-type": "application/json"}
     request = AWSRequest("POST", f"{data_endpoint}/getMedia", headers=headers, data=body)

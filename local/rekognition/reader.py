@@ -7,32 +7,26 @@ frames on as fast as they are taken, the third takes what the emulator says and 
 process when the emulator has gone.
 """
 
-import http.client
 import logging
 import os
 import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import av
 
 from local.rekognition import wire
-from local.rekognition.fragments import Cutter, Fragment, MediaError
-from local.rekognition.media import DeniedError, MissingError, Source, live
-from local.rekognition.video import CodecError, Sampler, opened, rgb
+from local.rekognition.fragments import Fragment
+from local.rekognition.media import Source
+from local.rekognition.pace import Pace
+from local.rekognition.receiving import Arrived, Receiver
+from local.rekognition.video import CodecError, Film, Sampler, opened, rgb
 from local.signing import Credentials
 
-# A frame that is not taken this long after its fragment's successor is due, is skipped.
-LATE_SECONDS = 0.5
-MOST_FRAGMENTS = 8  # waiting to be decoded; more wait in the connection
-LONGEST_PAUSE_SECONDS = 2.0
-
 log = logging.getLogger("local.rekognition.reader")
-
-Arrived = tuple[Fragment, float]
 
 
 class Reader:
@@ -41,74 +35,65 @@ class Reader:
     def __init__(
         self, spec: dict[str, Any], say: Callable[..., None], keys: "queue.Queue[Credentials]"
     ) -> None:
-        self._source = Source(spec["endpoint"], spec["region"], spec["stream_arn"])
-        self._sampler = Sampler(spec["per_second"])
         self._say = say
         self._keys = keys
-        self._arrived: queue.Queue[Arrived | str] = queue.Queue(MOST_FRAGMENTS)
-        self._skipped = 0
+        source = Source(spec["endpoint"], spec["region"], spec["stream_arn"])
+        self._receiver = Receiver(source, self._connect)
+        self._sampler = Sampler(spec["per_second"])
+        self._pace = Pace()
 
     def run(self) -> None:
         """Hand on frames; returns after saying why no more can come."""
-        threading.Thread(target=self._receive, daemon=True).start()
-        while not isinstance(arrived := self._arrived.get(), str):
-            fragment, at = arrived
+        self._receiver.start(lambda: self._say({"event": "reading"}))
+        while not isinstance(arrived := self._receiver.next(), str):
             try:
-                self._hand_on(fragment, at)
+                self._hand_on(arrived)
             except CodecError:
                 self._say({"event": "failed", "why": "codec"})
                 return
             except (av.FFmpegError, ValueError):
-                log.warning("fragment %s can't be decoded", fragment.number)
+                log.warning("fragment %s can't be decoded", arrived.fragment.number)
         self._say({"event": "failed", "why": arrived})
 
-    def _receive(self) -> None:
-        """Read GetMedia, again and again: silence and broken connections are no failure."""
-        pause = 0.1
-        while True:
-            try:
-                for fragment in self._fragments():
-                    pause = 0.1
-                    self._arrived.put((fragment, time.monotonic()))
-            except DeniedError:
-                return self._arrived.put("denied")
-            except MissingError:
-                return self._arrived.put("missing")
-            except (OSError, http.client.HTTPException, MediaError, KeyError) as error:
-                log.info("reading the media stopped (%s)", type(error).__name__)
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-    def _fragments(self) -> Iterator[Fragment]:
+    def _connect(self) -> Credentials:
         self._say({"event": "connect"})
-        cutter = Cutter()
-        for piece in live(self._source, self._keys.get()):
-            if not piece:
-                self._say({"event": "reading"})
-            yield from cutter.feed(piece)
+        return self._keys.get()
 
-    def _hand_on(self, fragment: Fragment, arrived: float) -> None:
-        with opened(fragment.film) as (length, frames):
-            for offset, frame in frames:
-                if not self._sampler.takes(fragment.producer + offset):
-                    continue
-                if time.monotonic() > arrived + length + LATE_SECONDS:
-                    self._skipped += 1
-                    continue
-                self._say(*self._frame(fragment, offset, frame))
+    def _hand_on(self, arrived: Arrived) -> None:
+        """Decode what is due of a fragment and hand on what is not too late."""
+        fragment = arrived.fragment
+        with opened(fragment.film, fragment.timecode) as film:
+            due = [one for one in film.offsets if self._sampler.takes(fragment.producer + one)]
+            self._pace.begin(arrived.at, film.seconds)
+            handed = self._take(fragment, film, due) if due else 0
+        if handed < len(due):
+            self._say({"event": "skipped", "frames": len(due) - handed})
 
-    def _frame(self, fragment: Fragment, offset: float, frame: Any) -> tuple[wire.Head, bytes]:
-        size, pixels = rgb(frame)
-        head = {
-            "event": "frame",
-            "fragment": fragment.number,
-            "server": fragment.server,
-            "producer": fragment.producer,
-            "offset": offset,
-            "size": size,
-            "skipped": self._skipped,
-        }
-        return head, pixels
+    def _take(self, fragment: Fragment, film: Film, due: list[float]) -> int:
+        """Hand on the frames that are due and not late; how many those were."""
+        wanted, last, handed = set(due), due[-1], 0
+        if self._pace.is_late(last, time.monotonic()):
+            return 0  # they all are: not even decoding is worth while
+        for offset, frame in film.frames():
+            if offset in wanted and not self._pace.is_late(offset, time.monotonic()):
+                self._say(*_message(fragment, offset, frame))
+                handed += 1
+            if offset >= last:
+                break
+        return handed
+
+
+def _message(fragment: Fragment, offset: float, frame: Any) -> tuple[wire.Head, bytes]:
+    size, pixels = rgb(frame)
+    head = {
+        "event": "frame",
+        "fragment": fragment.number,
+        "server": fragment.server,
+        "producer": fragment.producer,
+        "offset": offset,
+        "size": size,
+    }
+    return head, pixels
 
 
 def main() -> None:

@@ -37,9 +37,31 @@ class Sampler:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Film:
+    """An opened fragment; offsets are seconds from its start, as its timecode says it."""
+
+    offsets: list[float]  # of all frames, in order of display
+    _packets: list[Any]
+    _timecode: int
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame to the last."""
+        return self.offsets[-1] - self.offsets[0] if self.offsets else 0.0
+
+    def frames(self) -> Iterator[tuple[float, Any]]:
+        """The decoded frames with their offsets."""
+        for packet in self._packets:
+            for frame in packet.decode():
+                offset = _offset(frame, self._timecode)
+                if offset is not None:
+                    yield offset, frame
+
+
 @contextmanager
-def opened(film: bytes) -> Iterator[tuple[float, Iterator[tuple[float, Any]]]]:
-    """A fragment's length in seconds, and its frames with their offset from its start."""
+def opened(film: bytes, timecode: int) -> Iterator[Film]:
+    """A fragment's frames, given its cluster's timecode, which is when it starts."""
     with av.open(io.BytesIO(film), "r", format="matroska") as container:
         if not container.streams.video:
             raise CodecError("no video")
@@ -47,17 +69,15 @@ def opened(film: bytes) -> Iterator[tuple[float, Iterator[tuple[float, Any]]]]:
         if stream.codec_context.name != "h264":
             raise CodecError(stream.codec_context.name)
         packets = list(container.demux(stream))
-        times = [one.pts for one in packets if one.pts is not None]
-        start = times[0] if times else 0
-        length = max(times, default=start) - start
-        yield float(length * stream.time_base), _decode(packets, start)
+        offsets = {_offset(one, timecode) for one in packets}
+        yield Film(sorted(one for one in offsets if one is not None), packets, timecode)
 
 
-def _decode(packets: list[Any], start: int) -> Iterator[tuple[float, Any]]:
-    for packet in packets:
-        for frame in packet.decode():
-            if frame.pts is not None:
-                yield max(0.0, float((frame.pts - start) * frame.time_base)), frame
+def _offset(frame: Any, timecode: int) -> float | None:
+    """None for what the end of the film adds, and for a frame of before the fragment."""
+    if frame.pts is None or frame.pts < timecode:
+        return None
+    return float((frame.pts - timecode) * frame.time_base)
 
 
 def rgb(frame: Any) -> tuple[tuple[int, int], bytes]:

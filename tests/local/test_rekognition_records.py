@@ -2,41 +2,28 @@
 
 import itertools
 import json
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
-import av
 import pytest
 from PIL import Image
 
 from tests.local.laptop_parts import allow, error_code, make_role, set_policy
+from tests.local.live_camera import LiveCamera, clip
 from tests.local.rekognition_client import photo, portrait
 
-ROOT = Path(__file__).parents[2]
 SERVICE = "rekognition.amazonaws.com"
 READ = ["kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"]
-RATE, SECONDS = 10, 60  # ended with the tests, long before it is over
 
 
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    """Two seconds with Zoë at the door and two with nobody, again and again."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    empty = Image.new("RGB", (640, 480), "grey")
-    zoe = portrait("Zoë").resize((360, 458))
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
-        stream.options = {"preset": "ultrafast"}
-        for number in range(SECONDS * RATE):
-            picture = empty.copy()
-            if number // (2 * RATE) % 2 == 0:
-                picture.paste(zoe, (100 + number % 20, 22))
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
-        container.mux(stream.encode())
-    return path
+EMPTY = Image.new("RGB", (640, 480), "grey")
+
+
+def visit(*names, size=(640, 480)):
+    """A picture of people at the door."""
+    picture = EMPTY.resize(size)
+    for place, name in enumerate(names):
+        picture.paste(portrait(name).resize((283, 360)), (20 + 300 * place, 60))
+    return picture
 
 
 class Scene:
@@ -82,21 +69,25 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(laptop, film):
-    """The camera, sending until the tests of this module are over."""
-    scene = Scene(laptop)
-    edge = subprocess.Popen(
-        [sys.executable, "-m", "edge", "--camera", "cam", "--stream", scene.name]
-        + ["--source", str(film)],
-        cwd=ROOT, env=laptop.environment(), stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    yield scene
-    edge.terminate()
-    edge.wait()
+def clips():
+    """What the camera can be made to see."""
+    return {"nobody": clip(EMPTY), "Zoë": clip(visit("Zoë"))}
 
 
 @pytest.fixture(scope="module")
-def seen(scene, wait_until):
+def scene(laptop):
+    return Scene(laptop)
+
+
+@pytest.fixture(scope="module")
+def camera(scene, clips):
+    """The camera, sending until the tests of this module are over."""
+    with LiveCamera(scene.laptop, scene.name, clips["nobody"]) as camera:
+        yield camera
+
+
+@pytest.fixture(scope="module")
+def seen(scene, camera, clips, wait_until):
     """The records of some seconds, from a processor that failed, was mended and is stopped."""
     scene.create(scene.name, scene.data)
     scene.rekognition.start_stream_processor(Name=scene.name)
@@ -106,12 +97,13 @@ def seen(scene, wait_until):
     write = allow("kinesis:PutRecord", scene.data)
     set_policy(scene.laptop, scene.role, allow(READ, scene.video), write)
     scene.rekognition.start_stream_processor(Name=scene.name)
+    wait_until(lambda: [] in [one["FaceSearchResponse"] for one in scene.records()], 40)
+    camera.show(clips["Zoë"])
 
-    def both():
-        faces = [len(one["FaceSearchResponse"]) for one in scene.records()]
-        return 0 in faces and faces.count(1) > 5
+    def recognised():
+        return [len(one["FaceSearchResponse"]) for one in scene.records()].count(1) > 5
 
-    wait_until(both, 40)
+    wait_until(recognised, 40)
     assert scene.described(scene.name) == ("RUNNING", None)
     stop = scene.rekognition.stop_stream_processor
     wait_until(lambda: error_code(stop, Name=scene.name) == "")

@@ -1,30 +1,14 @@
 """From what GetMedia sends to the frames that are analysed."""
 
-import io
-
-import av
-import numpy as np
 import pytest
 
 from local.kinesisvideo import ebml
 from local.rekognition.fragments import Cutter, MediaError
+from local.rekognition.pace import BURST_SECONDS, LATE_SECONDS, Pace
 from local.rekognition.video import CodecError, Sampler, opened, rgb
+from tests.unit.clips import film, later
 
 UNKNOWN = bytes.fromhex("01ffffffffffffff")
-
-
-def film(*, frames=10, rate=10, size=(64, 48), codec="libx264"):
-    """One fragment as a producer makes it: a Matroska file with a single cluster."""
-    file = io.BytesIO()
-    options = {"cluster_time_limit": "100000", "live": "1"}
-    with av.open(file, "w", format="matroska", options=options) as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for shade in range(frames):
-            pixels = np.full((size[1], size[0], 3), 10 * shade, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
-    return file.getvalue()
 
 
 def served(media, number, *, unknown_size=False):
@@ -54,8 +38,8 @@ def test_every_fragment_is_cut_out_however_the_bytes_arrive(piece, unknown_size)
     cut = [one for at in range(0, len(sent), piece) for one in cutter.feed(sent[at : at + piece])]
     assert [one.number for one in cut] == ["0", "1", "2"]
     assert {(one.server, one.producer) for one in cut} == {(1510552593.455, 1510552593.193)}
-    with opened(cut[-1].film) as (_, frames):
-        assert len(list(frames)) == 10
+    with opened(cut[-1].film, cut[-1].timecode) as film_of_it:
+        assert len(list(film_of_it.frames())) == 10
 
 
 def test_a_fragment_is_there_as_soon_as_its_cluster_is():
@@ -75,24 +59,68 @@ def test_what_is_no_media_is_refused():
         list(Cutter().feed(bytes(100)))
 
 
-def test_offsets_count_from_the_start_of_the_fragment():
-    with opened(film()) as (length, frames):
-        offsets = [offset for offset, _ in frames]
-    assert length == pytest.approx(0.9)
-    assert offsets == pytest.approx([n / 10 for n in range(10)])
+FORMS = {
+    "plain": {"tune": "zerolatency"},
+    "frames that refer to later ones": {"bf": "3", "x264-params": "b-adapt=0:rc-lookahead=10"},
+    "with sound": {"sound": True},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("start", [0, 1_700_000_000_123])
+def test_offsets_count_from_the_start_of_the_fragment_in_order_of_display(form, start):
+    [fragment] = Cutter().feed(served(later(film(**FORMS[form]), start), "1"))
+    assert fragment.timecode == start
+    with opened(fragment.film, fragment.timecode) as opened_film:
+        assert opened_film.seconds == pytest.approx(0.9)
+        shown = list(opened_film.frames())
+        assert [offset for offset, _ in shown] == opened_film.offsets
+        shades = [float(frame.to_ndarray(format="gray").mean()) for _, frame in shown]
+    assert opened_film.offsets == pytest.approx([n / 10 for n in range(10)], abs=0.002)
+    assert shades == pytest.approx([10 * n for n in range(10)], abs=4)
+
+
+def test_frames_count_from_the_fragments_start_also_when_sound_begins_it():
+    media = later(film(), 500)
+    late = media.replace(b"\x81\x00\x00\x80", b"\x81\x00\x07\x80", 1)  # the first frame, 7 ms on
+    assert late != media
+    with opened(late, 500) as opened_film:
+        assert opened_film.offsets[0] == pytest.approx(0.007)
 
 
 def test_video_that_is_not_h264_is_refused():
-    with pytest.raises(CodecError, match="mpeg4"), opened(film(codec="mpeg4")):
+    with pytest.raises(CodecError, match="mpeg4"), opened(film(codec="mpeg4"), 0):
         pass
+
+
+def test_frames_are_handed_on_while_they_keep_up_with_live_media():
+    pace = Pace()
+    pace.begin(arrived=100.0, seconds=1.0)
+    assert not pace.is_late(0.0, now=100.0 + LATE_SECONDS)
+    assert pace.is_late(0.0, now=100.1 + LATE_SECONDS)
+    assert not pace.is_late(0.9, now=100.8 + LATE_SECONDS)
+    pace.begin(arrived=101.0, seconds=1.0)
+    assert pace.is_late(0.0, now=101.1 + LATE_SECONDS)
+
+
+def test_fragments_that_come_in_a_burst_have_time_for_each_but_not_without_end():
+    pace = Pace()
+    for _ in range(3):
+        pace.begin(arrived=100.0, seconds=1.0)
+    assert not pace.is_late(0.0, now=102.0 + LATE_SECONDS)
+    for _ in range(60):
+        pace.begin(arrived=100.0, seconds=1.0)
+    assert pace.is_late(0.0, now=100.1 + BURST_SECONDS + LATE_SECONDS)
+    pace.begin(arrived=200.0, seconds=1.0)
+    assert pace.is_late(0.0, now=200.1 + LATE_SECONDS)
 
 
 @pytest.mark.parametrize(
     ("given", "scaled"), [((320, 240), (640, 480)), ((1920, 1080), (1280, 720))]
 )
 def test_frames_are_scaled_to_what_the_detector_sees_well(given, scaled):
-    with opened(film(frames=1, size=given)) as (_, frames):
-        size, pixels = rgb(next(frames)[1])
+    with opened(film(frames=1, size=given), 0) as opened_film:
+        size, pixels = rgb(next(opened_film.frames())[1])
     assert size == scaled
     assert len(pixels) == 3 * scaled[0] * scaled[1]
 
