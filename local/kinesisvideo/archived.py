@@ -1,9 +1,9 @@
-"""Archived media: fragments listed and fetched."""
+"""ListFragments and GetMediaForFragmentList: archived fragments listed and fetched."""
 
-import asyncio
+import hashlib
 from typing import Any
 
-from local.kinesisvideo import ebml, requests
+from local.kinesisvideo import archive, ebml, requests
 from local.kinesisvideo.connection import Connection
 from local.kinesisvideo.errors import encode, invalid_argument
 from local.kinesisvideo.get_media import CONTENT_TYPE, EMPTY, PREFIX, seconds
@@ -11,7 +11,7 @@ from local.kinesisvideo.shelf import Fragment, Selector
 from local.kinesisvideo.state import KinesisVideo
 from local.kinesisvideo.streams import Stream
 
-PAGE = 100
+PAGE = 100  # when MaxResults is not given; our reading, no page states it
 FRAGMENT_NOT_FOUND = 4000
 
 
@@ -21,45 +21,29 @@ async def list_fragments(
     asked: requests.Parameters,
     connection: Connection,
 ) -> None:
-    """The stored fragments that start in a range of time, a page at a time."""
-    selector, start, end, skip = _range(asked)
-    found: list[Fragment] = []
-    if stream.retention_hours:
-        found = service.store.between(stream.arn, selector, start, end)
-    size = asked.get("MaxResults", PAGE)
-    page = found[skip : skip + size]
-    answer: dict[str, Any] = {"Fragments": [_described(one) for one in page]}
-    if len(found) > skip + size:
-        # By position after a time: what expires meanwhile must shift nothing.
-        last = page[-1].start(selector)
-        same = sum(1 for one in found[: skip + size] if one.start(selector) == last)
-        position = {"by": selector, "start": last, "end": end, "skip": same}
-        answer["NextToken"] = requests.seal(position)
+    """The archived fragments that start in a range of time, a page at a time."""
+    listing = f"ListFragments {stream.arn}"
+    at = requests.unseal(listing, asked["NextToken"]) if asked.get("NextToken") else _first(asked)
+    found = archive.between(service, stream, Selector(at["by"]), at["start"], at["end"])
+    due = sorted((_place(one), one) for one in found if _place(one) > at["after"])
+    page = due[: asked.get("MaxResults", PAGE)]
+    answer: dict[str, Any] = {"Fragments": [_described(one) for _, one in page]}
+    if len(due) > len(page):
+        answer["NextToken"] = requests.seal(listing, {**at, "after": page[-1][0]})
     await connection.answer(200, {"content-type": "application/json"}, encode(answer))
 
 
-def _range(asked: requests.Parameters) -> tuple[Selector, int, int, int]:
-    if token := asked.get("NextToken"):
-        try:
-            known = requests.unseal(token)
-            start, end, skip = (int(known[name]) for name in ("start", "end", "skip"))
-            return Selector(known["by"]), start, end, max(0, skip)
-        except (KeyError, TypeError, ValueError) as error:
-            raise invalid_argument("NextToken is not valid") from error
+def _first(asked: requests.Parameters) -> dict[str, Any]:
     selector = asked.get("FragmentSelector")
     if selector is None:
         raise invalid_argument("FragmentSelector must be given")
-    start, end = time_range(selector["TimestampRange"])
-    return Selector(selector["FragmentSelectorType"]), start, end, 0
+    start, end = archive.time_range(selector["TimestampRange"])
+    return {"by": selector["FragmentSelectorType"], "start": start, "end": end, "after": ""}
 
 
-def time_range(given: requests.Parameters) -> tuple[int, int]:
-    """Start and end in milliseconds, in that order."""
-    start = requests.milliseconds(given["StartTimestamp"])
-    end = requests.milliseconds(given["EndTimestamp"])
-    if end < start:
-        raise invalid_argument("EndTimestamp is before StartTimestamp")
-    return start, end
+def _place(fragment: Fragment) -> str:
+    """Where a fragment stands in the listing: anywhere, since AWS promises no order."""
+    return hashlib.sha256(fragment.number.encode()).hexdigest()
 
 
 def _described(fragment: Fragment) -> dict[str, Any]:
@@ -81,7 +65,7 @@ async def get_media_for_fragment_list(
     """The named fragments; for a missing one, tags that say so in its place."""
     await connection.begin(200, {"content-type": CONTENT_TYPE})
     for number in asked["Fragments"]:
-        chunk = await asyncio.to_thread(_fragment, service, stream, number)
+        chunk = await service.on_disk(_chunk, service, stream, number)
         if connection.gone:
             break
         await connection.write(chunk)
@@ -89,15 +73,12 @@ async def get_media_for_fragment_list(
     connection.close()
 
 
-def _fragment(service: KinesisVideo, stream: Stream, number: str) -> bytes:
+def _chunk(service: KinesisVideo, stream: Stream, number: str) -> bytes:
     fragment = service.store.numbered(stream.arn, number)
     media = service.store.read(stream.arn, fragment) if fragment else None
-    if fragment and media and stream.retention_hours:
-        return _chunk(fragment, *media)
-    return _missing(number)
-
-
-def _chunk(fragment: Fragment, header: bytes, cluster: bytes) -> bytes:
+    if fragment is None or media is None or not stream.archives(fragment.server_ms):
+        return _missing(number)
+    header, cluster = media
     own = ebml.tags(fragment.tags) if fragment.tags else b""
     tags = [
         (f"{PREFIX}FRAGMENT_NUMBER", fragment.number),

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.kinesisvideo import control
 from local.kinesisvideo.state import running
-from local.kinesisvideo.streams import Stream, new_version
+from local.kinesisvideo.streams import Stream
 
 type Properties = Mapping[str, Any]
 type Created = tuple[str, dict[str, str]]
@@ -37,10 +37,9 @@ def update(name: str, before: Properties, properties: Properties, stack_name: st
         return created
     streams = running().streams
     storage = properties.get("StreamStorageConfiguration", {})
-    changed = streams.change(
+    changed = streams.retain(
         streams.find(name),
-        version=new_version(),
-        retention_hours=int(properties.get("DataRetentionInHours", 0)),
+        int(properties.get("DataRetentionInHours", 0)),
         media_type=properties.get("MediaType"),
         device_name=properties.get("DeviceName"),
         storage_tier=storage.get("DefaultStorageTier", "HOT"),

@@ -4,30 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 from local import ministack
-from local.kinesisvideo import image_settings, requests
-from local.kinesisvideo.errors import (
-    KinesisVideoError,
-    invalid_argument,
-)
+from local.kinesisvideo import image_settings, notification_settings, requests, stream_tags
+from local.kinesisvideo.errors import KinesisVideoError, invalid_argument, not_implemented
 from local.kinesisvideo.state import KinesisVideo
-from local.kinesisvideo.streams import (
-    MAX_RETENTION_HOURS,
-    Stream,
-    new_version,
-)
+from local.kinesisvideo.streams import MAX_RETENTION_HOURS, Stream, new_version
 
 type Answer = dict[str, Any]
 Parameters = requests.Parameters
-
-MAX_TAGS = 50
 
 
 def handle(service: KinesisVideo, operation: str, body: bytes) -> Answer:
     """Run one operation; the error names what is not implemented."""
     run = OPERATIONS.get(operation)
     if run is None:
-        message = f"{operation} is not implemented on the laptop AWS"
-        raise KinesisVideoError("UnknownOperationException", message, 404)
+        raise not_implemented(operation)
     return run(service, requests.read(operation, body))
 
 
@@ -58,7 +48,7 @@ def list_streams(service: KinesisVideo, asked: Parameters) -> Answer:
     prefix = asked.get("StreamNameCondition", {}).get("ComparisonValue", "")
     after = ""
     if token := asked.get("NextToken"):
-        after = str(requests.unseal(token).get("after", ""))
+        after = str(requests.unseal(f"ListStreams {prefix}", token)["after"])
     found = [
         stream
         for stream in service.streams.all()
@@ -67,7 +57,7 @@ def list_streams(service: KinesisVideo, asked: Parameters) -> Answer:
     page = found[: asked.get("MaxResults", 10_000)]
     answer: Answer = {"StreamInfoList": [_info(stream) for stream in page]}
     if len(page) < len(found):
-        answer["NextToken"] = requests.seal({"after": page[-1].name})
+        answer["NextToken"] = requests.seal(f"ListStreams {prefix}", {"after": page[-1].name})
     return answer
 
 
@@ -105,37 +95,28 @@ def update_data_retention(service: KinesisVideo, asked: Parameters) -> Answer:
     change = asked["DataRetentionChangeInHours"]
     if asked["Operation"] == "DECREASE_DATA_RETENTION":
         change = -change
-    hours = stream.retention_hours + change
-    if not 0 <= hours <= MAX_RETENTION_HOURS:
-        raise invalid_argument(f"The retention would be {hours} hours")
-    service.streams.change(stream, version=new_version(), retention_hours=hours)
+    service.streams.retain(stream, stream.retention_hours + change)
     service.store.expire()
     return {}
 
 
-def tag_stream(service: KinesisVideo, asked: Parameters) -> Answer:
-    """Tags of the stream; not those of its fragments."""
+def describe_storage(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The tier that was asked for; here all media lies on the same disk."""
     stream = _find(service, asked)
-    tags = {**stream.tags, **asked["Tags"]}
-    if len(tags) > MAX_TAGS:
-        message = f"A stream has at most {MAX_TAGS} tags"
-        raise KinesisVideoError("TagsPerResourceExceededLimitException", message)
-    service.streams.change(stream, tags=tags)
-    return {}
+    return {
+        "StreamName": stream.name,
+        "StreamARN": stream.arn,
+        "StreamStorageConfiguration": {"DefaultStorageTier": stream.storage_tier},
+    }
 
 
-def untag_stream(service: KinesisVideo, asked: Parameters) -> Answer:
-    """Remove tags by their keys."""
+def update_storage(service: KinesisVideo, asked: Parameters) -> Answer:
+    """Another tier."""
     stream = _find(service, asked)
-    gone = set(asked["TagKeyList"])
-    kept = {key: value for key, value in stream.tags.items() if key not in gone}
-    service.streams.change(stream, tags=kept)
+    _check_version(stream, asked["CurrentVersion"])
+    tier = asked["StreamStorageConfiguration"]["DefaultStorageTier"]
+    service.streams.change(stream, version=new_version(), storage_tier=tier)
     return {}
-
-
-def list_tags_for_stream(service: KinesisVideo, asked: Parameters) -> Answer:
-    """All tags of the stream, in one page."""
-    return {"Tags": dict(_find(service, asked).tags)}
 
 
 def _find(service: KinesisVideo, asked: Parameters) -> Stream:
@@ -171,9 +152,13 @@ OPERATIONS: dict[str, Callable[[KinesisVideo, Parameters], Answer]] = {
     "GetDataEndpoint": get_data_endpoint,
     "UpdateStream": update_stream,
     "UpdateDataRetention": update_data_retention,
-    "TagStream": tag_stream,
-    "UntagStream": untag_stream,
-    "ListTagsForStream": list_tags_for_stream,
+    "DescribeStreamStorageConfiguration": describe_storage,
+    "UpdateStreamStorageConfiguration": update_storage,
+    "TagStream": stream_tags.tag,
+    "UntagStream": stream_tags.untag,
+    "ListTagsForStream": stream_tags.listed,
     "UpdateImageGenerationConfiguration": image_settings.update,
     "DescribeImageGenerationConfiguration": image_settings.describe,
+    "UpdateNotificationConfiguration": notification_settings.update,
+    "DescribeNotificationConfiguration": notification_settings.describe,
 }

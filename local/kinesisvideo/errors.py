@@ -35,11 +35,18 @@ def nothing_found() -> KinesisVideoError:
     return KinesisVideoError("ResourceNotFoundException", message, 404)
 
 
+def not_implemented(name: str) -> KinesisVideoError:
+    """Say by its name what the laptop AWS does not do."""
+    message = f"{name} is not implemented on the laptop AWS"
+    return KinesisVideoError("UnknownOperationException", message, 404)
+
+
 def answer(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes]:
     """The HTTP answer, its facts where SDKs and where Step Functions look for them."""
     headers = {
         "content-type": "application/json",
         "x-amzn-errortype": error.code,
+        "x-amz-errortype": error.code,  # as AWS's own pages spell it
     }
     message = error.message
     body = {"__type": error.code, "Message": message, "message": message}

@@ -1,25 +1,24 @@
 """Image generation: frames of tagged fragments, put into S3 as PutMedia's caller."""
 
-import logging
+import re
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from local import ministack
-from local.iam import AccessDenied
 from local.kinesisvideo import images
+from local.kinesisvideo.backlog import Backlog
 from local.kinesisvideo.fragments import FragmentStore
 from local.kinesisvideo.shelf import Fragment, Selector
 from local.kinesisvideo.streams import Stream
-from local.signing import ServiceError
 
-LOGGER = logging.getLogger(__name__)
 IMAGE_TAG = "AWS_KINESISVIDEO_IMAGE_GENERATION"
 PREFIX_TAG = "AWS_KINESISVIDEO_IMAGE_PREFIX"
-BACKLOG = 32  # fragments that wait for their images; more are dropped
+SERVICE_PREFIX = "AWS_"
+# What may stand as it is in a header's name and in its value (RFC 9110).
+_NAME = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~-]+")
+_VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 
 
 class ImageGenerator:
@@ -32,47 +31,19 @@ class ImageGenerator:
         clock: Callable[[], float],
         put: Callable[..., None] = ministack.put_object_as,
     ) -> None:
+        self.backlog = Backlog("images")
         self._store = store
         self._put = put
         self._delay = delay
         self._clock = clock
-        self._worker = ThreadPoolExecutor(1, "kinesis-video-images")
-        self._room = BoundedSemaphore(BACKLOG)
         self._due: dict[str, int] = {}  # when each stream's next image is due
 
     def offer(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
         """Make images of the fragment if it is tagged and generation is in effect."""
         settings = stream.images.effective(self._clock(), self._delay)
         tagged = any(name == IMAGE_TAG for name, _ in fragment.tags)
-        if not tagged or settings is None or settings["Status"] != "ENABLED":
-            return
-        if not self._room.acquire(blocking=False):
-            LOGGER.warning("image generation is behind; a fragment gets no images")
-            return
-        self._worker.submit(self._run, stream, fragment, caller, settings)
-
-    def stop(self) -> None:
-        """Drop what waits and let the fragment in hand be the last."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
-
-    def _run(
-        self,
-        stream: Stream,
-        fragment: Fragment,
-        caller: ministack.Principal,
-        settings: Mapping[str, Any],
-    ) -> None:
-        try:
-            self._make(stream, fragment, caller, settings)
-        except (AccessDenied, ServiceError) as error:
-            # As on AWS nobody is told: there is just no image.
-            LOGGER.info("an image was refused by S3: %s", type(error).__name__)
-        except images.UndecodableError:
-            LOGGER.info("a tagged fragment could not be decoded")
-        except Exception:
-            LOGGER.exception("image generation failed")
-        finally:
-            self._room.release()
+        if tagged and settings is not None and settings["Status"] == "ENABLED":
+            self.backlog.submit(self._make, stream, fragment, caller, settings)
 
     def _make(
         self,
@@ -92,7 +63,7 @@ class ImageGenerator:
             interval = settings["SamplingInterval"]
             return [at for at in times if self._is_due(stream.arn, at + offset, interval)]
 
-        for at, image in images.encoded(b"".join(media), due, wanted).items():
+        for at, image in images.encoded(b"".join(media), due, wanted):
             bucket, key = _place(stream, fragment, at + offset, settings)
             self._put(
                 caller,
@@ -133,9 +104,11 @@ def _place(
 def _metadata(fragment: Fragment, offset: int) -> dict[str, str]:
     """The object's metadata: the image's times, the fragment's number and its tags."""
     own = {
-        name: value if value.isascii() else quote(value)
+        name if _NAME.fullmatch(name) else quote(name, safe=""): (
+            value if _VALUE.fullmatch(value) else quote(value)
+        )
         for name, value in fragment.tags
-        if not name.startswith("AWS_") and name.isascii()
+        if name and not name.startswith(SERVICE_PREFIX)
     }
     return {
         **own,

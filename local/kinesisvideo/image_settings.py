@@ -8,7 +8,7 @@ from local.kinesisvideo import requests
 from local.kinesisvideo.errors import invalid_argument, no_data_retention
 from local.kinesisvideo.requests import Parameters
 from local.kinesisvideo.state import KinesisVideo
-from local.kinesisvideo.streams import ImageSettings
+from local.kinesisvideo.streams import Delayed
 
 MIN_SAMPLING_MS = 200
 
@@ -23,7 +23,7 @@ def update(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
         _check(wanted)
     now = service.clock()
     before = stream.images.effective(now, service.image_delay)
-    service.streams.change(stream, images=ImageSettings(wanted, now, before))
+    service.streams.change(stream, images=Delayed(wanted, now, before))
     return {}
 
 

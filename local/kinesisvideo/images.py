@@ -1,17 +1,20 @@
 """Images out of a fragment: exact frames, decoded and encoded as asked."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import av
 
 from local.kinesisvideo import requests
-from local.kinesisvideo.errors import KinesisVideoError
 
 # Which of the frames, given the times of all in milliseconds, rising.
 type Choice = Callable[[list[int]], Iterable[int]]
+
+# Enough for 8K; a header may declare a frame of gigabytes.
+MAX_PIXELS = 8192 * 4320
+MAX_WIDTH, MAX_HEIGHT = 3840, 2160  # of an image that is asked for (GetImages)
 
 
 class UndecodableError(Exception):
@@ -37,39 +40,62 @@ class Format:
         """What a file's name ends with."""
         return "jpg" if self.kind == "JPEG" else "png"
 
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """The image's size for a frame's; with one side given, the ratio is kept."""
+        if self.width and self.height:
+            return self.width, self.height
+        if self.width:
+            height, width = round(height * self.width / width), self.width
+        elif self.height:
+            width, height = round(width * self.height / height), self.height
+        else:
+            return width, height
+        return min(MAX_WIDTH, max(1, width)), min(MAX_HEIGHT, max(1, height))
+
 
 def read_format(asked: Mapping[str, Any]) -> Format:
     """The format in a request or configuration."""
     width, height = asked.get("WidthPixels"), asked.get("HeightPixels")
-    if width and not height:
-        message = "WidthPixels must be given together with HeightPixels"
-        raise KinesisVideoError("ValidationException", message)
     return Format(asked["Format"], requests.jpeg_quality(asked), width, height)
 
 
-def encoded(film: bytes, choice: Choice, wanted: Format) -> dict[int, bytes]:
-    """The chosen frames of a film, encoded, by their times in milliseconds."""
+def encoded(film: bytes, choice: Choice, wanted: Format) -> Iterator[tuple[int, bytes]]:
+    """The chosen frames of a film, encoded one by one, with their times in milliseconds.
+
+    A chosen frame that can't be decoded is left out.
+    """
     try:
-        with av.open(io.BytesIO(film), format="matroska") as container:
-            return dict(_encoded(container, choice, wanted))
+        opened: Any = av.open(io.BytesIO(film), format="matroska")
+        with opened as container:
+            video: Any = container.streams.video[0]
+            packets = [packet for packet in container.demux(video) if packet.pts is not None]
+            chosen = set(choice(sorted(_milliseconds(packet) for packet in packets)))
+            for at, frame in _frames(video, packets, chosen):
+                yield at, _encode(frame, wanted)
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise UndecodableError("no frame in this media") from error
 
 
-def _encoded(container: Any, choice: Choice, wanted: Format) -> Iterator[tuple[int, bytes]]:
-    stream = container.streams.video[0]
-    stream.thread_type = "NONE"  # a second of video is not worth a pool of threads
-    packets = [packet for packet in container.demux(stream) if packet.pts is not None]
-    times = sorted(_milliseconds(packet) for packet in packets)
-    chosen = set(choice(times))
+def _frames(video: Any, packets: Sequence[Any], chosen: set[int]) -> Iterator[tuple[int, Any]]:
+    """Decode no further than to the last of the chosen frames."""
+    video.thread_type = "NONE"  # a second of video is not worth a pool of threads
+    video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    waiting = set(chosen)
     for packet in [*packets, None]:
-        if not chosen:
+        if not waiting:
             return
-        for frame in stream.codec_context.decode(packet):
+        for frame in _decoded(video.codec_context, packet):
             at = _milliseconds(frame)
-            if at in chosen:
-                chosen.discard(at)
-                yield at, _encode(frame, wanted)
+            if at in waiting:
+                waiting.discard(at)
+                yield at, frame
+
+
+def _decoded(context: Any, packet: Any) -> list[Any]:
+    try:
+        return list(context.decode(packet))
+    except av.FFmpegError:  # a broken frame; those around it may be whole
+        return []
 
 
 def _milliseconds(timed: Any) -> int:
@@ -77,9 +103,8 @@ def _milliseconds(timed: Any) -> int:
 
 
 def _encode(frame: Any, wanted: Format) -> bytes:
-    height = wanted.height or frame.height
-    width = wanted.width or round(frame.width * height / frame.height)
-    image = frame.to_image(width=max(1, width), height=height)
+    width, height = wanted.size(frame.width, frame.height)
+    image = frame.to_image(width=width, height=height)
     encoded = io.BytesIO()
     if wanted.kind == "JPEG":
         image.save(encoded, "JPEG", quality=wanted.quality)

@@ -123,7 +123,7 @@ class Ingest:
         stream = self._service.streams.by_arn(self._stream.arn)
         if stream and stream.retention_hours:
             await self._acknowledge("PERSISTED", finished.timecode)
-            self._service.images.offer(stream, fragment, self._principal)
+            self._service.announce(stream, fragment, self._principal)
 
     def _producer_ms(self, cluster_ms: int) -> int:
         return cluster_ms if self._asked.absolute else self._asked.start_ms + cluster_ms

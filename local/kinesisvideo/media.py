@@ -15,9 +15,10 @@ from local.kinesisvideo import (
     get_media,
     put_media,
     requests,
+    shapes,
 )
 from local.kinesisvideo.connection import Connection, read_body
-from local.kinesisvideo.errors import KinesisVideoError
+from local.kinesisvideo.errors import KinesisVideoError, not_implemented
 from local.kinesisvideo.put_media_headers import read_headers
 from local.kinesisvideo.state import KinesisVideo, running
 from local.kinesisvideo.streams import Stream
@@ -26,15 +27,12 @@ type Scope = dict[str, Any]
 type Handler = Callable[[KinesisVideo, Stream, requests.Parameters, Connection], Awaitable[None]]
 
 LOGGER = logging.getLogger(__name__)
-OPERATIONS: dict[str, tuple[str, Handler]] = {
-    "/getMedia": ("GetMedia", get_media.get_media),
-    "/listFragments": ("ListFragments", archived.list_fragments),
-    "/getMediaForFragmentList": (
-        "GetMediaForFragmentList",
-        archived.get_media_for_fragment_list,
-    ),
-    "/getClip": ("GetClip", get_clip.get_clip),
-    "/getImages": ("GetImages", get_images.get_images),
+OPERATIONS: dict[str, Handler] = {
+    "GetMedia": get_media.get_media,
+    "ListFragments": archived.list_fragments,
+    "GetMediaForFragmentList": archived.get_media_for_fragment_list,
+    "GetClip": get_clip.get_clip,
+    "GetImages": get_images.get_images,
 }
 
 
@@ -75,7 +73,7 @@ async def _run(scope: Scope, connection: Connection) -> None:
     headers = _headers(scope)
     service = running()
     if scope["method"] != "POST":
-        raise _unknown(f"{scope['method']} {scope['path']}")
+        raise not_implemented(f"{scope['method']} {scope['path'][:100]}")
     if scope["path"] == "/putMedia":
         principal = _authenticate(scope, headers, None)
         asked = read_headers(headers)
@@ -93,15 +91,10 @@ async def _run(scope: Scope, connection: Connection) -> None:
 
 
 def _operation(path: str) -> tuple[str, Handler]:
-    found = OPERATIONS.get(path)
-    if found is None:
-        raise _unknown(path)
-    return found
-
-
-def _unknown(what: str) -> KinesisVideoError:
-    message = f"{what} is not implemented on the laptop AWS"
-    return KinesisVideoError("UnknownOperationException", message, 404)
+    name = shapes.operation_at(path)
+    if name not in OPERATIONS:
+        raise not_implemented(name or path[:100])
+    return name, OPERATIONS[name]
 
 
 def _headers(scope: Scope) -> dict[str, str]:

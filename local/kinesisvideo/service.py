@@ -8,8 +8,8 @@ from local.kinesisvideo import cloudformation, control, errors
 from local.kinesisvideo.state import running
 
 
-def _stream_arn(name: str) -> str | None:
-    stream = running().streams.get(name)
+def _stream_arn(name: object) -> str | None:
+    stream = running().streams.get(name) if isinstance(name, str) else None
     return stream.arn if stream else None
 
 
@@ -49,7 +49,7 @@ def load_persisted_state(data: dict[str, Any]) -> None:
 
 def stop() -> None:
     """End what runs beside the requests."""
-    running().images.stop()
+    running().stop()
 
 
 SERVICE = ministack.Service(

@@ -11,9 +11,12 @@ from pathlib import Path
 from local import ministack
 from local.kinesisvideo.fragments import STORE_BYTES, FragmentStore
 from local.kinesisvideo.image_generation import ImageGenerator
+from local.kinesisvideo.notifications import Notifier
+from local.kinesisvideo.shelf import Fragment
 from local.kinesisvideo.streams import Stream, Streams
 
 IMAGE_DELAY_SECONDS = 60.0
+DECODERS = 2  # the rest of the cores is for those who send media
 MEGABYTE = 1024 * 1024
 
 
@@ -37,6 +40,8 @@ class KinesisVideo:
         # Threads that only read and write: no clip in the making holds up an acknowledgement.
         self._disk = ThreadPoolExecutor(4, "kinesis-video-disk")
         self.images = ImageGenerator(self.store, image_delay, clock)
+        self.notifier = Notifier(image_delay, clock)
+        self._decoders = ThreadPoolExecutor(DECODERS, "kinesis-video-decoding")
 
     async def on_disk[**P, T](
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -45,9 +50,27 @@ class KinesisVideo:
         call = functools.partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._disk, call)
 
+    async def decode[**P, T](
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run what decodes or wraps media, beside the loop and few at a time."""
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, call)
+
     def _retention_hours(self, arn: str) -> int | None:
         stream = self.streams.by_arn(arn)
         return stream.retention_hours if stream else None
+
+    def announce(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
+        """Do for a persisted fragment what its tags ask for, under its producer's rights."""
+        self.images.offer(stream, fragment, caller)
+        self.notifier.offer(stream, fragment, caller)
+
+    def stop(self) -> None:
+        """End what runs beside the requests."""
+        for backlog in (self.images.backlog, self.notifier.backlog):
+            backlog.stop()
+        self._decoders.shutdown(wait=True, cancel_futures=True)
 
     def delete(self, stream: Stream) -> None:
         """Delete a stream and its fragments; who reads or writes it finds it gone."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from local.kinesisvideo.errors import KinesisVideoError, stream_not_found
+from local.kinesisvideo.errors import KinesisVideoError, invalid_argument, stream_not_found
 
 MAX_RETENTION_HOURS = 87_600
 
@@ -18,15 +18,15 @@ def new_version() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageSettings:
-    """Image generation: what was asked last, since when, and what held before."""
+class Delayed:
+    """A configuration that takes a while to hold: asked last, since when, held before."""
 
     asked: Mapping[str, Any] | None = None
     since: float = 0.0
     before: Mapping[str, Any] | None = None
 
     def effective(self, now: float, delay: float) -> Mapping[str, Any] | None:
-        """What holds now; a change takes a while, on AWS at least a minute."""
+        """What holds now; on AWS a change takes at least a minute."""
         return self.asked if now >= self.since + delay else self.before
 
 
@@ -44,7 +44,13 @@ class Stream:
     kms_key: str | None = None
     storage_tier: str = "HOT"
     tags: Mapping[str, str] = field(default_factory=dict)
-    images: ImageSettings = ImageSettings()
+    images: Delayed = Delayed()
+    notifications: Delayed = Delayed()
+    archived_since: float = 0.0  # before it, the stream had no retention
+
+    def archives(self, server_ms: int) -> bool:
+        """Whether a fragment that began to arrive at a time was archived, not only buffered."""
+        return self.retention_hours > 0 and server_ms >= int(self.archived_since * 1000)
 
 
 class Streams:
@@ -93,6 +99,14 @@ class Streams:
             self._streams[stream.name] = replace(current, **changes)
             return self._streams[stream.name]
 
+    def retain(self, stream: Stream, hours: int, **changes: Any) -> Stream:
+        """The stream with another retention; what was not archived never will be."""
+        if not 0 <= hours <= MAX_RETENTION_HOURS:
+            raise invalid_argument(f"DataRetentionInHours is not from 0 to {MAX_RETENTION_HOURS}")
+        if hours and not stream.retention_hours:
+            changes["archived_since"] = self._clock()
+        return self.change(stream, retention_hours=hours, version=new_version(), **changes)
+
     def delete(self, name: str) -> None:
         """Forget a stream, if there is one of that name."""
         with self._lock:
@@ -116,6 +130,6 @@ class Streams:
         """Take back what `dump` gave out."""
         with self._lock:
             for kept in streams:
-                images = ImageSettings(**kept["images"])
-                stream = Stream(**{**kept, "images": images})
+                delayed = {name: Delayed(**kept[name]) for name in ("images", "notifications")}
+                stream = Stream(**{**kept, **delayed})
                 self._streams[stream.name] = stream

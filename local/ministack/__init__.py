@@ -39,7 +39,7 @@ from local.ministack.names import (
     STREAMS,
     UPDATE_MAPPING,
 )
-from local.ministack.requests import call_as, get_object_as, put_object_as
+from local.ministack.requests import call_as, get_object_as, publish_as, put_object_as
 from local.ministack.roles import assume_role_as_service, check_trust
 from local.ministack.running import (
     ACCOUNT,
@@ -109,6 +109,7 @@ __all__ = [
     "media_endpoint",
     "note_decision",
     "note_mapping_result",
+    "publish_as",
     "put_object_as",
     "register_service",
     "request_resource",

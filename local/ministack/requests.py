@@ -50,5 +50,21 @@ def put_object_as(
     send(endpoint(), _keys(caller), "s3", "PUT", path, headers=headers, body=body, region=REGION)
 
 
+def publish_as(
+    caller: Principal | Credentials, topic_arn: str, message: str, *, subject: str
+) -> None:
+    """SNS Publish under the caller's rights; AccessDenied or ServiceError if it fails."""
+    asked = {
+        "Action": "Publish",
+        "Version": "2010-03-31",
+        "TopicArn": topic_arn,
+        "Subject": subject,
+        "Message": message,
+    }
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    body = urllib.parse.urlencode(asked).encode()
+    send(endpoint(), _keys(caller), "sns", "POST", "/", headers=headers, body=body, region=REGION)
+
+
 def _keys(caller: Principal | Credentials) -> Credentials:
     return caller if isinstance(caller, Credentials) else credentials_of(caller)

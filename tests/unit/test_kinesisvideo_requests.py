@@ -57,24 +57,69 @@ def test_a_broken_rule_is_named(operation, asked, named):
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
-    [(1.5, 1500), (1800000000, 1800000000000), ("2027-01-15T08:00:00Z", 1800000000000)],
+    "body",
+    [
+        b"[" * 500_000,
+        b'{"a":' * 500_000,
+        b'{"StreamName": "door", "DataRetentionInHours": NaN}',
+        b'{"StreamName": "door", "DataRetentionInHours": Infinity}',
+        b'{"StreamName": "door", "DataRetentionInHours": ' + b"9" * 5000 + b"}",
+    ],
+    ids=["deep lists", "deep objects", "NaN", "Infinity", "too many digits"],
 )
-def test_timestamps_are_seconds_or_iso_8601(given, meant):
+def test_what_only_looks_like_json_is_said_to_be_none(body):
+    assert refusal("CreateStream", body).code == "SerializationException"
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked"),
+    [
+        ("CreateStream", {"StreamName": "door", "KmsKeyId": "\ud800"}),
+        ("CreateStream", {"StreamName": "door", "Tags": {"\udfff": ""}}),
+        ("CreateStream", {"StreamName": "door", "DataRetentionInHours": 2**31}),
+        ("GetImages", {"StreamName": "door", "SamplingInterval": 2**31}),
+        ("GetImages", {"StreamName": "door", "MaxResults": 2**63}),
+        ("CreateStream", {"StreamName": "door", "Tags": {"wo": None}}),
+    ],
+)
+def test_what_no_answer_could_repeat_is_refused(operation, asked):
+    assert refusal(operation, json.dumps(asked).encode()).code == "InvalidArgumentException"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (1.5, 1500),
+        (1800000000, 1800000000000),
+        ("2027-01-15T08:00:00Z", 1800000000000),
+        ("2027-01-15T08:00:00", 1800000000000),
+        (-1.5, -1500),
+    ],
+)
+def test_timestamps_are_seconds_or_iso_8601_in_utc(given, meant):
     assert requests.milliseconds(given) == meant
 
 
-@pytest.mark.parametrize("given", ["soon", float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "given", ["soon", float("inf"), float("nan"), 1e300, -(10**30), 10**400, "9" * 5000]
+)
 def test_what_is_no_time_is_refused(given):
-    with pytest.raises(KinesisVideoError):
+    with pytest.raises(KinesisVideoError) as caught:
         requests.milliseconds(given)
+    assert len(caught.value.message) < 100
 
 
 def test_a_page_s_token_carries_where_the_next_begins():
-    assert requests.unseal(requests.seal({"after": "Tür"})) == {"after": "Tür"}
+    token = requests.seal("ListStreams", {"after": "Tür"})
+    assert requests.unseal("ListStreams", token) == {"after": "Tür"}
 
 
-@pytest.mark.parametrize("token", ["nonsense", "WzFd", "AAAA", "===="])
+def test_a_token_is_good_for_its_own_listing_only():
+    with pytest.raises(KinesisVideoError):
+        requests.unseal("ListFragments", requests.seal("ListStreams", {"after": "x"}))
+
+
+@pytest.mark.parametrize("token", ["nonsense", "WzFd", "AAAA", "====", "", "Ü", "A" * 44])
 def test_a_made_up_token_is_refused(token):
     with pytest.raises(KinesisVideoError):
-        requests.unseal(token)
+        requests.unseal("ListStreams", token)
