@@ -2,9 +2,7 @@
 
 import av
 import av.filter
-from av.video.stream import VideoStream
 
-LONG_SIDE, SHORT_SIDE = 1280, 720
 # Degrees counterclockwise, as the display matrix says, to FFmpeg's filters.
 TURNS = {
     90: ("transpose", "cclock"),
@@ -14,13 +12,22 @@ TURNS = {
 }
 
 
-def fit(image: av.VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Choose the size to send: upright, square pixels, even, no larger than useful."""
-    aspect = float(stream.codec_context.sample_aspect_ratio or 1) or 1.0
-    width, height = image.width * aspect, float(image.height)
+def is_upright(image: av.VideoFrame, aspect: float) -> bool:
+    """Say whether a frame is to be shown as it is: not turned, its pixels square."""
+    return _quarter_turns(image) % 360 == 0 and abs(aspect - 1) < 0.01
+
+
+def fit(image: av.VideoFrame, aspect: float, largest: tuple[int, int]) -> tuple[int, int]:
+    """Choose the size to send: upright, square pixels, even, never larger than the frame.
+
+    `aspect` is how many times as wide as high a pixel is shown, 0 where nobody knows;
+    `largest` bounds the longer and the shorter side.
+    """
+    width, height = image.width * (aspect or 1.0), float(image.height)
     if _is_sideways(image):
         width, height = height, width
-    scale = min(1.0, LONG_SIDE / max(width, height), SHORT_SIDE / min(width, height))
+    long_side, short_side = max(largest), min(largest)
+    scale = min(1.0, long_side / max(width, height), short_side / min(width, height))
     return _even(width * scale), _even(height * scale)
 
 
@@ -28,12 +35,12 @@ class Upright:
     """Scales and turns frames to a size chosen beforehand."""
 
     def __init__(self, width: int, height: int) -> None:
-        self._size = (width, height)
+        self.size = (width, height)
         self._graphs: dict[int, av.filter.Graph] = {}
 
     def turn(self, image: av.VideoFrame) -> av.VideoFrame:
-        """Give the frame as it should be seen, also if the source changes its size."""
-        width, height = reversed(self._size) if _is_sideways(image) else self._size
+        """Give the frame as it should be seen."""
+        width, height = reversed(self.size) if _is_sideways(image) else self.size
         scaled = image.reformat(width, height, "yuv420p")
         degrees = _quarter_turns(image)
         if degrees == 0:

@@ -1,5 +1,6 @@
 """A picture that says what time it is and which frame this is: a source without a camera."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -7,7 +8,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ..timeline import PlayedTime
 from . import band, glyphs
+from .samples import Picture
+from .source import Source
 
 # Video levels: eight bars, from light to dark, and their colours; and no colour.
 BAR_LUMA = (180, 162, 131, 112, 84, 65, 50, 35)
@@ -56,6 +60,29 @@ class Pattern:
         y, x = int(self.height * top), (self.width - columns) // 2
         area = luma[y : y + rows, x : x + columns]
         area[mask[: area.shape[0]]] = band.WHITE
+
+
+class PatternSource(Source):
+    """The pattern as a source that never ends, its clock showing the time of day (UTC)."""
+
+    name = "a test pattern"
+    is_live = False
+
+    def __init__(self, width: int, height: int, rate: float, *, is_unpaced: bool = False) -> None:
+        self.rate = rate
+        self.timeline = PlayedTime(is_unpaced=is_unpaced)
+        self._pattern = Pattern(width, height, rate)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def samples(self) -> Iterator[Picture]:
+        """Draw each frame when its turn has come; once."""
+        begun, number = time.time(), 0
+        while True:
+            seconds = number / self.rate
+            yield Picture(self._pattern.frame(number, begun + seconds), seconds)
+            number += 1
 
 
 def _bars(width: int, height: int) -> NDArray[np.uint8]:

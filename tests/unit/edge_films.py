@@ -41,6 +41,7 @@ def draw(
     size: tuple[int, int] = (64, 48),
     codec: str = "libx264",
     times_ms: list[int] | None = None,
+    options: dict[str, str] | None = None,
     is_with_sound: bool = False,
 ) -> Path:
     """Write a film of numbered frames, at an even rate or at the times given."""
@@ -49,7 +50,8 @@ def draw(
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
-        video.options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+        quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+        video.options = quiet | (options or {})
         if is_with_sound:
             _add_sound(container)
         for number in range(frames):

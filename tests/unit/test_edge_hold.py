@@ -1,13 +1,13 @@
 """A held film repeats its first frame, then plays as if it had begun just then."""
 
-from edge.film import TimedFrame
-from edge.hold import held
+from edge.sources.hold import held
+from edge.sources.samples import Picture
 
 RATE = 10
 
 
 def film(*names):
-    return iter([TimedFrame(name, place / RATE) for place, name in enumerate(names)])
+    return iter([Picture(name, place / RATE) for place, name in enumerate(names)])
 
 
 def played(frames, releases_after):

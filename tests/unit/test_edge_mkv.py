@@ -6,7 +6,7 @@ import av
 import pytest
 
 from edge import mkv
-from edge.encode import Encoder
+from edge.encode import Encoder, Video
 from tests.unit.edge_films import grey, number_of
 from tests.unit.edge_service import (
     CLUSTER,
@@ -28,19 +28,19 @@ START = 1_795_363_780_380
 @pytest.fixture
 def body() -> bytes:
     """A body of two fragments of three frames each, the second one tagged."""
-    encoder = Encoder(64, 48, 10.0)
-    pieces = [mkv.header(encoder.track)]
+    encoder = Encoder(Video(64, 48, 10.0))
+    pieces = []
     for first in (0, 3):
         pieces.append(mkv.image_generation() if first else b"")
         pieces.append(mkv.cluster(START + 100 * first))
         for number in range(first, first + 3):
             image = grey(number, 64, 48).reformat(format="yuv420p")
             is_key = number == first
-            data = encoder.encode(image, START + 100 * number, is_key=is_key)
+            ((frame, track),) = encoder.encode(image, START + 100 * number, is_key=is_key)
             offset = 100 * (number - first)
-            pieces.append(mkv.block(offset, is_key=is_key, data=data))
+            pieces.append(mkv.block(offset, is_key=is_key, data=frame.data))
         pieces.append(mkv.end_of_fragment())
-    return b"".join(pieces)
+    return b"".join([mkv.header(track), *pieces])
 
 
 def test_a_player_decodes_every_frame_at_its_absolute_time(body):

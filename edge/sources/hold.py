@@ -4,15 +4,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from .film import TimedFrame
+from .samples import Picture
 
 
 def held(
-    frames: Iterator[TimedFrame],
+    frames: Iterator[Picture],
     frame_rate: float,
     is_released: Callable[[], bool],
     on_release: Callable[[float], None],
-) -> Iterator[TimedFrame]:
+) -> Iterator[Picture]:
     """Repeat the first frame at the film's rate until released, then give the film.
 
     `on_release` is told at which second, counted from the first repetition, the film
@@ -23,13 +23,13 @@ def held(
         return
     repeated = 0
     while not is_released():
-        yield TimedFrame(first.image, repeated / frame_rate)
+        yield Picture(first.image, repeated / frame_rate)
         repeated += 1
     begins = repeated / frame_rate
     on_release(begins)
-    yield TimedFrame(first.image, begins)
+    yield Picture(first.image, begins)
     for frame in frames:
-        yield TimedFrame(frame.image, begins + frame.seconds)
+        yield Picture(frame.image, begins + frame.seconds)
 
 
 def enter_pressed() -> threading.Event:
