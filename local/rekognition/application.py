@@ -17,13 +17,14 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One Rekognition: its collections and processors, the analysis pool and the caller's S3."""
+    """One Rekognition: its collections and processors, the analysis pool, the caller's rights."""
 
     collections: Collections
     processors: Processors
     pool: Pool
     arn_prefix: str
     read_object: Callable[[str, str], bytes]
+    authorize: Callable[[str, str], None]  # an action on an ARN; RekognitionError if denied
 
     def picture(self, image: Parameters) -> bytes:
         """The bytes of a request's picture, read from S3 with the caller's rights if need be."""

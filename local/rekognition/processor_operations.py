@@ -8,12 +8,15 @@ from local.rekognition.paging import page
 from local.rekognition.spec import LOWEST_THRESHOLD, Spec
 
 MOST_LISTED = 1000
+SHOWN = ("DataSharingPreference",)
 FOR_LABELS = ("NotificationChannel", "KmsKeyId", "RegionsOfInterest")
 
 
 def create_stream_processor(application: Application, asked: Parameters) -> Answer:
-    """Make a stream processor."""
+    """Make a stream processor; tags need a permission of their own."""
     spec = specified(asked, application.arn_prefix)
+    if asked.get("Tags"):
+        application.authorize("rekognition:TagResource", spec.arn)
     application.processors.create(spec, asked)
     return {"StreamProcessorArn": spec.arn}
 
@@ -56,7 +59,7 @@ def describe_stream_processor(application: Application, asked: Parameters) -> An
         "Output": {"KinesisDataStream": {"Arn": processor.spec.data_arn}},
         "RoleArn": processor.spec.role_arn,
         "Settings": {"FaceSearch": search},
-        "DataSharingPreference": processor.request.get("DataSharingPreference", {"OptIn": False}),
+        **{name: processor.request[name] for name in SHOWN if name in processor.request},
     }
 
 
@@ -92,11 +95,11 @@ def delete_stream_processor(application: Application, asked: Parameters) -> Answ
 
 def update_stream_processor(application: Application, asked: Parameters) -> Answer:
     """Change what can be changed of a face search processor: whether data is shared."""
-    processor = application.processors.get(asked["Name"])
-    preference = asked.get("DataSharingPreferenceForUpdate")
-    if preference is None or set(asked) != {"Name", "DataSharingPreferenceForUpdate"}:
+    application.processors.get(asked["Name"])
+    if set(asked) != {"Name", "DataSharingPreferenceForUpdate"}:
         raise invalid_parameter()
-    processor.request["DataSharingPreference"] = preference
+    changes = {"DataSharingPreference": asked["DataSharingPreferenceForUpdate"]}
+    application.processors.update(asked["Name"], changes)
     return {}
 
 

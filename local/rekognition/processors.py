@@ -16,8 +16,10 @@ from local.rekognition.spec import Cloud, Spec
 MOST_RUNNING = 10
 MOST_PROCESSORS = 10_000
 STOP_INTERVAL_SECONDS = 1.0  # StopStreamProcessor: one per second for the whole account
+UPDATE_SECONDS = 0.5  # how long a change takes; AWS names the state but no time
 NAME_SECONDS = float(os.environ.get("REKOGNITION_NAME_SECONDS", "3"))
 ACTIVE = {"STARTING", "RUNNING", "STOPPING"}
+BUSY = ACTIVE | {"UPDATING"}
 
 Request = dict[str, Any]
 
@@ -33,6 +35,7 @@ class Processor:
     created: float = field(default_factory=time.time)
     updated: float = field(default_factory=time.time)
     run: Run | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
     def set(self, status: str, message: str | None = None) -> None:
         """Enter a state."""
@@ -55,7 +58,7 @@ class Processors:
         """Make a processor; it does nothing until it is started."""
         with self._lock:
             self._check_free(spec)
-            self._all[spec.name] = Processor(spec, request)
+            self._all[spec.name] = Processor(spec, request, tags=dict(request.get("Tags", {})))
 
     def get(self, name: str) -> Processor:
         """The processor of that name."""
@@ -71,12 +74,10 @@ class Processors:
         """Begin to read, search and write; whether that works shows in the status."""
         with self._lock:
             processor = self.get(name)
-            if processor.status in ACTIVE:
+            if processor.status in BUSY:
                 raise in_use(f"Stream processor {name} is {processor.status}")
             if sum(one.status in ACTIVE for one in self._all.values()) >= MOST_RUNNING:
-                raise RekognitionError(
-                    "LimitExceededException", f"No more than {MOST_RUNNING} can run at once"
-                )
+                raise _limit_exceeded(MOST_RUNNING)
             processor.set("STARTING")
             run = Run(
                 processor.spec, self._cloud, self._pool, self._collections,
@@ -94,11 +95,24 @@ class Processors:
                 raise in_use(f"Stream processor {name} is {processor.status}")
             self._stop(processor)
 
+    def update(self, name: str, changes: Request) -> None:
+        """Change what was asked for at its creation; takes a moment, as UPDATING."""
+        with self._lock:
+            processor = self.get(name)
+            if processor.status in BUSY:
+                raise in_use(f"Stream processor {name} is {processor.status}")
+            before = processor.status, processor.message
+            processor.request |= changes
+            processor.set("UPDATING")
+            timer = threading.Timer(UPDATE_SECONDS, processor.set, before)
+            timer.daemon = True
+            timer.start()
+
     def delete(self, name: str) -> None:
         """Forget a processor; one that hangs in STARTING too, as AWS's troubleshooting says."""
         with self._lock:
             processor = self.get(name)
-            if processor.status in {"RUNNING", "STOPPING"}:
+            if processor.status in BUSY - {"STARTING"}:
                 raise in_use(f"Stream processor {name} is {processor.status}")
             if processor.run:
                 processor.run.stop()
@@ -116,12 +130,16 @@ class Processors:
 
     def dump(self) -> list[Request]:
         """All processors as plain values, without what they were doing."""
-        return [{"request": one.request, "created": one.created} for one in self._all.values()]
+        return [
+            {"request": {**one.request, "Tags": one.tags}, "created": one.created}
+            for one in self._all.values()
+        ]
 
     def load(self, dumped: Iterable[tuple[Spec, Request, float]]) -> None:
         """Bring back what `dump` gave, stopped."""
         for spec, request, created in dumped:
-            self._all[spec.name] = Processor(spec, request, created=created)
+            tags = dict(request.get("Tags", {}))
+            self._all[spec.name] = Processor(spec, request, created=created, tags=tags)
 
     def _check_free(self, spec: Spec) -> None:
         """Neither name nor streams may belong to another processor."""
@@ -130,7 +148,7 @@ class Processors:
         if time.monotonic() - self._freed.get(spec.name, float("-inf")) < NAME_SECONDS:
             raise in_use(f"Stream processor {spec.name} was just deleted")
         if len(self._all) >= MOST_PROCESSORS:
-            raise RekognitionError("LimitExceededException", "Too many stream processors")
+            raise _limit_exceeded(MOST_PROCESSORS)
         for other in self._all.values():
             for arn in (spec.video_arn, spec.data_arn):
                 if arn in (other.spec.video_arn, other.spec.data_arn):
@@ -160,3 +178,10 @@ class Processors:
             elif processor.status != "STARTING":
                 return
             processor.set(status, message)
+
+
+def _limit_exceeded(most: int) -> RekognitionError:
+    """In the words that boto3 issue 1800 quotes; the model names no error for too many starts."""
+    return RekognitionError(
+        "LimitExceededException", f"Stream processor limit exceeded for account, limit - {most}"
+    )

@@ -11,7 +11,12 @@ from typing import Any
 
 from local import ministack
 from local.iam import AccessDenied
-from local.rekognition import collection_operations, image_operations, processor_operations
+from local.rekognition import (
+    collection_operations,
+    image_operations,
+    processor_operations,
+    tag_operations,
+)
 from local.rekognition.application import Answer, Application, Parameters, invalid_object
 from local.rekognition.cloud import LaptopCloud
 from local.rekognition.collections import Collections
@@ -28,6 +33,7 @@ OPERATIONS: dict[str, Callable[[Application, Parameters], Answer]] = {
     **collection_operations.OPERATIONS,
     **image_operations.OPERATIONS,
     **processor_operations.OPERATIONS,
+    **tag_operations.OPERATIONS,
 }
 # The modelled faults; everything else is the caller's to mend.
 FAULTS = {"InternalServerError", "ThrottlingException"}
@@ -45,11 +51,18 @@ def _read_object(bucket: str, key: str) -> bytes:
         raise invalid_object() from error
 
 
+def _authorize(action: str, resource: str) -> None:
+    try:
+        ministack.authorize(ministack.current_principal(), action, resource)
+    except AccessDenied as denied:
+        raise RekognitionError("AccessDeniedException", denied.message) from denied
+
+
 def _application() -> Application:
     prefix = f"arn:aws:rekognition:{ministack.REGION}:{ministack.ACCOUNT}"
     collections, pool = Collections(prefix), Pool()
     processors = Processors(LaptopCloud(), pool, collections)
-    return Application(collections, processors, pool, prefix, _read_object)
+    return Application(collections, processors, pool, prefix, _read_object, _authorize)
 
 
 _application_now = _application()
@@ -62,7 +75,11 @@ async def handle_request(
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_threads, context.run, _answer, operation, body)
+    try:
+        answer = loop.run_in_executor(_threads, context.run, _answer, operation, body)
+    except RuntimeError:  # the threads are gone: whoever still asks came too late
+        return _reply(503, {"__type": "ServiceUnavailable", "message": "Rekognition has stopped"})
+    return await answer
 
 
 def reset() -> None:
@@ -75,7 +92,7 @@ def stop() -> None:
     """End every worker process."""
     _application_now.processors.clear()
     _application_now.pool.close()
-    _threads.shutdown(wait=False, cancel_futures=True)
+    _threads.shutdown(wait=False)  # what waits still gets an answer: that there is no more
 
 
 def get_state() -> dict[str, Any]:

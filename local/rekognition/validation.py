@@ -26,6 +26,7 @@ _TYPES: dict[str, Any] = {
     "boolean": bool,
     "timestamp": (int, float),
 }
+_SEPARATORS = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Unicode's category Z
 _NUMBERS = {"integer", "long", "float", "double"}
 
 
@@ -53,6 +54,11 @@ def _check(shape: Any, value: Any, path: str) -> Any:
     _check_size(shape, value, path)
     if shape.type_name == "list":
         return [_check(shape.member, one, f"{path}.{n}.member") for n, one in enumerate(value, 1)]
+    if shape.type_name == "map":
+        return {
+            _check(shape.key, key, path): _check(shape.value, one, f"{path}.{key}.member")
+            for key, one in value.items()
+        }
     if shape.type_name == "string":
         _check_text(shape, value, path)
     return value
@@ -94,11 +100,18 @@ def _check_size(shape: Shape, value: Any, path: str) -> None:
 
 def _check_text(shape: Any, value: str, path: str) -> None:
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not _pattern(pattern).fullmatch(value):
         raise _violation(value, path, f"Member must satisfy regular expression pattern: {pattern}")
     if shape.enum and value not in shape.enum:
         members = ", ".join(shape.enum)
         raise _violation(value, path, f"Member must satisfy enum value set: [{members}]")
+
+
+@functools.cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """A pattern of the model, which is Java's: letters and numbers, separators, in our words."""
+    spelled = pattern.replace(r"\p{L}", r"\w").replace(r"\p{N}", "")
+    return re.compile(spelled.replace(r"\p{Z}", _SEPARATORS))
 
 
 def _violation(value: Any, path: str, constraint: str) -> RekognitionError:

@@ -1,14 +1,17 @@
 """Stream processors: their states, and what is wrong when they fail."""
 
+import json
 import uuid
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.laptop_parts import allow, error_code, make_role
+from tests.local.laptop_parts import allow, error_code, make_role, set_policy
 from tests.local.rekognition_client import answered, service_error
 
 SERVICE = "rekognition.amazonaws.com"
+READ = ("kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia")
 SOURCE = {"StringLike": {"aws:SourceArn": "arn:aws:rekognition:*:*:streamprocessor/*"}}
 
 
@@ -30,9 +33,8 @@ class Door:
         self.role = self.make_role(**role)
         return self
 
-    def make_role(self, *, read=True, service=SERVICE, condition=SOURCE):
-        actions = ["kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"]
-        statements = [allow(actions, self.video)] if read else []
+    def make_role(self, *, read=READ, service=SERVICE, condition=SOURCE):
+        statements = [allow(list(read), self.video)] if read else []
         return make_role(self.laptop, service, *statements, condition=condition)
 
     def request(self, **changes):
@@ -65,11 +67,11 @@ class Door:
             return code not in {"ThrottlingException"}
 
         wait_until(accepted)
-        wait_until(lambda: self.status() in {"STOPPED", "FAILED"})
+        wait_until(lambda: self.status() in {"STOPPED", "FAILED"}, 60)
 
     def settle(self, wait_until):
         """Its status once it is no longer starting."""
-        wait_until(lambda: self.status() != "STARTING", 30)
+        wait_until(lambda: self.status() != "STARTING", 60)
         described = self.describe()
         return described["Status"], described.get("StatusMessage")
 
@@ -145,7 +147,110 @@ def test_a_stream_belongs_to_one_processor_only(door, shared):
     )
 
 
-@pytest.mark.parametrize("operation", ["describe", "start", "delete"])
+def test_an_update_changes_what_aws_says_can_be_changed_and_nothing_else(door, wait_until):
+    made = door.create(DataSharingPreference={"OptIn": True})
+    assert door.describe()["DataSharingPreference"] == {"OptIn": True}
+    created = door.describe()["LastUpdateTimestamp"]
+    update = partial(door.rekognition.update_stream_processor, Name=door.name)
+    labels = {"ConnectedHomeForUpdate": {"Labels": ["PERSON"]}}
+    box = {"BoundingBox": {"Left": 0, "Top": 0, "Width": 1, "Height": 1}}
+    for refused in (
+        {},
+        {"SettingsForUpdate": labels},
+        {"RegionsOfInterestForUpdate": [box]},
+        {"ParametersToDelete": ["RegionsOfInterest"]},
+    ):
+        assert error_code(update, **refused) == "InvalidParameterException"
+    assert door.describe()["LastUpdateTimestamp"] == created
+    answered(
+        door.laptop, "UpdateStreamProcessor", Name=door.name,
+        DataSharingPreferenceForUpdate={"OptIn": False},
+    )  # fmt: skip
+    assert door.status() == "UPDATING"
+    assert error_code(door.rekognition.start_stream_processor, Name=door.name) == (
+        "ResourceInUseException"
+    )
+    wait_until(lambda: door.status() == "STOPPED")
+    described = door.describe()
+    assert described["DataSharingPreference"] == {"OptIn": False}
+    assert described["LastUpdateTimestamp"] > created
+    assert described["StreamProcessorArn"] == made["StreamProcessorArn"]
+
+
+def test_tags_are_kept_with_a_processor(door):
+    arn = door.create(Tags={"camera": "front", "old": "1"})["StreamProcessorArn"]
+    answered(
+        door.laptop, "TagResource", ResourceArn=arn, Tags={"camera": "back", "new": "Gefühlt 2"}
+    )
+    answered(door.laptop, "UntagResource", ResourceArn=arn, TagKeys=["old", "never"])
+    tags = answered(door.laptop, "ListTagsForResource", ResourceArn=arn)["Tags"]
+    assert tags == {"camera": "back", "new": "Gefühlt 2"}
+    assert error_code(door.rekognition.tag_resource, ResourceArn=arn, Tags={"aws:x": "1"}) == (
+        "InvalidParameterException"
+    )
+    many = {f"key-{n}": "" for n in range(199)}
+    assert error_code(door.rekognition.tag_resource, ResourceArn=arn, Tags=many) == (
+        "ServiceQuotaExceededException"
+    )
+    gone = f"{arn}-gone"
+    assert error_code(door.rekognition.list_tags_for_resource, ResourceArn=gone) == (
+        "ResourceNotFoundException"
+    )
+
+
+def test_processors_are_listed_in_pages(door):
+    others = [Door(door.laptop, door.rekognition) for _ in range(2)]
+    names = sorted(one.create()["StreamProcessorArn"].rpartition("/")[2] for one in [door, *others])
+    pages = door.rekognition.get_paginator("list_stream_processors").paginate(
+        PaginationConfig={"PageSize": 1}
+    )
+    listed = [[one["Name"] for one in page["StreamProcessors"]] for page in pages]
+    for other in others:
+        door.rekognition.delete_stream_processor(Name=other.name)
+    assert all(len(page) == 1 for page in listed)
+    assert [name for [name] in listed if name in names] == names
+    token = {"NextToken": "no token"}
+    assert error_code(door.rekognition.list_stream_processors, **token) == (
+        "InvalidPaginationTokenException"
+    )
+
+
+def test_a_processor_that_hangs_in_starting_can_be_deleted(door, wait_until):
+    door.furnish().create()
+    door.start()
+    assert door.status() == "STARTING"
+    door.rekognition.delete_stream_processor(Name=door.name)
+    assert error_code(door.rekognition.describe_stream_processor, Name=door.name) == (
+        "ResourceNotFoundException"
+    )
+    again = partial(door.rekognition.create_stream_processor, **door.request())
+    wait_until(lambda: error_code(again) == "")
+    door.start()
+    assert door.settle(wait_until) == ("RUNNING", None)
+
+
+def test_ten_run_at_once_and_no_more(door, wait_until):
+    doors = [Door(door.laptop, door.rekognition).furnish() for _ in range(10)]
+    for one in doors:
+        one.create()
+        one.start()
+    door.furnish().create()
+    start = partial(door.rekognition.start_stream_processor, Name=door.name)
+    assert error_code(start) == "LimitExceededException"
+    assert door.status() == "STOPPED"
+    assert [one.settle(wait_until) for one in doors] == [("RUNNING", None)] * 10
+    assert error_code(start) == "LimitExceededException"
+    for one in doors:  # stopping them would take a second for each
+        one.laptop.client("kinesisvideo").delete_stream(StreamARN=one.video)
+    for one in doors:
+        gone = ("FAILED", f"Stream {one.name} doesn't exist")
+        wait_until(lambda one=one, gone=gone: one.settle(wait_until) == gone, 30)
+        one.rekognition.delete_stream_processor(Name=one.name)
+    start()
+    assert door.settle(wait_until) == ("RUNNING", None)
+
+
+@pytest.mark.parametrize("operation", ["describe", "start", "delete", "update"])
 def test_what_does_not_exist_is_not_found(door, operation):
     call = getattr(door.rekognition, f"{operation}_stream_processor")
     assert error_code(call, Name="no-such-processor") == "ResourceNotFoundException"
@@ -177,23 +282,61 @@ def test_what_is_no_face_search_is_an_invalid_parameter(door, change):
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
+PROCESSOR = "arn:aws:rekognition:us-east-1:000000000000:streamprocessor"
+TRUST = {
+    "its account": ({"StringEquals": {"aws:SourceAccount": "000000000000"}}, "RUNNING"),
+    "another account": ({"StringEquals": {"aws:SourceAccount": "111122223333"}}, "FAILED"),
+    "all processors": ({"ArnLike": {"aws:SourceArn": f"{PROCESSOR}/*"}}, "RUNNING"),
+    "other processors": ({"StringLike": {"aws:SourceArn": f"{PROCESSOR}/other"}}, "FAILED"),
+}
+
+
+@pytest.mark.parametrize("trusted", TRUST)
+def test_the_conditions_of_the_roles_trust_are_held_against_the_processor(
+    door, wait_until, trusted
+):
+    condition, status = TRUST[trusted]
+    door.furnish(condition=condition).create()
+    door.start()
+    message = "Access denied to Role" if status == "FAILED" else None
+    assert door.settle(wait_until) == (status, message)
+
+
 def test_a_role_that_does_not_trust_rekognition_is_denied(door, wait_until):
     door.furnish(service="lambda.amazonaws.com").create()
     door.start()
     assert door.settle(wait_until) == ("FAILED", "Access denied to Role")
 
 
-def test_a_role_that_trusts_other_processors_only_is_denied(door, wait_until):
-    condition = {"StringLike": {"aws:SourceArn": "arn:aws:rekognition:*:*:streamprocessor/other"}}
-    door.furnish(condition=condition).create()
+def test_a_role_that_is_not_there_is_denied_until_it_is(door, wait_until):
+    door.furnish()
+    iam, name = door.laptop.client("iam"), f"missing-{door.name}"
+    role = f"arn:aws:iam::000000000000:role/{name}"
+    door.create(RoleArn=role)
     door.start()
     assert door.settle(wait_until) == ("FAILED", "Access denied to Role")
+    trust = iam.get_role(RoleName=door.role.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    set_policy(door.laptop, role, allow(list(READ), door.video))
+    door.start()
+    assert door.settle(wait_until) == ("RUNNING", None)
 
 
-def test_a_role_that_may_not_read_the_video_is_denied(door, wait_until):
-    door.furnish(read=False).create()
+@pytest.mark.parametrize("allowed", [(), READ[:1], READ[1:]])
+def test_a_role_that_may_not_read_the_video_is_denied(door, wait_until, allowed):
+    door.furnish(read=allowed).create()
     door.start()
     assert door.settle(wait_until) == ("FAILED", "Access denied to Kinesis Video")
+
+
+def test_a_video_stream_that_never_was_is_named(door, wait_until):
+    door.furnish()
+    name = f"never-{door.name}"
+    arn = f"arn:aws:kinesisvideo:us-east-1:000000000000:stream/{name}/1700000000000"
+    set_policy(door.laptop, door.role, allow(list(READ), arn))
+    door.create(Input={"KinesisVideoStream": {"Arn": arn}})
+    door.start()
+    assert door.settle(wait_until) == ("FAILED", f"Stream {name} doesn't exist")
 
 
 def test_a_video_stream_that_is_gone_is_named(door, wait_until):
