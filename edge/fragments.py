@@ -1,67 +1,271 @@
 """The fragments on their way: kept until the service has stored them."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
-BUFFER_BYTES = 64 * 1024 * 1024
+from . import mkv
+from .fragment import Counts, EncodedFrame, Fragment, Place
+from .losses import Losses
 
+__all__ = ["Counts", "EncodedFrame", "Fragment", "FragmentBuffer", "Limits"]
 
-@dataclass(frozen=True, slots=True)
-class EncodedFrame:
-    """One frame as it is sent."""
-
-    at_ms: int
-    is_key: bool
-    data: bytes
-
-
-@dataclass(slots=True, eq=False)
-class Fragment:
-    """A key frame and what follows it up to the next."""
-
-    timecode: int
-    is_tagged: bool
-    frames: list[EncodedFrame] = field(default_factory=list)
-    size: int = 0
-    is_complete: bool = False
-    is_gone: bool = False
-    sent_at: float | None = None
+# A fragment's frames are dated by 16 bits, in milliseconds from its beginning.
+LONGEST_OFFSET_MS = 32_767
+# A source that begins anew may overlap the one before by a little; the clock was set
+# back if it is more, and then the times are right as they come.
+OVERLAP_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What became of the video so far."""
+class Limits:
+    """How much is kept, and when what is kept moves from memory to disk.
 
-    frames: int = 0
-    fragments: int = 0
-    persisted: int = 0
-    refused: int = 0
-    dropped: int = 0
+    A fragment is written when it has waited `memory_s` for its ack, or at once when the
+    connection is down: where all is well, nothing is. `memory_bytes` is what may lie in
+    memory besides, and twice that while the disk takes nothing.
+    """
 
-    @property
-    def waiting(self) -> int:
-        """Count the fragments nobody has decided on."""
-        return self.fragments - self.persisted - self.refused - self.dropped
+    buffer_bytes: int = 512 * 1024 * 1024
+    memory_bytes: int = 8 * 1024 * 1024
+    memory_s: float = 2.0
+    behind_s: float = float("inf")
+    # How many fragments a source that can wait may be ahead of the service.
+    ahead: int | None = None
 
 
 class FragmentBuffer:
-    """Fragments in order of time, in bounded memory; the one thing all threads share.
+    """Fragments in order of capture; the one thing all threads share.
 
     The source's thread adds, ack readers settle and refuse, the sender's thread
-    reads. `lock` guards everything here and in the fragments; `version` grows with
-    each change, so that a waiter can tell whether it missed one.
+    reads, the keeper's moves fragments to disk. `lock` guards everything here and in
+    the fragments; `version` grows with each change, so that a waiter can tell whether
+    it missed one. Nothing here touches the disk.
     """
 
-    def __init__(self, limit_bytes: int = BUFFER_BYTES) -> None:
-        self.lock = threading.Condition(threading.RLock())
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        is_held_back: bool = False,
+        found: Iterable[Fragment] = (),
+        say: Callable[[str], None] = lambda text: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        lock = threading.RLock()
+        self.lock, self.disk_work = threading.Condition(lock), threading.Condition(lock)
         self.version = 0
         self.is_closed = False
+        self.is_flowing = True
+        self.is_held_back = is_held_back
+        self.memory_bytes = 0
+        self.captured_at = monotonic()
+        self._limits = limits or Limits()
+        self._losses = Losses(say, monotonic)
+        self._monotonic = monotonic
         self._fragments: dict[int, Fragment] = {}
+        # Those that have ended and are not on disk.
+        self._in_memory: dict[int, Fragment] = {}
         self._current: Fragment | None = None
+        self._on_wire: dict[int, Fragment] = {}
+        self._given_up: list[Place] = []
         self._counts = Counts()
         self._bytes = 0
-        self._limit_bytes = limit_bytes
+        self._last_ms = 0
+        self._does_wait = True
+        for fragment in found:
+            self._enter(fragment)
+            self._bytes += fragment.size
+            self._count(fragments=1, found=1)
+
+    # What capture calls.
+
+    def begin(self, at_ms: int, track: mkv.Track) -> None:
+        """Start the next fragment; wait for room first, if the source is one that can."""
+        with self.lock:
+            self.end(is_tagged=False)
+            self.lock.wait_for(self._has_room)
+            overlap_ms = self._last_ms + 1 - at_ms
+            shift_ms = overlap_ms if 0 < overlap_ms <= OVERLAP_MS else 0
+            timecode = at_ms + shift_ms
+            self._current = Fragment(timecode, track, last_ms=timecode, shift_ms=shift_ms)
+            self._enter(self._current)
+            self._take_in(self._current, mkv.cluster(timecode))
+            self._count(fragments=1)
+            self.drop_older_than(timecode)
+
+    def add(self, frame: EncodedFrame) -> None:
+        """Add a frame to the fragment under way."""
+        with self.lock:
+            if self.is_closed:  # by somebody who did not wait for the source
+                return
+            assert self._current is not None, "a frame before the first fragment"
+            fragment = self._current
+            offset_ms = frame.at_ms + fragment.shift_ms - fragment.timecode
+            offset_ms = max(0, min(offset_ms, LONGEST_OFFSET_MS))
+            if not fragment.is_gone:
+                block = mkv.block(offset_ms, is_key=frame.is_key, data=frame.data)
+                self._take_in(fragment, block)
+            fragment.frames += 1
+            fragment.last_ms = self._last_ms = fragment.timecode + offset_ms
+            self.captured_at = self._monotonic()
+            self._count(frames=1)
+            self._drop_beyond_limits()
+            self.wake()
+
+    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
+        """Say that the fragment under way has all its frames, and whether it is tagged.
+
+        One that is not wanted is never sent; that takes a buffer that holds fragments
+        back until they have ended.
+        """
+        with self.lock:
+            fragment, self._current = self._current, None
+            if fragment is None or fragment.is_gone:
+                return
+            if not is_wanted:
+                self._let_go(fragment, "unwanted")
+                return
+            if is_tagged:
+                self._take_in(fragment, mkv.image_generation())
+            self._take_in(fragment, mkv.end_of_fragment())
+            fragment.is_complete, fragment.ended_at = True, self._monotonic()
+            self._in_memory[fragment.number] = fragment
+            self.disk_work.notify_all()
+            self.wake()
+
+    def close(self) -> None:
+        """Say that no more fragments come."""
+        with self.lock:
+            self.end(is_tagged=False)
+            self.is_closed = True
+            self.wake()
+
+    def wait_no_more(self) -> None:
+        """Let a source that waits for room go on without it."""
+        with self.lock:
+            self._does_wait = False
+            self.wake()
+
+    # What the sender and the ack readers call.
+
+    def settle(self, timecode: int | None) -> bool:
+        """Let go of a fragment that is stored; say whether it was still here."""
+        return self._decide(timecode, "persisted")
+
+    def refuse(self, timecode: int | None) -> bool:
+        """Let go of a fragment that the service will not take: this one, or the oldest sent."""
+        with self.lock:
+            if timecode is None:
+                timecode = next(iter(self._on_wire), None)
+            return self._decide(timecode, "refused")
+
+    def after(self, before: Fragment | None) -> Fragment | None:
+        """Give the first fragment behind another that may be sent now."""
+        with self.lock:
+            if before is None:
+                following = next(iter(self._fragments.values()), None)
+            else:
+                order = iter(self._fragments.values())
+                following = next((f for f in order if f.number > before.number), None)
+            is_ready = following and (following.is_complete or not self.is_held_back)
+            return following if is_ready and following and following.frames else None
+
+    def is_begun(self, fragment: Fragment) -> None:
+        """Take note that the connection has begun to carry a fragment."""
+        self._on_wire[fragment.timecode] = fragment
+
+    def is_sent(self, fragment: Fragment) -> None:
+        """Take note that the connection has carried a whole fragment."""
+        with self.lock:
+            fragment.sent_at = self._monotonic()
+            if not fragment.was_sent:
+                fragment.was_sent = True
+                self._count(sent=1)
+
+    def is_damaged(self, fragment: Fragment) -> None:
+        """Let go of a fragment that could not be read from disk."""
+        with self.lock:
+            self._let_go(fragment, "damaged")
+
+    def forget_sent(self) -> None:
+        """Start over: on a new connection nothing has been sent yet."""
+        with self.lock:
+            for fragment in self._on_wire.values():
+                fragment.sent_at = None
+            self._on_wire.clear()
+
+    def sent(self) -> list[Fragment]:
+        """List the fragments that were sent whole and wait for their ack."""
+        with self.lock:
+            return [f for f in self._on_wire.values() if f.sent_at is not None and not f.is_gone]
+
+    def flows(self, is_flowing: bool) -> None:
+        """Say whether fragments get through; while they don't, they go to disk at once."""
+        with self.lock:
+            self.is_flowing = is_flowing
+            self.disk_work.notify_all()
+
+    def drop_older_than(self, now_ms: int) -> None:
+        """Drop what is so far behind a time that it is not sent any more."""
+        with self.lock:
+            first_ms = now_ms - self._limits.behind_s * 1000
+            while (oldest := self.oldest) and oldest.last_ms < first_ms and oldest.is_complete:
+                self._let_go(oldest, "outdated")
+
+    # What the keeper of the disk calls.
+
+    def due_for_disk(self) -> tuple[list[Fragment], float | None]:
+        """List what should be written, and say in how many seconds the next one will be."""
+        with self.lock:
+            now = self._monotonic()
+            due: list[Fragment] = []
+            is_patient = self.is_flowing and self.memory_bytes <= self._limits.memory_bytes
+            for fragment in self._in_memory.values():
+                left_s = fragment.ended_at + self._limits.memory_s - now
+                if is_patient and left_s > 0:
+                    return due, left_s
+                due.append(fragment)
+            return due, None
+
+    def is_written(self, fragment: Fragment, place: Place) -> None:
+        """Take note of where a fragment lies on disk now."""
+        with self.lock:
+            if fragment.is_gone:
+                self._given_up.append(place)
+                return
+            fragment.place = place
+            del self._in_memory[fragment.number]
+            self.memory_bytes -= fragment.size
+            # Whoever sends it just now has the list itself.
+            fragment.pieces = []
+
+    @property
+    def has_given_up(self) -> bool:
+        """Say whether there are places on disk that are needed no more."""
+        return bool(self._given_up)
+
+    def given_up(self) -> list[Place]:
+        """Give the places on disk that are needed no more; each once."""
+        with self.lock:
+            places, self._given_up = self._given_up, []
+            return places
+
+    def make_room_on_disk(self) -> bool:
+        """Drop the oldest file's fragments, if memory has no room; say whether any were."""
+        with self.lock:
+            on_disk = [f for f in self._fragments.values() if f.place is not None]
+            if not on_disk or self.memory_bytes <= self._limits.memory_bytes:
+                return False
+            assert on_disk[0].place is not None
+            oldest = on_disk[0].place.segment
+            for fragment in on_disk:
+                if fragment.place is not None and fragment.place.segment == oldest:
+                    self._let_go(fragment, "overflowed")
+            return True
+
+    # What everybody may ask.
 
     @property
     def counts(self) -> Counts:
@@ -69,74 +273,27 @@ class FragmentBuffer:
         return self._counts
 
     @property
+    def buffered_bytes(self) -> int:
+        """Say how much waits, in memory and on disk."""
+        return self._bytes
+
+    @property
+    def oldest(self) -> Fragment | None:
+        """Give the fragment that waits longest."""
+        with self.lock:
+            return next(iter(self._fragments.values()), None)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Say whether a whole fragment waits to be stored."""
+        oldest = self.oldest
+        return oldest is not None and oldest.is_complete
+
+    @property
     def is_done(self) -> bool:
         """Say whether nothing is left to send or to wait for."""
         with self.lock:
             return self.is_closed and not self._fragments
-
-    def begin(self, timecode: int, *, is_tagged: bool) -> None:
-        """Start the next fragment."""
-        with self.lock:
-            self.end()
-            self._current = Fragment(timecode, is_tagged)
-            self._fragments[timecode] = self._current
-            self._count(fragments=1)
-
-    def add(self, frame: EncodedFrame) -> None:
-        """Add a frame to the fragment under way."""
-        with self.lock:
-            assert self._current is not None, "a frame before the first fragment"
-            if not self._current.is_gone:
-                self._current.frames.append(frame)
-                self._current.size += len(frame.data)
-                self._bytes += len(frame.data)
-            self._count(frames=1)
-            self._drop_beyond_limit()
-            self.wake()
-
-    def end(self) -> None:
-        """Say that the fragment under way has all its frames."""
-        with self.lock:
-            if self._current is not None:
-                self._current.is_complete = True
-            self.wake()
-
-    def close(self) -> None:
-        """Say that no more fragments come."""
-        with self.lock:
-            self.end()
-            self.is_closed = True
-            self.wake()
-
-    def settle(self, timecode: int | None) -> bool:
-        """Let go of a fragment that is stored; say whether it was still here."""
-        return self._remove(timecode, "persisted")
-
-    def refuse(self, timecode: int | None) -> bool:
-        """Let go of a fragment that the service will not take."""
-        with self.lock:
-            if timecode is None:
-                timecode = next(iter(self._fragments), None)
-            return self._remove(timecode, "refused")
-
-    def after(self, timecode: int | None) -> Fragment | None:
-        """Give the first fragment later than `timecode`."""
-        with self.lock:
-            later = (
-                f for f in self._fragments.values() if timecode is None or f.timecode > timecode
-            )
-            return next(later, None)
-
-    def forget_sent(self) -> None:
-        """Start over: on a new connection nothing has been sent yet."""
-        with self.lock:
-            for fragment in self._fragments.values():
-                fragment.sent_at = None
-
-    def sent(self) -> list[Fragment]:
-        """List the fragments that were sent whole and wait for their ack."""
-        with self.lock:
-            return [f for f in self._fragments.values() if f.sent_at is not None]
 
     def wake(self) -> None:
         """Wake whoever waits for a change."""
@@ -154,20 +311,50 @@ class FragmentBuffer:
         with self.lock:
             return self.lock.wait_for(condition, timeout_s)
 
-    def _remove(self, timecode: int | None, outcome: str) -> bool:
+    def _enter(self, fragment: Fragment) -> None:
+        fragment.number = self._counts.fragments
+        self._fragments[fragment.number] = fragment
+
+    def _take_in(self, fragment: Fragment, piece: bytes) -> None:
+        fragment.pieces.append(piece)
+        fragment.size += len(piece)
+        self._bytes += len(piece)
+        self.memory_bytes += len(piece)
+
+    def _has_room(self) -> bool:
+        ahead = self._limits.ahead
+        return ahead is None or not self._does_wait or len(self._fragments) < ahead
+
+    def _decide(self, timecode: int | None, outcome: str) -> bool:
         with self.lock:
-            fragment = self._fragments.pop(timecode, None) if timecode is not None else None
-            if fragment is None:
+            fragment = self._on_wire.get(timecode) if timecode is not None else None
+            if fragment is None or fragment.is_gone:
                 return False
-            fragment.is_gone = True
-            self._bytes -= fragment.size
-            self._count(**{outcome: 1})
-            self.wake()
+            self._let_go(fragment, outcome)
             return True
 
-    def _drop_beyond_limit(self) -> None:
-        while self._bytes > self._limit_bytes and len(self._fragments) > 1:
-            self._remove(next(iter(self._fragments)), "dropped")
+    def _let_go(self, fragment: Fragment, outcome: str) -> None:
+        del self._fragments[fragment.number]
+        fragment.is_gone = True
+        self._bytes -= fragment.size
+        if fragment.place is None:
+            self._in_memory.pop(fragment.number, None)
+            self.memory_bytes -= fragment.size
+        else:
+            self._given_up.append(fragment.place)
+            self.disk_work.notify_all()
+        self._count(**{outcome: 1})
+        self._losses.note(outcome)
+        self.wake()
+
+    def _drop_beyond_limits(self) -> None:
+        while self._bytes > self._limits.buffer_bytes and len(self._fragments) > 1:
+            self._let_go(next(iter(self._fragments.values())), "overflowed")
+        while self.memory_bytes > 2 * self._limits.memory_bytes:
+            oldest = next(iter(self._in_memory.values()), None)
+            if oldest is None:
+                return
+            self._let_go(oldest, "crowded")
 
     def _count(self, **more: int) -> None:
         changed = {name: getattr(self._counts, name) + number for name, number in more.items()}

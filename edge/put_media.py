@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,11 +22,10 @@ PASSING = {"ClientLimitExceededException", "ConnectionLimitExceededException"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A signed PutMedia request and the beginning of its body."""
+    """A signed PutMedia request; its body is yet to come."""
 
     url: str
     headers: dict[str, str]
-    beginning: bytes
     ca_file: str | None = None
 
 
@@ -34,7 +34,8 @@ class PutMedia:
 
     The sender's thread writes; one thread of its own reads acks and calls `on_ack`.
     What goes wrong there is kept in `failure`; `on_change` is called whenever
-    something has changed that the sender may be waiting for.
+    something has changed that the sender may be waiting for; `on_date` with the Date of
+    the answer and when the request was sent and answered, in seconds since 1970.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class PutMedia:
         request: Request,
         on_ack: Callable[[Ack], None],
         on_change: Callable[[], None],
+        on_date: Callable[[str | None, float, float], None] = lambda date, sent, received: None,
     ) -> None:
         self.failure: Exception | None = None
         self.is_accepted = False
+        self._on_date = on_date
         self._on_ack = on_ack
         self._on_change = on_change
         try:
@@ -53,11 +56,11 @@ class PutMedia:
             raise ConnectionLostError(
                 f"cannot connect to {urlsplit(request.url).netloc}: {exc}"
             ) from exc
+        self._sent = time.time()
         self._reader = threading.Thread(target=self._read, name="acks", daemon=True)
         self._reader.start()
         try:
             self._write(_head(request))
-            self.send(request.beginning)
         except Exception:
             self.close()
             raise
@@ -112,6 +115,7 @@ class PutMedia:
 
     def _read_acks(self, response: http.client.HTTPResponse) -> None:
         response.begin()
+        self._on_date(response.headers.get("Date"), self._sent, time.time())
         if response.status != http.HTTPStatus.OK:
             raise _refusal(response)
         self.is_accepted = True

@@ -21,8 +21,8 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from . import mkv
 from .acks import Ack
+from .clock import ServiceClock
 from .errors import ConnectionLostError, EdgeError, RefusedError, UnreachableError
 from .put_media import PutMedia, Request
 from .refusals import advice
@@ -43,35 +43,50 @@ NOT_REACHED = (
 class VideoStream:
     """A video stream that PutMedia connections can be opened to."""
 
-    def __init__(self, name: str, session: Any = None) -> None:
+    def __init__(
+        self, name: str, session: Any = None, say: Callable[[str], None] = lambda text: None
+    ) -> None:
         self.name = name
         self._session = session or botocore.session.get_session()
         with _plain_errors(name):
             self._client: Any = self._session.create_client("kinesisvideo", config=CALLS)
         self.region: str = self._client.meta.region_name
-        self._track: mkv.Track | None = None
+        self._clock = ServiceClock(say)
+        self._asked = 0.0
+        self._client.meta.events.register("before-send", self._before_call)
+        self._client.meta.events.register("after-call", self._after_call)
+        self._retention_hours: int | None = None
         self._endpoint = ""
         self._endpoint_at = float("-inf")
+
+    @property
+    def address(self) -> str:
+        """Say which stream of all this is, as far as that is known without a network."""
+        return f"{self._client.meta.endpoint_url} {self.region} {self.name}"
+
+    @property
+    def final_event(self) -> str:
+        """Name the ack after which a fragment need not be kept."""
+        # AWS, PutMedia: a stream that keeps nothing never says PERSISTED.
+        return "RECEIVED" if self._retention_hours == 0 else "PERSISTED"
 
     def retention_hours(self) -> int:
         """Ask how long the stream keeps what it is sent, and so whether it is there."""
         with _plain_errors(self.name):
             answer = self._client.describe_stream(StreamName=self.name)
-        return int(answer["StreamInfo"].get("DataRetentionInHours", 0))
-
-    def begin_with(self, track: mkv.Track) -> None:
-        """Say what kind of video each connection will carry."""
-        self._track = track
+        self._retention_hours = int(answer["StreamInfo"].get("DataRetentionInHours", 0))
+        return self._retention_hours
 
     def connect(self, on_ack: Callable[[Ack], None], on_change: Callable[[], None]) -> PutMedia:
-        """Open a PutMedia connection and send the head of its body."""
-        assert self._track is not None, "begin_with comes first"
+        """Open a PutMedia connection whose body is yet to come."""
         try:
+            if self._retention_hours is None:
+                self.retention_hours()
             with _plain_errors(self.name):
-                request = self._signed_request(mkv.header(self._track))
+                request = self._signed_request()
         except UnreachableError as exc:
             raise ConnectionLostError(str(exc)) from exc
-        return PutMedia(request, on_ack, on_change)
+        return PutMedia(request, on_ack, on_change, self._clock.check)
 
     def is_expiring(self) -> bool:
         """Say whether the credentials that signed the last connection end soon."""
@@ -80,6 +95,12 @@ class VideoStream:
         refresh_needed = getattr(self._session.get_credentials(), "refresh_needed", None)
         return refresh_needed is not None and bool(refresh_needed(RENEW_S))
 
+    def _before_call(self, **_: Any) -> None:
+        self._asked = time.time()
+
+    def _after_call(self, http_response: Any, **_: Any) -> None:
+        self._clock.check(http_response.headers.get("Date"), self._asked, time.time())
+
     def _data_endpoint(self) -> str:
         if time.monotonic() - self._endpoint_at > ENDPOINT_S:
             answer = self._client.get_data_endpoint(StreamName=self.name, APIName="PUT_MEDIA")
@@ -87,7 +108,7 @@ class VideoStream:
             self._endpoint_at = time.monotonic()
         return self._endpoint
 
-    def _signed_request(self, beginning: bytes) -> Request:
+    def _signed_request(self) -> Request:
         url = f"{self._data_endpoint()}/putMedia"
         headers = {
             "Host": urlsplit(url).netloc,
@@ -104,7 +125,7 @@ class VideoStream:
         signed = AWSRequest(method="POST", url=url, headers=headers)
         keys = credentials.get_frozen_credentials()
         SigV4Auth(keys, "kinesisvideo", self.region).add_auth(signed)
-        return Request(url, dict(signed.headers.items()), beginning, self._ca_file())
+        return Request(url, dict(signed.headers.items()), self._ca_file())
 
     def _ca_file(self) -> str | None:
         name = self._session.get_config_variable("ca_bundle")

@@ -324,7 +324,7 @@ def test_credentials_that_end_soon_are_noticed_and_their_token_is_sent(environme
     assert not stream.is_expiring()
     session._credentials = Renewable(seconds_left=20)
     assert stream.is_expiring()
-    assert stream._signed_request(b"").headers["X-Amz-Security-Token"] == "a-token"
+    assert stream._signed_request().headers["X-Amz-Security-Token"] == "a-token"
 
 
 def test_the_edge_needs_nothing_but_av_and_botocore():

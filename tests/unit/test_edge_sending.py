@@ -9,9 +9,10 @@ import pytest
 
 from edge import mkv
 from edge.errors import ConnectionLostError, RefusedError, UnreachableError
-from edge.fragments import EncodedFrame, FragmentBuffer
+from edge.fragments import EncodedFrame, FragmentBuffer, Limits
+from edge.patience import Patience
 from edge.put_media import PutMedia, Request
-from edge.sender import Patience, Sender
+from edge.sender import Sender
 from tests.unit import edge_service
 from tests.unit.edge_service import free_port, stores
 
@@ -22,13 +23,15 @@ LIMIT_S = 20
 class Stream:
     """A video stream without credentials, at the fake service."""
 
+    final_event = "PERSISTED"
+
     def __init__(self, url, ca_file=None):
         self.url, self.ca_file = url, ca_file
         self.is_ending = False
 
     def connect(self, on_ack, on_change):
         self.is_ending = False
-        request = Request(f"{self.url}/putMedia", {"Host": "any"}, mkv.header(TRACK), self.ca_file)
+        request = Request(f"{self.url}/putMedia", {"Host": "any"}, self.ca_file)
         return PutMedia(request, on_ack, on_change)
 
     def is_expiring(self):
@@ -43,17 +46,17 @@ class Run:
         self.stream = Stream(service.url)
         self.buffer = options.pop("buffer", None) or FragmentBuffer()
         self.said, self.pauses = [], []
-        self.sender = Sender(
-            self.buffer, self.stream, self.said.append, pause=self.pauses.append, **options
-        )
+        options = {"speed": float("inf"), "pause": self.pauses.append} | options
+        self.sender = Sender(self.buffer, self.stream, self.said.append, **options)
 
-    def fragment(self, timecode, frames=3, *, is_whole=True):
-        self.buffer.begin(timecode, is_tagged=False)
+    def fragment(self, timecode, frames=3, *, is_whole=True, track=TRACK):
+        self.buffer.begin(timecode, track)
         for number in range(frames):
             data = b"%d %d" % (timecode, number)
-            self.buffer.add(EncodedFrame(timecode + 100 * number, number == 0, data))
+            at_ms = timecode + min(100, 1000 // frames) * number
+            self.buffer.add(EncodedFrame(at_ms, number == 0, data))
         if is_whole:
-            self.buffer.end()
+            self.buffer.end(is_tagged=False)
 
     def send(self, *timecodes):
         for timecode in timecodes:
@@ -270,7 +273,9 @@ def test_a_stream_that_keeps_nothing_is_content_with_received(service):
             call.ack("RECEIVED", connection.timecode)
 
     service.reactions[0] = react
-    assert Run(service, final_event="RECEIVED").send(1000, 2000).persisted == 2
+    run = Run(service)
+    run.stream.final_event = "RECEIVED"
+    assert run.send(1000, 2000).persisted == 2
 
 
 def test_received_is_not_enough_for_a_stream_that_keeps_video(service):
@@ -292,7 +297,7 @@ def renewed(service, make_due, run):
     run.fragment(2000, is_whole=False)
     wait_for(lambda: 2000 in service.connections[0].clusters)
     make_due()
-    run.buffer.end()
+    run.buffer.end(is_tagged=False)
     run.fragment(3000)
     run.buffer.close()
     counts = run.end()
@@ -315,12 +320,16 @@ def test_a_connection_is_renewed_before_its_credentials_end(service):
 
 
 def test_a_full_buffer_drops_the_oldest_and_counts_it():
-    buffer = FragmentBuffer(limit_bytes=40)
-    for timecode in (1000, 2000, 3000):
-        buffer.begin(timecode, is_tagged=False)
-        buffer.add(EncodedFrame(timecode, True, bytes(20)))
-    assert buffer.after(None).timecode == 2000
-    assert (buffer.counts.dropped, buffer.counts.waiting) == (1, 2)
+    said = []
+    buffer = FragmentBuffer(Limits(buffer_bytes=2500), say=said.append)
+    for timecode in range(1000, 6000, 1000):
+        buffer.begin(timecode, TRACK)
+        buffer.add(EncodedFrame(timecode, True, bytes(1000)))
+    assert buffer.after(None).timecode == 4000
+    assert (buffer.counts.dropped, buffer.counts.waiting) == (3, 2)
+    assert buffer.counts.dropped_by == {"buffer full": 3}
+    assert len(said) == 1
+    assert "--buffer-mb" in said[0]
 
 
 def test_what_was_held_back_goes_out_below_the_services_limit(service, monkeypatch):
@@ -346,7 +355,7 @@ def test_acks_on_a_full_duplex_tls_connection_come_while_video_goes_out(tls_serv
 
 def test_a_certificate_that_does_not_fit_is_an_error(tls_service):
     service, _ = tls_service
-    request = Request(service.url.replace("http:", "https:"), {"Host": "any"}, b"")
+    request = Request(service.url.replace("http:", "https:"), {"Host": "any"})
     with pytest.raises(ConnectionLostError, match="certificate"):
         PutMedia(request, lambda ack: None, lambda: None)
 

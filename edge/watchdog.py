@@ -1,0 +1,71 @@
+"""Decides whether video gets through, and what to do when it does not."""
+
+import time
+from collections.abc import Callable
+from enum import Enum
+
+from .errors import EdgeError
+
+# How long it may be unhealthy before everything is opened anew, and before it exits.
+RESTART_S, EXIT_S = 60.0, 300.0
+
+
+class UnhealthyError(EdgeError):
+    """No video got through for too long; whoever started this should start it anew."""
+
+    exit_code = 6
+
+
+class Remedy(Enum):
+    """What to do now."""
+
+    NONE = "go on"
+    RESTART = "open the source and the connection anew"
+    EXIT = "end, to be started anew"
+
+
+class Watchdog:
+    """Healthy means acknowledged fragments within a limit.
+
+    A camera that sees nothing worth sending is healthy too: then it counts that frames
+    are captured. Call `look` about once a second; times are of the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        limit_s: float,
+        *,
+        restart_s: float = RESTART_S,
+        exit_s: float = EXIT_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.is_healthy = True
+        self._limit_s = limit_s
+        self._restart_s = restart_s
+        self._exit_s = exit_s
+        self._monotonic = monotonic
+        self._idle_at = monotonic()
+        self._unhealthy_at: float | None = None
+        self._restarts = 0
+
+    def look(self, *, captured_at: float, acked_at: float, is_waiting: bool) -> Remedy:
+        """Say what to do, given the last frame, the last ack and whether one is waited for."""
+        now = self._monotonic()
+        if not is_waiting:
+            self._idle_at = now
+        acked_at = max(acked_at, self._idle_at)
+        self.is_healthy = now - min(captured_at, acked_at) <= self._limit_s
+        if self.is_healthy:
+            self._unhealthy_at, self._restarts = None, 0
+            return Remedy.NONE
+        if self._unhealthy_at is None:
+            self._unhealthy_at = now
+        return self._remedy(now - self._unhealthy_at)
+
+    def _remedy(self, unhealthy_s: float) -> Remedy:
+        if unhealthy_s >= self._exit_s:
+            return Remedy.EXIT
+        if unhealthy_s >= self._restart_s and self._restarts == 0:
+            self._restarts += 1
+            return Remedy.RESTART
+        return Remedy.NONE
