@@ -151,6 +151,7 @@ class LaptopAWS:
             "AWS_CONFIG_FILE": str(home / ".aws" / "config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(home / ".aws" / "credentials"),
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CA_BUNDLE": self.facts["authority"],
             "AWS_PAGER": "",
             "SAM_CLI_TELEMETRY": "0",
             "NO_PROXY": LOOPBACK,
@@ -186,7 +187,7 @@ class LaptopAWS:
 
     def ports(self) -> list[int]:
         """Which of its ports still answer."""
-        urls = (self.facts[name] for name in ("endpoint", "media_endpoint") if name in self.facts)
+        urls = (url for name, url in self.facts.items() if name.endswith("endpoint"))
         return [port for url in urls if (port := urlsplit(url).port) and _answers(port)]
 
 

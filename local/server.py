@@ -1,4 +1,4 @@
-"""Start and stop of the laptop AWS: two guarded loopback ports, one of them with its own loop."""
+"""Start and stop of the laptop AWS: two guarded ports, and one for who has a certificate."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,12 @@ from hypercorn.config import Config
 from local import ministack
 from local.event_source_mapping.install import serving as event_source_mappings
 from local.guard import HEALTH, Guard
+from local.iot.endpoint import CredentialProvider
 from local.ministack import names
 
 SERVICES = ("kinesisvideo", "rekognition")
+# The certificate that clients check the credential provider with.
+AUTHORITY = "authority.pem"
 GRACE_SECONDS = 1
 START_SECONDS = 30
 
@@ -26,33 +29,45 @@ START_SECONDS = 30
 @contextlib.asynccontextmanager
 async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[dict[str, str]]:
     """The laptop AWS, from ready to stopped; gives what a client has to know."""
-    with _listening(port) as control, _listening(media_port) as media:
+    with _listening(port) as control, _listening(media_port) as media, _listening(0) as device:
         ports = control.getsockname()[1], media.getsockname()[1]
         ministack.configure(port=ports[0], media_port=ports[1], directory=directory)
-        services = _install()
+        provider = CredentialProvider(device)
+        services = _install(provider.address)
         ended = asyncio.Event()
         gate: Any = Guard(names.APP.get(), ports[0])
         server = asyncio.create_task(serve(gate, _config(control), shutdown_trigger=ended.wait))
         plane = MediaPlane(Guard(_media_application(), ports[1]), media)
         try:
-            await asyncio.to_thread(_wait_until_ready, ports[0])
+            # Making certificates takes as long as starting does.
+            await asyncio.gather(
+                asyncio.to_thread(_wait_until_ready, ports[0]),
+                asyncio.to_thread(provider.start, directory / AUTHORITY),
+            )
             facts = await ministack.create_owner()
             plane.start()
-            urls = {"endpoint": ministack.endpoint(), "media_endpoint": ministack.media_endpoint()}
+            urls = {
+                "endpoint": ministack.endpoint(),
+                "media_endpoint": ministack.media_endpoint(),
+                "credential_endpoint": f"https://{provider.address}",
+                "authority": str(directory / AUTHORITY),
+            }
             async with event_source_mappings():
                 yield {**urls, **facts}
         finally:
             # First who reads and writes media: a running processor would hold the plane open.
             _stop(services)
             plane.stop()
+            provider.stop()
             ended.set()
             await server
 
 
-def _install() -> list[ministack.Service]:
+def _install(credential_endpoint: str) -> list[ministack.Service]:
     """Correct MiniStack and put our services beside it; nothing of it is imported before."""
     names.check_names()
     importlib.import_module("local.corrections").install()
+    importlib.import_module("local.iot.install").install(credential_endpoint)
     services = [importlib.import_module(f"local.{name}.service").SERVICE for name in SERVICES]
     for service in services:
         ministack.register_service(service)

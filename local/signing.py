@@ -27,11 +27,12 @@ DENIED = re.compile("AccessDenied|AuthorizationError|NotAuthorized")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Keys to sign with; `session_token` is None for a user's."""
+    """Keys to sign with; without `session_token` a user's, without `expires` (epoch) for good."""
 
     access_key_id: str
     secret_access_key: str
     session_token: str | None = None
+    expires: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,14 @@
 """What MiniStack lacks or does otherwise than AWS, corrected; one module per service."""
 
-from local.corrections import events, executions, functions, permissions, tasks, templates
+from local.corrections import (
+    events,
+    executions,
+    functions,
+    permissions,
+    policy_variables,
+    tasks,
+    templates,
+)
 
 __all__ = ["install"]
 
@@ -8,6 +16,7 @@ __all__ = ["install"]
 def install() -> None:
     """Put every correction in place; once, after `names.check_names`."""
     permissions.install()
+    policy_variables.install()
     functions.install()
     executions.install()
     tasks.install()

@@ -124,11 +124,27 @@ SIGNATURE_FAILURE = Name(
     "header_signature_failure",
     "signature, secret, method, raw_path, query_params, headers, body, presigned, explain",
 )
+PRINCIPAL_KEYS = Name("core.iam_evaluator", "_principal_keys", "credential")
 ROLES = Name("services.iam", "_roles")
 NEW_SESSION_KEY = Name("services.iam", "_gen_session_access_key", "")
 NEW_SECRET = Name("services.iam", "_gen_secret", "")
 NEW_TOKEN = Name("services.iam", "_gen_session_token", "")
 REGISTER_SESSION = Name("services.sts", "register_session", "access_key, session")
+SESSIONS = Name("services.sts", "_sessions")
+
+# IoT Core: the registry, its authority, and what a certificate's policies allow.
+IOT_ROUTE = Name("services.iot", "_route_request", "method, path, headers, body, query_params")
+IOT_AUTHORITY = Name("services.iot", "_ensure_ca", "")
+IOT_SERVER_CERTIFICATE = Name("services.iot", "_mtls_ensure_server_cert", "")
+IOT_CERTIFICATE = Name("services.iot", "lookup_certificate_by_id", "cert_id, region")
+IOT_POLICY_CONTEXT = Name(
+    "services.iot", "_mqtt_policy_context", "account_id, region, certificate_id, client_id"
+)
+IOT_POLICY_ALLOWS = Name(
+    "services.iot",
+    "_mqtt_policy_allows",
+    "account_id, region, certificate_id, context, action, resource, provisioning_template",
+)
 
 # Lambda functions, their workers and their event source mappings.
 WORKER_SCRIPT = Name("core.lambda_runtime", "_PYTHON_WORKER_SCRIPT")

@@ -1,6 +1,7 @@
 """Roles that a service assumes: their trust policies, and the credentials it gets."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +13,26 @@ from local.signing import Credentials
 
 
 def assume_role_as_service(
-    role_arn: str, *, service: str, session_name: str, source_arn: str | None = None
+    role_arn: str,
+    *,
+    service: str,
+    session_name: str,
+    source_arn: str | None = None,
+    seconds: int | None = None,
+    context: Mapping[str, str] | None = None,
 ) -> Credentials:
-    """Temporary credentials of a role that trusts the service; AccessDenied if it doesn't."""
+    """Temporary credentials of a role that trusts the service; AccessDenied if it doesn't.
+
+    They end after so many seconds, if any are given; `context` are condition keys that every
+    request with them has.
+    """
     check_trust(role_arn, service, source_arn)
     role = role_arn.rsplit("/", 1)[-1]
     keys = Credentials(
-        names.NEW_SESSION_KEY.get()(), names.NEW_SECRET.get()(), names.NEW_TOKEN.get()()
+        names.NEW_SESSION_KEY.get()(),
+        names.NEW_SECRET.get()(),
+        names.NEW_TOKEN.get()(),
+        None if seconds is None else time.time() + seconds,
     )
     names.REGISTER_SESSION.get()(
         keys.access_key_id,
@@ -29,9 +43,18 @@ def assume_role_as_service(
             "SessionToken": keys.session_token,
             "AccountId": ACCOUNT,
             "PrincipalType": "AssumedRole",
+            "Expiration": keys.expires,
+            "ContextKeys": {key.lower(): value for key, value in (context or {}).items()},
         },
     )
     return keys
+
+
+def longest_session_s(role_arn: str) -> int | None:
+    """For how many seconds a role can be assumed at most; None if there is no such role."""
+    with scope():
+        role = names.ROLES.get().get_scoped(ACCOUNT, None, role_arn.rsplit("/", 1)[-1])
+    return None if role is None else int(role.get("MaxSessionDuration", 3600))
 
 
 def check_trust(role_arn: str, service: str, source_arn: str | None = None) -> None:

@@ -15,13 +15,20 @@ def granted():
     for name, role in resources("AWS::IAM::Role").items():
         assert not role["Properties"].get("ManagedPolicyArns"), name
         for policy in role["Properties"]["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                assert statement["Effect"] == "Allow"
-                for action in as_list(statement["Action"]):
-                    for resource in as_list(statement["Resource"]):
-                        condition = text(statement["Condition"]) if "Condition" in statement else ""
-                        lines.add(f"{name} {action} {text(resource)} {condition}".rstrip())
+            lines |= set(lines_of(name, policy))
+    for policy in resources("AWS::IAM::Policy").values():
+        (role,) = policy["Properties"]["Roles"]
+        lines |= set(lines_of(role["Ref"], policy["Properties"]))
     return sorted(lines)
+
+
+def lines_of(role, policy):
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                condition = text(statement["Condition"]) if "Condition" in statement else ""
+                yield f"{role} {action} {text(resource)} {condition}".rstrip()
 
 
 def as_list(value):
@@ -58,6 +65,8 @@ def test_roles_can_be_taken_only_by_whom_they_are_for():
         elif name == "ProcessorRole":
             assert principal == {"Service": "rekognition.amazonaws.com"}
             assert set(statement["Condition"]) == {"StringEquals", "ArnLike"}
+        elif name == "CameraRole":
+            assert principal == {"Service": "credentials.iot.amazonaws.com"}
         else:
             assert principal["Service"] in {
                 "lambda.amazonaws.com",

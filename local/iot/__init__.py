@@ -1,0 +1,4 @@
+"""What MiniStack's IoT Core lacks for cameras: role aliases and the credential provider.
+
+Things, certificates and IoT policies are MiniStack's own.
+"""

@@ -1,0 +1,176 @@
+"""IoT role aliases: create, describe, update, delete, list, as botocore's model has them."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from local.ministack import ACCOUNT, REGION, Answer
+
+# AWS IoT, CreateRoleAlias.
+NAME = re.compile(r"[\w=,@-]{1,128}", re.ASCII)
+SHORTEST_S, LONGEST_S, DEFAULT_S = 900, 43_200, 3600
+
+
+class RoleAliasError(Exception):
+    """A refusal, with its name and status in AWS's model."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAlias:
+    """A name for a role that devices get keys of, and for how many seconds."""
+
+    name: str
+    role_arn: str
+    seconds: int
+    created: float
+    changed: float
+
+    @property
+    def arn(self) -> str:
+        """The alias's ARN."""
+        return f"arn:aws:iot:{REGION}:{ACCOUNT}:rolealias/{self.name}"
+
+
+class RoleAliases:
+    """All role aliases; any thread may ask and change."""
+
+    def __init__(self) -> None:
+        self._aliases: dict[str, RoleAlias] = {}
+        self._lock = threading.Lock()
+
+    def find(self, name: str) -> RoleAlias | None:
+        """The alias of that name, if there is one."""
+        return self._aliases.get(name)
+
+    def create(self, name: str, role_arn: str, seconds: int = DEFAULT_S) -> RoleAlias:
+        """Make an alias; names are unique."""
+        if not NAME.fullmatch(name):
+            raise _invalid(f"no role alias name: {name!r}")
+        _check(role_arn, seconds)
+        now = time.time()
+        with self._lock:
+            if name in self._aliases:
+                message = f"Role alias already exists: {name}"
+                raise RoleAliasError("ResourceAlreadyExistsException", message, 409)
+            self._aliases[name] = RoleAlias(name, role_arn, seconds, now, now)
+            return self._aliases[name]
+
+    def update(self, name: str, role_arn: str | None, seconds: int | None) -> RoleAlias:
+        """Change what is given."""
+        with self._lock:
+            before = self.existing(name)
+            after = replace(
+                before,
+                role_arn=role_arn or before.role_arn,
+                seconds=seconds or before.seconds,
+                changed=time.time(),
+            )
+            _check(after.role_arn, after.seconds)
+            self._aliases[name] = after
+            return after
+
+    def delete(self, name: str) -> None:
+        """Take an alias away."""
+        with self._lock:
+            del self._aliases[self.existing(name).name]
+
+    def existing(self, name: str) -> RoleAlias:
+        """The alias of that name, or the service's refusal."""
+        found = self._aliases.get(name)
+        if found is None:
+            message = f"Role alias does not exist: {name}"
+            raise RoleAliasError("ResourceNotFoundException", message, 404)
+        return found
+
+    def names(self) -> list[str]:
+        """Every name, in order."""
+        return sorted(self._aliases)
+
+
+ALIASES = RoleAliases()
+
+
+def answer(method: str, path: str, body: bytes) -> Answer:
+    """One control operation on `/role-aliases[/NAME]`."""
+    name = path.removeprefix("/role-aliases").removeprefix("/")
+    operation = OPERATIONS.get((method, bool(name)))
+    if operation is None:
+        return _refusal(_invalid(f"Unsupported IoT path: {method} {path}"))
+    try:
+        return _answer(200, operation(name, json.loads(body or b"{}")))
+    except RoleAliasError as error:
+        return _refusal(error)
+
+
+def _create(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    seconds = asked.get("credentialDurationSeconds", DEFAULT_S)
+    return _named(ALIASES.create(name, asked.get("roleArn", ""), seconds))
+
+
+def _describe(name: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
+    alias = ALIASES.existing(name)
+    description = {
+        **_named(alias),
+        "roleArn": alias.role_arn,
+        "owner": ACCOUNT,
+        "credentialDurationSeconds": alias.seconds,
+        "creationDate": alias.created,
+        "lastModifiedDate": alias.changed,
+    }
+    return {"roleAliasDescription": description}
+
+
+def _update(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    return _named(
+        ALIASES.update(name, asked.get("roleArn"), asked.get("credentialDurationSeconds"))
+    )
+
+
+def _delete(name: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
+    ALIASES.delete(name)
+    return {}
+
+
+def _list(_name: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {"roleAliases": ALIASES.names()}
+
+
+OPERATIONS: dict[tuple[str, bool], Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+    ("POST", True): _create,
+    ("GET", True): _describe,
+    ("PUT", True): _update,
+    ("DELETE", True): _delete,
+    ("GET", False): _list,
+}
+
+
+def _named(alias: RoleAlias) -> dict[str, Any]:
+    return {"roleAlias": alias.name, "roleAliasArn": alias.arn}
+
+
+def _check(role_arn: str, seconds: int) -> None:
+    if not re.fullmatch(r"arn:aws:iam::\d{12}:role/.+", role_arn):
+        raise _invalid("roleArn is no ARN of a role")
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise _invalid(f"credentialDurationSeconds is not from {SHORTEST_S} to {LONGEST_S}")
+
+
+def _invalid(message: str) -> RoleAliasError:
+    return RoleAliasError("InvalidRequestException", message, 400)
+
+
+def _refusal(error: RoleAliasError) -> Answer:
+    status, headers, body = _answer(error.status, {"message": error.message})
+    return status, {**headers, "x-amzn-ErrorType": error.code}, body
+
+
+def _answer(status: int, content: Mapping[str, Any]) -> Answer:
+    return status, {"Content-Type": "application/json"}, json.dumps(content).encode()
