@@ -32,8 +32,14 @@ def read(operation: str, body: bytes) -> dict[str, Any]:
         raise KinesisVideoError("SerializationException", message) from error
     for complaint in shapes.complaints_about(operation, parameters):
         raise invalid_argument(complaint)
-    known: dict[str, Any] = {name: value for name, value in parameters.items() if value is not None}
-    return known
+    return dict(_given(parameters))
+
+
+def _given(value: Any) -> Any:
+    """Without what is null, which is as good as not given, at any depth."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _given(inner) for name, inner in value.items() if inner is not None}
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -26,6 +26,8 @@ async def handle_request(
     )[2]
     operation = operation[:1].upper() + operation[1:]
     try:
+        if method != "POST":
+            raise errors.not_implemented(f"{method} {path[:100]}")
         answer = control.handle(running(), operation, body)
     except errors.KinesisVideoError as error:
         return errors.answer(error)

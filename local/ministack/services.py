@@ -153,6 +153,6 @@ def _parameters(body: bytes) -> dict[str, Any]:
     """What a JSON request asks for; nothing, if it is garbage: the service itself will say so."""
     try:
         parameters = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parameters if isinstance(parameters, dict) else {}

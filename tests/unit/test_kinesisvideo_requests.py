@@ -24,6 +24,8 @@ def test_nothing_is_as_good_as_not_given():
         "StreamName": "door"
     }
     assert requests.read("ListStreams", b"") == {}
+    deep = b'{"StreamNameCondition": {"ComparisonValue": null}}'
+    assert requests.read("ListStreams", deep) == {"StreamNameCondition": {}}
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"door"])
