@@ -1,6 +1,7 @@
 """GetMedia: a live film, fragment after fragment, each a Matroska file of its own."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from local.kinesisvideo import ebml, requests
 from local.kinesisvideo.connection import Connection
@@ -10,6 +11,7 @@ from local.kinesisvideo.state import KinesisVideo
 from local.kinesisvideo.streams import Stream
 
 MAX_READERS = 3  # GetMedia connections per stream (Kinesis Video Streams quotas)
+PIECE_BYTES = 64 * 1024
 CONTENT_TYPE = "video/webm"
 PREFIX = "AWS_KINESISVIDEO_"
 # A film without media, to say that there is none.
@@ -83,12 +85,21 @@ async def _follow(
                 media = await service.on_disk(store.read, stream.arn, fragment)
                 if media and not connection.gone:
                     behind = store.latest_ms(stream.arn) - fragment.server_ms
-                    await connection.write(_chunk(fragment, *media, behind))
+                    await _send(connection, _pieces(fragment, *media, behind))
             if not fragments:
                 await connection.wait_for(news)
 
 
-def _chunk(fragment: Fragment, header: bytes, cluster: bytes, behind_ms: int) -> bytes:
+async def _send(connection: Connection, parts: Iterable[bytes]) -> None:
+    """Send a little at a time: what a slow reader leaves waits here, not in the socket's queue."""
+    for part in parts:
+        for at in range(0, len(part), PIECE_BYTES):
+            await connection.write(part[at : at + PIECE_BYTES])
+
+
+def _pieces(
+    fragment: Fragment, header: bytes, cluster: bytes, behind_ms: int
+) -> tuple[bytes, bytes, bytes]:
     """The producer's header, tags about the fragment, the media, tags for the reader."""
     before = [
         (f"{PREFIX}FRAGMENT_NUMBER", fragment.number),
@@ -100,7 +111,7 @@ def _chunk(fragment: Fragment, header: bytes, cluster: bytes, behind_ms: int) ->
         (f"{PREFIX}CONTINUATION_TOKEN", fragment.number),
     ]
     own = ebml.tags(fragment.tags) if fragment.tags else b""
-    return header + ebml.tags(before) + own + cluster + ebml.tags(after)
+    return header + ebml.tags(before) + own, cluster, ebml.tags(after)
 
 
 def seconds(milliseconds: int) -> str:

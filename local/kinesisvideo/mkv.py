@@ -45,7 +45,7 @@ class Finished:
     start_ms: int
     length_ms: int
     header: bytes
-    cluster: bytes
+    cluster: bytes | bytearray
     tags: Tags
 
 
@@ -175,7 +175,7 @@ class FragmentParser:
                 start_ms=cluster.start_ms,
                 length_ms=length_ms,
                 header=bytes(self._header.data),
-                cluster=bytes(cluster.data),
+                cluster=cluster.data,
                 tags=cluster.tags,
             )
         ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable
@@ -54,11 +55,11 @@ def write_file(path: Path, fragment: Fragment, finished: Finished) -> None:
 def read_file(path: Path, fragment: Fragment) -> tuple[bytes, bytes] | None:
     """The header and the cluster; None when there is no such file."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(-fragment.size, os.SEEK_END)
+            return file.read(fragment.header_length), file.read()
     except FileNotFoundError:
         return None
-    media = content[-fragment.size :]
-    return media[: fragment.header_length], media[fragment.header_length :]
 
 
 def _read_line(path: Path) -> Fragment:

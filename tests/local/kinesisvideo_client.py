@@ -14,6 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from local.kinesisvideo import ebml
 from tests.unit import mkv_bytes as mkv
 from tests.unit.edge_films import draw
 
@@ -178,6 +179,32 @@ def tags_of(film):
     """The tags of a Matroska film."""
     with av.open(io.BytesIO(film), format="matroska") as container:
         return dict(container.metadata)
+
+
+def elements_of(film):
+    """The outer elements of a fragment, in order, each with its content.
+
+    Of the segment there is only its head; a cluster of unknown size ends where tags begin.
+    """
+    at = 0
+    while at < len(film):
+        head = ebml.read_head(film, at)
+        end = at + head.total
+        if head.id == ebml.SEGMENT:
+            end = at + head.length
+        elif head.id == ebml.CLUSTER and head.size is None:
+            end = film.index(ebml.TAGS.to_bytes(4), at)
+        yield head.id, film[at + head.length : end]
+        at = end
+
+
+def service_tags(film):
+    """Every tag of a fragment, without their prefix; also those behind the media."""
+    found = {}
+    for number, content in elements_of(film):
+        if number == ebml.TAGS:
+            found |= dict(ebml.read_tags(content))
+    return {name.removeprefix("AWS_KINESISVIDEO_"): value for name, value in found.items()}
 
 
 def frames_of(film):
