@@ -1,5 +1,6 @@
 """The media plane: an ASGI application that authenticates, authorises and routes."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -47,8 +48,10 @@ async def app(scope: Scope, receive: Any, send: Any) -> None:
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
+    expiring = asyncio.create_task(running().keep_expiring())
     while (await receive())["type"] != "lifespan.shutdown":
         await send({"type": "lifespan.startup.complete"})
+    expiring.cancel()
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -17,6 +17,7 @@ from local.kinesisvideo.streams import Stream, Streams
 
 IMAGE_DELAY_SECONDS = 60.0
 DECODERS = 2  # the rest of the cores is for those who send media
+EXPIRY_SECONDS = 30.0
 MEGABYTE = 1024 * 1024
 
 
@@ -56,6 +57,12 @@ class KinesisVideo:
         """Run what decodes or wraps media, beside the loop and few at a time."""
         call = functools.partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._decoders, call)
+
+    async def keep_expiring(self) -> None:
+        """Delete what has expired, also of streams that nobody writes or reads."""
+        while True:
+            await self.on_disk(self.store.expire)
+            await asyncio.sleep(EXPIRY_SECONDS)
 
     def _retention_hours(self, arn: str) -> int | None:
         stream = self.streams.by_arn(arn)
