@@ -3,6 +3,7 @@
 import contextlib
 import threading
 
+from . import identity
 from .capturing import Capturing, Intake
 from .config import Config
 from .delivery import CATCH_UP_SPEED
@@ -20,7 +21,7 @@ from .video_stream import VideoStream
 def run(config: Config, report: Report, stop: threading.Event) -> bool:
     """Send what the source gives until it ends; say whether all of it was stored."""
     with contextlib.closing(Capturing(config, report)) as capturing:
-        stream = VideoStream(config.stream, say=report.say)
+        stream = VideoStream(config.stream, identity.session(config, report.say), report.say)
         _look_for(stream, report, is_patient=capturing.is_live)
         with kept_fragments(config, stream.address, report.say) as (buffer, read):
             patience = Patience(first_attempts=float("inf") if capturing.is_live else 3)
