@@ -1,6 +1,7 @@
 """`./whosthere test`: the project's tests, with no AWS account in reach."""
 
 import argparse
+import os
 import subprocess
 
 from cli.interrupts import Interrupts
@@ -10,6 +11,8 @@ from cli.tools import ROOT
 HELP = "run the tests; --long adds what takes minutes"
 EXAMPLE = "./whosthere test -k visit"
 TAKES_MORE = True  # what pytest takes
+# Each process starts a laptop AWS of its own, so more of them soon cost more than they save.
+MOST_PROCESSES = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +24,7 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Run pytest and give its exit code."""
     forget_accounts()
     long = ["--long"] if arguments.long else []
-    command = [str(BINARIES / "python"), "-m", "pytest", *long, *arguments.more]
+    side_by_side = ["-n", str(min(os.cpu_count() or 1, MOST_PROCESSES)), "--dist", "loadgroup"]
+    command = [str(BINARIES / "python"), "-m", "pytest", *side_by_side, *long, *arguments.more]
     interrupts.ignore()  # pytest gets the same Ctrl-C and ends by itself
     return subprocess.run(command, cwd=ROOT).returncode

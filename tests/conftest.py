@@ -1,4 +1,4 @@
-"""What all tests share: `--long`, and waiting with a deadline."""
+"""What all tests share: `--long`, which run in one process, and waiting with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -15,13 +15,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the long ones unless `--long` was given."""
-    if config.getoption("--long"):
-        return
+    """Skip the long ones unless `--long` was given, and keep together what shares fixtures."""
     skip = pytest.mark.skip(reason="takes minutes; runs with --long")
     for item in items:
-        if "long" in item.keywords:
+        if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(skip)
+        # A file's tests share its fixtures, those of the deployed stack a minute of sam.
+        shares_stack = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if shares_stack else item.path.name))
 
 
 def wait_until_true(condition: Callable[[], Any], seconds: float = 10) -> Any:

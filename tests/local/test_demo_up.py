@@ -33,7 +33,7 @@ def printed(
         return output.read_text() if "Ctrl-C here" in output.read_text() else ""
 
     try:
-        yield wait_until(is_up, 120)
+        yield wait_until(is_up, 300)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(60) == 0
         assert "Left behind: 0 child processes, 0 listening ports." in output.read_text()
