@@ -42,8 +42,10 @@ class Backlog:
     def _run(self, task: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         try:
             task(*arguments)
-        except (AccessDenied, ServiceError) as error:
-            LOGGER.info("%s: refused, %s", self._what, type(error).__name__)
+        except AccessDenied:
+            LOGGER.info("%s: the producer may not write there", self._what)
+        except ServiceError as error:
+            LOGGER.info("%s: refused, %s", self._what, error.code)
         except UndecodableError:
             LOGGER.info("%s: a tagged fragment could not be decoded", self._what)
         except Exception:
