@@ -116,6 +116,8 @@ def directions(laptop: LaptopAWS, stack: Stack, *, containers: bool = False) -> 
             f"python -m edge --camera {CAMERA} --source demo/film.mp4",
             f"aws dynamodb scan --table-name {stack.table} --output table",
             f"aws s3 ls --recursive s3://{stack.bucket}/",
+            # Version 1 of the CLI asks AWS itself for queues, whatever AWS_ENDPOINT_URL says.
+            'aws sqs list-queues --endpoint-url "$AWS_ENDPOINT_URL"  # sqs alone needs to be told',
             *([INVOKE] if containers else []),
             "",
             "Ctrl-C here ends it and all it holds.",

@@ -6,6 +6,7 @@ from local.corrections import (
     functions,
     permissions,
     policy_variables,
+    subscriptions,
     tasks,
     templates,
 )
@@ -22,3 +23,4 @@ def install() -> None:
     tasks.install()
     templates.install()
     events.install()
+    subscriptions.install()

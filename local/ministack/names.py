@@ -216,6 +216,11 @@ CATCHING = Name(
 HISTORY = Name("services.stepfunctions", "_add_event", "execution, event_type, details")
 STATUS_EVENT = Name("services.stepfunctions", "_emit_execution_status_event", "execution")
 
+# SNS.
+TOPICS = Name("services.sns", "_topics")
+SUBSCRIBE = Name("services.sns", "_subscribe", "params")
+COUNT_SUBSCRIPTIONS = Name("services.sns", "_refresh_subscription_counts", "topic")
+
 # CloudFormation and EventBridge.
 CFN_HANDLERS = Name("services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
 MACHINE_DEFINITION = Name("services.cloudformation.provisioners", "_sfn_definition", "props")

@@ -1,0 +1,59 @@
+"""SNS: a subscription by e-mail waits for the click on a link, which nobody sends from a laptop."""
+
+import functools
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local.ministack import names
+
+BY_MAIL = ("email", "email-json")
+ARN = re.compile(rb"(?<=<SubscriptionArn>)arn:[^<]*")
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def install() -> None:
+    """Correct MiniStack's SNS."""
+    names.SUBSCRIBE.replace(_pending(names.SUBSCRIBE.get()))
+
+
+def _pending(subscribe: Callable[[Mapping[str, Any]], Answer]) -> Callable[..., Answer]:
+    """MiniStack confirms at once whoever is subscribed by mail (SNS API reference, Subscribe)."""
+
+    @functools.wraps(subscribe)
+    def answer(params: Mapping[str, Any]) -> Answer:
+        known = _subscriptions().keys()
+        status, headers, body = subscribe(params)
+        made = ARN.search(body)
+        if made is None or _asked(params, "Protocol") not in BY_MAIL:
+            return status, headers, body
+        subscription = _subscriptions()[made[0].decode()]
+        if subscription["arn"] not in known:
+            _suspend(subscription)
+        if subscription["confirmed"] or _asked(params, "ReturnSubscriptionArn") == "true":
+            return status, headers, body
+        return status, headers, ARN.sub(b"pending confirmation", body)
+
+    return answer
+
+
+def _suspend(subscription: dict[str, Any]) -> None:
+    """Take back what counts as a confirmation."""
+    subscription |= {"confirmed": False, "token": uuid.uuid4().hex}
+    subscription["attributes"] |= {
+        "PendingConfirmation": "true",
+        "ConfirmationWasAuthenticated": "false",
+    }
+    names.COUNT_SUBSCRIPTIONS.get()(names.TOPICS.get()[subscription["topic_arn"]])
+
+
+def _subscriptions() -> dict[str, dict[str, Any]]:
+    topics = names.TOPICS.get().values()
+    return {one["arn"]: one for topic in topics for one in topic["subscriptions"]}
+
+
+def _asked(params: Mapping[str, Any], name: str) -> str:
+    given = params.get(name, "")
+    return str(given[0] if isinstance(given, list) else given)
