@@ -9,7 +9,7 @@ import pytest
 
 from tests.local.kinesisvideo_raw import operations, send
 
-OPERATIONS = {name: (path, shape, port) for name, path, shape, port in operations()}
+OPERATIONS = {name: (path, model.input_shape, port) for name, path, model, port in operations()}
 IMPLEMENTED = {
     "CreateStream", "DeleteStream", "DescribeImageGenerationConfiguration",
     "DescribeNotificationConfiguration", "DescribeStream", "DescribeStreamStorageConfiguration",
