@@ -77,10 +77,7 @@ class Capture:
         self._buffer.close()
 
     def _is_enough(self) -> bool:
-        if not self._stop.is_set():
-            return False
-        self._cutter.length_ms = min(self._cutter.length_ms, SHORTEST_FRAGMENT_MS)
-        return not self._cutter.is_open or self._cutter.age_ms >= SHORTEST_FRAGMENT_MS - 1
+        return self._stop.is_set() and self._cutter.is_enough(SHORTEST_FRAGMENT_MS)
 
     def _take(self, sample: Coded | Picture) -> None:
         if isinstance(sample, Picture):

@@ -40,6 +40,7 @@ class Cutter:
         self._is_only_tagged = is_only_tagged
         self._begun_ms: int | None = None
         self._track: Track | None = None
+        self._is_last = False
 
     @property
     def is_open(self) -> bool:
@@ -67,6 +68,7 @@ class Cutter:
         )
         if is_cut:
             self.end()
+            is_cut = not self._is_last
         at_ms = max(frame.at_ms, self.last_ms + 1)
         if is_cut:
             self._begin(at_ms, track)
@@ -74,6 +76,11 @@ class Cutter:
             self._buffer.add(EncodedFrame(at_ms, frame.is_key, frame.data))
             self.captured += 1
             self.last_ms = at_ms
+
+    def is_enough(self, shortest_ms: int) -> bool:
+        """Finish with the fragment under way, once it is long enough; say whether it is."""
+        self._is_last, self.length_ms = True, min(self.length_ms, shortest_ms)
+        return not self.is_open or self.age_ms >= shortest_ms
 
     def end(self) -> None:
         """End the fragment under way."""

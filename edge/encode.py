@@ -14,8 +14,8 @@ from av.video.frame import PictureType
 from . import h264, h264_sps
 from .fragments import EncodedFrame
 from .mkv import Track
+from .timeline import MS
 
-MS = Fraction(1, 1000)
 HARDWARE, SOFTWARE = "h264_v4l2m2m", "libx264"
 # zerolatency: one frame in, one frame out. One thread does, and costs least in all.
 SOFTWARE_OPTIONS = {

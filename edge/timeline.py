@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable
+from fractions import Fraction
 from typing import Protocol
 
+MS = Fraction(1, 1000)
 # A longer step between two frames is a break in the source's clock, not time to wait.
 LONGEST_STEP_S = 10.0
 
@@ -79,20 +80,22 @@ class LiveTime:
 
     WINDOW_S, SLEW, JUMP_S = 10.0, 0.05, 3.0
 
-    def __init__(self, wall: Callable[[], float] = time.time) -> None:
-        self._wall = wall
+    def __init__(self) -> None:
         self._distance: float | None = None
         self._target = 0.0
         self._least = float("inf")
         self._window_end = 0.0
         self._last_seconds = 0.0
+        self._has_dated = False
 
-    def arrived(self, seconds: float) -> None:
-        """Take note that the frame of that second arrives now."""
-        distance = self._wall() - seconds
+    def arrived(self, seconds: float, wall: float) -> None:
+        """Take note of when the frame of that second arrived, in seconds since 1970."""
+        distance = wall - seconds
         if self._distance is None or abs(distance - self._distance) > self.JUMP_S:
             self._distance = self._target = distance
             self._begin_window(seconds)
+        elif not self._has_dated:
+            self._distance = self._target = min(self._distance, distance)
         self._least = min(self._least, distance)
         self._target = min(self._target, self._least)
         if seconds >= self._window_end:
@@ -103,6 +106,7 @@ class LiveTime:
     def at_ms(self, seconds: float) -> int:
         """Give the wall clock of a frame that has arrived."""
         assert self._distance is not None, "a frame that never arrived"
+        self._has_dated = True
         return round((seconds + self._distance) * 1000)
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
@@ -110,7 +114,6 @@ class LiveTime:
 
     def _begin_window(self, seconds: float) -> None:
         self._least, self._window_end = float("inf"), seconds + self.WINDOW_S
-        self._last_seconds = min(self._last_seconds, seconds)
 
     def _follow(self, seconds: float) -> None:
         assert self._distance is not None

@@ -7,9 +7,15 @@ from ..config import Config
 from ..errors import SourceError
 from .film import Film, HeldFilm
 from .pattern import PatternSource
+from .picamera import PiCamera, has_camera
+from .rtsp import SCHEMES, open_rtsp
 from .source import Source
 
-TEST = "test"
+TEST, PICAMERA = "test", "picamera"
+NO_SOURCE = (
+    "No camera module answers here. Give --source: a device such as /dev/video0, "
+    "rtsp://HOST/PATH, a film, or test."
+)
 
 
 def open_source(config: Config, stop: threading.Event) -> Source:
@@ -18,9 +24,20 @@ def open_source(config: Config, stop: threading.Event) -> Source:
     Raises SourceError for what can never work, SourceLostError for a live source that
     is not there now.
     """
+    if config.is_held:
+        return HeldFilm(Film(Path(config.source), is_unpaced=config.is_unpaced), stop)
     if config.source == TEST:
         return PatternSource(*config.size, config.rate, is_unpaced=config.is_unpaced)
+    if config.source == PICAMERA:
+        return PiCamera(config, stop)
+    if config.source.startswith(SCHEMES):
+        return open_rtsp(config.source, config.shown_source, stop)
     if not config.source:
-        raise SourceError("Which source? Give --source.")
-    film = Film(Path(config.source), is_unpaced=config.is_unpaced)
-    return HeldFilm(film, stop) if config.is_held else film
+        return _default(config, stop)
+    return Film(Path(config.source), is_unpaced=config.is_unpaced)
+
+
+def _default(config: Config, stop: threading.Event) -> Source:
+    if not has_camera():
+        raise SourceError(NO_SOURCE)
+    return PiCamera(config, stop)

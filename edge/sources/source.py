@@ -10,6 +10,11 @@ from av.video.codeccontext import VideoCodecContext
 from ..timeline import Timeline
 from .samples import Coded, Picture
 
+# A live source that gives nothing for so long is lost.
+STALL_S = 10.0
+# How soon a source that gives nothing is to notice that it should stop.
+STOP_POLL_S = 0.5
+
 
 class Source(ABC):
     """An opened source of video; a `with` block closes it.

@@ -52,6 +52,6 @@ def units_of(packets):
     return [h264.units(bytes(packet)) for packet in packets]
 
 
-def sent_units(captured):
+def sent_units(frames):
     """The units of each frame as it was sent."""
-    return [list(h264.prefixed_units(frame.data, 4)) for frame in captured.frames]
+    return [list(h264.prefixed_units(frame.data, 4)) for frame in frames]

@@ -55,7 +55,7 @@ def test_good_h264_is_sent_byte_for_byte(tmp_path, name):
     path = write(tmp_path / name, packets, is_annex_b=name.endswith("264"))
     done = capture_film(path)
     assert done.said.lines == []
-    assert sent_units(done) == units_of(packets)
+    assert sent_units(done.frames) == units_of(packets)
     assert numbers_of(done) == list(range(25))
 
 
@@ -63,7 +63,7 @@ def test_good_h264_is_sent_byte_for_byte(tmp_path, name):
 def test_a_live_stream_is_sent_byte_for_byte_and_cut_at_key_frames(profile):
     packets = good(47, group=8, profile=profile)
     done = capture_packets(packets)
-    assert sent_units(done) == units_of(packets)
+    assert sent_units(done.frames) == units_of(packets)
     # Each fragment ends at the first key frame once a second has passed, not before.
     assert [len(fragment.frames) for fragment in done.fragments] == [16, 16, 15]
     assert all(fragment.frames[0].is_key for fragment in done.fragments)
@@ -109,7 +109,7 @@ def test_a_stream_that_turns_bad_is_encoded_from_there_on():
     ]
     assert numbers_of(done) == list(range(60))
     assert done.times_ms == [number * 100 for number in range(60)]
-    passed = sent_units(done)[:41]
+    passed = sent_units(done.frames)[:41]
     assert passed == units_of(packets)[:41]
 
 
@@ -125,7 +125,7 @@ def test_a_stream_that_never_has_a_key_frame_is_handed_to_the_decoder():
 def test_another_size_or_other_parameters_begin_another_track_at_once():
     packets = good(14) + good(14, first=14, size=(320, 192))
     done = capture_packets(packets)
-    assert sent_units(done) == units_of(packets)
+    assert sent_units(done.frames) == units_of(packets)
     assert [(f.track.width, f.track.height, len(f.frames)) for f in done.fragments] == [
         *((160, 96, 10), (160, 96, 4), (320, 192, 10), (320, 192, 4)),
     ]

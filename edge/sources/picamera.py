@@ -1,0 +1,199 @@
+"""The Pi's own camera module, through the program that comes with Raspberry Pi OS."""
+
+import os
+import selectors
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from fcntl import F_SETPIPE_SZ, fcntl
+from typing import cast
+
+import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from ..config import Config
+from ..errors import SourceError, SourceLostError
+from ..timeline import MS, LiveTime
+from .annex_b import Frame, Frames
+from .complaints import Complaints
+from .samples import Coded
+from .source import STALL_S, STOP_POLL_S, Source
+
+# The program's name since 2024, and before.
+PROGRAMS = ("rpicam-vid", "libcamera-vid")
+NOT_INSTALLED = (
+    "The camera module needs rpicam-vid, which is not installed: sudo apt install rpicam-apps-lite"
+)
+LIST_S = 15.0
+GOODBYE_S = 3.0
+# Only later versions know these: without an encoder in hardware (Pi 5) no B-frames, and
+# H.264 without a container.
+NEWER_OPTIONS = {"--low-latency": [], "--libav-format": ["h264"]}
+# A whole frame fits, so that the program never waits in the middle of one.
+PIPE_BYTES = 1 << 20
+READ_BYTES = 1 << 18
+# A pause this long, as a part of the time between frames, ends a frame.
+PAUSE = 0.3
+LONGEST_PAUSE_S = 0.03
+
+
+def has_camera() -> bool:
+    """Say whether this is a Pi with a camera module that answers."""
+    program = _program()
+    if program is None:
+        return False
+    try:
+        listed = _asked([program, "--list-cameras"])
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    # A camera's line is "0 : imx708 [4608x2592 ...] (/base/...)".
+    return any(line.split(" : ")[0].strip().isdigit() for line in listed.splitlines())
+
+
+class PiCamera(Source):
+    """What the camera module's program writes, handed on as it is."""
+
+    name = "the camera module"
+    is_passable = True
+
+    def __init__(self, config: Config, stop: threading.Event, stall_s: float = STALL_S) -> None:
+        program = _program()
+        if program is None:
+            raise SourceError(NOT_INSTALLED)
+        self.rate = config.rate
+        self.timeline: LiveTime = LiveTime()
+        decoder = av.CodecContext.create("h264", "r")
+        assert isinstance(decoder, VideoCodecContext)
+        self.decoder = decoder
+        self._stop = stop
+        self._stall_s = stall_s
+        self._program = program
+        self._complaints = Complaints()
+        self._process = _start([program, *_options(program, config)])
+
+    def close(self) -> None:
+        """End the program."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            self._process.wait(GOODBYE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def samples(self) -> Iterator[Coded]:
+        """Give each frame as soon as it is whole; once."""
+        begun = time.monotonic()
+        for frame in self._frames():
+            seconds = frame.seconds - begun
+            # What was in the pipe for a while came before now.
+            self.timeline.arrived(seconds, time.time() - (time.monotonic() - frame.seconds))
+            packet = cast("av.Packet[VideoStream]", av.Packet(frame.data))
+            packet.pts = packet.dts = round(seconds * 1000)
+            packet.time_base = MS
+            yield Coded(packet, seconds)
+
+    def _frames(self) -> Iterator[Frame]:
+        frames, last = Frames(), time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self._process.stdout, self._process.stderr):
+                assert pipe is not None
+                selector.register(pipe, selectors.EVENT_READ)
+            while not (self._stop.is_set() and time.monotonic() - last > STOP_POLL_S):
+                data = self._read(selector, self._pause_s)
+                if data is None:
+                    yield from frames.quiet()
+                    self._check(last)
+                else:
+                    last = time.monotonic()
+                    yield from frames.feed(data, last)
+
+    @property
+    def _pause_s(self) -> float:
+        return min(LONGEST_PAUSE_S, PAUSE / self.rate)
+
+    def _read(self, selector: selectors.BaseSelector, wait_s: float) -> bytes | None:
+        """Give what the camera wrote, None after a pause; raise when it has ended."""
+        found = None
+        for key, _ in selector.select(wait_s):
+            data = os.read(key.fd, READ_BYTES)
+            if key.fileobj is self._process.stderr:
+                self._complaints.take(data)
+                if not data:
+                    selector.unregister(key.fileobj)
+            elif data:
+                found = data
+            else:
+                raise SourceLostError(self._farewell())
+        return found
+
+    def _check(self, last: float) -> None:
+        if time.monotonic() - last > self._stall_s:
+            raise SourceLostError(
+                f"The camera module gave no frame for {self._stall_s:.0f} s."
+                + self._complaints.in_words()
+            )
+
+    def _farewell(self) -> str:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GOODBYE_S)
+        assert self._process.stderr is not None
+        os.set_blocking(self._process.stderr.fileno(), False)
+        self._complaints.take(self._process.stderr.read() or b"")
+        code = self._process.poll()
+        return f"{self._program} ended (exit code {code})." + self._complaints.in_words()
+
+
+def _program() -> str | None:
+    return next((name for name in PROGRAMS if shutil.which(name)), None)
+
+
+def _options(program: str, config: Config) -> list[str]:
+    width, height = config.size
+    options = [
+        *("--codec", "h264", "--inline", "--nopreview", "--flush", "--timeout", "0"),
+        *("--width", str(width), "--height", str(height), "--framerate", f"{config.rate:g}"),
+        *("--intra", str(max(1, round(config.rate * config.fragment_seconds)))),
+        *("--bitrate", str(config.bitrate_kbit * 1000), "--output", "-"),
+    ]
+    with suppress(OSError, subprocess.TimeoutExpired):
+        known = _asked([program, "--help"])
+        for option, values in NEWER_OPTIONS.items():
+            options += [option, *values] if option in known else []
+    return options
+
+
+def _asked(command: list[str]) -> str:
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=LIST_S,
+        check=False,
+    )
+    return done.stdout
+
+
+def _start(command: list[str]) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,  # a Ctrl-C is ours to hand on
+    )
+    assert process.stdout is not None
+    with suppress(OSError):
+        fcntl(process.stdout, F_SETPIPE_SZ, PIPE_BYTES)
+    return process
