@@ -12,6 +12,7 @@ def install() -> None:
     """Correct MiniStack's IAM."""
     names.ACTION_OF.replace(_naming_our_actions(names.ACTION_OF.get()))
     names.RESOURCE_OF.replace(_naming_our_resources(names.RESOURCE_OF.get()))
+    names.REQUEST_TAGS.replace(_surviving_any_nesting(names.REQUEST_TAGS.get()))
     names.ENFORCE.replace(_on_record(names.ENFORCE.get()))
     names.PIN_ORIGIN.replace(_secure(names.PIN_ORIGIN.get()))
     names.CONDITION_KEY.replace(_naming_the_role(names.CONDITION_KEY.get()))
@@ -51,6 +52,19 @@ def _naming_our_resources(resource_of: Callable[..., str]) -> Callable[..., str]
         return resource_of(service, method, path, headers, body, query_params, region, account_id)
 
     return extract
+
+
+def _surviving_any_nesting(tags_of: Callable[..., Mapping[str, Any]]) -> Callable[..., Any]:
+    """MiniStack would break over JSON nested too deep; the services have an error for it."""
+
+    @functools.wraps(tags_of)
+    def read(*request: Any) -> Mapping[str, Any]:
+        try:
+            return tags_of(*request)
+        except RecursionError:
+            return {}
+
+    return read
 
 
 def _on_record(enforce: Callable[..., Any]) -> Callable[..., Any]:

@@ -94,10 +94,10 @@ class Header:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
         if head.id == ebml.SEGMENT:
             return
-        if head.size is None or head.total > self._limits.header_bytes:
-            raise MediaError(ErrorId.INVALID_MKV_DATA)
         if head.id == ebml.TAGS and head.total > self._limits.tags_bytes:
             raise MediaError(ErrorId.FRAGMENT_METADATA_LIMIT_REACHED)
+        if head.size is None or head.total > self._limits.header_bytes:
+            raise MediaError(ErrorId.INVALID_MKV_DATA)
 
     def take(self, head: ebml.Head, raw: bytes) -> None:
         """Take in one complete element; of the segment, only its head."""

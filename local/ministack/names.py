@@ -86,6 +86,7 @@ RESOURCE_OF = Name(
     "extract_resource_arn",
     "service, method, path, headers, body, query_params, region, account_id",
 )
+REQUEST_TAGS = Name("core.iam_actions", "request_tag_context", "service, iam_action, body, params")
 DYNAMODB_CONTEXT = Name("core.iam_actions", "dynamodb_service_context", "body")
 ENFORCE = Name(
     "core.iam_evaluator",

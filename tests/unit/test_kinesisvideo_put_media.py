@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from local.kinesisvideo import ingest, put_media
+from local.kinesisvideo import connection, ingest, put_media
 from local.kinesisvideo.connection import Connection
 from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.put_media_headers import read_headers
@@ -48,15 +48,15 @@ class Session:
         async def send(message):
             self.sent.append(message)
 
-        asked, connection = read_headers(headers), Connection(receive, send)
-        await put_media.put_media(self.service, self.stream, asked, CALLER, connection)
+        asked, opened = read_headers(headers), Connection(receive, send)
+        await put_media.put_media(self.service, self.stream, asked, CALLER, opened)
 
 
 @pytest.fixture
 def session(tmp_path):
     made = Session(tmp_path)
     yield made
-    made.service.images.stop()
+    made.service.stop()
 
 
 def kinds(acks):
@@ -201,3 +201,16 @@ def test_streams_and_their_fragments_outlive_a_restart(session, tmp_path):
     again.reset()
     assert again.streams.all() == []
     assert list(tmp_path.rglob("*.fragment")) == []
+
+
+def test_a_request_whose_body_does_not_come_is_told_so(monkeypatch):
+    async def receive():
+        return await asyncio.Event().wait()
+
+    async def read():
+        await connection.read_body(Connection(receive, None))
+
+    monkeypatch.setattr(connection, "BODY_SECONDS", 0.01)
+    with pytest.raises(KinesisVideoError) as caught:
+        asyncio.run(read())
+    assert (caught.value.code, caught.value.status) == ("RequestTimeoutException", 408)

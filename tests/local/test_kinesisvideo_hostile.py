@@ -1,0 +1,327 @@
+"""What must not hurt: broken media, broken HTTP, web pages; with a good producer beside it."""
+
+import itertools
+import json
+import random
+import socket
+import time
+import uuid
+
+import pytest
+
+from tests.local.hostile import Neighbour, address, exchange, request, signed
+from tests.local.kinesisvideo_client import Film, Producer
+from tests.local.memory import growth
+from tests.unit import mkv_bytes as mkv
+from tests.unit.mkv_mutations import good, mutated
+
+NOON = 1_800_000_000_000
+MEGABYTE = 1024 * 1024
+MANY = 200_000
+MOST_MEMORY = 250 * MEGABYTE  # a fragment may have 50, and is held three times while it is cut
+MEDIA_PATHS = (
+    "/putMedia",
+    "/getMedia",
+    "/listFragments",
+    "/getMediaForFragmentList",
+    "/getClip",
+    "/getImages",
+    "/getHLSStreamingSessionURL",
+    "/nothing",
+    "/",
+)
+CONTROL_PATHS = (
+    "/createStream",
+    "/describeStream",
+    "/deleteStream",
+    "/listStreams",
+    "/getDataEndpoint",
+    "/updateDataRetention",
+    "/tagStream",
+    "/updateImageGenerationConfiguration",
+)
+PUT_MEDIA = {
+    "x_amzn_fragment_timecode_type": "ABSOLUTE",
+    "x_amzn_producer_start_timestamp": "1800000000.000",
+}
+TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "\x80/\xff")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    return Film(tmp_path_factory.mktemp("film"))
+
+
+@pytest.fixture(scope="module")
+def streams(laptop):
+    """The good producer's stream, and one for everybody else."""
+    control, arns, names = laptop.client("kinesisvideo"), [], []
+    for kind in "good", "bad":
+        names.append(f"{kind}-{uuid.uuid4().hex[:8]}")
+        made = control.create_stream(StreamName=names[-1], DataRetentionInHours=1)
+        arns.append(made["StreamARN"])
+    yield names
+    for arn in arns:
+        control.delete_stream(StreamARN=arn)
+
+
+@pytest.fixture
+def unharmed(laptop, streams, film):
+    """Meanwhile a good session gets all its acknowledgements, memory stays bounded, no failure."""
+    log = laptop.directory / "laptop.log"
+    before = log.stat().st_size
+    with growth(laptop) as grown, Neighbour(laptop, streams[0], film) as neighbour:
+        yield
+    neighbour.check()
+    assert grown() < MOST_MEMORY
+    assert "Traceback" not in log.read_bytes()[before:].decode(errors="replace")
+
+
+@pytest.fixture
+def media(laptop):
+    return laptop.facts["media_endpoint"]
+
+
+def refused(laptop, stream, *pieces):
+    """The error that a body brings, which is the last thing said; None if there was none."""
+    with Producer(laptop, stream) as producer:
+        try:
+            for piece in itertools.chain.from_iterable(pieces):
+                producer.send(piece, size=65_536)
+            acks = producer.end()
+        except ConnectionError:  # cut off while it went on after the error
+            acks = list(iter(producer.acks.get, None))
+    acks = [ack for ack in acks if isinstance(ack, dict)]
+    errors = [ack["ErrorId"] for ack in acks if ack["EventType"] == "ERROR"]
+    assert len(errors) <= 1
+    assert not errors or acks[-1]["EventType"] == "ERROR"
+    return errors[0] if errors else None
+
+
+def claim(number, size=2 * 1024**3):
+    return mkv.identity(number) + mkv.coded(size, 8)
+
+
+def open_cluster(time=NOON):
+    return mkv.identity(mkv.CLUSTER) + mkv.UNKNOWN + mkv.integer(mkv.TIMESTAMP, time)
+
+
+def nested(depth, number):
+    inside = b""
+    for _ in range(depth):
+        inside = mkv.element(number, inside)
+    return inside
+
+
+BAD_MEDIA = {
+    "an endless cluster": (
+        4001,
+        lambda film: [film.header, open_cluster()] + [mkv.block(0, b"x" * MEGABYTE)] * 60,
+    ),
+    "two gigabytes in a frame": (
+        4001,
+        lambda film: [film.header, open_cluster(), claim(mkv.BLOCK)],
+    ),
+    "two gigabytes in a cluster": (4001, lambda film: [film.header, claim(mkv.CLUSTER)]),
+    "two gigabytes of tags": (4009, lambda film: [film.header, claim(mkv.TAGS)]),
+    "two gigabytes of header": (4006, lambda film: [claim(mkv.EBML)]),
+    "countless tiny elements in a cluster": (
+        4011,
+        lambda film: [film.header, open_cluster(), mkv.element(mkv.VOID) * MANY],
+    ),
+    "countless tiny elements outside": (
+        None,
+        lambda film: [film.header, mkv.element(mkv.VOID) * MANY, film.fragment(NOON)],
+    ),
+    "countless tiny elements in a frame's group": (
+        4006,
+        lambda film: [
+            film.header,
+            open_cluster(),
+            mkv.element(mkv.GROUP, mkv.element(mkv.VOID) * MANY),
+        ],
+    ),
+    "a hundred thousand tags": (
+        4009,
+        lambda film: [film.header, mkv.tags(*((f"t{n}", "") for n in range(100_000)))],
+    ),
+    "tags nested ten thousand deep": (
+        None,
+        lambda film: [
+            film.header,
+            mkv.element(mkv.TAGS, mkv.element(mkv.TAG, nested(10_000, mkv.SIMPLE)))[:60_000],
+        ],
+    ),
+    "segments in segments": (
+        4006,
+        lambda film: [film.header, (mkv.identity(mkv.SEGMENT) + mkv.UNKNOWN) * 10_000],
+    ),
+    "cut in the middle": (4006, lambda film: [film.header, film.fragment(NOON)[:-100]]),
+    "no media": (4006, lambda film: [b"<html>" * 100]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_MEDIA)
+def test_media_that_is_a_trap_ends_its_own_session_only(laptop, streams, film, unharmed, case):
+    expected, body = BAD_MEDIA[case]
+    assert refused(laptop, streams[1], body(film)) == expected
+
+
+def test_slow_writers_of_heads_and_of_bodies_take_nothing_from_others(
+    laptop, streams, film, media, unharmed
+):
+    """Forty half-sent heads, a request whose body never comes, and a body byte by byte."""
+    heads = [socket.create_connection(address(media), 30) for _ in range(40)]
+    lines = signed(laptop, media, "/getMedia", b"{}") | {"Content-Length": 100}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    heads[0].sendall(f"POST /getMedia HTTP/1.1\r\n{head}\r\n{{".encode())
+    with Producer(laptop, streams[1]) as slow:
+        body = film.header + film.fragment(NOON)
+        for at in range(40):
+            for connection in heads[1:]:
+                connection.sendall(b"POST /getMedia HTTP/1.1\r\nHost: 127.0.0.1\r\n"[at : at + 1])
+            slow.send(body[at : at + 1])
+            time.sleep(0.02)
+        acks = slow.send(body[40:]).end()
+        assert [ack["EventType"] for ack in acks] == ["BUFFERING", "RECEIVED", "PERSISTED"]
+    for connection in heads:
+        connection.close()
+
+
+def junk(chance):
+    """A body that is no request: bytes, or JSON that means nothing."""
+    values = [
+        None, [], 7, "text", True, {"StreamName": None}, {"StreamName": 7}, {"StreamName": ""},
+        {"StreamName": "x" * 5000}, {"StreamARN": "arn:aws:s3:::x"}, {"NextToken": "%%%"},
+        {"StreamName": "a", "StartSelector": {"StartSelectorType": "LATER"}},
+        {"StreamName": "a", "StartSelector": []}, {"StreamName": "\ud800"},
+        {"StreamName": "a", "Fragments": ["x"] * 2000}, {"StreamName": "a", "MaxResults": 10**40},
+        {"StreamName": "a", "StartTimestamp": 1e400, "EndTimestamp": "\ud800"},
+        {"StreamName": "a", "Tags": {"": {}}}, {"APIName": ["PUT_MEDIA"]},
+    ]  # fmt: skip
+    return chance.choice(
+        (
+            lambda: chance.randbytes(chance.randrange(300)),
+            lambda: json.dumps(chance.choice(values)).encode(),
+            lambda: b"[" * 100_000,
+            lambda: b'{"StreamName":' * 20_000,
+            lambda: b"1" * 10_000,
+            lambda: b'{"StreamName":"a","StreamName":NaN}',
+        )
+    )()
+
+
+def send_junk(laptop, media, seed, count=20):
+    """Some requests by lot, each with a signature that is right; what was not as it must be."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        url = chance.choice((media, laptop.endpoint))
+        path = chance.choice(MEDIA_PATHS if url == media else CONTROL_PATHS)
+        method = chance.choice(("POST",) * 6 + ("GET", "PUT", "DELETE", "PATCH"))
+        body = junk(chance)
+        kind = {"content_type": chance.choice(TYPES[:-1])} if chance.random() < 0.5 else {}
+        lines = signed(laptop, url, path, body, method, **kind)
+        answer = request(url, path, lines, body, method)
+        told = f"seed {seed}: {method} {path} {body[:80]!r}: {answer.status} {answer.body[:200]!r}"
+        # A stream of this name or a list of them may be just what was asked for.
+        fine = answer.status == 200 and path in ("/listStreams", "/createStream")
+        assert fine or (400 <= answer.status < 500 and answer.error), told
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_requests_are_answered_as_aws_answers_errors(laptop, media, unharmed, seed):
+    send_junk(laptop, media, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_many_random_requests_are_answered_as_aws_answers_errors(laptop, media, unharmed, seed):
+    send_junk(laptop, media, seed, count=150)
+
+
+def send_broken(laptop, stream, seed, tmp_path, count=5):
+    """Broken bodies by lot, over the wire; kept if one of them hurts."""
+    chance = random.Random(seed)
+    for number in range(count):
+        body = mutated(chance, good(chance))
+        try:
+            refused(laptop, stream, [body])
+        except Exception as error:
+            kept = tmp_path / f"seed-{seed}-body-{number}.mkv"
+            kept.write_bytes(body)
+            raise AssertionError(f"seed {seed}: {error!r} by {kept}") from error
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_broken_bodies_over_the_wire_harm_nobody(laptop, streams, unharmed, seed, tmp_path):
+    send_broken(laptop, streams[1], seed, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_many_broken_bodies_over_the_wire_harm_nobody(laptop, streams, unharmed, seed, tmp_path):
+    send_broken(laptop, streams[1], seed, tmp_path, count=30)
+
+
+BROKEN_HTTP = {
+    "no HTTP": b"\x16\x03\x01\x02\x00" * 50,
+    "a head without end": b"POST /getMedia HTTP/1.1\r\n" + b"x: " + b"y" * 200_000,
+    "ten thousand headers": b"POST /getMedia HTTP/1.1\r\n" + b"x: y\r\n" * 10_000 + b"\r\n",
+    "a negative length": b"POST /getMedia HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+    "two lengths": b"POST /getMedia HTTP/1.1\r\nHost: h\r\n"
+    b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    "a line break in a header": b"POST /getMedia HTTP/1.1\r\nHost: h\r\nA: b\rc\r\n\r\n",
+    "a chunk of no size": b"POST /putMedia HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_HTTP)
+def test_what_is_no_http_is_hung_up_on(media, unharmed, case):
+    assert exchange(media, BROKEN_HTTP[case]).status in (0, 400, 403, 431)
+
+
+def test_a_chunk_of_no_size_in_the_middle_ends_that_session_only(laptop, streams, film, unharmed):
+    with Producer(laptop, streams[1]) as producer:
+        producer.send(film.header, film.fragment(NOON), mkv.end()).until("PERSISTED")
+        producer.socket.sendall(b"no size at all\r\n")
+        while (ack := producer.ack()) and isinstance(ack, dict):
+            pass
+
+
+PAGES = {
+    "a page of another site": {"Origin": "https://evil.example"},
+    "a page in a sandbox": {"Origin": "null"},
+    "a page of another port": {"Origin": "http://127.0.0.1:8000"},
+    "a name that was rebound": {"Host": "evil.example"},
+    "a rebound name with our port": {"Host": "evil.example:{port}"},
+    "a form": {"Content-Type": "text/plain", "Authorization": ""},
+}
+
+
+@pytest.mark.parametrize("path", ["/putMedia", "/getMedia"])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_web_page_gets_nothing_even_with_a_good_signature(laptop, streams, media, page, path):
+    body = json.dumps(
+        {"StreamName": streams[1], "StartSelector": {"StartSelectorType": "NOW"}}
+    ).encode()
+    more = PUT_MEDIA | {"x_amzn_stream_name": streams[1]} if path == "/putMedia" else {}
+    lines = signed(laptop, media, path, body, **more)
+    port = address(media)[1]
+    forged = {name: value.format(port=port) for name, value in PAGES[page].items()}
+    answer = request(media, path, lines | forged, body)
+    assert (answer.status, "access-control-allow-origin" in answer.headers) == (403, False)
+
+
+def test_a_preflight_and_a_websocket_are_refused(media):
+    origin = {"Host": "127.0.0.1", "Origin": "https://evil.example", "Connection": "close"}
+    asked = {"Access-Control-Request-Method": "POST"}
+    assert request(media, "/getMedia", origin | asked, method="OPTIONS").status == 403
+    upgrade = {
+        "Host": "127.0.0.1",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    assert request(media, "/getMedia", upgrade, method="GET").status == 403
