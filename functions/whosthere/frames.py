@@ -6,7 +6,7 @@ pixels are bounded before anything is decoded.
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,10 @@ MIN_FACE_PX = 30  # below that Rekognition does not compare reliably
 PRODUCER = "aws_kinesisvideo_producer_timestamp"
 SERVER = "aws_kinesisvideo_server_timestamp"
 FRAGMENT = "aws_kinesisvideo_fragment_number"
+# What a record has of a face, here and in the collection (developer guide, "Reference:
+# Kinesis face recognition record"); the image operations answer more.
+DETECTED = ("BoundingBox", "Confidence", "Landmarks", "Pose", "Quality")
+MATCHED = ("BoundingBox", "FaceId", "Confidence", "ImageId", "ExternalImageId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,10 @@ def search(rekognition: Any, collection: str, image: Image, wanted: Quality) -> 
         others = [other for other in boxes if other is not box]
         cut = crop(image.content, box, others).face
         answers.append(
-            {"DetectedFace": face, "MatchedFaces": _matches(rekognition, collection, cut)}
+            {
+                "DetectedFace": _only(DETECTED, face),
+                "MatchedFaces": _matches(rekognition, collection, cut),
+            }
         )
     return answers
 
@@ -126,8 +133,15 @@ def _matches(rekognition: Any, collection: str, face: bytes) -> list[Any]:
         if error.response["Error"]["Code"] == "InvalidParameterException":
             return []
         raise
-    matches: list[Any] = answer["FaceMatches"]
-    return matches
+    return [
+        {"Similarity": match["Similarity"], "Face": _only(MATCHED, match["Face"])}
+        for match in answer["FaceMatches"]
+    ]
+
+
+def _only(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a face that a record has."""
+    return {name: found[name] for name in names if name in found}
 
 
 def _box(face: Mapping[str, Any]) -> Box:

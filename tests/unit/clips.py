@@ -62,6 +62,7 @@ def later(media: bytes, milliseconds: int) -> bytes:
 
 
 def _silence() -> av.AudioFrame:
-    frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+    less = 14_000  # samples than a second has: the next fragment must not begin before the end
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, less), np.float32), "fltp", "mono")
     frame.sample_rate = 16000
     return frame

@@ -44,7 +44,14 @@ def empty(table):
 
 
 def match(person, similarity=99.0, face_id="f0"):
-    return {"Similarity": similarity, "Face": {"FaceId": face_id, "ExternalImageId": person}}
+    enrolled = {
+        "BoundingBox": {"Left": 0.2, "Top": 0.2, "Width": 0.5, "Height": 0.6},
+        "FaceId": face_id,
+        "Confidence": 99.9,
+        "ImageId": f"image-{face_id}",
+        "ExternalImageId": person,
+    }
+    return {"Similarity": similarity, "Face": enrolled}
 
 
 def face(*matches, box=LEFT, confidence=99.9, sharpness=80.0, brightness=60.0, yaw=3.0):

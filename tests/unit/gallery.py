@@ -51,7 +51,14 @@ class Rekognition:
         matches = [
             {
                 "Similarity": 99.5,
-                "Face": {"FaceId": id, "ExternalImageId": who},
+                "Face": {
+                    "BoundingBox": {"Left": 0.1, "Top": 0.1, "Width": 0.8, "Height": 0.8},
+                    "FaceId": id,
+                    "Confidence": 99.9,
+                    "ImageId": f"image-{id}",
+                    "ExternalImageId": who,
+                    "IndexFacesModelVersion": "7.0",
+                },
             }
             for id, (who, other) in self.faces.items()
             if other == colour

@@ -6,6 +6,7 @@ import pytest
 
 from local.rekognition.collections import Collection, Face
 from local.rekognition.record import Frame, record
+from tests.unit.record_schema import complaints
 
 STREAM = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/door/1586555054989"
 NUMBER = "91343852333289682796718532614445757584843717598"
@@ -76,6 +77,11 @@ def test_an_unknown_face_has_no_matches_and_keeps_its_details(people):
     [face] = made(people, seen(-9.0))["FaceSearchResponse"]
     assert face["MatchedFaces"] == []
     assert face["DetectedFace"] == seen(-9.0)["detail"]
+
+
+def test_every_kind_of_record_keeps_to_the_schema_strictly(people):
+    for faces in ((), (seen(0.0),), (seen(-9.0), seen(0.2))):
+        assert complaints(json.loads(json.dumps(made(people, *faces)))) == []
 
 
 def test_no_vector_leaves_with_the_record(people):
