@@ -161,8 +161,22 @@ def test_what_was_unfinished_when_the_producer_left_is_lost(laptop, stream, film
             4009,
         ),
         (lambda film: film.header + mkv.cluster(2**60), 4007),
+        (lambda film: mkv.header(mkv.track(1), mkv.track(2, kind=2)) + mkv.cluster(NOON), 4011),
+        (lambda film: mkv.header(*(mkv.track(number) for number in range(1, 5))), 4012),
     ],
-    ids=["no film", "two", "not rising", "lasting", "track", "cut", "large", "tags", "far future"],
+    ids=[
+        "no film",
+        "two",
+        "not rising",
+        "lasting",
+        "track",
+        "cut",
+        "large",
+        "tags",
+        "far future",
+        "silent track",
+        "four tracks",
+    ],
 )
 def test_bad_media_ends_the_session_with_aws_s_error_id(laptop, stream, film, body, error):
     with Producer(laptop, stream) as producer:
