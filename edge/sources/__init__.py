@@ -10,8 +10,10 @@ from .pattern import PatternSource
 from .picamera import PiCamera, has_camera
 from .rtsp import SCHEMES, open_rtsp
 from .source import Source
+from .v4l2 import open_v4l2
 
 TEST, PICAMERA = "test", "picamera"
+DEVICES = "/dev/"
 NO_SOURCE = (
     "No camera module answers here. Give --source: a device such as /dev/video0, "
     "rtsp://HOST/PATH, a film, or test."
@@ -32,6 +34,8 @@ def open_source(config: Config, stop: threading.Event) -> Source:
         return PiCamera(config, stop)
     if config.source.startswith(SCHEMES):
         return open_rtsp(config.source, config.shown_source, stop)
+    if config.source.startswith(DEVICES):
+        return open_v4l2(config.source, config, stop)
     if not config.source:
         return _default(config, stop)
     return Film(Path(config.source), is_unpaced=config.is_unpaced)

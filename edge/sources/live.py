@@ -52,18 +52,20 @@ class LiveInput(Source):
 
     def samples(self) -> Iterator[Coded]:
         """Give each packet as it arrives; once."""
+        burst: list[Coded] = []
         try:
-            yield from self._dated()
+            yield from self._dated(burst)
         except SourceLostError as lost:
+            yield from burst
             raise SourceLostError(f"{self.name}: {lost}") from None
+        yield from burst
         if not self._stop.is_set():
             raise SourceLostError(f"{self.name} has ended.")
 
-    def _dated(self) -> Iterator[Coded]:
-        times = MendedTimes(self.rate)
+    def _dated(self, burst: list[Coded]) -> Iterator[Coded]:
         # What came while the input was being opened comes at once; the last of it, which
         # has waited least, tells when all of it was.
-        burst: list[Coded] = []
+        times = MendedTimes(self.rate)
         for arrived in self._feed.arrivals(self._stop):
             packet = arrived.packet
             raw = None if packet.pts is None else float(packet.pts * packet.time_base)
