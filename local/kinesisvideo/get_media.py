@@ -1,5 +1,6 @@
 """GetMedia: a live film, fragment after fragment, each a Matroska file of its own."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 
@@ -10,13 +11,15 @@ from local.kinesisvideo.shelf import Fragment, Selector
 from local.kinesisvideo.state import KinesisVideo
 from local.kinesisvideo.streams import Stream
 
+LOGGER = logging.getLogger(__name__)
 MAX_READERS = 3  # GetMedia connections per stream (Kinesis Video Streams quotas)
 PIECE_BYTES = 64 * 1024
 CONTENT_TYPE = "video/webm"
 PREFIX = "AWS_KINESISVIDEO_"
 # A film without media, to say that there is none.
 EMPTY = ebml.element(ebml.EBML, ebml.element(ebml.DOC_TYPE, b"matroska"))
-FRAGMENT_NOT_FOUND = 4000
+FRAGMENT_NOT_FOUND, INTERNAL_ERROR = 4000, 5000
+ERROR_CODES = {FRAGMENT_NOT_FOUND: "FRAGMENT_NOT_FOUND", INTERNAL_ERROR: "INTERNAL_ERROR"}
 
 _open: Counter[str] = Counter()
 
@@ -36,9 +39,9 @@ async def get_media(
         arrival = _start(service, stream, asked["StartSelector"])
         await connection.begin(200, {"content-type": CONTENT_TYPE})
         if arrival is None:
-            await connection.write(_not_found())
+            await connection.write(_error(FRAGMENT_NOT_FOUND))
         else:
-            await _follow(service, stream, arrival, connection)
+            await _follow_until_it_fails(service, stream, arrival, connection)
         await connection.end()
     finally:
         _open[stream.arn] -= 1
@@ -70,6 +73,16 @@ def _arrival_at(service: KinesisVideo, stream: Stream, selector: Selector, start
         if fragment.start(selector) + fragment.length_ms > start:
             return fragment.arrival - 1
     return service.store.last_arrival(stream.arn)
+
+
+async def _follow_until_it_fails(
+    service: KinesisVideo, stream: Stream, arrival: int, connection: Connection
+) -> None:
+    try:
+        await _follow(service, stream, arrival, connection)
+    except OSError:
+        LOGGER.exception("a fragment could not be read")
+        await connection.write(_error(INTERNAL_ERROR))
 
 
 async def _follow(
@@ -119,9 +132,10 @@ def seconds(milliseconds: int) -> str:
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
 
 
-def _not_found() -> bytes:
+def _error(error_id: int) -> bytes:
+    """Why no more comes, in tags. AWS documents the numbers; the words are ours."""
     error = [
-        (f"{PREFIX}ERROR_CODE", "FRAGMENT_NOT_FOUND"),
-        (f"{PREFIX}ERROR_ID", str(FRAGMENT_NOT_FOUND)),
+        (f"{PREFIX}ERROR_CODE", ERROR_CODES[error_id]),
+        (f"{PREFIX}ERROR_ID", str(error_id)),
     ]
     return EMPTY + ebml.SEGMENT_HEAD + ebml.tags(error)

@@ -1,5 +1,6 @@
 """PutMedia and GetMedia over HTTP, as a producer and a consumer see them."""
 
+import socket
 import time
 import uuid
 
@@ -130,6 +131,28 @@ def test_what_was_unfinished_when_the_producer_left_is_lost(laptop, stream, film
     assert acks[-1]["EventType"] == "PERSISTED"
     sent = [round(one["ProducerTimestamp"].timestamp() * 1000) for one in listed(laptop, stream)]
     assert sent == [NOON, NOON + 1000]
+
+
+def test_a_body_may_lack_its_last_chunk(laptop, stream, film):
+    """As kvssink leaves it now and then, after the tag that ends its last fragment."""
+    with Producer(laptop, stream) as producer:
+        producer.send(film.header, film.fragment(NOON), mkv.end()).until("PERSISTED")
+        producer.socket.shutdown(socket.SHUT_WR)
+        assert not isinstance(producer.ack(), dict)
+    assert len(listed(laptop, stream)) == 1
+    with Producer(laptop, stream) as again:
+        assert len(again.send(film.header, film.fragment(NOON + 1000)).end()) == 3
+
+
+@pytest.mark.long
+def test_a_producer_that_says_nothing_is_let_go_after_half_a_minute(laptop, stream, film):
+    with Producer(laptop, stream) as producer:
+        producer.send(film.header, film.fragment(NOON), mkv.end()).until("PERSISTED")
+        begun, heard = time.monotonic(), []
+        while ack := producer.acks.get(timeout=60):
+            heard.append(ack["EventType"])
+    assert heard == ["IDLE", "IDLE"]
+    assert 29 < time.monotonic() - begun < 45
 
 
 @pytest.mark.parametrize(
