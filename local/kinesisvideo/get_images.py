@@ -1,10 +1,8 @@
 """GetImages: the frames of archived fragments at given times."""
 
-from collections.abc import Iterator
-
 from local.kinesisvideo import archive, images, requests
 from local.kinesisvideo.connection import Connection
-from local.kinesisvideo.errors import KinesisVideoError, encode, invalid_argument
+from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
 from local.kinesisvideo.image_search import Image, ImageSearch
 from local.kinesisvideo.image_settings import MIN_SAMPLING_MS
 from local.kinesisvideo.shelf import Selector
@@ -72,17 +70,14 @@ def _format(asked: requests.Parameters) -> images.Format:
 
 async def _send(found: list[Image], token: str | None, connection: Connection) -> None:
     """Send image by image: all in one piece would be in memory several times."""
-    pieces = list(_pieces(found, token))
+    pieces = [b'{"Images":[']
+    for image in found:
+        pieces += [image, b","]
+    pieces[-1:] = [pieces[-1].removesuffix(b","), b"]"]
+    pieces.append(b',"NextToken":"' + token.encode() + b'"}' if token else b"}")
     headers = {"content-type": "application/json", "content-length": str(sum(map(len, pieces)))}
     await connection.begin(200, headers)
     for piece in pieces:
         if not connection.gone:
             await connection.write(piece)
     await connection.end()
-
-
-def _pieces(found: list[Image], token: str | None) -> Iterator[bytes]:
-    yield b'{"Images":['
-    for number in range(len(found)):
-        yield b"," * (number > 0) + encode(found.pop(0))
-    yield b"]" + (b',"NextToken":"' + token.encode() + b'"' if token else b"") + b"}"

@@ -3,9 +3,9 @@
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from local.kinesisvideo import archive, images
+from local.kinesisvideo.errors import encode
 from local.kinesisvideo.header import Limits
 from local.kinesisvideo.shelf import Fragment, Selector
 from local.kinesisvideo.state import KinesisVideo
@@ -15,7 +15,7 @@ ROUNDING_MS = 2  # a frame's time, computed elsewhere in seconds, may be off by 
 MAX_IMAGE = 6_291_456  # characters of base64 (GetImages, ImageContent)
 MAX_CALL = 100_000_000  # bytes of images in one answer (Kinesis Video Streams quotas)
 
-type Image = dict[str, Any]
+type Image = bytes  # as JSON: that is what it becomes, and it may be large
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class ImageSearch:
         for fragment, wanted in _by_fragment(chosen):
             for at, image in self._decode(fragment, wanted).items():
                 found[at] = image
-                size += len(image.get("ImageContent", ""))
+                size += len(image)
             if size > MAX_CALL:
                 break
         return list(_until_full(chosen, found))
@@ -98,7 +98,7 @@ def _until_full(chosen: dict[int, Fragment | None], found: dict[int, Image]) -> 
     size = 0
     for at, fragment in chosen.items():
         image = found.get(at) if fragment else _failed(at, "NO_MEDIA")
-        size += len(image.get("ImageContent", "")) if image else 0
+        size += len(image) if image else 0
         if image is None or size > MAX_CALL:
             return
         yield image
@@ -107,8 +107,8 @@ def _until_full(chosen: dict[int, Fragment | None], found: dict[int, Image]) -> 
 def _image(at: int, encoded: bytes) -> Image:
     if len(encoded) * 4 > MAX_IMAGE * 3:
         return _failed(at, "MEDIA_ERROR")
-    return {"TimeStamp": at / 1000, "ImageContent": base64.b64encode(encoded).decode()}
+    return encode({"TimeStamp": at / 1000, "ImageContent": base64.b64encode(encoded).decode()})
 
 
 def _failed(at: int, reason: str) -> Image:
-    return {"TimeStamp": at / 1000, "Error": reason}
+    return encode({"TimeStamp": at / 1000, "Error": reason})

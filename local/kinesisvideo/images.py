@@ -1,8 +1,10 @@
 """Images out of a fragment: exact frames, decoded and encoded as asked."""
 
 import io
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -103,11 +105,20 @@ def _milliseconds(timed: Any) -> int:
 
 
 def _encode(frame: Any, wanted: Format) -> bytes:
+    """Encode where other threads may run meanwhile: many megabytes take their time."""
     width, height = wanted.size(frame.width, frame.height)
-    image = frame.to_image(width=width, height=height)
-    encoded = io.BytesIO()
-    if wanted.kind == "JPEG":
-        image.save(encoded, "JPEG", quality=wanted.quality)
-    else:
-        image.save(encoded, "PNG")
-    return encoded.getvalue()
+    if wanted.kind == "PNG":
+        return _png(frame.reformat(width=width, height=height, format="rgb24"))
+    # Pillow lets go of the interpreter only while it writes to a real file.
+    with tempfile.TemporaryFile() as file:
+        frame.to_image(width=width, height=height).save(file, "JPEG", quality=wanted.quality)
+        file.seek(0)
+        return file.read()
+
+
+def _png(frame: Any) -> bytes:
+    context: Any = av.CodecContext.create("png", "w")
+    context.width, context.height, context.pix_fmt = frame.width, frame.height, "rgb24"
+    context.time_base = Fraction(1, 1000)
+    context.options = {"compression_level": "1"}  # fast rather than small
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])

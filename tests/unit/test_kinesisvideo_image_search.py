@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import av
 import pytest
@@ -124,7 +125,8 @@ def test_an_answer_that_would_be_too_large_ends_early(plane, tmp_path, monkeypat
     plane.put(film(tmp_path))
     asked = {"SamplingInterval": 200, "Format": "JPEG"}
     whole = plane.images(START, START + 1000, **asked)["Images"]
-    monkeypatch.setattr(image_search, "MAX_CALL", sum(len(i["ImageContent"]) for i in whole[:2]))
+    two = sum(len(json.dumps(image)) for image in whole[:2])
+    monkeypatch.setattr(image_search, "MAX_CALL", two)
     pages, token = [], {}
     while token is not None:
         page = plane.images(START, START + 1000, **asked, **token)
