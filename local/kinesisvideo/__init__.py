@@ -2,5 +2,5 @@
 
 Control operations: see `control.OPERATIONS`. Media plane: PutMedia, GetMedia,
 ListFragments, GetMediaForFragmentList, GetImages, GetClip. Not modelled: request rates,
-WebRTC signalling, edge configurations, notifications, storage tiers, HLS and DASH.
+WebRTC signalling, edge configurations, what a storage tier costs, HLS and DASH.
 """

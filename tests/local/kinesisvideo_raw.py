@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -46,38 +45,6 @@ def operations():
         for name in model.operation_names:
             operation = model.operation_model(name)
             yield name, operation.http["requestUri"], operation, port
-
-
-KINDS = {
-    "structure": dict, "map": dict, "list": list, "string": str, "integer": int, "long": int,
-    "boolean": bool, "timestamp": (int, float),
-}  # fmt: skip
-
-
-def breaches(shape, value, path=""):
-    """Where an answer is not what AWS's model says: names, types, enumerations, patterns."""
-    if not isinstance(value, KINDS[shape.type_name]):
-        yield f"{path}: no {shape.type_name}"
-        return
-    if shape.type_name == "structure":
-        yield from (f"{path}: unknown {name}" for name in value.keys() - shape.members.keys())
-        for name in value.keys() & shape.members.keys():
-            yield from breaches(shape.members[name], value[name], f"{path}.{name}")
-    elif shape.type_name == "list":
-        for one in value:
-            yield from breaches(shape.member, one, f"{path}[]")
-    elif shape.type_name == "string":
-        yield from _breaches_of_text(shape, value, path)
-
-
-def _breaches_of_text(shape, value, path):
-    if shape.enum and value not in shape.enum:
-        yield f"{path}: {value} is none of {shape.enum}"
-    pattern = shape._shape_model.get("pattern", "")
-    if pattern and "\\p{" not in pattern and not re.fullmatch(pattern, value):
-        yield f"{path}: {value} does not match {pattern}"
-    if not shape.metadata.get("min", 0) <= len(value) <= shape.metadata.get("max", 10**9):
-        yield f"{path}: {len(value)} characters"
 
 
 def send(laptop, port, path, body, method="POST", content_type="application/json", **headers):
