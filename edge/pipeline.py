@@ -16,13 +16,15 @@ from .sender import Sender
 from .storage import kept_fragments
 from .supervisor import Supervisor
 from .video_stream import VideoStream
+from .waiting import wait_for
 
 
 def run(config: Config, report: Report, stop: threading.Event) -> bool:
     """Send what the source gives until it ends; say whether all of it was stored."""
     with contextlib.closing(Capturing(config, report)) as capturing:
         stream = VideoStream(config.stream, identity.session(config, report.say), report.say)
-        _look_for(stream, report, is_patient=capturing.is_live)
+        if not _look_for(stream, report, stop, is_patient=capturing.is_live):
+            return True
         with kept_fragments(config, stream.address, report.say) as (buffer, read):
             patience = Patience(first_attempts=float("inf") if capturing.is_live else 3)
             speed = float("inf") if config.is_unpaced else CATCH_UP_SPEED
@@ -41,18 +43,21 @@ def run(config: Config, report: Report, stop: threading.Event) -> bool:
             return supervisor.is_whole
 
 
-def _look_for(stream: VideoStream, report: Report, *, is_patient: bool) -> None:
-    """Ask for the stream, so that a wrong name is told at once.
+def _look_for(
+    stream: VideoStream, report: Report, stop: threading.Event, *, is_patient: bool
+) -> bool:
+    """Ask for the stream, so that a wrong name is told at once; say whether to go on.
 
     A camera starts with the house after a power cut, before the network is there: what
     it sees until then is kept.
     """
     try:
-        stream.retention_hours()
+        return wait_for(stream.retention_hours, stop)
     except UnreachableError as exc:
         if not is_patient:
             raise
         report.say(f"{exc} Fragments are kept until it can.")
+        return True
 
 
 def _intake(config: Config, report: Report, stream: VideoStream, buffer: FragmentBuffer) -> Intake:

@@ -17,7 +17,7 @@ from .refusals import advice
 from .wire import Wire
 
 # Errors of PutMedia that pass by themselves.
-PASSING = {"ClientLimitExceededException", "ConnectionLimitExceededException"}
+PASSING = frozenset({"ClientLimitExceededException", "ConnectionLimitExceededException"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Request:
 
     url: str
     headers: dict[str, str]
+    # Names of errors after which asking again may help, besides those that pass anyway.
+    passing: frozenset[str] = frozenset()
     ca_file: str | None = None
 
 
@@ -49,6 +51,7 @@ class PutMedia:
         self.is_accepted = False
         self._on_date = on_date
         self._on_ack = on_ack
+        self._passing = request.passing
         self._on_change = on_change
         try:
             self._wire = Wire(request.url, request.ca_file)
@@ -117,7 +120,7 @@ class PutMedia:
         response.begin()
         self._on_date(response.headers.get("Date"), self._sent, time.time())
         if response.status != http.HTTPStatus.OK:
-            raise _refusal(response)
+            raise _refusal(response, PASSING | self._passing)
         self.is_accepted = True
         self._on_change()
         parser = AckParser()
@@ -155,11 +158,11 @@ def _head(request: Request) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def _refusal(response: http.client.HTTPResponse) -> EdgeError:
+def _refusal(response: http.client.HTTPResponse, passing: frozenset[str]) -> EdgeError:
     kind = response.headers.get("x-amzn-ErrorType") or response.headers.get("x-amz-ErrorType")
     name = (kind or response.reason or "").split(":")[0]
     text = f"PutMedia was refused: {response.status} {name}. {_message(response)}".rstrip()
-    if response.status >= 500 or response.status == 429 or name in PASSING:
+    if response.status >= 500 or response.status == 429 or name in passing:
         return ConnectionLostError(text)
     return RefusedError(f"{text} {advice(name)}".rstrip())
 

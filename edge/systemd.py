@@ -25,7 +25,7 @@ class Systemd:
         limit_us = environment.get("WATCHDOG_USEC", "")
         is_watched = limit_us.isdigit() and pid == str(os.getpid())
         # systemd advises half the limit; a third leaves room for one that came late.
-        self._interval_s = int(limit_us) / 1e6 / 3 if is_watched else float("inf")
+        self._interval_s = int(limit_us) / 1e6 / 3 if is_watched else None
         self._monotonic = monotonic
         self._alive_at = float("-inf")
 
@@ -40,7 +40,7 @@ class Systemd:
     def alive(self) -> None:
         """Say that all is well; as often as it is called, but told only when it is due."""
         now = self._monotonic()
-        if now - self._alive_at >= self._interval_s:
+        if self._interval_s is not None and now - self._alive_at >= self._interval_s:
             self._alive_at = now
             self._tell("WATCHDOG=1")
 

@@ -31,6 +31,7 @@ from .refusals import advice
 RENEW_S = 30
 # AWS's own producer asks for the data endpoint anew as often.
 ENDPOINT_S = 40 * 60
+EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken"})
 CALLS = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})
 NOT_REACHED = (
     ConnectionError,
@@ -86,7 +87,12 @@ class VideoStream:
                 request = self._signed_request()
         except UnreachableError as exc:
             raise ConnectionLostError(str(exc)) from exc
-        return PutMedia(request, on_ack, on_change, self._clock.check)
+        try:
+            return PutMedia(request, on_ack, on_change, self._clock.check)
+        except ConnectionLostError:
+            # Perhaps it is somewhere else now.
+            self._endpoint_at = float("-inf")
+            raise
 
     def is_expiring(self) -> bool:
         """Say whether the credentials that signed the last connection end soon."""
@@ -125,7 +131,9 @@ class VideoStream:
         signed = AWSRequest(method="POST", url=url, headers=headers)
         keys = credentials.get_frozen_credentials()
         SigV4Auth(keys, "kinesisvideo", self.region).add_auth(signed)
-        return Request(url, dict(signed.headers.items()), self._ca_file())
+        # Keys that renew themselves will have been renewed when it is tried again.
+        passing = EXPIRED if hasattr(credentials, "refresh_needed") else frozenset()
+        return Request(url, dict(signed.headers.items()), passing, self._ca_file())
 
     def _ca_file(self) -> str | None:
         name = self._session.get_config_variable("ca_bundle")

@@ -66,7 +66,6 @@ class PatternSource(Source):
     """The pattern as a source that never ends, its clock showing the time of day (UTC)."""
 
     name = "a test pattern"
-    is_live = False
 
     def __init__(self, width: int, height: int, rate: float, *, is_unpaced: bool = False) -> None:
         self.rate = rate

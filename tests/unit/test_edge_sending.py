@@ -31,7 +31,7 @@ class Stream:
 
     def connect(self, on_ack, on_change):
         self.is_ending = False
-        request = Request(f"{self.url}/putMedia", {"Host": "any"}, self.ca_file)
+        request = Request(f"{self.url}/putMedia", {"Host": "any"}, ca_file=self.ca_file)
         return PutMedia(request, on_ack, on_change)
 
     def is_expiring(self):

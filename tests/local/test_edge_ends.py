@@ -1,0 +1,154 @@
+"""How an edge ends, against the laptop AWS: told to stop in every state, and killed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge import segment
+from tests.local.edge_proxy import Proxy
+from tests.local.edge_run import SMALL, Stored, video_stream
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 60
+
+
+class Child:
+    """A running edge, the folder where it keeps fragments, and the network before it."""
+
+    def __init__(self, laptop, proxy, stream, folder):
+        self.folder, self.proxy = folder, proxy
+        self._stream, self._environment = stream, laptop.environment()
+
+    @contextmanager
+    def running(self):
+        command = [sys.executable, "-m", "tests.local.edge_child"]
+        command += [json.dumps(list(self.proxy.detours.items()))]
+        command += ["--camera", "front-door", "--stream", self._stream, "--json", *SMALL]
+        process = subprocess.Popen(
+            [*command, "--buffer-folder", str(self.folder)],
+            cwd=ROOT,
+            env=self._environment | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def on_disk(self):
+        """The times of the fragments that lie on disk and were not acknowledged."""
+        paths = sorted(self.folder.glob("*/*.ring"))
+        return [f.timecode for path in paths for f in segment.read(path, 1)]
+
+    def persisted(self):
+        return [a["FragmentTimecode"] for a in self.proxy.acks if a["EventType"] == "PERSISTED"]
+
+
+@pytest.fixture
+def stream(laptop):
+    with video_stream(laptop) as name:
+        yield name
+
+
+@pytest.fixture
+def child(laptop, stream, tmp_path):
+    control = laptop.client("kinesisvideo")
+    media = control.get_data_endpoint(StreamName=stream, APIName="PUT_MEDIA")["DataEndpoint"]
+    proxy = Proxy(laptop.endpoint, media)
+    yield Child(laptop, proxy, stream, tmp_path / "buffer")
+    proxy.close()
+
+
+def told_to_stop(process):
+    """How long it takes to end, its exit code, what it counted and what it said."""
+    told = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=LIMIT_S)
+    events = [json.loads(line) for line in out.splitlines()]
+    return time.monotonic() - told, process.returncode, events[-1] if events else None, err
+
+
+def test_told_to_stop_it_ends_cleanly_whatever_it_is_doing(laptop, child, stream, wait_until):
+    # While nobody answers.
+    child.proxy.is_stalled.set()
+    with child.running() as process:
+        wait_until(lambda: child.proxy.links, LIMIT_S)
+        took_s, code, ended, err = told_to_stop(process)
+        assert (code, ended, err) == (0, None, "")
+        assert took_s < 10
+    child.proxy.cut_connections()
+    child.proxy.is_stalled.clear()
+
+    # While all is well: the last fragment is acknowledged.
+    with child.running() as process:
+        wait_until(lambda: len(child.persisted()) >= 2, LIMIT_S)
+        took_s, code, first, err = told_to_stop(process)
+        assert (code, err) == (0, "")
+        assert first["persisted"] == first["fragments"] >= 3
+        assert took_s < 10
+    assert child.on_disk() == []
+
+    # While the service is gone: what it has not stored is kept for the next time.
+    with child.running() as process:
+        wait_until(lambda: len(child.persisted()) >= first["persisted"] + 1, LIMIT_S)
+        child.proxy.cut()
+        wait_until(lambda: len(child.on_disk()) >= 3, LIMIT_S)
+        took_s, code, second, err = told_to_stop(process)
+        assert code == 0
+        assert took_s < 10
+    kept = child.on_disk()
+    assert len(kept) == second["fragments"] - second["persisted"]
+    assert f"{len(kept)} fragments are kept on disk for the next start." in err
+
+    # While it makes that good.
+    child.proxy.mend()
+    with child.running() as process:
+        wait_until(lambda: kept[0] in child.persisted(), LIMIT_S)
+        took_s, code, third, err = told_to_stop(process)
+        assert code == 0
+        assert took_s < 20
+    assert f"{len(kept)} fragments that were kept on disk are sent first." in err
+    assert child.on_disk() == []
+    frames = first["frames"] + second["frames"] + third["frames"]
+    stored = Stored(laptop, stream)
+    assert sum(stored.frames.values()) - 10 <= frames <= sum(stored.frames.values())
+
+
+def test_killed_and_started_again_what_lay_on_disk_arrives(laptop, child, stream, wait_until):
+    with child.running() as process:
+        wait_until(lambda: len(child.persisted()) >= 2, LIMIT_S)
+        child.proxy.cut()
+        wait_until(lambda: len(child.on_disk()) >= 6, LIMIT_S)
+        before = child.on_disk()
+        child.proxy.mend()
+        wait_until(lambda: before[1] in child.persisted(), LIMIT_S)
+        process.kill()
+        process.wait()
+    # The acks that were on their way when it died are known to nobody here.
+    left, acknowledged = child.on_disk(), child.persisted()
+    assert left
+    assert set(before) <= set(left) | set(acknowledged)
+    newest = max(child.folder.glob("*/*.ring"))
+    with newest.open("ab") as file:
+        file.write(segment.MAGIC + b"a record that was torn by a power cut")
+    with child.running() as process:
+        wait_until(lambda: set(left) <= set(child.persisted()), LIMIT_S)
+        assert told_to_stop(process)[1] == 0
+    stored = Stored(laptop, stream)
+    assert set(before) <= set(stored.timecodes)
+    # Twice only what was under way, or its ack, when it was killed.
+    assert len(stored.timecodes) - len(set(stored.timecodes)) <= 2
+    assert all(len(numbers) == 10 for numbers in stored.numbers[:-1])
+    both = zip(stored.timecodes, stored.numbers, strict=True)
+    first_run = [n for timecode, numbers in both if timecode <= max(left) for n in numbers]
+    assert sorted(set(first_run)) == list(range(max(first_run) + 1)), "no frame is missing"
+    assert child.on_disk() == []
