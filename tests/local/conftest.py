@@ -7,7 +7,16 @@ import pytest
 
 from cli.stack import Sam, Stack, describe, forget_accounts, one_at_a_time
 from local.laptop import LaptopAWS
+from tests.local.model_checks import watch
 from tests.local.owner import Door, subscribed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def answers_keep_to_the_models() -> Iterator[None]:
+    """Whatever Rekognition and Kinesis Video answer a test's client, AWS's models allow it."""
+    end = watch()
+    yield
+    end()
 
 
 @pytest.fixture(scope="session")
