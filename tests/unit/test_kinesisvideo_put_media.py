@@ -208,7 +208,7 @@ def test_a_request_whose_body_does_not_come_is_told_so(monkeypatch):
         return await asyncio.Event().wait()
 
     async def read():
-        await connection.read_body(Connection(receive, None))
+        await asyncio.wait_for(connection.read_body(Connection(receive, None)), 10)
 
     monkeypatch.setattr(connection, "BODY_SECONDS", 0.01)
     with pytest.raises(KinesisVideoError) as caught:
