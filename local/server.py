@@ -18,6 +18,7 @@ from local.event_source_mapping.install import serving as event_source_mappings
 from local.guard import HEALTH, Guard
 from local.iot.endpoint import CredentialProvider
 from local.ministack import names
+from local.request_size import SizeLimit
 
 SERVICES = ("kinesisvideo", "rekognition")
 # The certificate that clients check the credential provider with.
@@ -35,7 +36,7 @@ async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[
         provider = CredentialProvider(device)
         services = _install(provider.address)
         ended = asyncio.Event()
-        gate: Any = Guard(names.APP.get(), ports[0])
+        gate: Any = Guard(SizeLimit(names.APP.get()), ports[0])
         server = asyncio.create_task(serve(gate, _config(control), shutdown_trigger=ended.wait))
         plane = MediaPlane(Guard(_media_application(), ports[1]), media)
         try:

@@ -20,16 +20,13 @@ def call_as(
     return call(endpoint(), _keys(caller), service, operation, parameters, region=REGION)
 
 
-def get_object_as(caller: Principal | Credentials, bucket: str, key: str) -> Response:
+def get_object_as(
+    caller: Principal | Credentials, bucket: str, key: str, *, version: str | None = None
+) -> Response:
     """GetObject under the caller's rights; AccessDenied or ServiceError if it fails."""
-    return send(
-        endpoint(),
-        _keys(caller),
-        "s3",
-        "GET",
-        f"/{bucket}/{urllib.parse.quote(key)}",
-        region=REGION,
-    )
+    query = f"?versionId={urllib.parse.quote(version, safe='')}" if version else ""
+    path = f"/{bucket}/{urllib.parse.quote(key)}{query}"
+    return send(endpoint(), _keys(caller), "s3", "GET", path, region=REGION)
 
 
 def put_object_as(

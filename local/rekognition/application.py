@@ -23,7 +23,7 @@ class Application:
     processors: Processors
     pool: Pool
     arn_prefix: str
-    read_object: Callable[[str, str], bytes]
+    read_object: Callable[[str, str, str | None], bytes]
     authorize: Callable[[str, str], None]  # an action on an ARN; RekognitionError if denied
 
     def picture(self, image: Parameters) -> bytes:
@@ -36,7 +36,7 @@ class Application:
         named = image["S3Object"]
         if "Bucket" not in named or "Name" not in named:
             raise invalid_parameter()
-        data = self.read_object(named["Bucket"], named["Name"])
+        data = self.read_object(named["Bucket"], named["Name"], named.get("Version"))
         if len(data) > MOST_OBJECT_BYTES:
             raise too_large()
         return data

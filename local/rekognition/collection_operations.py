@@ -1,7 +1,8 @@
-"""The operations on collections and the faces in them, and on tags."""
+"""The operations on collections and the faces in them."""
 
 from local.rekognition.application import Answer, Application, Parameters
 from local.rekognition.collections import MODEL_VERSION
+from local.rekognition.errors import not_found
 from local.rekognition.paging import page
 
 MOST_LISTED = 4096
@@ -27,7 +28,9 @@ def describe_collection(application: Application, asked: Parameters) -> Answer:
 
 def list_collections(application: Application, asked: Parameters) -> Answer:
     """The names of the collections."""
-    names, following = page(application.collections.names(), asked, default=MOST_LISTED)
+    names, following = page(
+        application.collections.names(), asked, default=MOST_LISTED, listed="collections"
+    )
     return {
         "CollectionIds": names,
         "FaceModelVersions": [MODEL_VERSION] * len(names),
@@ -43,9 +46,14 @@ def delete_collection(application: Application, asked: Parameters) -> Answer:
 
 def list_faces(application: Application, asked: Parameters) -> Answer:
     """The faces of a collection, or those of them that were asked for."""
-    faces = application.collections.get(asked["CollectionId"]).faces
+    collection = application.collections.get(asked["CollectionId"])
+    if "UserId" in asked:  # nobody can have made one: CreateUser is not there
+        raise not_found("The user does not exist")
+    faces = collection.faces
     wanted = set(asked.get("FaceIds") or faces)
-    shown, following = page(sorted(wanted & faces.keys()), asked, default=MOST_LISTED)
+    shown, following = page(
+        sorted(wanted & faces.keys()), asked, default=MOST_LISTED, listed=collection.arn
+    )
     return {
         "Faces": [faces[face_id].as_dict() for face_id in shown],
         "FaceModelVersion": MODEL_VERSION,
@@ -56,7 +64,7 @@ def list_faces(application: Application, asked: Parameters) -> Answer:
 def delete_faces(application: Application, asked: Parameters) -> Answer:
     """Forget faces."""
     gone = application.collections.get(asked["CollectionId"]).remove(asked["FaceIds"])
-    missing = [face_id for face_id in asked["FaceIds"] if face_id not in gone]
+    missing = [face_id for face_id in dict.fromkeys(asked["FaceIds"]) if face_id not in gone]
     return {
         "DeletedFaces": gone,
         "UnsuccessfulFaceDeletions": [

@@ -7,15 +7,18 @@ from typing import Any
 
 import dlib
 import numpy as np
+from PIL import Image
 
 from local.rekognition.images import LONGEST_SIDE, Pixels
+from local.rekognition.landmarks import Landmarks
 from local.rekognition.measures import Points, brightness, pose, sharpness
 from local.rekognition.network import Network
 
 SMALLEST_FACE = 40  # pixels, in a picture of 1920 x 1080 or less
 MOST_FACES = 100
-JITTER = 0.06  # of a face's width
+DETECTED = 80  # pixels; dlib's detector was trained on faces no smaller than this
 CHIP_SIZE = 150  # what the network takes
+MARGIN, MIDDLE_SIZE = 0.1, 120  # what sharpness is measured on: a share of the box; pixels
 
 # Where Rekognition's five landmarks lie among the 68; its eyes are the middle of two corners.
 LANDMARKS = {
@@ -25,6 +28,16 @@ LANDMARKS = {
     "mouthRight": (54,),
     "nose": (30,),
 }
+# Those that come with Attributes=["ALL"] besides. Where pupils are is not measured.
+MORE_LANDMARKS = {
+    "leftEyeBrowLeft": (17,), "leftEyeBrowRight": (21,), "leftEyeBrowUp": (19,),
+    "rightEyeBrowLeft": (22,), "rightEyeBrowRight": (26,), "rightEyeBrowUp": (24,),
+    "leftEyeLeft": (36,), "leftEyeRight": (39,), "leftEyeUp": (37, 38), "leftEyeDown": (40, 41),
+    "rightEyeLeft": (42,), "rightEyeRight": (45,), "rightEyeUp": (43, 44), "rightEyeDown": (46, 47),
+    "noseLeft": (31,), "noseRight": (35,), "mouthUp": (51,), "mouthDown": (57,),
+    "upperJawlineLeft": (0,), "midJawlineLeft": (4,), "chinBottom": (8,),
+    "midJawlineRight": (12,), "upperJawlineRight": (16,),
+}  # fmt: skip
 
 Face = dict[str, Any]
 
@@ -36,33 +49,38 @@ class Analyst:
         folder = models()
         self._detector = dlib.get_frontal_face_detector()
         self._five = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
-        self._many = dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
+        self._landmarks = Landmarks(folder / "shape_predictor_68_face_landmarks.dat")
         self._network = Network(folder / "dlib_face_recognition_resnet_model_v1.dat")
 
     def faces(self, pixels: Pixels, *, search_small: bool, vectors: int) -> list[Face]:
         """All faces, largest first, the first `vectors` of them with the network's vector."""
         found = self._detect(pixels, search_small)
         return [
-            self._measure(pixels, box, score, with_vector=rank < vectors)
+            self._measure(pixels, box, score, with_vector=rank < vectors, thorough=search_small)
             for rank, (box, score) in enumerate(found[:MOST_FACES])
         ]
 
     def _detect(self, pixels: Pixels, search_small: bool) -> list[tuple[Any, float]]:
         """The detector sees faces of 80 pixels; half of that in a picture twice as large."""
-        boxes, scores, _ = self._detector.run(pixels, 0, 0.0)
-        if not boxes and search_small:
-            boxes, scores, _ = self._detector.run(pixels, 1, 0.0)
+        found = self._boxes(pixels, 0)
+        if search_small:
+            small = [one for one in self._boxes(pixels, 1) if one[0].width() < DETECTED]
+            found += [one for one in small if not _is_within(one[0], found)]
         smallest = SMALLEST_FACE * max(1.0, max(pixels.shape[:2]) / LONGEST_SIDE)
-        found = [
-            (box, score)
-            for box, score in zip(boxes, scores, strict=True)
-            if box.width() >= smallest
-        ]
+        found = [(box, score) for box, score in found if box.width() >= smallest]
         return sorted(found, key=lambda one: (-one[0].area(), one[0].left(), one[0].top()))
 
-    def _measure(self, pixels: Pixels, box: Any, score: float, *, with_vector: bool) -> Face:
-        points = self._points(pixels, box)
-        chip = dlib.get_face_chip(pixels, self._five(pixels, box), CHIP_SIZE)
+    def _boxes(self, pixels: Pixels, doublings: int) -> list[tuple[Any, float]]:
+        boxes, scores, _ = self._detector.run(pixels, doublings, 0.0)
+        return list(zip(boxes, scores, strict=True))
+
+    def _measure(
+        self, pixels: Pixels, box: Any, score: float, *, with_vector: bool, thorough: bool
+    ) -> Face:
+        points = self._landmarks.find(pixels, box, thorough=thorough)
+        five = self._five(pixels, box)
+        chip = dlib.get_face_chip(pixels, five, CHIP_SIZE)
+        quality = {"Brightness": brightness(chip), "Sharpness": sharpness(_middle(pixels, box))}
         height, width = pixels.shape[:2]
         face: Face = {
             "detail": {
@@ -73,28 +91,28 @@ class Analyst:
                     "Top": box.top() / height,
                 },
                 "Confidence": confidence(score),
-                "Landmarks": _landmarks(points, width, height),
+                "Landmarks": _named(LANDMARKS, points, width, height),
                 "Pose": pose(points),
-                "Quality": {"Brightness": brightness(chip), "Sharpness": sharpness(chip)},
+                "Quality": quality,
             },
+            "more_landmarks": _named(MORE_LANDMARKS, points, width, height),
             "size": box.width(),
         }
         if with_vector:
             face["vector"] = self._network.vector(chip)
         return face
 
-    def _points(self, pixels: Pixels, box: Any) -> Points:
-        """The 68 landmarks, as the mean of several looks: each jitters by a pixel or two."""
-        looks = [self._many(pixels, moved).parts() for moved in _around(box)]
-        return np.array([[(part.x, part.y) for part in look] for look in looks], float).mean(axis=0)
+
+def _is_within(box: Any, found: list[tuple[Any, float]]) -> bool:
+    return any(one.contains(box.center()) for one, _ in found)
 
 
-def _around(box: Any) -> list[Any]:
-    """The box itself, and others a little beside it, smaller and larger."""
-    step = round(box.width() * JITTER)
-    moves = [(0, 0), (step, 0), (-step, 0), (0, step), (0, -step)]
-    moved = [dlib.translate_rect(box, dlib.point(*by)) for by in moves]
-    return [*moved, dlib.grow_rect(box, step // 2), dlib.shrink_rect(box, step // 2)]
+def _middle(pixels: Pixels, box: Any) -> Pixels:
+    """The middle of a face as it is found: an aligned face moves a little with every blur."""
+    edge = MARGIN * box.width()
+    sides = (box.left() + edge, box.top() + edge, box.right() - edge, box.bottom() - edge)
+    middle = Image.fromarray(pixels).crop(sides)
+    return np.asarray(middle.resize((MIDDLE_SIZE, MIDDLE_SIZE), Image.Resampling.LANCZOS))
 
 
 def confidence(score: float) -> float:
@@ -102,8 +120,10 @@ def confidence(score: float) -> float:
     return 100 / (1 + math.exp(-2.2 - 4.7 * score))
 
 
-def _landmarks(points: Any, width: int, height: int) -> list[dict[str, Any]]:
-    middles = {name: points[list(parts)].mean(axis=0) for name, parts in LANDMARKS.items()}
+def _named(
+    parts: dict[str, tuple[int, ...]], points: Points, width: int, height: int
+) -> list[dict[str, Any]]:
+    middles = {name: points[list(places)].mean(axis=0) for name, places in parts.items()}
     return [
         {"Type": name, "X": float(x) / width, "Y": float(y) / height}
         for name, (x, y) in middles.items()

@@ -1,11 +1,18 @@
-"""Open the pictures of requests: JPEG or PNG, upright, within bounds (worker side)."""
+"""Open the pictures of requests: JPEG or PNG, upright, within bounds (worker side).
+
+How large a picture may be is declared in its first bytes, and checked before it is decoded. A JPEG
+is decoded at a fraction of its size if it is larger than needed; what is decoded whole, because its
+format leaves no choice, may have fewer pixels.
+"""
 
 import io
+import struct
 import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from local.rekognition.errors import invalid_format, invalid_parameter, too_large
 
@@ -13,38 +20,89 @@ Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG")
 SHORTEST_SIDE = 80  # both sides; Rekognition developer guide, "Guidelines and quotas"
-MOST_PIXELS = 64_000_000
+LONGEST_DECLARED = 10_000  # what the error message of Rekognition says
+MOST_PIXELS_WHOLE = 50_000_000  # ours: four bytes each while they are decoded
+# Each scan of a progressive JPEG goes over the whole picture: cameras write about ten.
+MOST_SCANS = 100
+SCAN = b"\xff\xda"
 # Faces of 40 pixels in a picture of 1920 x 1080 are the smallest that count, and
 # they grow with the picture: more pixels than these find nothing more.
 LONGEST_SIDE = 1920
+WHITE = (255, 255, 255, 255)
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+# What Pillow raises on damaged files: the second half for want of a check.
+DAMAGED = (
+    OSError, ValueError, SyntaxError, EOFError, MemoryError,
+    TypeError, LookupError, AttributeError, ArithmeticError, struct.error,
+)  # fmt: skip
 
 
 def open_image(data: bytes) -> Pixels:
-    """Decode a picture to upright RGB, looking at its declared size first."""
+    """Decode a picture to upright RGB; RekognitionError if it is too large, small or broken."""
     with warnings.catch_warnings():
         # The size is checked below; Pillow need not warn of it as well.
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check_size(*image.size)
-                return _upright(image)
+                _check_size(image)
+                if data.count(SCAN) > MOST_SCANS:
+                    raise invalid_format()
+                return _decoded(image)
         except Image.DecompressionBombError as exc:
             raise too_large() from exc
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as exc:
+        except DAMAGED as exc:
             raise invalid_format() from exc
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if max(width, height) > LONGEST_DECLARED:
+        raise too_large(
+            f"Input image dimensions {width} x {height} exceed maximum dimension size "
+            f"of {LONGEST_DECLARED} pixels"
+        )
+    if width * height > MOST_PIXELS_WHOLE and _is_decoded_whole(image):
         raise too_large()
     if min(width, height) < SHORTEST_SIDE:
         raise invalid_parameter("Image dimensions are too small")
 
 
-def _upright(image: Image.Image) -> Pixels:
-    if image.format == "JPEG":
+def _is_decoded_whole(image: Image.Image) -> bool:
+    return not isinstance(image, JpegImageFile) or "progressive" in image.info
+
+
+def _decoded(image: Image.Image) -> Pixels:
+    orientation = 1
+    if isinstance(image, JpegImageFile):
+        # Only these are turned; Rekognition doesn't look for EXIF in a PNG.
+        orientation = _orientation(image)
         # Let the decoder throw away what would be scaled away: it saves memory.
         image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-    turned = ImageOps.exif_transpose(image).convert("RGB")
-    turned.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(turned)
+    small = _eight_bits(image)
+    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    if orientation in UPRIGHT:
+        small = small.transpose(UPRIGHT[orientation])
+    if small.mode == "RGBA":
+        small = Image.alpha_composite(Image.new("RGBA", small.size, WHITE), small)
+    return np.asarray(small.convert("RGB"))
+
+
+def _orientation(image: Image.Image) -> int:
+    """What the EXIF says, 1 to 8; 1 is upright, and what damaged EXIF counts as."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except DAMAGED:
+        return 1
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The picture in a mode that can be scaled: Pillow cuts 16 bits off at 255 if it converts."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("RGB", "RGBA", "L", "CMYK"):
+        return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")

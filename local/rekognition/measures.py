@@ -50,12 +50,12 @@ def pose(points: Points) -> dict[str, float]:
 
 def brightness(chip: NDArray[np.uint8]) -> float:
     """The mean luma of an aligned face, as a percentage."""
-    return float(_luma(chip).mean() / 255 * 100)
+    return float(_luma(chip[20:-10, 20:-20]).mean() / 255 * 100)
 
 
-def sharpness(chip: NDArray[np.uint8]) -> float:
-    """How much fine detail an aligned face has for its contrast, from 0 to 100."""
-    luma = _luma(chip)
+def sharpness(face: NDArray[np.uint8]) -> float:
+    """How much fine detail a face has for its contrast, from 0 to 100; for faces of one size."""
+    luma = _luma(face)
     fine = (
         4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1] - luma[1:-1, :-2] - luma[1:-1, 2:]
     )
@@ -64,6 +64,5 @@ def sharpness(chip: NDArray[np.uint8]) -> float:
     return 100 * energy / (energy + HALF_SHARP)
 
 
-def _luma(chip: NDArray[np.uint8]) -> Points:
-    middle = chip[20:-10, 20:-20].astype(float)
-    return np.asarray(middle @ np.array([0.299, 0.587, 0.114]))
+def _luma(pixels: NDArray[np.uint8]) -> Points:
+    return np.asarray(pixels.astype(float) @ np.array([0.299, 0.587, 0.114]))

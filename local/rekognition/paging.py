@@ -1,29 +1,61 @@
 """Answers in pages, with tokens that outlive deletions."""
 
-import base64
-import binascii
+import secrets
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local.rekognition.errors import RekognitionError
 
+MOST_TOKENS = 10_000  # that are remembered; the oldest expire
+
+
+class Tokens:
+    """What was given out for the rest of a list, and after which key of which list that begins.
+
+    A token can't hold the key itself: both may have up to 255 characters.
+    """
+
+    def __init__(self, most: int = MOST_TOKENS) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._places: OrderedDict[str, tuple[str, str]] = OrderedDict()
+
+    def give(self, listed: str, key: str) -> str:
+        """A new token."""
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._places[token] = (listed, key)
+            while len(self._places) > self._most:
+                self._places.popitem(last=False)
+        return token
+
+    def place(self, listed: str, token: str) -> str:
+        """The key that was last shown; only for a token of that list."""
+        with self._lock:
+            known, key = self._places.get(token, (None, ""))
+        if known != listed:
+            raise RekognitionError(
+                "InvalidPaginationTokenException", "Request has Invalid Pagination Token"
+            )
+        return key
+
+
+_tokens = Tokens()
+
 
 def page(
-    keys: Sequence[str], parameters: Mapping[str, Any], *, default: int
+    keys: Sequence[str], parameters: Mapping[str, Any], *, default: int, listed: str = ""
 ) -> tuple[Sequence[str], dict[str, str]]:
-    """The keys of one page of a sorted list, and the token for the next page if there is one."""
-    after = _after(parameters.get("NextToken"))
+    """The keys of one page of a sorted list, and the token for the next page if there is one.
+
+    `listed` tells lists apart: a token of one is none of another.
+    """
+    token = parameters.get("NextToken")
+    after = "" if token is None else _tokens.place(listed, token)
     left = [key for key in keys if key > after]
     shown = left[: parameters.get("MaxResults") or default]
     if len(shown) == len(left):
         return shown, {}
-    return shown, {"NextToken": base64.b64encode(shown[-1].encode()).decode()}
-
-
-def _after(token: str | None) -> str:
-    try:
-        return base64.b64decode(token or "", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise RekognitionError(
-            "InvalidPaginationTokenException", "Request has Invalid Pagination Token"
-        ) from error
+    return shown, {"NextToken": _tokens.give(listed, shown[-1])}

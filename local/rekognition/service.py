@@ -44,10 +44,11 @@ log = logging.getLogger("local.rekognition")
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="rekognition")
 
 
-def _read_object(bucket: str, key: str) -> bytes:
+def _read_object(bucket: str, key: str, version: str | None) -> bytes:
     try:
-        return ministack.get_object_as(ministack.current_principal(), bucket, key).body
-    except (AccessDenied, ServiceError) as error:
+        caller = ministack.current_principal()
+        return ministack.get_object_as(caller, bucket, key, version=version).body
+    except (AccessDenied, ServiceError, UnicodeError) as error:
         raise invalid_object() from error
 
 

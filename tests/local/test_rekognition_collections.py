@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from tests.local.rekognition_client import answered, photo
+from local.signing import ServiceError
+from tests.local.rekognition_client import answered, photo, service_error
 
 
 @pytest.fixture
@@ -72,9 +73,40 @@ def test_faces_are_listed_page_by_page_even_if_some_go_meanwhile(rekognition, la
 PHOTOS = (("Zoë", 1), ("Zoë", 2), ("Ravi", 1))
 
 
-def test_a_made_up_token_is_refused(rekognition, collection):
+@pytest.mark.parametrize("token", ["?", "YWJj", "é", ""])
+def test_a_made_up_token_is_refused(rekognition, collection, token):
     with pytest.raises(rekognition.exceptions.InvalidPaginationTokenException):
-        rekognition.list_faces(CollectionId=collection, NextToken="?")
+        rekognition.list_faces(CollectionId=collection, NextToken=token)
+
+
+def test_collections_of_the_longest_names_are_listed_page_by_page(rekognition, laptop, collection):
+    names = [f"{letter * 247}{uuid.uuid4().hex[:8]}" for letter in "ab"]
+    for name in names:
+        rekognition.create_collection(CollectionId=name)
+    pages = rekognition.get_paginator("list_collections").paginate(PaginationConfig={"PageSize": 1})
+    listed = [page["CollectionIds"] for page in pages]
+    assert all(len(page) == 1 for page in listed)
+    assert {*names, collection} <= {page[0] for page in listed}
+    token = answered(laptop, "ListCollections", MaxResults=1)["NextToken"]
+    with pytest.raises(rekognition.exceptions.InvalidPaginationTokenException):
+        rekognition.list_faces(CollectionId=collection, NextToken=token)
+    for name in names:
+        rekognition.delete_collection(CollectionId=name)
+
+
+def test_a_collection_keeps_its_tags_and_they_can_be_changed(rekognition, laptop):
+    name = f"collection-{uuid.uuid4().hex[:8]}"
+    arn = rekognition.create_collection(CollectionId=name, Tags={"team": "door"})["CollectionArn"]
+    answered(laptop, "TagResource", ResourceArn=arn, Tags={"team": "gate", "größe": "+1 @home"})
+    tags = answered(laptop, "ListTagsForResource", ResourceArn=arn)["Tags"]
+    assert tags == {"team": "gate", "größe": "+1 @home"}
+    answered(laptop, "UntagResource", ResourceArn=arn, TagKeys=["team", "no-such-key"])
+    assert list(answered(laptop, "ListTagsForResource", ResourceArn=arn)["Tags"]) == ["größe"]
+    with pytest.raises(rekognition.exceptions.InvalidParameterException, match="pattern"):
+        rekognition.tag_resource(ResourceArn=arn, Tags={"aws:mine": "x"})
+    rekognition.delete_collection(CollectionId=name)
+    with pytest.raises(rekognition.exceptions.ResourceNotFoundException):
+        rekognition.list_tags_for_resource(ResourceArn=arn)
 
 
 def test_deleted_faces_are_said_and_so_are_those_that_were_not_there(
@@ -97,6 +129,45 @@ def test_a_deleted_collection_takes_its_faces_along(rekognition):
     rekognition.delete_collection(CollectionId=name)
 
 
-def test_what_is_not_implemented_answers_with_its_name(rekognition, collection):
-    with pytest.raises(rekognition.exceptions.ClientError, match="rekognition:CreateUser"):
-        rekognition.create_user(CollectionId=collection, UserId="somebody")
+@pytest.mark.parametrize(
+    ("operation", "asked"),
+    [
+        ("CreateUser", {"UserId": "somebody"}),
+        ("AssociateFaces", {"UserId": "somebody", "FaceIds": [str(uuid.uuid4())]}),
+        ("SearchUsers", {"UserId": "somebody"}),
+        ("ListUsers", {}),
+    ],
+)
+def test_what_is_not_implemented_answers_with_its_name(laptop, collection, operation, asked):
+    with pytest.raises(ServiceError, match=f"UnknownOperation.*rekognition:{operation}"):
+        answered(laptop, operation, CollectionId=collection, **asked)
+
+
+def test_a_user_whose_faces_are_listed_does_not_exist(rekognition, collection):
+    with pytest.raises(rekognition.exceptions.ResourceNotFoundException):
+        rekognition.list_faces(CollectionId=collection, UserId="somebody")
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked"),
+    [
+        ("ListFaces", {"MaxResults": 4097}),
+        ("ListFaces", {"MaxResults": -1}),
+        ("ListFaces", {"FaceIds": []}),
+        ("DeleteFaces", {"FaceIds": ["not-a-uuid"]}),
+        ("DeleteFaces", {"FaceIds": [str(uuid.uuid4()).upper()]}),
+        ("DeleteFaces", {"FaceIds": [str(uuid.uuid4())] * 4097}),
+        ("SearchFaces", {"FaceId": str(uuid.uuid4())}),
+        ("SearchFaces", {"FaceId": str(uuid.uuid4()), "MaxFaces": 0}),
+        ("SearchFaces", {"FaceId": str(uuid.uuid4()), "MaxFaces": 4097}),
+        ("SearchFaces", {"FaceId": str(uuid.uuid4()), "FaceMatchThreshold": 100.1}),
+        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "MaxFaces": 0}),
+        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "ExternalImageId": "with space"}),
+        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "ExternalImageId": "x" * 256}),
+        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "QualityFilter": "BEST"}),
+        ("IndexFaces", {"Image": {"Bytes": ""}}),
+    ],
+)
+def test_what_breaks_a_limit_is_an_invalid_parameter(laptop, collection, operation, asked):
+    code = service_error(laptop, operation, CollectionId=collection, **asked)
+    assert code == "InvalidParameterException"

@@ -5,9 +5,10 @@ import uuid
 
 import boto3
 import pytest
+from PIL import Image
 
 from tests.local.laptop_parts import allow, error_code
-from tests.local.rekognition_client import photo
+from tests.local.rekognition_client import encoded, photo
 
 KEY = "people/Zoë/1 copy.jpg"
 
@@ -58,3 +59,36 @@ def test_who_may_not_read_the_object_can_not_have_it_looked_at(laptop, bucket):
     )
     may_read = client_with(laptop, detect, allow("s3:GetObject", f"arn:aws:s3:::{bucket}/people/*"))
     assert len(may_read.detect_faces(Image=image)["FaceDetails"]) == 1
+
+
+def test_an_older_version_of_an_object_is_read_when_it_is_named(laptop, bucket):
+    s3, rekognition = laptop.client("s3"), laptop.client("rekognition")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    older = s3.put_object(Bucket=bucket, Key=KEY, Body=photo("Zoë"))["VersionId"]
+    s3.put_object(Bucket=bucket, Key=KEY, Body=encoded(Image.new("RGB", (100, 100))))
+    named = {"Bucket": bucket, "Name": KEY}
+    assert rekognition.detect_faces(Image={"S3Object": named})["FaceDetails"] == []
+    image = {"S3Object": {**named, "Version": older}}
+    assert len(rekognition.detect_faces(Image=image)["FaceDetails"]) == 1
+    unknown = {"S3Object": {**named, "Version": "no-such-version"}}
+    with pytest.raises(rekognition.exceptions.InvalidS3ObjectException):
+        rekognition.detect_faces(Image=unknown)
+
+
+def test_an_object_may_be_larger_than_a_request_but_not_than_its_own_limit(laptop, bucket):
+    s3, rekognition = laptop.client("s3"), laptop.client("rekognition")
+    image = {"S3Object": {"Bucket": bucket, "Name": "large.jpg"}}
+    portrait = photo("Zoë")
+    # What follows the end of a JPEG is no part of the picture.
+    s3.put_object(Bucket=bucket, Key="large.jpg", Body=portrait.ljust(15 * 1024 * 1024, b"\0"))
+    assert len(rekognition.detect_faces(Image=image)["FaceDetails"]) == 1
+    s3.put_object(Bucket=bucket, Key="large.jpg", Body=portrait.ljust(15 * 1024 * 1024 + 1, b"\0"))
+    with pytest.raises(rekognition.exceptions.ImageTooLargeException):
+        rekognition.detect_faces(Image=image)
+
+
+def test_a_bucket_that_is_not_there_is_an_invalid_object(laptop):
+    rekognition = laptop.client("rekognition")
+    image = {"S3Object": {"Bucket": "no-such-bucket", "Name": KEY}}
+    with pytest.raises(rekognition.exceptions.InvalidS3ObjectException):
+        rekognition.detect_faces(Image=image)
