@@ -19,15 +19,16 @@ class Buffer(Protocol):
 class Cutter:
     """Puts frames into fragments of `length_ms` at least.
 
-    `is_tagged` is asked at the end of each fragment whether it is marked for image
-    generation. Times only grow: one that does not is set a millisecond after the last.
+    `is_tagged` is asked at the end of each fragment, with the time of its first and last
+    frame, whether it is marked for image generation. Times only grow: one that does not
+    is set a millisecond after the last.
     """
 
     def __init__(
         self,
         buffer: Buffer,
         length_ms: int,
-        is_tagged: Callable[[], bool],
+        is_tagged: Callable[[int, int], bool],
         *,
         is_only_tagged: bool = False,
     ) -> None:
@@ -84,9 +85,9 @@ class Cutter:
 
     def end(self) -> None:
         """End the fragment under way."""
-        if self.is_open:
+        if self._begun_ms is not None:
+            is_tagged = self._is_tagged(self._begun_ms, self.last_ms)
             self._begun_ms = None
-            is_tagged = self._is_tagged()
             self._buffer.end(is_tagged=is_tagged, is_wanted=is_tagged or not self._is_only_tagged)
 
     def _begin(self, at_ms: int, track: Track) -> None:

@@ -1,0 +1,152 @@
+"""Which fragments are marked for images: while something moves, or only where a face is."""
+
+import stat
+import sys
+import threading
+import types
+
+import av
+import numpy as np
+import pytest
+
+from edge import tags
+from edge.capture import Capture
+from edge.errors import SourceError
+from edge.faces import FaceCheck
+from edge.sources.samples import Coded, Picture
+from edge.sources.source import Source
+from edge.timeline import MS, PlayedTime
+from tests.unit.edge_capture import Kept, Said, capture, config_of
+from tests.unit.edge_scenes import Scene
+
+RATE = 5
+STILL_S, WALK_S, AFTER_S = 8, 3, 12
+
+
+class Pictures(Source):
+    """A source of pictures, or of their H.264, with a key frame each second."""
+
+    name, is_live, rate = "pictures", False, RATE
+
+    def __init__(self, pictures, *, is_passable=False):
+        self.pictures, self.is_passable = pictures, is_passable
+        self.timeline = PlayedTime(is_unpaced=True)
+        self.decoder = av.CodecContext.create("h264", "r")
+
+    def samples(self):
+        images = (image_of(picture) for picture in self.pictures)
+        if not self.is_passable:
+            yield from (Picture(image, number / RATE) for number, image in enumerate(images))
+            return
+        codec = av.CodecContext.create("libx264", "w")
+        codec.width, codec.height, codec.pix_fmt = 256, 144, "yuv420p"
+        codec.time_base, codec.framerate, codec.gop_size = MS, RATE, RATE
+        codec.options = {"tune": "zerolatency", "preset": "superfast"}
+        for number, image in enumerate(images):
+            image.pts, image.time_base = number * 1000 // RATE, MS
+            for packet in codec.encode(image):
+                yield Coded(packet, packet.pts / 1000)
+
+    def close(self):
+        pass
+
+
+def image_of(picture):
+    large = np.kron(picture, np.ones((2, 2), np.uint8))
+    return av.VideoFrame.from_ndarray(large, format="gray8").reformat(format="yuv420p")
+
+
+def a_walk():
+    """Nobody for 8 s, somebody for 3 s, nobody for 12 s."""
+    scene = Scene()
+    walk = [scene.picture(person=10 + 7 * n, height=30) for n in range(WALK_S * RATE)]
+    before = [scene.picture() for _ in range(STILL_S * RATE)]
+    return before + walk + [scene.picture() for _ in range(AFTER_S * RATE)]
+
+
+def tagged(captured):
+    return [number for number, fragment in enumerate(captured.fragments) if fragment.is_tagged]
+
+
+def run(*options, is_passable=False):
+    config = config_of("test", "--rate", str(RATE), *options)
+    return capture(config, Pictures(a_walk(), is_passable=is_passable))
+
+
+@pytest.mark.parametrize("is_passable", [False, True])
+def test_fragments_are_marked_from_where_motion_begins_to_some_seconds_after(is_passable):
+    done = run(is_passable=is_passable)
+    assert len(done.fragments) == STILL_S + WALK_S + AFTER_S
+    marked = tagged(done)
+    assert set(range(STILL_S, STILL_S + WALK_S + 4)) <= set(marked)
+    # Passed on, motion in a key frame marks the fragment that it ends, too.
+    assert STILL_S - 1 <= marked[0] <= STILL_S
+    assert marked[-1] <= STILL_S + WALK_S + 6
+    assert all(fragment.is_wanted for fragment in done.fragments)
+
+
+def test_only_tagged_wants_nothing_else():
+    done = run("--only-tagged")
+    assert [fragment.is_wanted for fragment in done.fragments] == [
+        fragment.is_tagged for fragment in done.fragments
+    ]
+    assert 0 < len(tagged(done)) < len(done.fragments)
+
+
+@pytest.mark.parametrize(("tag", "is_marked"), [("always", True), ("never", False)])
+def test_always_and_never_look_at_nothing(tag, is_marked):
+    assert {fragment.is_tagged for fragment in run("--tag", tag).fragments} == {is_marked}
+
+
+class DarkPatch:
+    """Stands in for the face check: a face is what is as dark as the walker, at the left."""
+
+    looks = 0
+
+    def find(self, image, changed):
+        type(self).looks += 1
+        luma = image.reformat(format="gray8").to_ndarray()
+        return [(0, 0, 1, 1)] if (luma[90:130, :70] < 40).mean() > 0.02 else []
+
+
+@pytest.mark.parametrize("is_passable", [False, True])
+def test_a_face_marks_its_own_fragment_and_no_other(monkeypatch, is_passable):
+    monkeypatch.setattr(tags, "FaceCheck", DarkPatch)
+    DarkPatch.looks = 0
+    done = run("--tag", "face", is_passable=is_passable)
+    assert tagged(done) == [STILL_S]
+    # Looked for only while something moves and a little after, and not once it is decided.
+    assert DarkPatch.looks <= 2.5 * (WALK_S + 6)
+
+
+def test_without_opencv_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(SourceError, match="opencv-python-headless>=4.13,<5"):
+        Capture(config_of("test", "--tag", "face"), Pictures([]), Kept(), Said(), threading.Event())
+
+
+def test_an_opencv_that_brings_no_cascade_is_told_by_its_version(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(__version__="5.0.0"))
+    with pytest.raises(SourceError, match=r"here is OpenCV 5\.0\.0"):
+        FaceCheck()
+
+
+def test_explain_writes_a_few_annotated_pictures_for_this_user_only(tmp_path):
+    folder = tmp_path / "explain"
+    run("--explain", str(folder))
+    pictures = sorted(folder.glob("*.jpg"))
+    assert 2 <= len(pictures) <= 5
+    assert any("-motion-" in path.name for path in pictures)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in pictures} == {0o600}
+    with av.open(str(next(p for p in pictures if "-motion-" in p.name))) as container:
+        luma = next(container.decode(video=0)).reformat(format="gray8").to_ndarray()
+    assert luma.shape == (360, 640)
+    assert (luma > 225).any(axis=0).sum() > 4, "no frame around what moved"
+
+
+def test_no_more_than_a_hundred_explaining_pictures_are_kept(tmp_path):
+    for number in range(150):
+        (tmp_path / f"2026{number:04}.jpg").touch()
+    run("--explain", str(tmp_path))
+    assert len(list(tmp_path.glob("*.jpg"))) == 100
