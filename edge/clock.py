@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-from .errors import EdgeError
+from .errors import ClockError
 
 # What is said, and what stops: AWS refuses signatures that are more than 5 minutes off.
 SAID_S, STOPS_S = 2.0, 300.0
@@ -14,12 +14,6 @@ WHAT_TO_DO = (
     "Pictures are dated by this clock. Set it: `timedatectl set-ntp true`, then `timedatectl` "
     "should say that it is synchronized."
 )
-
-
-class ClockError(EdgeError):
-    """This machine's clock is so wrong that the service refuses what it signs."""
-
-    exit_code = 5
 
 
 class ServiceClock:

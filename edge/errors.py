@@ -3,8 +3,11 @@
 EdgeError
 ├── SourceError           2  the source cannot be used
 ├── SourceLostError       2  a live source died or stalled; it may come back
+├── InUseError            2  another process sends from the same folder
 ├── RefusedError          3  AWS says no, and asking again would not help
 ├── UnreachableError      4  nobody answers
+├── ClockError            5  this machine's clock is so wrong that AWS refuses
+├── UnhealthyError        6  no video got through for too long
 └── ConnectionLostError      one connection broke; the sender opens the next
 """
 
@@ -27,6 +30,12 @@ class SourceLostError(EdgeError):
     exit_code = 2
 
 
+class InUseError(EdgeError):
+    """Another process sends from the folder that fragments are kept in."""
+
+    exit_code = 2
+
+
 class RefusedError(EdgeError):
     """AWS refused, and asking again would not help."""
 
@@ -37,6 +46,18 @@ class UnreachableError(EdgeError):
     """The service could not be reached at all."""
 
     exit_code = 4
+
+
+class ClockError(EdgeError):
+    """This machine's clock is so wrong that the service refuses what it signs."""
+
+    exit_code = 5
+
+
+class UnhealthyError(EdgeError):
+    """No video got through for too long; whoever started this should start it anew."""
+
+    exit_code = 6
 
 
 class ConnectionLostError(EdgeError):

@@ -24,6 +24,8 @@ exit codes:
   2    a wrong option, or a source that cannot be read
   3    AWS refused: credentials, permission, stream
   4    AWS could not be reached
+  5    this machine's clock is so wrong that AWS refuses
+  6    no video got through for too long
   130  stopped at once by a second Ctrl-C
 """
 Add = Callable[..., object]
@@ -130,7 +132,7 @@ def _add_tags(add: Add) -> None:
     add("--only-tagged", action="store_true", help="send nothing but marked fragments")
     add("--sensitivity", type=share, default=0.5, metavar="0..1", help="to motion (0.5)")
     add("--mask", type=Path, metavar="FILE", help="a picture, black where motion means nothing")
-    add("--explain", type=Path, metavar="DIR", help="write annotated pictures now and then")
+    add("--explain", type=Path, metavar="DIR", help="annotated pictures (of people!) go there")
 
 
 def _add_patience(add: Add) -> None:

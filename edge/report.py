@@ -1,12 +1,15 @@
 """Tells how the edge is doing: lines for a person, or JSON for a program."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
 from .config import Config
 from .fragments import Counts
 from .mkv import Track
+from .show_status import in_words
+from .status import Status
 
 
 class Report:
@@ -43,9 +46,9 @@ class Report:
         self._tell(f"playing since {at}")
         self._event("playing", first_capture=at)
 
-    def status(self, seconds: float, counts: Counts) -> None:
-        """Tell how far it has come."""
-        self._tell(f"{seconds:.0f} s: {_in_words(counts)}")
+    def status(self, status: Status) -> None:
+        """Tell how it is doing."""
+        self._tell(in_words({**asdict(status), "runs": True}))
 
     def ended(self, counts: Counts, seconds: float) -> None:
         """Tell what became of it all."""
@@ -77,10 +80,12 @@ def _iso(milliseconds: int) -> str:
 
 def _in_words(counts: Counts) -> str:
     words = f"{counts.frames} frames, {counts.persisted} of {counts.fragments} fragments stored"
+    dropped = [(number, f"dropped ({reason})") for reason, number in counts.dropped_by.items()]
     for number, what in (
-        (counts.waiting, "on their way"),
+        (counts.waiting, "kept"),
         (counts.refused, "refused"),
-        (counts.dropped, "dropped because the buffer was full"),
+        (counts.unwanted, "not sent because not tagged"),
+        *dropped,
     ):
         words += f", {number} {what}" if number else ""
     return words

@@ -8,18 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import segment
-from .errors import EdgeError
+from .errors import InUseError
 from .fragment import Fragment, Place
 from .mkv import Track
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 SUFFIX = ".ring"
-
-
-class InUseError(EdgeError):
-    """Another process sends from this folder."""
-
-    exit_code = 2
 
 
 class DamagedError(Exception):

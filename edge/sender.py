@@ -122,7 +122,8 @@ class Sender:
                 self._send_on(connection)
                 connection.finish(self._patience.goodbye_s)
         except ConnectionLostError as lost:
-            if self._buffer.counts.waiting > 0 or not self.is_accepted:
+            # The service ends a connection that carries nothing for half a minute.
+            if self._buffer.after(None) is not None or not self.is_accepted:
                 self._after(lost)
         finally:
             self.is_connected = False

@@ -69,7 +69,7 @@ def _state(path: Path) -> dict[str, Any] | None:
 def _found(environment: Mapping[str, str]) -> list[Path]:
     """Look where services and where this user's own runs keep their state."""
     own = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    places = (Path("/var/lib/whosthere-edge"), Path(own) / "whosthere-edge")
+    places = (Path("/run/whosthere-edge"), Path(own) / "whosthere-edge")
     return sorted(path for place in places for path in place.glob(f"*/{status.FILE}"))
 
 

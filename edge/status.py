@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ class Status:
     last_error: str = ""
     is_healthy: bool = True
     since: float = 0.0
+
+
+def folder(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Say where the file lies: where systemd has a folder in memory, no card wears out."""
+    given = environment.get("RUNTIME_DIRECTORY")
+    return Path(given.split(":")[0]) if given else state
 
 
 def write(path: Path, status: Status) -> None:

@@ -2,17 +2,19 @@
 
 import threading
 import time
+from dataclasses import asdict
 
-from . import status
+from . import show_status, status
 from .capturing import Capturing
 from .clock import ClockWatch
 from .config import Config
+from .errors import UnhealthyError
 from .fragments import FragmentBuffer
 from .report import Report
 from .sender import Sender
 from .status import Status
 from .systemd import Systemd
-from .watchdog import Remedy, UnhealthyError, Watchdog
+from .watchdog import Remedy, Watchdog
 
 # A service that has not answered by now does so after the body, if at all.
 ACCEPTED_S = 3.0
@@ -153,14 +155,16 @@ class Supervisor:
         now = time.monotonic()
         if now >= self._line_at:
             self._line_at = now + STATUS_S
-            self._report.status(time.time() - self._since, self._buffer.counts)
+            self._report.status(self.status())
+            self._systemd.status(show_status.in_words({**asdict(self.status()), "runs": True}))
         if now >= self._file_at:
             self._file_at = now + FILE_S
             self._write_file()
 
     def _write_file(self) -> None:
         try:
-            status.write(self._config.buffer_folder / status.FILE, self.status())
+            folder = status.folder(self._config.buffer_folder)
+            status.write(folder / status.FILE, self.status())
         except OSError:
             # A full disk is told by whoever keeps fragments there.
             return

@@ -4,16 +4,8 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from .errors import EdgeError
-
 # How long it may be unhealthy before everything is opened anew, and before it exits.
 RESTART_S, EXIT_S = 60.0, 300.0
-
-
-class UnhealthyError(EdgeError):
-    """No video got through for too long; whoever started this should start it anew."""
-
-    exit_code = 6
 
 
 class Remedy(Enum):

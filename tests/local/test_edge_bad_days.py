@@ -11,12 +11,13 @@ from threading import current_thread, main_thread
 
 import pytest
 
-from edge import pipeline, ring, storage, supervisor
-from edge.clock import ClockError
-from edge.errors import RefusedError
+from edge import identity, keys, pipeline, ring, storage, supervisor
+from edge import video_stream as video_stream_
+from edge.credential_endpoint import TemporaryKeys
+from edge.errors import ClockError, RefusedError, UnhealthyError, UnreachableError
 from edge.fragments import Limits
 from edge.patience import Patience
-from edge.watchdog import UnhealthyError, Watchdog
+from edge.watchdog import Watchdog
 from tests.local.edge_proxy import Cut, Proxy, detoured
 from tests.local.edge_run import EdgeRun, Stored, video_stream
 
@@ -256,6 +257,62 @@ def test_a_new_connection_in_time_leaves_no_gap_and_doubles_nothing(
     assert proxy.put_media_calls >= 3
     assert_whole(stored, ended["frames"])
     assert "Connecting anew" not in run.said
+
+
+def test_keys_that_end_meanwhile_are_renewed_and_nothing_is_lost(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    monkeypatch.setattr(keys, "RENEW_BEFORE_S", 3.0)
+    monkeypatch.setattr(video_stream_, "RENEW_S", 1.0)
+    monkeypatch.setattr(keys, "FIRST_PAUSE_S", 0.1)
+    long_lived = laptop.session().get_credentials().get_frozen_credentials()
+    fetched = []
+
+    def fetch():
+        fetched.append(time.monotonic())
+        if len(fetched) == 2:
+            raise UnreachableError("The credential endpoint cannot be reached.")
+        return TemporaryKeys(long_lived, time.monotonic() + 5.0)
+
+    def session(config, say):
+        made = identity.CameraSession()
+        made.keys = keys.RenewedKeys(fetch, say)
+        return made
+
+    monkeypatch.setattr(pipeline.identity, "session", session)
+    run = edge()
+    persisted(8)
+    ended = run.finish()
+    assert len(fetched) >= 3
+    assert proxy.put_media_calls >= 3
+    assert "Renewing the keys is not possible now" in run.said
+    assert "Connecting anew" not in run.said
+    assert_whole(Stored(laptop, stream), ended["frames"])
+
+
+def test_keys_that_are_refused_stop_with_what_to_do(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    long_lived = laptop.session().get_credentials().get_frozen_credentials()
+    fetched = []
+
+    def fetch():
+        fetched.append(1)
+        if len(fetched) > 1:
+            raise RefusedError("This camera is not, or not any more, paired.")
+        return TemporaryKeys(long_lived, time.monotonic() + 3.0)
+
+    def session(config, say):
+        made = identity.CameraSession()
+        made.keys = keys.RenewedKeys(fetch, say)
+        return made
+
+    monkeypatch.setattr(pipeline.identity, "session", session)
+    monkeypatch.setattr(video_stream_, "RENEW_S", 0.5)
+    run = edge()
+    persisted(1)
+    with pytest.raises(RefusedError, match="not any more, paired"):
+        run.ended()
 
 
 def test_a_full_disk_is_said_once_and_memory_bridges_it(

@@ -188,7 +188,7 @@ def test_what_is_said_every_half_minute_and_in_the_file_is_what_happened(
         stop.set()
         run.join(LIMIT_S)
     assert '"is_healthy": true' in text(tmp_path)
-    assert "fragments stored" in err.getvalue()
+    assert "healthy; " in err.getvalue()
 
 
 def text(folder):

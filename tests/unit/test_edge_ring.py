@@ -10,9 +10,10 @@ import pytest
 
 from edge import mkv, ring, segment
 from edge.delivery import Delivery
+from edge.errors import InUseError
 from edge.fragments import EncodedFrame, FragmentBuffer, Limits
 from edge.keeper import Keeper
-from edge.ring import DamagedError, InUseError, Ring
+from edge.ring import DamagedError, Ring
 from edge.storage import delete_outdated, open_ring
 
 TRACK, OTHER = mkv.Track(64, 48, b"\x01one"), mkv.Track(96, 64, b"\x01two")

@@ -7,7 +7,8 @@ from email.utils import formatdate
 
 import pytest
 
-from edge.clock import ClockError, ClockWatch, ServiceClock, skew
+from edge.clock import ClockWatch, ServiceClock, skew
+from edge.errors import ClockError
 from edge.systemd import Systemd
 from edge.watchdog import Remedy, Watchdog
 
