@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 
 from local import ministack
@@ -20,8 +21,9 @@ IDLE_SECONDS = 10.0
 MAX_IDLE = 3  # spells of IDLE_SECONDS without a byte before the connection is closed
 DRAIN_SECONDS = 2.0
 LAST_PRODUCER_MS = 253_402_300_799_999  # the year 9999
-# What is parsed before others have their turn: a body may be nothing but tiny elements.
-SLICE_BYTES = 4096
+# After so long others have their turn: a body may be nothing but tiny elements.
+TURN_SECONDS = 0.005
+SLICE_BYTES = 1024  # what is parsed between two looks at the time
 
 
 class Ingest:
@@ -85,9 +87,11 @@ class Ingest:
         await self._take(self._parser.close())
 
     async def _feed(self, body: bytes) -> None:
+        begun = time.perf_counter()
         for at in range(0, len(body), SLICE_BYTES):
-            if at:
+            if time.perf_counter() - begun > TURN_SECONDS:
                 await asyncio.sleep(0)
+                begun = time.perf_counter()
             await self._take(self._parser.feed(body[at : at + SLICE_BYTES]))
 
     async def _take(self, events: Iterable[Event]) -> None:

@@ -18,7 +18,7 @@ from local.kinesisvideo import ebml
 from tests.unit import mkv_bytes as mkv
 from tests.unit.edge_films import draw
 
-SECONDS = 15
+SECONDS = 30
 EBML = bytes.fromhex("1a45dfa3")
 
 

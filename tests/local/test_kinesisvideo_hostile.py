@@ -17,8 +17,8 @@ from tests.unit.mkv_mutations import good, mutated
 
 NOON = 1_800_000_000_000
 MEGABYTE = 1024 * 1024
-MANY = 200_000
-MOST_MEMORY = 250 * MEGABYTE  # a fragment may have 50, and is held three times while it is cut
+MANY = 100_000
+MOST_MEMORY = 150 * MEGABYTE  # a fragment may have 50, which is held twice while one frame fills it
 MEDIA_PATHS = (
     "/putMedia",
     "/getMedia",

@@ -172,8 +172,9 @@ def test_a_start_may_lack_the_zeros_of_its_milliseconds():
     assert read_headers({**GOOD, "x-amzn-producer-start-timestamp": "12.5"}).start_ms == 12_500
 
 
-def test_a_body_of_tiny_elements_lets_others_have_their_turn(session):
+def test_a_body_of_tiny_elements_lets_others_have_their_turn(session, monkeypatch):
     """One piece of it is parsed at a time; in between the loop is free."""
+    monkeypatch.setattr(ingest, "TURN_SECONDS", 0)
     turns = 0
 
     async def count():
