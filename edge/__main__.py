@@ -6,26 +6,29 @@ import sys
 import threading
 from types import FrameType
 
-from . import show_status
+from . import show_cameras, show_status
 from .config import parse
 from .errors import EdgeError
 from .pipeline import run
+from .pipeline_text import pipeline_text
 from .report import Report
 
 STOPPED_AT_ONCE = 130
 OVERVIEW = """\
 usage: whosthere-edge [run] OPTIONS    send a camera's video (run --help tells more)
        whosthere-edge status           how the cameras of this machine are doing
+       whosthere-edge cameras          which cameras this machine has
 
 """
+SHOWING = {"status": show_status.main, "cameras": show_cameras.main}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and give its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     verb, rest = (given[0], given[1:]) if given and not given[0].startswith("-") else ("run", given)
-    if verb == "status":
-        return show_status.main(rest)
+    if verb in SHOWING:
+        return SHOWING[verb](rest)
     if verb != "run":
         sys.stderr.write(f"whosthere-edge: no verb {verb!r}\n\n{OVERVIEW}")
         return 2
@@ -36,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     config = parse(arguments)
+    if config.is_pipeline_printed:
+        sys.stdout.write(pipeline_text(config) + "\n")
+        return 0
     report = Report(config, sys.stdout, sys.stderr)
     stop = threading.Event()
 
