@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from local.kinesisvideo.notifications import Notifier
 from local.kinesisvideo.shelf import Fragment
 from local.kinesisvideo.streams import Stream, Streams
 
+LOGGER = logging.getLogger(__name__)
 IMAGE_DELAY_SECONDS = 60.0
 DECODERS = 2  # the rest of the cores is for those who send media
 EXPIRY_SECONDS = 30.0
@@ -61,7 +63,10 @@ class KinesisVideo:
     async def keep_expiring(self) -> None:
         """Delete what has expired, also of streams that nobody writes or reads."""
         while True:
-            await self.on_disk(self.store.expire)
+            try:
+                await self.on_disk(self.store.expire)
+            except OSError:
+                LOGGER.exception("what has expired could not be deleted")
             await asyncio.sleep(EXPIRY_SECONDS)
 
     def _retention_hours(self, arn: str) -> int | None:

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import uuid
 
+import av
 import pytest
 from PIL import Image
 
@@ -14,8 +16,11 @@ from tests.local.kinesisvideo_archive import (
     images_of,
     stored_fragments,
 )
-from tests.local.kinesisvideo_client import Film, media_client
-from tests.unit.edge_films import brightness
+from tests.local.kinesisvideo_client import Film, Producer, media_client
+from tests.unit import mkv_bytes as mkv
+from tests.unit.edge_films import brightness, draw
+
+REORDERED = {"bf": "3", "b_strategy": "0", "sc_threshold": "0", "g": "10", "flags": "+cgop"}
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +43,11 @@ def opened(image):
     return Image.open(io.BytesIO(base64.b64decode(image["ImageContent"])))
 
 
-def frame_number(image):
+def frame_number(image, frames=10):
     """Which of the film's frames an image shows."""
     shown = opened(image).convert("L")
     level = shown.getpixel((shown.width // 2, shown.height // 2 + 4))
-    return min(range(10), key=lambda number: abs(brightness(number) - level))
+    return min(range(frames), key=lambda number: abs(brightness(number) - level))
 
 
 def offset_of(image):
@@ -64,6 +69,32 @@ def test_the_frame_nearest_to_the_start_is_given(archive, stored, asked, frame, 
     answer = images_of(archive, stored, START + asked, START + asked + 0.1)
     (image,) = answer["Images"]
     assert (offset_of(image), frame_number(image)) == (frame, shown)
+
+
+def test_every_frame_of_a_film_with_reordered_frames_is_found(laptop, archive, tmp_path):
+    path = draw(tmp_path / "film.mkv", frames=30, options=REORDERED)
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        private = bytes(video.codec_context.extradata)
+        packets = [(p.pts, p.is_keyframe, bytes(p)) for p in container.demux(video) if p.size]
+    assert [at for at, _, _ in packets] != sorted(at for at, _, _ in packets)
+    starts = [number for number, (_, is_key, _) in enumerate(packets) if is_key]
+    assert len(starts) == 3
+    parts = [mkv.header(mkv.track(private=private))]
+    for first, end in zip(starts, [*starts[1:], len(packets)], strict=True):
+        at = packets[first][0]
+        blocks = [mkv.block(time - at, data) for time, _, data in packets[first:end]]
+        parts.append(mkv.cluster(START * 1000 + at, *blocks))
+    control, name = laptop.client("kinesisvideo"), f"frames-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
+    with Producer(laptop, name) as producer:
+        assert producer.send(*parts).end()[-1]["EventType"] == "PERSISTED"
+    shown = {}
+    for begin in (0, 0.1):
+        for image in images_of(archive, name, START + begin, START + 3)["Images"]:
+            shown[offset_of(image)] = frame_number(image, 30)
+    assert shown == {number / 10: number for number in range(30)}
+    control.delete_stream(StreamARN=arn)
 
 
 def test_one_image_is_given_per_sampling_interval(archive, stored):
