@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+import uuid
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
@@ -13,6 +14,7 @@ from botocore.credentials import Credentials
 
 from tests.conftest import wait_until_true
 from tests.local.kinesisvideo_client import Producer
+from tests.local.memory import growth
 from tests.unit import mkv_bytes as mkv
 
 SECONDS = 30
@@ -20,6 +22,9 @@ NOON = 1_800_000_000_000
 FRAGMENT_MS = 1000
 PAUSE_SECONDS = 0.1
 FEWEST = 3  # fragments that it sends in any case
+MEGABYTE = 1024 * 1024
+# A fragment may have 50, which is held twice while one frame fills it.
+MOST_MEMORY = 150 * MEGABYTE
 LATEST_SECONDS = 10  # for an acknowledgement on a machine with other work
 
 
@@ -129,3 +134,28 @@ class Neighbour(threading.Thread):
         assert self.error is None, self.error
         assert self.took, "it sent nothing"
         assert max(self.took) < LATEST_SECONDS
+
+
+@contextlib.contextmanager
+def nobody_harmed(laptop, stream, film):
+    """A good session gets all its acknowledgements, memory stays bounded, nothing fails inside."""
+    log = laptop.directory / "laptop.log"
+    before = log.stat().st_size
+    with growth(laptop) as grown, Neighbour(laptop, stream, film) as neighbour:
+        yield
+    neighbour.check()
+    assert grown() < MOST_MEMORY
+    assert "Traceback" not in log.read_bytes()[before:].decode(errors="replace")
+
+
+@contextlib.contextmanager
+def two_streams(laptop):
+    """The names of two new streams, gone afterwards."""
+    control, arns, names = laptop.client("kinesisvideo"), [], []
+    for kind in "good", "bad":
+        names.append(f"{kind}-{uuid.uuid4().hex[:8]}")
+        made = control.create_stream(StreamName=names[-1], DataRetentionInHours=1)
+        arns.append(made["StreamARN"])
+    yield names
+    for arn in arns:
+        control.delete_stream(StreamARN=arn)

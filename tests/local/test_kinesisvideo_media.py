@@ -5,7 +5,6 @@ import time
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.local.kinesisvideo_client import (
     Film,
@@ -13,7 +12,6 @@ from tests.local.kinesisvideo_client import (
     Reader,
     frames_of,
     listed,
-    media_client,
     tags_of,
 )
 from tests.unit import mkv_bytes as mkv
@@ -265,57 +263,3 @@ def test_a_stream_that_is_deleted_ends_its_sessions(laptop, control, film):
         assert producer.until("ERROR")["ErrorCode"] == "STREAM_NOT_ACTIVE"
         with pytest.raises(AssertionError, match="ended"):
             reader.fragment()
-
-
-@pytest.fixture
-def stored(laptop, stream, film):
-    """A stream with four fragments; their numbers."""
-    with Producer(laptop, stream) as producer:
-        parts = [film.fragment(NOON + 1000 * number) for number in range(4)]
-        acks = producer.send(film.header, *parts).end()
-    return stream, [ack["FragmentNumber"] for ack in acks if ack["EventType"] == "PERSISTED"]
-
-
-@pytest.mark.parametrize(
-    ("selector", "first"),
-    [
-        ({"StartSelectorType": "EARLIEST"}, 0),
-        ({"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": 1}, 2),
-        ({"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": 2}, 3),
-        ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": NOON / 1000 + 1.5}, 1),
-        ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": NOON / 1000 + 2}, 2),
-        ({"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": 0}, 0),
-    ],
-)
-def test_readers_start_where_they_ask_to(laptop, stored, selector, first):
-    stream, numbers = stored
-    asked = {
-        name: numbers[value] if isinstance(value, int) and value and "Time" not in name else value
-        for name, value in selector.items()
-    }
-    with Reader(laptop, stream, **asked) as reader:
-        found = [tags_of(reader.fragment()) for _ in numbers[first:]]
-    assert [tags["AWS_KINESISVIDEO_FRAGMENT_NUMBER"] for tags in found] == numbers[first:]
-    behind = [int(tags["AWS_KINESISVIDEO_MILLIS_BEHIND_NOW"]) for tags in found if len(tags) > 5]
-    assert behind == sorted(behind, reverse=True)
-
-
-def test_a_fragment_that_is_not_there_is_answered_with_error_tags(laptop, stored):
-    stream, _ = stored
-    client = media_client(laptop, "kinesis-video-media")
-    selector = {"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": "17"}
-    film = client.get_media(StreamName=stream, StartSelector=selector)["Payload"].read()
-    assert b"AWS_KINESISVIDEO_ERROR_ID" in film
-
-
-def test_a_fourth_reader_is_one_too_many(laptop, stream, wait_until):
-    def fourth():
-        try:
-            Reader(laptop, stream).__exit__()
-        except ClientError as error:
-            return error.response["Error"]["Code"]
-        return "welcome"
-
-    with Reader(laptop, stream), Reader(laptop, stream), Reader(laptop, stream):
-        assert fourth() == "ConnectionLimitExceededException"
-    wait_until(lambda: fourth() == "welcome")

@@ -12,6 +12,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 from local.kinesisvideo import ebml
 from tests.local.kinesisvideo_client import (
@@ -164,6 +165,41 @@ def test_what_is_no_longer_there_is_said_in_tags(laptop, stored, selector):
     tags = service_tags(answer["Payload"].read())
     assert tags["ERROR_ID"] == "4000"
     assert "ERROR_CODE" in tags
+
+
+@pytest.mark.parametrize(
+    ("selector", "first"),
+    [
+        ({"StartSelectorType": "EARLIEST"}, 0),
+        ({"StartSelectorType": "FRAGMENT_NUMBER", "AfterFragmentNumber": 1}, 2),
+        ({"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": 2}, 3),
+        ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": NOON / 1000 + 1.5}, 1),
+        ({"StartSelectorType": "PRODUCER_TIMESTAMP", "StartTimestamp": NOON / 1000 + 2}, 2),
+        ({"StartSelectorType": "SERVER_TIMESTAMP", "StartTimestamp": 0}, 0),
+    ],
+)
+def test_readers_start_where_they_ask_to(laptop, stored, selector, first):
+    stream, numbers = stored
+    asked = {
+        name: numbers[value] if isinstance(value, int) and value and "Time" not in name else value
+        for name, value in selector.items()
+    }
+    with Reader(laptop, stream, **asked) as reader:
+        found = [service_tags(reader.fragment()) for _ in numbers[first:]]
+    assert [tags["FRAGMENT_NUMBER"] for tags in found] == numbers[first:]
+
+
+def test_a_fourth_reader_is_one_too_many(laptop, stream, wait_until):
+    def fourth():
+        try:
+            Reader(laptop, stream).__exit__()
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "welcome"
+
+    with Reader(laptop, stream), Reader(laptop, stream), Reader(laptop, stream):
+        assert fourth() == "ConnectionLimitExceededException"
+    wait_until(lambda: fourth() == "welcome")
 
 
 class Sleeper:
