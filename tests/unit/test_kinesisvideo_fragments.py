@@ -10,6 +10,7 @@ from local.kinesisvideo import fragments
 from local.kinesisvideo.fragments import FragmentStore
 from local.kinesisvideo.mkv import Finished
 from local.kinesisvideo.shelf import Selector
+from local.kinesisvideo.state import running
 
 DOOR, YARD = (f"arn:aws:kinesisvideo:us-east-1:0:stream/{name}/1" for name in ("door", "yard"))
 NOON = 1_800_000_000
@@ -136,6 +137,20 @@ def test_beyond_the_store_s_limit_the_oldest_of_all_streams_goes(tmp_path):
         shop.now += 1
     assert shop.files() == sorted(kept[1:])
     assert shop.store.after(DOOR, 0)[0].number == kept[3]
+
+
+def test_the_store_s_limit_is_a_setting(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("KVS_STORE_MEGABYTES", "1")
+    service = running.__wrapped__()
+    arn = service.streams.create("door", retention_hours=1).arn
+    now = round(service.clock() * 1000)
+    for number in "1", "2":
+        media = Finished(0, 0, 1000, b"", b"x" * 700_000, ())
+        service.store.add(arn, number, media, producer=now, server=now)
+    service.stop()
+    assert numbers(service.store.after(arn, 0)) == ["2"]
+    assert len(list(tmp_path.rglob("*.fragment"))) == 1
 
 
 def test_numbers_of_arrival_go_on_when_everything_has_expired(shop):
