@@ -28,17 +28,19 @@ class Landmarks:
 
     def find(self, pixels: Pixels, box: Any, *, thorough: bool) -> Points:
         """The landmarks as 68 pairs of x and y in pixels, from more looks if thorough."""
-        points = self._looks(pixels, box, thorough)
+        around = _around(box)
+        first, second = (around, []) if thorough else (around[-2:-1], around[-1:])
+        points = self._look(pixels, first)
         turned = pose(points)
         if abs(turned["Roll"]) <= MOST_TILT and abs(turned["Yaw"]) <= MOST_TURN:
-            return points
+            return (points + self._look(pixels, second)) / 2 if second else points
         view = View.of(box, turned)
-        return view.back(self._looks(view.crop(pixels), view.box(), thorough))
+        again = _around(view.box()) if thorough else [view.box()]
+        return view.back(self._look(view.crop(pixels), again))
 
-    def _looks(self, pixels: Pixels, box: Any, thorough: bool) -> Points:
-        """The mean of several looks, or of two: each jitters by a pixel or two."""
-        places = _around(box) if thorough else _around(box)[-2:]
-        looks = [self._model(pixels, moved).parts() for moved in places]
+    def _look(self, pixels: Pixels, boxes: list[Any]) -> Points:
+        """The mean of several looks: each jitters by a pixel or two."""
+        looks = [self._model(pixels, box).parts() for box in boxes]
         return np.array([[(part.x, part.y) for part in look] for look in looks], float).mean(axis=0)
 
 

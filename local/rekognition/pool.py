@@ -32,8 +32,8 @@ class Job:
 class Pool:
     """Workers that share one queue: at most one per processor, a new one when all are busy."""
 
-    def __init__(self) -> None:
-        self.size = min(os.cpu_count() or 1, MOST_WORKERS)
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size or min(os.cpu_count() or 1, MOST_WORKERS)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker | None] = {}
