@@ -5,17 +5,33 @@ from typing import Any
 
 from local import ministack
 from local.kinesisvideo import image_settings, notification_settings, requests, stream_tags
-from local.kinesisvideo.errors import KinesisVideoError, invalid_argument, not_implemented
+from local.kinesisvideo.errors import (
+    KinesisVideoError,
+    elsewhere,
+    invalid_argument,
+    not_implemented,
+)
 from local.kinesisvideo.state import KinesisVideo
 from local.kinesisvideo.streams import MAX_RETENTION_HOURS, Stream, new_version
 
 type Answer = dict[str, Any]
 Parameters = requests.Parameters
 
+OF_MEDIA = {
+    "PutMedia",
+    "GetMedia",
+    "ListFragments",
+    "GetMediaForFragmentList",
+    "GetClip",
+    "GetImages",
+}
+
 
 def handle(service: KinesisVideo, operation: str, body: bytes) -> Answer:
     """Run one operation; the error names what is not implemented."""
     run = OPERATIONS.get(operation)
+    if operation in OF_MEDIA:
+        raise elsewhere(operation)
     if run is None:
         raise not_implemented(operation)
     return run(service, requests.read(operation, body))

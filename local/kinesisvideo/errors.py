@@ -41,6 +41,12 @@ def not_implemented(name: str) -> KinesisVideoError:
     return KinesisVideoError("UnknownOperationException", message, 404)
 
 
+def elsewhere(name: str) -> KinesisVideoError:
+    """Say where an operation is that was asked for at the control plane."""
+    message = f"{name} is not here but at the endpoint that GetDataEndpoint gives (--endpoint-url)"
+    return KinesisVideoError("UnknownOperationException", message, 404)
+
+
 def answer(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes]:
     """The HTTP answer, its facts where SDKs and where Step Functions look for them."""
     headers = {

@@ -112,7 +112,7 @@ def _check_passed_role(
 ) -> None:
     parameter = service.passes_role.get(requested_operation(path, headers))
     role_arn = _parameters(body).get(parameter) if parameter else None
-    if role_arn:
+    if role_arn and isinstance(role_arn, str):  # else the service itself will say so
         authorize(
             caller,
             "iam:PassRole",

@@ -15,7 +15,7 @@ KINDS = {
     "streamprocessor": "rekognition:us-east-1",
     "stream": "kinesisvideo:us-east-1",
 }
-OF_MEDIA = {operation.lower(): operation for operation, _ in media.OPERATIONS.values()}
+OF_MEDIA = {name.lower(): name for name in media.OPERATIONS}
 ABSENT = {"gethlsstreamingsessionurl", "getdashstreamingsessionurl"}
 ACTIONS = [
     (service, action, types)

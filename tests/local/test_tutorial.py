@@ -395,6 +395,12 @@ def furnish(reader):
 REFUSED = [
     ("kinesisvideo create-stream --stream-name {name}", "ResourceInUseException"),
     ("kinesisvideo describe-stream --stream-name no-such", "ResourceNotFoundException"),
+    # Asked for without the endpoint that get-data-endpoint has given.
+    (
+        "kinesis-video-archived-media get-media-for-fragment-list --stream-name {name} "
+        "--fragments 1 film.mkv",
+        "UnknownOperationException",
+    ),
     ("kinesis create-stream --stream-name {name} --shard-count 1", "ResourceInUseException"),
     ("kinesis describe-stream --stream-name no-such", "ResourceNotFoundException"),
     ("rekognition create-collection --collection-id {name}", "ResourceAlreadyExistsException"),
