@@ -7,10 +7,12 @@ from functools import partial
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local.kinesisvideo_users import users
 from tests.local.laptop_parts import allow, error_code, make_role, set_policy
 from tests.local.rekognition_client import answered, service_error
 
 SERVICE = "rekognition.amazonaws.com"
+PROCESSOR = "arn:aws:rekognition:us-east-1:000000000000:streamprocessor"
 READ = ("kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia")
 SOURCE = {"StringLike": {"aws:SourceArn": "arn:aws:rekognition:*:*:streamprocessor/*"}}
 
@@ -198,6 +200,31 @@ def test_tags_are_kept_with_a_processor(door):
     )
 
 
+def test_tagging_at_creation_takes_a_permission_of_its_own(door):
+    with users(door.laptop) as allowed:
+        key, secret = allowed(rekognition_CreateStreamProcessor="*", iam_PassRole="*")
+        create = (
+            door.laptop.session()
+            .client(
+                "rekognition",
+                endpoint_url=door.laptop.facts["endpoint"],
+                aws_access_key_id=key,
+                aws_secret_access_key=secret,
+            )
+            .create_stream_processor
+        )
+        tagged = door.request(Tags={"camera": "front"})
+        assert error_code(create, **tagged) == "AccessDeniedException"
+        arn = f"{PROCESSOR}/{door.name}"
+        allowed.allow(
+            key,
+            rekognition_CreateStreamProcessor="*",
+            iam_PassRole="*",
+            rekognition_TagResource=arn,
+        )
+        assert create(**tagged)["StreamProcessorArn"] == arn
+
+
 def test_processors_are_listed_in_pages(door):
     others = [Door(door.laptop, door.rekognition) for _ in range(2)]
     names = sorted(one.create()["StreamProcessorArn"].rpartition("/")[2] for one in [door, *others])
@@ -282,7 +309,6 @@ def test_what_is_no_face_search_is_an_invalid_parameter(door, change):
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
-PROCESSOR = "arn:aws:rekognition:us-east-1:000000000000:streamprocessor"
 TRUST = {
     "its account": ({"StringEquals": {"aws:SourceAccount": "000000000000"}}, "RUNNING"),
     "another account": ({"StringEquals": {"aws:SourceAccount": "111122223333"}}, "FAILED"),
