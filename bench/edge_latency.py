@@ -1,7 +1,8 @@
 """How late a fragment is stored, and how much memory the edge takes, a cut included.
 
 The real edge sends the test pattern at its default size and rate to the laptop AWS on
-loopback. A fragment's first frame waits longest: it is captured when the fragment begins.
+loopback, from an environment that holds what a Pi's does. A fragment's first frame waits
+longest: it is captured when the fragment begins.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +49,8 @@ def once() -> Mapping[str, float]:
             return ack
 
         proxy.on_ack = note
-        with running(laptop, proxy, Path(folder)) as edge:
+        python = environment(Path(folder, "python"))
+        with running(python, laptop, proxy, Path(folder)) as edge:
             wait_for(stored, FRAGMENTS)
             calm, megabytes = dict(stored), resident(edge)
             proxy.cut()
@@ -55,6 +58,16 @@ def once() -> Mapping[str, float]:
             proxy.mend()
             wait_for(stored, FRAGMENTS + CUT_SECONDS + 5)
             return figures(calm, megabytes) | {"megabytes after a cut": resident(edge)}
+
+
+def environment(folder: Path) -> Path:
+    """The Python of a new environment with what the edge needs, and nothing else."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    requirements = str(ROOT / "edge" / "requirements.txt")
+    command = [str(python), "-m", "pip", "install", "--quiet", "-r", requirements]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    return python
 
 
 def figures(stored: Mapping[int, float], megabytes: float) -> dict[str, float]:
@@ -91,17 +104,19 @@ def resident(process: "subprocess.Popen[bytes]") -> float:
 
 
 @contextmanager
-def running(laptop: LaptopAWS, proxy: Proxy, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def running(
+    python: Path, laptop: LaptopAWS, proxy: Proxy, folder: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
     """The edge, sending through the proxy."""
-    command = [sys.executable, "-m", "tests.local.edge_child"]
+    command = [str(python), "-m", "tests.local.edge_child"]
     command += [json.dumps(list(proxy.detours.items())), "--camera", "front-door"]
     command += ["--source", "test", "--stream", STREAM, "--tag", "motion"]
-    environment = {**laptop.environment(), "PYTHONPATH": str(ROOT)}
+    variables = {**laptop.environment(), "PYTHONPATH": str(ROOT)}
     with (folder / "edge.log").open("w") as log:
         process = subprocess.Popen(
             [*command, "--buffer-folder", str(folder / "buffer")],
             cwd=ROOT,
-            env=environment,
+            env=variables,
             stderr=log,
         )
     try:

@@ -410,4 +410,4 @@ def make_certificate(folder):
 
 def test_no_thread_is_left(service):
     Run(service).send(1000)
-    assert not [t for t in threading.enumerate() if t.name in ("sender", "acks")]
+    wait_for(lambda: not [t for t in threading.enumerate() if t.name in ("sender", "acks")])
