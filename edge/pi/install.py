@@ -38,6 +38,7 @@ class Places:
         self.current = self.programs / "current"
         self.settings = root / "etc" / "whosthere-edge"
         self.state = root / "var" / "lib" / "whosthere-edge"
+        self.status = root / "run" / "whosthere-edge"
         self.unit = root / "etc" / "systemd" / "system" / UNIT
         self.command = root / "usr" / "local" / "bin" / "whosthere-edge"
         self.manager = root / "run" / "systemd" / "system"
@@ -182,19 +183,19 @@ def uninstall(folder: Path, places: Places) -> None:
     service = f"whosthere-edge@{camera}"
     run("systemctl", "disable", "--now", "--quiet", service, must=False)
     run("systemctl", "reset-failed", service, must=False)
-    for place in (places.settings, places.state):
+    for place in (places.settings, places.state, places.status):
         shutil.rmtree(place / camera, ignore_errors=True)
     if places.settings.is_dir() and any(places.settings.iterdir()):
         say(f"{camera} is gone; other cameras stay")
         return
-    for place in (places.settings, places.state, places.programs):
+    for place in (places.settings, places.state, places.status, places.programs):
         shutil.rmtree(place, ignore_errors=True)
     for path in (places.unit, places.command):
         path.unlink(missing_ok=True)
     run("systemctl", "daemon-reload", must=False)
     run("userdel", USER, must=False)
-    say(f"{camera} is gone, and with it all that was installed. Its certificate is still good")
-    say(f"until you say on your own computer: ./whosthere unpair {camera}")
+    say(f"{camera} is gone, and with it all that was installed. Its certificate is good until")
+    say(f"you say on your own computer: ./whosthere unpair {camera}")
 
 
 def run(*command: str, must: bool = True) -> None:

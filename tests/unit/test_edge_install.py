@@ -1,0 +1,173 @@
+"""What is installed on a Pi, upgraded and taken away again; the machine's own programs recorded."""
+
+import os
+import pwd
+import stat
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from edge.packing import EDGE
+from edge.pi import install as installer
+from edge.pi.install import InstallError, Places
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine below a folder, whose programs do nothing but what is looked at."""
+    places = Places(tmp_path / "root")
+    for folder in (places.manager, places.unit.parent, places.command.parent):
+        folder.mkdir(parents=True)
+    places.programs.mkdir(parents=True)
+    ran = []
+
+    def run(*command, must=True):
+        ran.append(command)
+        if command[1:3] == ("-m", "venv"):
+            (places.root_of(command[3]) / "bin").mkdir(parents=True)
+
+    places.root_of = lambda name: tmp_path / name
+    monkeypatch.setattr(installer, "run", run)
+    monkeypatch.setattr(installer, "wait_until_active", lambda service: ran.append((service,)))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, user, group: None)
+    own = SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid())
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: own)
+    return SimpleNamespace(places=places, ran=ran)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def make(camera, version="1"):
+        path = tmp_path / f"{camera}-{version}"
+        path.mkdir()
+        (path / "settings.toml").write_text(f'camera = "{camera}"\n')
+        (path / "certificate.pem").write_text("certificate")
+        (path / "private.key").write_text(f"key {version}")
+        (path / f"whosthere_edge-{version}-py3-none-any.whl").write_text(version)
+        (path / installer.UNIT).write_text("unit " + version)
+        return path
+
+    return make
+
+
+def versions(machine):
+    programs = machine.places.programs
+    return [path.name.split("-")[0] for path in programs.iterdir() if not path.is_symlink()]
+
+
+def test_it_installs_into_places_of_its_own_and_starts_the_service(machine, folder):
+    installer.install(folder("gate"), machine.places)
+    place = machine.places.settings / "gate"
+    assert {path.name for path in place.iterdir()} == {
+        "settings.toml", "certificate.pem", "private.key",
+    }  # fmt: skip
+    assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert machine.places.current.resolve().name.startswith("1-")
+    commands = [" ".join(command) for command in machine.ran]
+    assert any("--only-binary :all:" in command for command in commands)
+    assert "usermod --append --groups video whosthere" in commands
+    assert commands[-3:] == [
+        "systemctl enable --quiet whosthere-edge@gate",
+        "systemctl restart --no-block whosthere-edge@gate",
+        "whosthere-edge@gate",
+    ]
+
+
+def test_again_upgrades_every_camera_and_takes_the_old_version_away(machine, folder):
+    installer.install(folder("gate"), machine.places)
+    installer.install(folder("garage"), machine.places)
+    machine.ran.clear()
+    installer.install(folder("gate", "2"), machine.places)
+    assert versions(machine) == ["2"]
+    assert (machine.places.settings / "gate" / "private.key").read_text() == "key 2"
+    assert machine.places.unit.read_text() == "unit 2"
+    restarted = [command[-1] for command in machine.ran if "restart" in command]
+    assert restarted == ["whosthere-edge@garage", "whosthere-edge@gate"]
+
+
+def test_the_same_version_is_not_fetched_twice(machine, folder):
+    installer.install(folder("gate"), machine.places)
+    machine.ran.clear()
+    installer.install(folder("garage"), machine.places)
+    assert not [command for command in machine.ran if "pip" in command]
+
+
+def test_a_failed_upgrade_leaves_what_runs(machine, folder, monkeypatch):
+    installer.install(folder("gate"), machine.places)
+
+    def run(*command, must=True):
+        if "pip" in command:
+            raise InstallError("no network")
+
+    monkeypatch.setattr(installer, "run", run)
+    with pytest.raises(InstallError):
+        installer.install(folder("gate", "2"), machine.places)
+    assert machine.places.current.resolve().name.startswith("1-")
+    assert (machine.places.settings / "gate" / "private.key").read_text() == "key 1"
+
+
+def test_uninstall_takes_one_camera_and_with_the_last_everything(machine, folder, tmp_path):
+    gate, garage = folder("gate"), folder("garage")
+    for each in (gate, garage):
+        installer.install(each, machine.places)
+        for place in (machine.places.state, machine.places.status):
+            (place / each.name.partition("-")[0]).mkdir(parents=True)
+    installer.uninstall(gate, machine.places)
+    assert [path.name for path in machine.places.settings.iterdir()] == ["garage"]
+    assert [path.name for path in machine.places.state.iterdir()] == ["garage"]
+    assert versions(machine) == ["1"]
+    installer.uninstall(garage, machine.places)
+    left = list((tmp_path / "root").rglob("*whosthere*"))
+    assert left == []
+    assert machine.ran[-1] == ("userdel", "whosthere")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda patch, places: patch.setattr(os, "geteuid", lambda: 1000), "sudo"),
+        (lambda patch, places: patch.setattr("platform.machine", lambda: "armv7l"), "64-bit"),
+        (lambda patch, places: patch.setattr("struct.calcsize", lambda kind: 4), "64-bit"),
+        (lambda patch, places: patch.setattr(sys, "version_info", (3, 9, 2)), "Python 3.11"),
+        (lambda patch, places: places.manager.rmdir(), "systemd does not run here"),
+        (lambda patch, places: patch.setitem(sys.modules, "ensurepip", None), "python3-venv"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_done(
+    machine, folder, monkeypatch, change, words
+):
+    change(monkeypatch, machine.places)
+    with pytest.raises(InstallError, match=words):
+        installer.install(folder("gate"), machine.places)
+    assert machine.ran == []
+
+
+def test_a_folder_that_pair_has_not_made_is_refused(machine, tmp_path):
+    with pytest.raises(InstallError, match="no folder of `./whosthere pair`"):
+        installer.install(tmp_path, machine.places)
+
+
+def test_the_script_runs_by_itself_without_the_project(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-I", str(EDGE / "pi" / "install.py"), "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert "--uninstall" in done.stdout
+
+
+def test_the_unit_lets_nothing_but_what_a_camera_needs():
+    lines = (EDGE / "pi" / installer.UNIT).read_text().splitlines()
+    assert {
+        "Type=notify", "Restart=always", "User=whosthere", "SupplementaryGroups=video",
+        "NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "DevicePolicy=closed",
+        "CapabilityBoundingSet=",
+    } <= set(lines)  # fmt: skip
+    assert any(line.startswith("WatchdogSec=") for line in lines)
