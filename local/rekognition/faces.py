@@ -95,9 +95,10 @@ class Analyst:
                 "Pose": pose(points),
                 "Quality": quality,
             },
-            "more_landmarks": _named(MORE_LANDMARKS, points, width, height),
             "size": box.width(),
         }
+        if thorough:
+            face["more_landmarks"] = _named(MORE_LANDMARKS, points, width, height)
         if with_vector:
             face["vector"] = self._network.vector(chip)
         return face
