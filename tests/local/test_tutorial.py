@@ -397,8 +397,8 @@ REFUSED = [
     ("kinesisvideo describe-stream --stream-name no-such", "ResourceNotFoundException"),
     # Asked for without the endpoint that get-data-endpoint has given.
     (
-        "kinesis-video-archived-media get-media-for-fragment-list --stream-name {name} "
-        "--fragments 1 film.mkv",
+        "kinesis-video-archived-media get-media-for-fragment-list film.mkv --stream-name {name} "
+        "--fragments 1",
         "UnknownOperationException",
     ),
     ("kinesis create-stream --stream-name {name} --shard-count 1", "ResourceInUseException"),
@@ -457,4 +457,11 @@ def test_what_goes_wrong_in_the_tutorial_has_aws_s_name(reader, laptop, wait_unt
     wait_for_other(reader, laptop, wait_until, "STARTING")
     found = reader.aws("rekognition describe-stream-processor --name {name}")
     assert (found["Status"], found["StatusMessage"]) == ("FAILED", "Access denied to Role")
-    reader.aws("rekognition delete-stream-processor --name {name}")
+    for line in (
+        "rekognition delete-stream-processor --name {name}",
+        "rekognition delete-collection --collection-id {name}",
+        "kinesis delete-stream --stream-name {name}",
+        "kinesisvideo delete-stream --stream-arn {video}",
+        "iam delete-role --role-name {name}",
+    ):
+        reader.aws(line)
