@@ -13,7 +13,7 @@ from .mkv import Track
 from .motion import COLUMNS, ROWS, Motion, Seen
 
 # How often pictures that are there anyway are compared.
-LOOK_MS = 200
+LOOK_MS = 250
 # Somebody who stands still for a moment is still there.
 AFTER_MS = 4000
 # Faces are looked for less often than motion: that costs more.

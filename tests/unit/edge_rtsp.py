@@ -34,6 +34,8 @@ class Camera:
 
     def __exit__(self, *_):
         self.closed.set()
+        # Closing alone would leave it listening as long as a thread waits in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.hang_up()
 

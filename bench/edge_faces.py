@@ -1,0 +1,133 @@
+"""What `--tag face` costs, and which faces it misses, beside dlib's detector on the demo film.
+
+The edge's check needs OpenCV 4, which no environment here has: it gets one for the time of
+this. dlib is the laptop AWS's.
+"""
+
+import importlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import av
+
+from edge.capture import Capture
+from edge.config import parse
+from edge.fragments import EncodedFrame
+from edge.mkv import Track
+from edge.report import Report
+from edge.sources import open_source
+
+ROOT = Path(__file__).resolve().parents[1]
+FILM, RATE = ROOT / "demo" / "film.mp4", 10
+# dlib takes its time: it is shown every third frame.
+EVERY = 3
+ENVIRONMENTS = ROOT / ".whosthere"
+EMULATOR, UV = ENVIRONMENTS / "emulator/bin/python", ENVIRONMENTS / "uv/bin/uv"
+PACKAGES = ("opencv-python-headless>=4.13,<5", "av", "botocore", "numpy")
+# Both ways of taking the film: as it is, and made anew. What is made anew is looked at more.
+WAYS = {"passed on": (), "encoded": ("--hold",)}
+
+
+class Tags:
+    """A buffer that keeps when each fragment began and whether it was marked."""
+
+    def __init__(self) -> None:
+        self.fragments: list[tuple[int, bool]] = []
+        self._begun_ms = 0
+
+    def begin(self, at_ms: int, track: Track) -> None:
+        self._begun_ms = at_ms
+
+    def add(self, frame: EncodedFrame) -> None: ...
+
+    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
+        self.fragments.append((self._begun_ms, is_tagged))
+
+    def close(self) -> None: ...
+
+    def seconds(self) -> list[int]:
+        """Which seconds of the film are in marked fragments."""
+        first_ms = self.fragments[0][0]
+        return [
+            round((at_ms - first_ms) / 1000) for at_ms, is_marked in self.fragments if is_marked
+        ]
+
+
+def edge(tag: str, *options: str) -> None:
+    """Capture the film; print the marked seconds and the CPU seconds it took."""
+    typed = ["--camera", "bench", "--source", str(FILM), "--as-fast-as-possible", "--tag", tag]
+    config, tags = parse([*typed, *options]), Tags()
+    report = Report(config, sys.stdout, sys.stderr)
+    with open_source(config, threading.Event()) as source:
+        began = time.process_time()
+        Capture(config, source, tags, report, threading.Event()).run()
+        print(json.dumps([tags.seconds(), time.process_time() - began]))
+
+
+def dlib() -> None:
+    """Print in how many frames of each second dlib finds a face."""
+    detector: Callable[..., Iterable[object]]
+    detector = importlib.import_module("dlib").get_frontal_face_detector()
+    seen: Counter[int] = Counter()
+    with av.open(str(FILM)) as film:
+        for number, image in enumerate(film.decode(video=0)):
+            if number % EVERY:
+                continue
+            # Once enlarged it finds faces from 40 pixels on.
+            seen[number // RATE] += bool(list(detector(image.to_ndarray(format="gray8"), 1)))
+    print(json.dumps(seen))
+
+
+def main() -> None:
+    """Print what each way costs and misses."""
+    seen = {int(second): count for second, count in json.loads(asked(EMULATOR, "dlib")).items()}
+    faces = {second for second, count in seen.items() if count}
+    with tempfile.TemporaryDirectory() as folder:
+        python = Path(folder) / "bin" / "python"
+        subprocess.run(
+            [UV, "venv", "-q", "--clear", "--python", sys.executable, folder], check=True
+        )
+        subprocess.run([UV, "pip", "install", "-q", "--python", python, *PACKAGES], check=True)
+        for way, options in WAYS.items():
+            tell(way, faces, len(seen), *(asked(python, "edge", t, *options) for t in TAGS))
+
+
+TAGS = ("never", "motion", "face")
+
+
+def tell(way: str, faces: set[int], seconds: int, *answers: str) -> None:
+    """Print one way's figures."""
+    (_, bare), (moving, motion), (marked, face) = (json.loads(answer) for answer in answers)
+    missed, other = faces - set(marked), set(marked) - faces
+    print(
+        f"{way}: dlib sees faces in {len(faces)} of {seconds} s; marked {len(marked)}, of these "
+        f"{len(other)} without a face to dlib; missed {sorted(missed)} ({len(missed)}). "
+        f"With motion {len(moving)} are marked. Percent of a core: motion "
+        f"{(motion - bare) / seconds * 100:.2f}, face {(face - bare) / seconds * 100:.2f}"
+    )
+
+
+def asked(python: Path, *arguments: str) -> str:
+    """Run a part of this in another environment."""
+    command = [str(python), "-m", "bench.edge_faces", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+    return done.stdout
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["edge", tag, *rest]:
+            edge(tag, *rest)
+        case ["dlib"]:
+            dlib()
+        case _:
+            main()
