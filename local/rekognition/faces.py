@@ -17,6 +17,8 @@ from local.rekognition.network import Network
 SMALLEST_FACE = 40  # pixels, in a picture of 1920 x 1080 or less
 MOST_FACES = 100
 DETECTED = 80  # pixels; dlib's detector was trained on faces no smaller than this
+# Beyond this, twice the size takes seconds: small faces are looked for only if there is no other.
+LONGEST_DOUBLED = 1280
 CHIP_SIZE = 150  # what the network takes
 MARGIN, MIDDLE_SIZE = 0.1, 120  # what sharpness is measured on: a share of the box; pixels
 
@@ -63,7 +65,7 @@ class Analyst:
     def _detect(self, pixels: Pixels, search_small: bool) -> list[tuple[Any, float]]:
         """The detector sees faces of 80 pixels; half of that in a picture twice as large."""
         found = self._boxes(pixels, 0)
-        if search_small:
+        if search_small and (not found or max(pixels.shape[:2]) <= LONGEST_DOUBLED):
             small = [one for one in self._boxes(pixels, 1) if one[0].width() < DETECTED]
             found += [one for one in small if not _is_within(one[0], found)]
         smallest = SMALLEST_FACE * max(1.0, max(pixels.shape[:2]) / LONGEST_SIDE)

@@ -17,6 +17,7 @@ JITTER = 0.06  # of a face's width
 # look, at the face made upright and as wide as it would be from the front, is more accurate.
 MOST_TILT, MOST_TURN = 8.0, 15.0
 MOST_STRETCH_TURN = 45.0
+MOST_VIEWS = 3  # as long as the head turns out to be tilted further
 SURROUNDINGS = 1.6  # face widths around its middle
 
 
@@ -34,9 +35,14 @@ class Landmarks:
         turned = pose(points)
         if abs(turned["Roll"]) <= MOST_TILT and abs(turned["Yaw"]) <= MOST_TURN:
             return (points + self._look(pixels, second)) / 2 if second else points
-        view = View.of(box, turned)
-        again = _around(view.box()) if thorough else [view.box()]
-        return view.back(self._look(view.crop(pixels), again))
+        for _ in range(MOST_VIEWS if thorough else 1):
+            view, roll = View.of(box, turned), turned["Roll"]
+            again = _around(view.box()) if thorough else [view.box()]
+            points = view.back(self._look(view.crop(pixels), again))
+            turned = pose(points)
+            if abs(turned["Roll"] - roll) <= MOST_TILT / 2:
+                break
+        return points
 
     def _look(self, pixels: Pixels, boxes: list[Any]) -> Points:
         """The mean of several looks: each jitters by a pixel or two."""

@@ -9,6 +9,7 @@ import uuid
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
+from tests.local.drawn_heads import head
 from tests.local.rekognition_client import answered, encoded, photo, portrait, together
 
 EXIF_ORIENTATION, TURNED_LEFT = 0x0112, 8
@@ -106,12 +107,59 @@ def test_faces_beyond_max_faces_are_said_with_their_reason(laptop, empty):
     assert other["Reasons"] == ["EXCEEDS_MAX_FACES"]
 
 
-def test_a_dark_face_misses_the_quality_bar_unless_there_is_none(laptop, empty):
-    dark = raw(encoded(ImageEnhance.Brightness(portrait("Zoë")).enhance(0.12)))
-    asked = {"CollectionId": empty, "Image": dark}
-    strict = answered(laptop, "IndexFaces", QualityFilter="HIGH", **asked)
-    assert "LOW_BRIGHTNESS" in strict["UnindexedFaces"][0]["Reasons"]
-    assert len(answered(laptop, "IndexFaces", QualityFilter="NONE", **asked)["FaceRecords"]) == 1
+def covered(image, share):
+    """A face whose lowest part is hidden."""
+    hidden = image.copy()
+    hidden.paste("grey", (0, round((1 - share) * image.height), image.width, image.height))
+    return hidden
+
+
+def from_afar(image, width):
+    """A portrait of this width in an empty room."""
+    room = Image.new("RGB", (640, 480), "grey")
+    room.paste(image.resize((width, round(width * image.height / image.width))), (200, 50))
+    return room
+
+
+UNFIT = [
+    ("LOW_BRIGHTNESS", "AUTO", lambda: ImageEnhance.Brightness(portrait("Zoë")).enhance(0.2)),
+    ("LOW_SHARPNESS", "HIGH", lambda: portrait("Ravi").filter(ImageFilter.GaussianBlur(5))),
+    ("LOW_CONFIDENCE", "MEDIUM", lambda: covered(portrait("Ravi"), 0.3)),
+    ("SMALL_BOUNDING_BOX", "HIGH", lambda: from_afar(portrait("Ravi"), 110)),
+    ("EXTREME_POSE", "HIGH", lambda: head("Zoë", yaw=40)),
+]
+
+
+@pytest.mark.parametrize(("reason", "level", "picture"), UNFIT, ids=[one[0] for one in UNFIT])
+def test_a_face_that_misses_the_bar_is_not_indexed_and_said_why(
+    rekognition, laptop, empty, reason, level, picture
+):
+    asked = {"CollectionId": empty, "Image": raw(encoded(picture(), quality=95))}
+    strict = answered(laptop, "IndexFaces", QualityFilter=level, **asked)
+    assert strict["FaceRecords"] == []
+    [unindexed] = strict["UnindexedFaces"]
+    assert reason in unindexed["Reasons"]
+    with pytest.raises(rekognition.exceptions.InvalidParameterException, match="no faces"):
+        rekognition.search_faces_by_image(
+            CollectionId=empty,
+            QualityFilter=level,
+            Image={"Bytes": base64.b64decode(asked["Image"]["Bytes"])},
+        )
+    lenient = answered(laptop, "IndexFaces", QualityFilter="NONE", **asked)
+    assert len(lenient["FaceRecords"]) == 1
+    assert lenient["UnindexedFaces"] == []
+
+
+def test_of_too_many_faces_the_unfit_go_first_and_then_the_small(laptop, empty):
+    dark = ImageEnhance.Brightness(portrait("Zoë")).enhance(0.2)
+    smaller = Image.new("RGB", dark.size, "grey")
+    smaller.paste(portrait("Zoë", 2).resize((220, 280)))
+    picture = raw(encoded(together(dark, portrait("Ravi"), smaller), quality=95))
+    indexed = answered(laptop, "IndexFaces", CollectionId=empty, Image=picture, MaxFaces=1)
+    [record] = indexed["FaceRecords"]
+    assert 1 / 3 < record["Face"]["BoundingBox"]["Left"] < 2 / 3
+    reasons = {one["Reasons"][0] for one in indexed["UnindexedFaces"]}
+    assert reasons == {"LOW_BRIGHTNESS", "EXCEEDS_MAX_FACES"}
 
 
 def test_faces_are_compared_with_every_face_of_the_other_picture(laptop):
@@ -127,24 +175,66 @@ def test_faces_are_compared_with_every_face_of_the_other_picture(laptop):
 
 
 def test_a_face_has_five_landmarks_where_they_belong(laptop):
-    [face] = answered(laptop, "DetectFaces", Image=raw(photo("Zoë")), Attributes=["ALL"])[
-        "FaceDetails"
-    ]
+    [face] = answered(laptop, "DetectFaces", Image=raw(photo("Zoë")))["FaceDetails"]
     place = {one["Type"]: (one["X"], one["Y"]) for one in face["Landmarks"]}
+    assert len(place) == 5
     assert place["eyeLeft"][0] < place["nose"][0] < place["eyeRight"][0]
     assert place["mouthLeft"][0] < place["mouthRight"][0]
     assert place["eyeLeft"][1] < place["nose"][1] < place["mouthLeft"][1]
 
 
-def test_blurring_lowers_sharpness_and_darkening_lowers_brightness(rekognition):
-    image = portrait("Zoë")
-    blurred = [image.filter(ImageFilter.GaussianBlur(radius)) for radius in (0, 1, 2, 4)]
-    sharp = [detected(rekognition, one)[0]["Quality"]["Sharpness"] for one in blurred]
-    assert sharp == sorted(sharp, reverse=True)
-    darker = [ImageEnhance.Brightness(image).enhance(share) for share in (1, 0.7, 0.4, 0.2)]
-    bright = [detected(rekognition, one)[0]["Quality"]["Brightness"] for one in darker]
-    assert bright == sorted(bright, reverse=True)
-    assert len(set(sharp)) == len(set(bright)) == 4
+def test_all_attributes_are_those_that_are_measured_and_none_is_made_up(laptop, empty):
+    image = raw(photo("Zoë"))
+    [default] = answered(laptop, "DetectFaces", Image=image)["FaceDetails"]
+    assert default.keys() == {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+    [all_of_them] = answered(laptop, "DetectFaces", Image=image, Attributes=["ALL", "DEFAULT"])[
+        "FaceDetails"
+    ]
+    assert all_of_them.keys() == default.keys()
+    place = {one["Type"]: (one["X"], one["Y"]) for one in all_of_them["Landmarks"]}
+    assert len(place) == 28
+    assert place["leftEyeLeft"][0] < place["eyeLeft"][0] < place["leftEyeRight"][0]
+    assert place["leftEyeBrowUp"][1] < place["leftEyeUp"][1] < place["leftEyeDown"][1]
+    assert place["mouthUp"][1] < place["mouthDown"][1] < place["chinBottom"][1]
+    assert place["upperJawlineLeft"][0] < place["noseLeft"][0] < place["noseRight"][0]
+    [single] = answered(laptop, "DetectFaces", Image=image, Attributes=["EMOTIONS", "AGE_RANGE"])[
+        "FaceDetails"
+    ]
+    assert single == default
+    asked = {"CollectionId": empty, "Image": image}
+    [record] = answered(laptop, "IndexFaces", DetectionAttributes=["ALL"], **asked)["FaceRecords"]
+    assert record["FaceDetail"] == all_of_them
+
+
+def test_a_face_at_the_border_has_a_box_beyond_it(laptop):
+    whole = portrait("Zoë")
+    [face] = answered(laptop, "DetectFaces", Image=raw(encoded(whole)))["FaceDetails"]
+    left = (face["BoundingBox"]["Left"] + 0.2 * face["BoundingBox"]["Width"]) * whole.width
+    cut = whole.crop((round(left), 0, whole.width, whole.height))
+    [face] = answered(laptop, "DetectFaces", Image=raw(encoded(cut)))["FaceDetails"]
+    assert face["BoundingBox"]["Left"] < 0
+
+
+def test_a_small_face_is_found_beside_a_large_one(rekognition):
+    far = from_afar(portrait("Ravi"), 110).crop((180, 30, 330, 210))
+    both = portrait("Zoë").copy()
+    both.paste(far, (both.width - far.width, 0))
+    sizes = [face["BoundingBox"]["Width"] * both.width for face in detected(rekognition, both)]
+    assert len(sizes) == 2
+    assert sizes[0] > 150 > 80 > sizes[1]
+
+
+def test_thresholds_and_most_faces_cut_the_matches(laptop, people):
+    asked = {"CollectionId": people, "Image": raw(photo("Zoë", 2))}
+    everybody = answered(laptop, "SearchFacesByImage", FaceMatchThreshold=0, **asked)["FaceMatches"]
+    alike = [match["Similarity"] for match in everybody]
+    assert len(alike) == 2
+    assert alike == sorted(alike, reverse=True)
+    one = answered(laptop, "SearchFacesByImage", FaceMatchThreshold=0, MaxFaces=1, **asked)
+    assert one["FaceMatches"] == everybody[:1]
+    above = answered(laptop, "SearchFacesByImage", FaceMatchThreshold=100, **asked)
+    assert above["FaceMatches"] == []
+    assert 0 < above["SearchedFaceConfidence"] <= 100
 
 
 def test_a_tilted_head_rolls_by_the_angle_of_the_tilt(rekognition):
@@ -193,6 +283,7 @@ def test_a_face_of_fifty_pixels_is_found(rekognition):
         (encoded(Image.new("RGB", (300, 300)), "GIF"), "InvalidImageFormatException"),
         (encoded(Image.new("RGB", (300, 79))), "InvalidParameterException"),
         (encoded(Image.new("1", (9000, 9000)), "PNG"), "ImageTooLargeException"),
+        (encoded(Image.new("L", (10_001, 100))), "ImageTooLargeException"),
     ],
 )
 def test_a_picture_outside_the_limits_is_refused_by_its_error(rekognition, data, error):
