@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,13 @@ class Case:
     people: dict[str, tuple[Photo, ...]]
     settings: dict[str, Any]
     truth: dict[str, Any] | None
+    # A camera instead of a film: it goes on until `seconds` are over.
+    camera: str | None = None
+
+    @property
+    def source(self) -> str:
+        """What the edge is given as its source."""
+        return self.camera or str(self.film.resolve())
 
     @property
     def minutes(self) -> int:
@@ -74,6 +81,11 @@ def own_case(film: Path, seconds: float, persons: Sequence[str]) -> Case:
         settings=LAPTOP_SETTINGS | CLIP_SETTINGS,
         truth=None,
     )
+
+
+def camera_case(source: str, seconds: float, persons: Sequence[str]) -> Case:
+    """Whoever comes before a camera for so many seconds."""
+    return replace(own_case(Path(source), seconds, persons), camera=source)
 
 
 def _split(given: str) -> tuple[str, Path]:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cli.case import Case, demo_case, own_case
+from cli.case import Case, camera_case, demo_case, own_case
 from cli.errors import InputError
 from cli.film import length_of
 from cli.interrupts import Interrupts
@@ -16,25 +16,41 @@ from cli.progress import Progress
 from cli.report import lines
 from cli.runs import run_folder
 from cli.stack import forget_accounts
+from cli.webcam import FIRST, SECONDS, seconds, source_of
 
 HELP = "see the whole product work on this laptop, with a film for a door"
 EXAMPLE = './whosthere demo --video me.mp4 --person "Zoë=zoe.jpg"'
 INTERRUPTED = 130
 NEXT = """
-Your own face:  ./whosthere demo --video FILE --person "Name=photo.jpg"
+Your own face:  ./whosthere demo --webcam --person "Me=me.jpg"    (or --video FILE)
 Look around:    ./whosthere up
 Put it on AWS:  sam build && sam deploy    (sam is in .whosthere/project/bin)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("--video", type=Path, metavar="FILE", help="another film than the demo's")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--video", type=Path, metavar="FILE", help="another film than the demo's")
+    shown.add_argument(
+        "--webcam",
+        nargs="?",
+        const=FIRST,
+        metavar="SOURCE",
+        help="a camera of this machine, or any other source of the edge's, instead of a film",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        default=SECONDS,
+        metavar="N",
+        help="with --webcam: how long, 10 to 3600 (default: %(default)s)",
+    )
     parser.add_argument(
         "--person",
         action="append",
         default=[],
         metavar="NAME=PHOTO",
-        help="with --video: somebody to enrol, and a photo; may be repeated",
+        help="with --video or --webcam: somebody to enrol, and a photo; may be repeated",
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="a new folder for the results")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -90,8 +106,13 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
 def _case(arguments: argparse.Namespace) -> Case:
     if arguments.video is not None:
         return own_case(arguments.video, length_of(arguments.video), arguments.person)
+    if arguments.webcam is not None:
+        source = source_of(arguments.webcam)
+        return camera_case(source, arguments.seconds, arguments.person)
     if arguments.person:
-        raise InputError("--person goes with --video: the demo's own film has its own people")
+        raise InputError(
+            "--person goes with --video or --webcam: the demo's own film has its own people"
+        )
     return demo_case()
 
 

@@ -1,4 +1,4 @@
-"""The real edge producer as a child: plays the film, tells when it began and ended."""
+"""The real edge producer as a child: plays the film or a camera, tells when it began and ended."""
 
 import json
 import queue
@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,26 @@ STOP_SECONDS = 15  # it waits for its last acknowledgements
 
 
 class Edge:
-    """`python -m edge` on one film; use as a context manager."""
+    """`python -m edge` on one film or camera; use as a context manager."""
 
     def __init__(
         self,
-        film: Path,
+        source: str,
         variables: Mapping[str, str],
         log: Path,
         *,
         tag: str,
+        is_live: bool,
         verbose: bool,
     ) -> None:
+        self._is_live = is_live
         self._log = log
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
         self.first_capture: datetime | None = None
         self.ended: dict[str, Any] | None = None
         command = [str(BINARIES / "python"), "-P", "-m", "edge"]
-        command += ["--camera", CAMERA, "--source", str(film.resolve())]
-        command += ["--stack", NAME, "--tag", tag, "--hold", "--json"]
+        command += ["--camera", CAMERA, "--source", source]
+        command += ["--stack", NAME, "--tag", tag, "--json", *([] if is_live else ["--hold"])]
         with log.open("w") as file:
             self._process = subprocess.Popen(
                 command,
@@ -63,13 +65,15 @@ class Edge:
             self._process.stdout.close()
 
     def play(self) -> None:
-        """Let the film go, which stands still until now."""
+        """Let the film go, which stands still until now; a camera counts from now on."""
+        if self._is_live and self.first_capture is None:
+            self.first_capture = datetime.now(UTC)
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended: `look` says why
             self._process.stdin.close()
 
     def stop(self) -> None:
-        """End the film early; what was captured is still delivered."""
+        """End it early; what was captured is still delivered."""
         stop(self._process, STOP_SECONDS)
 
     def look(self) -> bool:

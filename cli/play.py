@@ -86,7 +86,8 @@ class Demo:
             with self.progress.step(f"enrolling {', '.join(people) or 'nobody'}"):
                 refused = enrol(laptop, stack, people)
             self._tell_refused(refused)
-            self.progress.say(f"  session: {self.case.seconds:.0f} s of film at the door")
+            what = "film at the door" if self.case.camera is None else f"{self.case.camera}"
+            self.progress.say(f"  session: {self.case.seconds:.0f} s of {what}")
             self.progress.status("the session starts")
 
         with self.progress.live("the session starts"):

@@ -120,7 +120,14 @@ class Conductor:
         """
         show = self._show
         variables, log = self._laptop.environment(), show.logs / "edge.log"
-        return Edge(show.case.film, variables, log, tag=show.tag, verbose=show.verbose)
+        return Edge(
+            show.case.source,
+            variables,
+            log,
+            tag=show.tag,
+            is_live=show.case.camera is not None,
+            verbose=show.verbose,
+        )
 
     def _wait_until_running(self, edge: Edge) -> None:
         until = time.monotonic() + START_SECONDS
@@ -140,8 +147,17 @@ class Conductor:
             ended = edge.look()
             self._run.first_capture = edge.first_capture
             self._audience.status(self._position(ended=ended))
+            if not ended and self._is_over():
+                edge.stop()
             if ended and self._is_worked_off(backlog := backlog or self._backlog()):
                 return
+
+    def _is_over(self) -> bool:
+        """Whether a camera, which never ends by itself, has been looked at long enough."""
+        case, begun = self._show.case, self._run.first_capture
+        if case.camera is None or begun is None:
+            return False
+        return (datetime.now(UTC) - begun).total_seconds() >= case.seconds
 
     def _backlog(self) -> Backlog:
         show = self._show
@@ -176,12 +192,16 @@ class Conductor:
         key = session_key(self._run.session_id)
         return dict(self._table.get_item(Key=key, ConsistentRead=True).get("Item", {}))
 
+    @property
+    def _what(self) -> str:
+        return "film" if self._show.case.camera is None else "video"
+
     def _position(self, *, ended: bool) -> str:
         if ended:
-            return "the film is over; waiting for its last records"
+            return f"the {self._what} is over; waiting for its last records"
         begun = self._run.first_capture
         if begun is None:
-            return "the film begins"
+            return f"the {self._what} begins"
         seconds = (datetime.now(UTC) - begun).total_seconds()
         alerts = len(self._run.received)
-        return f"film {seconds:.0f} of {self._show.case.seconds:.0f} s, {alerts} alerts"
+        return f"{self._what} {seconds:.0f} of {self._show.case.seconds:.0f} s, {alerts} alerts"

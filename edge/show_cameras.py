@@ -4,20 +4,14 @@ import argparse
 import fcntl
 import json
 import os
-import struct
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .sources.picamera import has_camera
+from .sources.v4l2 import MODULE_DRIVERS
+from .sources.v4l2_asks import Ioctl, ask
 
-# linux/videodev2.h: VIDIOC_QUERYCAP and struct v4l2_capability (driver, card, bus, version,
-# capabilities of the device, capabilities of this node).
-QUERY = 0x80685600
-CAPABILITY = struct.Struct("=16s32s32sIII12x")
-CAPTURES = 0x00000001 | 0x00001000
-# Drivers of the camera module's parts: what their nodes give is no picture to look at.
-MODULE_DRIVERS = ("unicam", "bcm2835-isp", "rp1-cfe", "pispbe", "bcm2835-codec", "rpi-hevc-dec")
 HINT = "there are also: rtsp://HOST/PATH, a film's path, test (a pattern)"
 
 
@@ -46,36 +40,24 @@ def main(arguments: list[str]) -> int:
     return 0 if cameras else 1
 
 
-def found(devices: Path = Path("/dev")) -> list[Camera]:
+def found(devices: Path = Path("/dev"), ioctl: Ioctl = fcntl.ioctl) -> list[Camera]:
     """The camera module first, then every V4L2 device that gives pictures."""
     cameras = [Camera("picamera", "the Pi's camera module")] if has_camera() else []
     nodes = sorted(devices.glob("video[0-9]*"), key=lambda path: int(path.name[5:]))
-    described = ((path, _card(path)) for path in nodes)
-    return cameras + [Camera(str(path), card) for path, card in described if card is not None]
+    named = ((path, _name(path, ioctl)) for path in nodes)
+    return cameras + [Camera(str(path), name) for path, name in named if name is not None]
 
 
-def _card(path: Path) -> str | None:
-    """The name of a device that captures; None for any other node, or one not ours to open."""
+def _name(path: Path, ioctl: Ioctl) -> str | None:
+    """What a camera calls itself; None for any other device, and for the module's own parts."""
     try:
-        node = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError as exc:
         return f"cannot be opened: {exc.strerror}" if isinstance(exc, PermissionError) else None
     try:
-        answer = fcntl.ioctl(node, QUERY, bytes(CAPABILITY.size))
+        device = ask(handle, ioctl)
     except OSError:
         return None
     finally:
-        os.close(node)
-    return card_of(answer)
-
-
-def card_of(capability: bytes) -> str | None:
-    """The name in a `v4l2_capability`, if what it describes gives pictures to look at."""
-    driver, card, _bus, _version, _device, node = CAPABILITY.unpack(capability)
-    if not node & CAPTURES or _text(driver) in MODULE_DRIVERS:
-        return None
-    return _text(card)
-
-
-def _text(padded: bytes) -> str:
-    return padded.split(b"\0")[0].decode(errors="replace")
+        os.close(handle)
+    return device.card if device.is_camera and device.driver not in MODULE_DRIVERS else None

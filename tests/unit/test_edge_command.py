@@ -338,7 +338,7 @@ def test_the_edge_needs_nothing_but_what_it_requires_and_opencv_for_faces_alone(
             assert {name.split(".")[0] for name in names} <= allowed, path.name
 
 
-def test_the_readme_says_what_each_file_does():
-    readme = (ROOT / "edge" / "README.md").read_text()
+def test_the_page_about_the_inside_says_what_each_file_does():
+    readme = (ROOT / "edge" / "INSIDE.md").read_text()
     files = {path.name for path in (ROOT / "edge").glob("*.py") if "__" not in path.name}
     assert {name for name in files if f"`{name}`" not in readme} == set()
