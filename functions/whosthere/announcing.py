@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere import visit_rows
+from whosthere import quiet, visit_rows
 from whosthere.alerts import Alert
 from whosthere.errors import TryAgainError
 from whosthere.rows import RowChangedError
@@ -51,8 +51,17 @@ class Step:
 
     visit: Visit
     taken: int
-    claimed: bool
-    must_wait: bool
+    claimed: bool = False
+    must_wait: bool = False
+    hushed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many of the sightings were new, and of how many visits the owner wants no word now."""
+
+    fresh: int
+    hushed: int
 
 
 def see(
@@ -60,17 +69,17 @@ def see(
     who: str,
     sightings: Iterable[Sighting],
     compose: Callable[[Visit], Alert] | None,
-) -> int:
+) -> Taken:
     """Take in sightings of one person or stranger and send the alerts that fall due.
 
-    `compose` makes a visit's alert; without it visits are kept and nobody is told.
-    Answers how many of the sightings were new.
+    `compose` makes a visit's alert; without it visits are kept and nobody is told, as in
+    quiet hours and of who is muted.
     """
     pending = sorted(sightings, key=lambda sighting: sighting.captured_ms)
-    attempts = fresh = 0
+    attempts = fresh = hushed = 0
     while pending:
         place = _locate(desk, who, pending[0].captured_ms)
-        step = _step(desk, who, place, pending, quiet=compose is None)
+        step = _step(desk, who, place, pending, tells=compose is not None)
         if place.row is None or step.visit != place.row.visit:
             try:
                 visit_rows.save(desk.table, place, step.visit)
@@ -79,13 +88,14 @@ def see(
                 if attempts == ATTEMPTS:
                     raise TryAgainError("the visit's row keeps changing") from error
                 continue
+        hushed += step.hushed
         fresh += step.visit.sightings - (place.row.visit.sightings if place.row else 0)
         if step.must_wait:
             raise TryAgainError("somebody else has the visit's alert in hand")
         if step.claimed and compose is not None:
             _send(desk, step.visit, compose)
         pending = pending[step.taken :]
-    return fresh
+    return Taken(fresh, hushed)
 
 
 def _locate(desk: Desk, who: str, moment_ms: int) -> Place:
@@ -94,7 +104,7 @@ def _locate(desk: Desk, who: str, moment_ms: int) -> Place:
     return visit_rows.locate(desk.table, who, session, moment_ms, gap_ms)
 
 
-def _step(desk: Desk, who: str, place: Place, pending: list[Sighting], *, quiet: bool) -> Step:
+def _step(desk: Desk, who: str, place: Place, pending: list[Sighting], *, tells: bool) -> Step:
     settings, session = desk.session.settings, desk.session
     first = pending[0]
     visit = (
@@ -110,24 +120,25 @@ def _step(desk: Desk, who: str, place: Place, pending: list[Sighting], *, quiet:
         came_again |= sighting.confirms and visit.knows(sighting.captured_ms)
         visit = add(visit, sighting, settings)
         taken += 1
-    return _claim(desk, visit, taken, came_again, quiet=quiet)
+    return _claim(desk, visit, taken, came_again, tells=tells)
 
 
-def _claim(desk: Desk, visit: Visit, taken: int, came_again: bool, *, quiet: bool) -> Step:
+def _claim(desk: Desk, visit: Visit, taken: int, came_again: bool, *, tells: bool) -> Step:
     now_ms = desk.now_ms()
     if visit.alert == CLAIMED and visit.claim in desk.sent:
         marked = replace(visit, alert=SENT, sent_ms=desk.sent[visit.claim])
-        return Step(marked, taken, False, False)
+        return Step(marked, taken)
     if visit.is_free(now_ms):
-        if quiet:
-            return Step(replace(visit, alert=QUIET), taken, False, False)
+        hushed = tells and quiet.is_quiet(desk.table, desk.session.settings, visit, now_ms)
+        if hushed or not tells:
+            return Step(replace(visit, alert=QUIET), taken, hushed=hushed)
         lease_ms = now_ms + desk.lease_ms
         claim = uuid4().hex
         mine = replace(visit, alert=CLAIMED, claim=claim, lease_ms=lease_ms)
-        return Step(mine, taken, True, False)
+        return Step(mine, taken, claimed=True)
     # Only a sighting that was counted before can belong to the batch whose worker died
     # with the claim; new ones may pass, the claim is in good hands.
-    return Step(visit, taken, False, came_again and visit.alert == CLAIMED)
+    return Step(visit, taken, must_wait=came_again and visit.alert == CLAIMED)
 
 
 class _NotSentError(Exception):

@@ -36,14 +36,19 @@ def alert_persons(desk: Desk, received: Sequence[Received]) -> Outcome:
     wanted.sort(key=lambda one: one.frame.captured_ms)
     groups = _sightings(desk, wanted) if wanted else {}
     failed: dict[str, Exception] = {}
+    hushed = 0
     for who, sightings in groups.items():
         try:
-            announcing.see(desk, who, sightings, lambda visit: person_alert(desk, visit))
+            taken = announcing.see(desk, who, sightings, lambda visit: person_alert(desk, visit))
+            hushed += taken.hushed
         # Whatever goes wrong with one person must not hide the others: the frames
         # that show this one are reported as failed and come again.
         except Exception as error:
             failed |= {sighting.source: error for sighting in sightings}
-    return Outcome(failed, _counts(desk.session, received, failed))
+    counts = _counts(desk.session, received, failed)
+    if hushed:
+        counts["quiet"] = hushed
+    return Outcome(failed, counts)
 
 
 def is_answered_for(frame: Frame, session: Session) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from whosthere import alerts, announcing, quality, strangers, track_rows, visit_rows
 from whosthere.alerts import Alert
-from whosthere.announcing import Desk
+from whosthere.announcing import Desk, Taken
 from whosthere.batches import Outcome
 from whosthere.errors import PictureError, TryAgainError
 from whosthere.persons import is_answered_for
@@ -30,7 +30,7 @@ class Studio:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Shot:
     """The best sighting of a track with its picture, or without one and the reason."""
 
     hit: Hit
@@ -65,16 +65,16 @@ def queue_strangers(desk: Desk, studio: Studio, received: Sequence[Received]) ->
         failed |= dict.fromkeys(_frames_of(track, again), waiting)
     for track in turn.mine:
         try:
-            counts[_settle(desk, studio, track)] += 1
+            counts += _settle(desk, studio, track)
         # What goes wrong with one stranger must not hide the others.
         except Exception as error:
             failed |= dict.fromkeys(_frames_of(track, wanted), error)
     for stranger, sightings in turn.seen.items():
         try:
-            _seen(desk, studio, stranger, sightings)
+            counts["quiet"] += _seen(desk, studio, stranger, sightings)
         except Exception as error:  # the same
             failed |= {sighting.source: error for sighting in sightings}
-    return Outcome(failed, counts)
+    return Outcome(failed, +counts)
 
 
 def _frames_of(track: Track, received: Iterable[Received]) -> list[str]:
@@ -82,8 +82,8 @@ def _frames_of(track: Track, received: Iterable[Received]) -> list[str]:
     return [one.id for one in received if one.frame.captured_ms in times]
 
 
-def _settle(desk: Desk, studio: Studio, track: Track) -> str:
-    """Find out who a confirmed track is and queue and tell it; name of the counter.
+def _settle(desk: Desk, studio: Studio, track: Track) -> Counter[str]:
+    """Find out who a confirmed track is and queue and tell it; what is to be counted.
 
     Every step can be done again: a worker that dies leaves the claim's lease, and the
     next one comes to the same ids and keys.
@@ -99,17 +99,16 @@ def _settle(desk: Desk, studio: Studio, track: Track) -> str:
         if known is None or not known.is_quiet:
             _queue(desk, studio, taken, likeness, track.hits[0].captured_ms)
         sightings = sightings_of(track, likeness.stranger)
-        _seen(desk, studio, likeness.stranger, sightings)
+        hushed = _seen(desk, studio, likeness.stranger, sightings)
     except Exception:
         track_rows.release(desk.table, camera, track, desk.now_ms())
         raise
     track_rows.settle(desk.table, camera, track, likeness.stranger, desk.now_ms())
-    if known and known.is_quiet:
-        return "ignored"
-    return "strangers" if likeness.stranger == track.id else "strangers_again"
+    again = "strangers" if likeness.stranger == track.id else "strangers_again"
+    return Counter({"ignored" if known and known.is_quiet else again: 1, "quiet": hushed})
 
 
-def _take(studio: Studio, track: Track) -> Taken:
+def _take(studio: Studio, track: Track) -> Shot:
     """The picture of the best sighting that there is a picture of."""
     best_first = sorted(track.hits, key=lambda hit: -quality.score(hit.face))
     reasons = []
@@ -119,11 +118,11 @@ def _take(studio: Studio, track: Track) -> Taken:
         except PictureError as error:
             reasons.append(str(error))
             continue
-        return Taken(hit, crop(image, hit.face.box, hit.others), "")
-    return Taken(best_first[0], None, reasons[0])
+        return Shot(hit, crop(image, hit.face.box, hit.others), "")
+    return Shot(best_first[0], None, reasons[0])
 
 
-def _queue(desk: Desk, studio: Studio, taken: Taken, likeness: Likeness, first_ms: int) -> None:
+def _queue(desk: Desk, studio: Studio, taken: Shot, likeness: Likeness, first_ms: int) -> None:
     """Put a sighting into the queue, once per visit."""
     session = desk.session
     moment_ms, who = taken.hit.captured_ms, likeness.stranger
@@ -143,22 +142,26 @@ def _queue(desk: Desk, studio: Studio, taken: Taken, likeness: Likeness, first_m
     strangers.note(desk.table, likeness, session.camera, picture_key=key, moment_ms=first_ms)
 
 
-def _seen(desk: Desk, studio: Studio, stranger: str, sightings: Sequence[Sighting]) -> None:
-    """Take sightings of a stranger into the visit, and tell if the owner wants to know."""
+def _seen(desk: Desk, studio: Studio, stranger: str, sightings: Sequence[Sighting]) -> int:
+    """Take sightings of a stranger into the visit, and tell if the owner wants to know.
+
+    Answers of how many visits the owner wants no word at this time.
+    """
     known = strangers.read_stranger(desk.table, stranger)
     if known is None:
-        return  # forgotten a moment ago
-    fresh = len(sightings)
+        return 0  # forgotten a moment ago
+    taken = Taken(len(sightings), 0)
     if not known.is_quiet:
         tells = desk.session.settings.strangers == "alert"
-        fresh = announcing.see(
+        taken = announcing.see(
             desk,
             stranger,
             sightings,
             (lambda visit: stranger_alert(desk, studio.linker, visit)) if tells else None,
         )
     last_ms = max(sighting.captured_ms for sighting in sightings)
-    strangers.seen_again(desk.table, stranger, max(last_ms, known.last_ms), fresh)
+    strangers.seen_again(desk.table, stranger, max(last_ms, known.last_ms), taken.fresh)
+    return taken.hushed
 
 
 def stranger_alert(desk: Desk, linker: Linker, visit: Visit) -> Alert:

@@ -40,6 +40,7 @@ class Settings:
     silence_seconds: int
     on_silence: str
     time_zone: str
+    quiet_hours: tuple[str, ...]
 
     @property
     def confirm_window_ms(self) -> int:
@@ -133,4 +134,6 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         silence_seconds=int(values["silenceSeconds"]),
         on_silence=str(values["onSilence"]),
         time_zone=str(values["timeZone"]),
+        # A session that was opened before there was this setting goes on without it.
+        quiet_hours=tuple(values.get("quietHours", ())),
     )

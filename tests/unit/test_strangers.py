@@ -304,6 +304,14 @@ def test_queue_queues_and_tells_nobody(make):
     assert not porch.owner.alerts
 
 
+def test_in_quiet_hours_a_stranger_is_queued_and_counted_and_nobody_is_told(make):
+    porch = make(quietHours=["08:00-09:00"])
+    assert porch.sees(somebody(0), somebody(1)).counts == {"strangers": 1, "quiet": 1}
+    porch.sees(somebody(2))
+    assert len(porch.pictures) == 1
+    assert not porch.owner.alerts
+
+
 @pytest.mark.parametrize(
     ("name", "looks"),
     [
