@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 import tomllib
 
 import boto3
@@ -14,7 +15,9 @@ from botocore.exceptions import ClientError
 
 from edge import credential_endpoint
 from edge.config import parse
+from edge.credential_endpoint import TemporaryKeys
 from edge.errors import RefusedError
+from edge.keys import RenewedKeys
 from local.laptop import ROOT
 from tests.local.test_edge_streams import fragments_in
 from tests.unit.edge_films import draw
@@ -205,7 +208,22 @@ def test_the_pipeline_for_kvssink_names_the_certificate_and_holds_no_key(paired)
     assert "PRIVATE KEY" not in done.stdout
 
 
-def test_after_unpairing_nothing_is_left_and_the_edge_says_so(paired, verb, laptop, tmp_path):
+def running_out(paired, say):
+    """Keys as a running edge has them, about to be renewed."""
+
+    def fetch():
+        return TemporaryKeys(keys(paired).frozen, time.monotonic() + 60)
+
+    renewed = RenewedKeys(fetch, say)
+    renewed.get_frozen_credentials()
+    return renewed
+
+
+def test_after_unpairing_nothing_is_left_and_the_edge_says_so(
+    paired, verb, laptop, tmp_path, wait_until
+):
+    said = []
+    running = running_out(paired, said.append)
     old = client(laptop, "kinesisvideo", paired)
     done = verb("unpair", "front-door")
     assert done.returncode == 0, done.stderr
@@ -213,6 +231,9 @@ def test_after_unpairing_nothing_is_left_and_the_edge_says_so(paired, verb, lapt
     assert "at most 15 minutes" in done.stdout
     # The window that the README states: keys that are out stay good.
     assert old.describe_stream(StreamName="whosthere-front-door")
+    assert not running.refresh_needed(30)
+    wait_until(lambda: said, 30)
+    assert "Renewing the keys is refused" in said[0]
     iot = laptop.client("iot")
     assert iot.list_things()["things"] == []
     assert iot.list_targets_for_policy(policyName="whosthere-camera")["targets"] == []

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.sam import ROOT, resources, template_text, transformed
+from tests.sam import ROOT, resources, template_text, text, transformed
 
 
 def references(value, names):
@@ -163,3 +163,28 @@ def test_product_code_does_not_know_where_it_runs():
     for path in files:
         found = re.search(r"localhost|127\.0\.0\.1|ministack", path.read_text())
         assert not found, f"{path}: {found}"
+
+
+def test_a_cameras_keys_end_after_the_shortest_time_there_is():
+    (alias,) = resources("AWS::IoT::RoleAlias").values()
+    assert alias["Properties"]["CredentialDurationSeconds"] == 900
+
+
+def test_a_certificate_may_only_get_the_cameras_keys():
+    (policy,) = resources("AWS::IoT::Policy").values()
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "iot:AssumeRoleWithCertificate"
+    assert statement["Resource"] == {"Fn::GetAtt": ["CameraRoleAlias", "RoleAliasArn"]}
+
+
+def test_each_camera_has_its_own_images_and_no_others():
+    policies = resources("AWS::IAM::Policy", Cameras="front-door,garage")
+    places = {}
+    for policy in policies.values():
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        thing = text(statement["Condition"]["StringEquals"]["credentials-iot:ThingName"])
+        places[thing] = text(statement["Resource"])
+    assert places == {
+        "whosthere-front-door": "${Bucket.Arn}/frames/front-door/*",
+        "whosthere-garage": "${Bucket.Arn}/frames/garage/*",
+    }
