@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from whosthere.errors import LockLostError
 from whosthere.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.names import processor_name, stream_name
-from whosthere.sessions import Session, read_session, stop_requested
+from whosthere.sessions import Session, read_session, wishes
 
 STACK = os.environ["STACK"]
 
@@ -28,15 +28,19 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if session is None or not session.held:
         raise LockLostError("the session does not hold its camera any more")
     now_ms = round(time.time() * 1000)
+    asked = wishes(table, session)
     media = media_of(session, now_ms)
+    searching_ms = now_ms - max(session.started_ms, asked.paused_until_ms)
     silence_s = session.settings.silence_seconds
     return {
         "live": media.is_live,
-        "silent": media.is_silent(silence_s) and now_ms - session.started_ms > silence_s * 1000,
+        "silent": media.is_silent(silence_s) and searching_ms > silence_s * 1000,
         "engineProblem": engine_problem(session),
         "overdue": now_ms >= session.deadline_ms,
-        "waitedSeconds": (now_ms - session.started_ms) // 1000,
-        "stopRequested": stop_requested(table, session),
+        "waitedSeconds": searching_ms // 1000,
+        "stopRequested": asked.stop,
+        "paused": searching_ms < 0,
+        "pausedUntil": asked.paused_until_ms,
     }
 
 

@@ -6,9 +6,11 @@ from typing import Any
 from whosthere import alerts
 from whosthere.alerts import Alert
 from whosthere.reports import as_json, as_text, make_report, report_key
-from whosthere.sessions import Session, Table, end_session, read_session, unlock
+from whosthere.sessions import Session, Table, end_session, mark_told, read_session, unlock
 
 AS_PLANNED = ("stop", "deadline", "silence")
+# The engine may still run: the camera stays locked until another net has stopped it.
+NOT_STOPPED = "not-stopped"
 # Rekognition tells an account that stream processors are closed to no more than "access
 # denied", as it does for a missing right or a Region without them (AWS documents no error
 # of its own for it: Rekognition, Availability changes; Guidelines and quotas).
@@ -62,10 +64,16 @@ def close(
         Body=as_json(report),
         ContentType="application/json",
     )
-    freed = unlock(table, session)
+    freed = ending.by != NOT_STOPPED and unlock(table, session)
     topic = "problem" if ending.is_problem else "end"
-    if freed and topic in session.settings.tell:
-        alerts.publish(sns, topic_arn, _message(session, report, ending, stack))
+    wanted = topic in session.settings.tell
+    if not session.told:
+        # Marked only once it is sent: twice in a crash is better than never.
+        if wanted:
+            alerts.publish(sns, topic_arn, _message(session, report, ending, stack))
+        mark_told(table, session)
+    elif freed and session.ended_by == NOT_STOPPED and wanted:
+        alerts.publish(sns, topic_arn, _all_clear(session))
     return {
         "session": session_id,
         "camera": session.camera,
@@ -74,6 +82,17 @@ def close(
         "strangers": len(report["strangers"]),
         "report": f"s3://{bucket}/{report_key(session_id)}",
     }
+
+
+def _all_clear(session: Session) -> Alert:
+    return Alert(
+        kind=alerts.PROBLEM,
+        camera=session.camera,
+        session=session.id,
+        subject=f"Stopped after all at {session.camera}",
+        text=f"What the session at {session.camera} had started is stopped now; nothing runs.",
+        facts={"endedBy": session.ended_by},
+    )
 
 
 def _message(session: Session, report: dict[str, Any], ending: Ending, stack: str) -> Alert:

@@ -1,12 +1,25 @@
 """From the input of a session to its plan, and to what the state machine needs to know of it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from whosthere import settings as _settings
 from whosthere.names import processor_name, stream_name
-from whosthere.sessions import Session, deadline_of
+from whosthere.sessions import DAY_S, Session
+
+
+def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
+    """The deadline that `minutes` or `until` asks for, in milliseconds since the epoch."""
+    if "minutes" in request:
+        return now_ms + round(60_000 * float(request["minutes"]))
+    zone = _settings.zone(time_zone)
+    here = datetime.fromtimestamp(now_ms / 1000, zone)
+    hour, minute = (int(part) for part in request["until"].split(":"))
+    then = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if then.timestamp() * 1000 <= now_ms:
+        then += timedelta(days=1)  # on the wall clock: the zone finds the offset of that day
+    return min(round(then.timestamp() * 1000), now_ms + DAY_S * 1000)
 
 
 def plan(

@@ -6,18 +6,19 @@ session can never touch the next one's.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from whosthere import settings as _settings
-from whosthere.errors import CameraBusyError
+from whosthere.errors import CameraBusyError, LockLostError
 from whosthere.settings import Settings
 
 Table = Any  # boto3's DynamoDB table resource
 DAY_S = 86_400
+CONDITION_FAILED = "ConditionalCheckFailed"
 KEEP_ROWS_S = 90 * DAY_S  # as long as Step Functions keeps an execution's history
 
 
@@ -35,6 +36,15 @@ class Session:
     ended_by: str | None
     held: bool
     settings: Settings
+    told: bool = False  # the owner, of its end
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the owner asked of a running session; without a pause, `paused_until_ms` is 0."""
+
+    stop: bool
+    paused_until_ms: int
 
 
 def lock_key(camera: str) -> dict[str, str]:
@@ -47,61 +57,76 @@ def session_key(session_id: str) -> dict[str, str]:
     return {"pk": f"session#{session_id}", "sk": "session"}
 
 
-def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
-    """The deadline that `minutes` or `until` asks for, in milliseconds since the epoch."""
-    if "minutes" in request:
-        return now_ms + round(60_000 * float(request["minutes"]))
-    zone = _settings.zone(time_zone)
-    here = datetime.fromtimestamp(now_ms / 1000, zone)
-    hour, minute = (int(part) for part in request["until"].split(":"))
-    then = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    if then.timestamp() * 1000 <= now_ms:
-        then += timedelta(days=1)  # on the wall clock: the zone finds the offset of that day
-    return min(round(then.timestamp() * 1000), now_ms + DAY_S * 1000)
-
-
 def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> None:
-    """Lock the camera for the session and write its row; doing so twice changes nothing.
+    """Lock the camera and write the session's row, both or neither; twice changes nothing.
 
-    Raises CameraBusyError if another session holds the camera.
+    Raises CameraBusyError if another session holds the camera, LockLostError if this one
+    was given up meanwhile.
+    """
+    lock = {
+        "TableName": table.name,
+        "Key": lock_key(session.camera),
+        "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
+        " deadline = :deadline REMOVE #token, stopRequested, pausedUntil",
+        "ConditionExpression": "attribute_not_exists(held) OR held = :false OR #session = :session",
+        "ExpressionAttributeNames": {
+            "#session": "session",
+            "#token": "token",
+            "#execution": "execution",
+        },
+        "ExpressionAttributeValues": {
+            ":session": session.id,
+            ":execution": session.execution,
+            ":deadline": session.deadline_ms,
+            ":true": True,
+            ":false": False,
+        },
+    }
+    row = {
+        "TableName": table.name,
+        "Item": _row(session, values),
+        "ConditionExpression": "attribute_not_exists(endedAt)",
+    }
+    try:
+        table.meta.client.transact_write_items(TransactItems=[{"Update": lock}, {"Put": row}])
+    except ClientError as error:
+        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+        if reasons[:1] == [CONDITION_FAILED]:
+            raise CameraBusyError(_who_holds(table, session.camera)) from error
+        if reasons[1:] == [CONDITION_FAILED]:
+            raise LockLostError("the session was given up before it was open") from error
+        raise
+
+
+def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
+    return session_key(session.id) | {
+        "camera": session.camera,
+        "engine": session.engine,
+        "execution": session.execution,
+        "startedAt": session.started_ms,
+        "deadline": session.deadline_ms,
+        "settings": _decimals(values),
+        "counts": {},
+        "expires": session.deadline_ms // 1000 + KEEP_ROWS_S,
+    }
+
+
+def give_up(table: Table, session_id: str, now_ms: int) -> bool:
+    """Let no session of that id be opened any more; False if there is one.
+
+    An aborted execution's `open_session` may still be running.
     """
     try:
-        table.update_item(
-            Key=lock_key(session.camera),
-            UpdateExpression="SET #session = :session, held = :true, #execution = :execution,"
-            " deadline = :deadline REMOVE #token, stopRequested",
-            ConditionExpression="attribute_not_exists(held) OR held = :false"
-            " OR #session = :session",
-            ExpressionAttributeNames={
-                "#session": "session",
-                "#token": "token",
-                "#execution": "execution",
-            },
-            ExpressionAttributeValues={
-                ":session": session.id,
-                ":execution": session.execution,
-                ":deadline": session.deadline_ms,
-                ":true": True,
-                ":false": False,
-            },
+        table.put_item(
+            Item=session_key(session_id)
+            | {"endedAt": now_ms, "expires": now_ms // 1000 + KEEP_ROWS_S},
+            ConditionExpression="attribute_not_exists(camera)",
         )
     except ClientError as error:
-        if not _condition_failed(error):
-            raise
-        raise CameraBusyError(_who_holds(table, session.camera)) from error
-    table.put_item(
-        Item=session_key(session.id)
-        | {
-            "camera": session.camera,
-            "engine": session.engine,
-            "execution": session.execution,
-            "startedAt": session.started_ms,
-            "deadline": session.deadline_ms,
-            "settings": _decimals(values),
-            "counts": {},
-            "expires": session.deadline_ms // 1000 + KEEP_ROWS_S,
-        }
-    )
+        if _condition_failed(error):
+            return False
+        raise
+    return True
 
 
 def _who_holds(table: Table, camera: str) -> str:
@@ -123,7 +148,7 @@ def read_session(
 ) -> Session | None:
     """The session of that id, or None; `held` says whether it still holds its camera."""
     row = table.get_item(Key=session_key(session_id), ConsistentRead=True).get("Item")
-    if not row:
+    if not row or "camera" not in row:  # given up before it was open
         return None
     if lock is None:
         key = lock_key(row["camera"])
@@ -140,13 +165,16 @@ def read_session(
         ended_by=row.get("endedBy"),
         held=bool(lock.get("held")) and lock.get("session") == session_id,
         settings=_settings.from_values(row["settings"]),
+        told=bool(row.get("told")),
     )
 
 
-def stop_requested(table: Table, session: Session) -> bool:
-    """Whether somebody asked this session to stop."""
+def wishes(table: Table, session: Session) -> Wishes:
+    """What the owner asked of this session."""
     lock = table.get_item(Key=lock_key(session.camera), ConsistentRead=True).get("Item", {})
-    return lock.get("session") == session.id and bool(lock.get("stopRequested"))
+    if lock.get("session") != session.id:
+        return Wishes(stop=False, paused_until_ms=0)
+    return Wishes(bool(lock.get("stopRequested")), int(lock.get("pausedUntil", 0)))
 
 
 def request_stop(table: Table, stepfunctions: Any, camera: str) -> str | None:
@@ -155,12 +183,27 @@ def request_stop(table: Table, stepfunctions: Any, camera: str) -> str | None:
     The flag is what counts: every loop of the state machine reads it. Waking the task
     token only makes it quick, so a token that is stale by now is no error.
     """
+    return _request(table, stepfunctions, camera, "stopRequested", True)
+
+
+def request_pause(table: Table, stepfunctions: Any, camera: str, until_ms: int) -> str | None:
+    """Ask the session that holds the camera to search nothing until then, as `request_stop` does.
+
+    A moment that has passed ends a pause; the session's own deadline stays.
+    """
+    return _request(table, stepfunctions, camera, "pausedUntil", until_ms)
+
+
+def _request(
+    table: Table, stepfunctions: Any, camera: str, wish: str, value: bool | int
+) -> str | None:
     try:
         lock = table.update_item(
             Key=lock_key(camera),
-            UpdateExpression="SET stopRequested = :true",
+            UpdateExpression="SET #wish = :value",
             ConditionExpression="held = :true",
-            ExpressionAttributeValues={":true": True},
+            ExpressionAttributeNames={"#wish": wish},
+            ExpressionAttributeValues={":true": True, ":value": value},
             ReturnValues="ALL_NEW",
         )["Attributes"]
     except ClientError as error:
@@ -195,12 +238,21 @@ def end_session(table: Table, session: Session, ended_by: str, now_ms: int) -> S
     return found
 
 
+def mark_told(table: Table, session: Session) -> None:
+    """Note that the owner has the message of the session's end."""
+    table.update_item(
+        Key=session_key(session.id),
+        UpdateExpression="SET told = :true",
+        ExpressionAttributeValues={":true": True},
+    )
+
+
 def unlock(table: Table, session: Session) -> bool:
     """Free the camera if this session holds it; whether it did."""
     try:
         table.update_item(
             Key=lock_key(session.camera),
-            UpdateExpression="SET held = :false REMOVE #token, stopRequested",
+            UpdateExpression="SET held = :false REMOVE #token, stopRequested, pausedUntil",
             ConditionExpression="#session = :session AND held = :true",
             ExpressionAttributeNames={"#session": "session", "#token": "token"},
             ExpressionAttributeValues={
@@ -243,7 +295,7 @@ def iso(milliseconds: int) -> str:
 
 
 def _condition_failed(error: ClientError) -> bool:
-    return bool(error.response["Error"]["Code"] == "ConditionalCheckFailedException")
+    return bool(error.response["Error"]["Code"] == f"{CONDITION_FAILED}Exception")
 
 
 def _decimals(value: Any) -> Any:

@@ -187,6 +187,28 @@ def test_closing_twice_tells_once_and_the_first_ending_stays(table, s3, owner):
     assert report(s3)["ended"] == "2027-01-15T08:00:30.000Z"
 
 
+def test_a_death_between_freeing_the_camera_and_telling_loses_no_message(table, s3, owner):
+    session = opened(table)
+    sessions.end_session(table, session, "aborted", NOW)
+    sessions.unlock(table, session)
+    closed(table, s3, owner, "aborted")
+    closed(table, s3, owner, "aborted")
+    assert len(owner()) == 1
+
+
+def test_a_camera_whose_engine_may_still_run_stays_locked_until_it_is_stopped(table, s3, owner):
+    opened(table)
+    closed(table, s3, owner, "not-stopped", "Rekognition.ThrottlingException", "")
+    assert sessions.latest_session(table, "front-door").held
+    closed(table, s3, owner, "failed")
+    closed(table, s3, owner, "failed")
+    assert not sessions.latest_session(table, "front-door").held
+    first, second = owner()
+    assert "could not be stopped" in first["message"]
+    assert second["subject"] == "Stopped after all at front-door"
+    assert report(s3)["endedBy"] == "not-stopped"
+
+
 def test_closing_late_does_not_free_the_next_session(table, s3, owner):
     first = opened(table)
     sessions.unlock(table, first)

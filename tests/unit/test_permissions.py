@@ -6,6 +6,7 @@ from tests.sam import ROOT, resources, text
 
 TABLE = ROOT / "tests" / "unit" / "permissions.txt"
 # APIs that know no resource (AWS service authorization reference)
+FOR_SCHEDULES = {"ScheduleRole"}
 WITHOUT_RESOURCE = {"rekognition:DetectFaces"}
 
 
@@ -65,6 +66,12 @@ def test_roles_can_be_taken_only_by_whom_they_are_for():
         elif name == "ProcessorRole":
             assert principal == {"Service": "rekognition.amazonaws.com"}
             assert set(statement["Condition"]) == {"StringEquals", "ArnLike"}
+        elif name in FOR_SCHEDULES:
+            assert principal == {"Service": "scheduler.amazonaws.com"}
+            assert set(statement["Condition"]["StringEquals"]) == {
+                "aws:SourceAccount",
+                "aws:SourceArn",
+            }
         elif name == "CameraRole":
             assert principal == {"Service": "credentials.iot.amazonaws.com"}
         else:

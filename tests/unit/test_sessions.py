@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from whosthere import sessions, settings
-from whosthere.errors import CameraBusyError, SessionInputError
+from whosthere.errors import CameraBusyError, LockLostError, SessionInputError
 from whosthere.names import camera_of_arn, processor_name
+from whosthere.opening import deadline_of
 from whosthere.sessions import Session
 
 NOW = 1_800_000_000_000
@@ -104,7 +105,7 @@ def test_a_new_session_inherits_no_stop_request_and_no_token(table):
     sessions.request_stop(table, Waker(), "front-door")
     sessions.unlock(table, first)
     second = opened(table, "two")
-    assert sessions.stop_requested(table, second) is False
+    assert sessions.wishes(table, second).stop is False
     assert "token" not in table.get_item(Key=sessions.lock_key("front-door"))["Item"]
 
 
@@ -123,7 +124,7 @@ def test_a_stop_request_is_noted_and_wakes_whoever_watches(table):
     waker = Waker()
     assert sessions.request_stop(table, waker, "front-door") == "one"
     assert waker.woken == ["T"]
-    assert sessions.stop_requested(table, session)
+    assert sessions.wishes(table, session).stop
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist"])
@@ -131,7 +132,7 @@ def test_a_stale_token_is_no_error(table, code):
     session = opened(table)
     add_token(table)
     sessions.request_stop(table, Waker(code), "front-door")
-    assert sessions.stop_requested(table, session)
+    assert sessions.wishes(table, session).stop
 
 
 def test_a_refused_wake_up_is_an_error(table):
@@ -145,6 +146,33 @@ def test_stopping_where_nothing_runs_says_so(table):
     assert sessions.request_stop(table, Waker(), "front-door") is None
     sessions.unlock(table, opened(table))
     assert sessions.request_stop(table, Waker(), "front-door") is None
+
+
+def test_a_pause_is_noted_wakes_whoever_watches_and_is_not_inherited(table):
+    session = opened(table)
+    add_token(table)
+    waker = Waker()
+    assert sessions.request_pause(table, waker, "front-door", NOW + 5000) == "one"
+    assert waker.woken == ["T"]
+    assert sessions.wishes(table, session).paused_until_ms == NOW + 5000
+    sessions.unlock(table, session)
+    second = opened(table, "two")
+    assert sessions.wishes(table, second).paused_until_ms == 0
+    assert sessions.wishes(table, session) == sessions.Wishes(stop=False, paused_until_ms=0)
+
+
+def test_what_was_given_up_is_never_opened_and_locks_nothing(table):
+    assert sessions.give_up(table, "one", NOW) is True
+    with pytest.raises(LockLostError):
+        opened(table)
+    assert sessions.read_session(table, "one") is None
+    assert sessions.latest_session(table, "front-door") is None
+
+
+def test_an_open_session_cannot_be_given_up(table):
+    session = opened(table)
+    assert sessions.give_up(table, "one", NOW) is False
+    assert sessions.read_session(table, "one") == session
 
 
 def test_the_first_ending_stays(table):
@@ -181,7 +209,7 @@ def test_nothing_to_count_writes_nothing(table):
 def test_until_is_the_next_such_time_on_the_owners_clock(now, until, zone, deadline):
     there = ZoneInfo(zone)
     now_ms = round(datetime.fromisoformat(now).replace(tzinfo=there).timestamp() * 1000)
-    found = sessions.deadline_of({"until": until}, now_ms, zone)
+    found = deadline_of({"until": until}, now_ms, zone)
     assert datetime.fromtimestamp(found / 1000, there).isoformat()[:16] == deadline
 
 
@@ -189,11 +217,11 @@ def test_no_session_is_longer_than_a_day():
     berlin = ZoneInfo("Europe/Berlin")
     now = datetime(2026, 10, 24, 6, 0, 1, tzinfo=berlin)  # the next 06:00 is 25 h away
     now_ms = round(now.timestamp() * 1000)
-    assert sessions.deadline_of({"until": "06:00"}, now_ms, "Europe/Berlin") - now_ms == 86_400_000
+    assert deadline_of({"until": "06:00"}, now_ms, "Europe/Berlin") - now_ms == 86_400_000
 
 
 def test_minutes_count_from_the_start():
-    assert sessions.deadline_of({"minutes": 1.5}, NOW, "UTC") == NOW + 90_000
+    assert deadline_of({"minutes": 1.5}, NOW, "UTC") == NOW + 90_000
 
 
 def test_a_processor_is_named_after_its_session():
