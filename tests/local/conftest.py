@@ -7,6 +7,7 @@ import pytest
 
 from cli.stack import Sam, Stack, describe, forget_accounts, one_at_a_time
 from local.laptop import LaptopAWS
+from tests.local.edge_days import edge, patience, persisted, proxy, stream  # noqa: F401
 from tests.local.model_checks import watch
 from tests.local.owner import Door, subscribed
 

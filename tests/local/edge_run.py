@@ -3,9 +3,7 @@
 import io
 import json
 import threading
-import uuid
 from collections import Counter
-from contextlib import contextmanager
 
 import av
 
@@ -17,17 +15,6 @@ from tests.conftest import wait_until_true
 
 LIMIT_S = 60
 SMALL = ("--source", "test", "--size", "320x240", "--rate", "10", "--tag", "never")
-
-
-@contextmanager
-def video_stream(laptop, hours=1):
-    """A video stream of one test."""
-    client, name = laptop.client("kinesisvideo"), f"test-{uuid.uuid4().hex[:8]}-front-door"
-    arn = client.create_stream(StreamName=name, DataRetentionInHours=hours)["StreamARN"]
-    try:
-        yield name
-    finally:
-        client.delete_stream(StreamARN=arn)
 
 
 class EdgeRun:

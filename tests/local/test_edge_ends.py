@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge import segment
-from tests.local.edge_proxy import Proxy
-from tests.local.edge_run import SMALL, Stored, video_stream
+from tests.local.edge_run import SMALL, Stored
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 60
@@ -54,18 +53,8 @@ class Child:
 
 
 @pytest.fixture
-def stream(laptop):
-    with video_stream(laptop) as name:
-        yield name
-
-
-@pytest.fixture
-def child(laptop, stream, tmp_path):
-    control = laptop.client("kinesisvideo")
-    media = control.get_data_endpoint(StreamName=stream, APIName="PUT_MEDIA")["DataEndpoint"]
-    proxy = Proxy(laptop.endpoint, media)
-    yield Child(laptop, proxy, stream, tmp_path / "buffer")
-    proxy.close()
+def child(laptop, proxy, stream, tmp_path):
+    return Child(laptop, proxy, stream, tmp_path / "buffer")
 
 
 def told_to_stop(process):

@@ -1,0 +1,94 @@
+"""A camera, the network before it and its stream, for the tests of its bad days."""
+
+import sys
+import uuid
+from contextlib import contextmanager
+from functools import partial
+from threading import current_thread, main_thread
+
+import pytest
+
+from tests.local.edge_proxy import Proxy, detoured
+
+
+@contextmanager
+def video_stream(laptop, hours=1):
+    """A video stream of one test."""
+    client, name = laptop.client("kinesisvideo"), f"test-{uuid.uuid4().hex[:8]}-front-door"
+    arn = client.create_stream(StreamName=name, DataRetentionInHours=hours)["StreamARN"]
+    try:
+        yield name
+    finally:
+        client.delete_stream(StreamARN=arn)
+
+
+@pytest.fixture
+def stream(laptop):
+    with video_stream(laptop) as name:
+        yield name
+
+
+@pytest.fixture
+def proxy(laptop, stream):
+    control = laptop.client("kinesisvideo")
+    media = control.get_data_endpoint(StreamName=stream, APIName="PUT_MEDIA")["DataEndpoint"]
+    proxy = Proxy(laptop.endpoint, media)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def edge(laptop, proxy, stream, tmp_path, monkeypatch):
+    """Start an edge whose way to the laptop is the proxy."""
+    from tests.local.edge_run import EdgeRun  # all local tests import this file
+
+    for name, value in laptop.environment().items():
+        monkeypatch.setenv(name, value)
+    runs = []
+
+    def start(*more):
+        runs.append(EdgeRun(stream, tmp_path / "buffer", *more))
+        return runs[-1]
+
+    # What the test itself asks of the laptop, in the main thread, goes straight there.
+    with detoured(proxy.detours, lambda: current_thread() is not main_thread()):
+        yield start
+        for run in runs:
+            run.stop.set()
+            run.join()
+            sys.stderr.write(f"{run.said}{run.error}\n")  # shown when the test fails
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """Set how long the sender waits, which is half a minute and more in a house."""
+    from edge import pipeline
+    from edge.patience import Patience
+
+    def set_(**seconds):
+        monkeypatch.setattr(pipeline, "Patience", partial(Patience, **seconds))
+
+    return set_
+
+
+@pytest.fixture
+def persisted(proxy, wait_until):
+    """Wait until so many fragments were acknowledged since the test began."""
+
+    def wait(number, seconds=40):
+        def is_so():
+            return sum(ack["EventType"] == "PERSISTED" for ack in proxy.acks) >= number
+
+        wait_until(is_so, seconds)
+
+    return wait
+
+
+def on_disk(run):
+    return list(run.config.buffer_folder.glob("*/*.ring"))
+
+
+def assert_whole(stored, frames, doubled=0):
+    """Each frame that was captured is stored; at most so many fragments are twice."""
+    assert sorted(stored.frames) == list(range(frames))
+    assert len(stored.doubled()) <= doubled
