@@ -10,7 +10,7 @@ from .key_frames import KeyFrames
 from .luma import small
 from .mask import read_mask
 from .mkv import Track
-from .motion import COLUMNS, ROWS, Motion, Seen
+from .motion import COLUMNS, ROWS, Motion
 
 # How often pictures that are there anyway are compared.
 LOOK_MS = 250
@@ -72,11 +72,11 @@ class Tagger:
         seen = self._motion.look(small(image, COLUMNS, ROWS), at_ms / 1000)
         if seen.is_motion:
             self._moved_ms = at_ms
-        faces = self._count_faces(image, seen, at_ms)
+        faces = self._count_faces(image, at_ms)
         if self._explain is not None:
             self._explain.look(image, seen, faces, at_ms)
 
-    def _count_faces(self, image: av.VideoFrame, seen: Seen, at_ms: int) -> int | None:
+    def _count_faces(self, image: av.VideoFrame, at_ms: int) -> int | None:
         """Look for faces where that can still decide something; None if it was not done."""
         is_quiet = at_ms - self._moved_ms > AFTER_MS
         is_early = at_ms - self._checked_ms < FACE_LOOK_MS
@@ -84,7 +84,7 @@ class Tagger:
         if self._check is None or is_quiet or is_early or is_decided:
             return None
         self._checked_ms = at_ms
-        found = len(self._check.find(image, seen.changed))
+        found = len(self._check.find(image))
         if found:
             self._faces_ms.append(at_ms)
         return found

@@ -103,7 +103,7 @@ class DarkPatch:
 
     looks = 0
 
-    def find(self, image, changed):
+    def find(self, image):
         type(self).looks += 1
         luma = image.reformat(format="gray8").to_ndarray()
         return [(0, 0, 1, 1)] if (luma[90:130, :70] < 40).mean() > 0.02 else []
