@@ -24,7 +24,7 @@ from whosthere.rows import RowChangedError
 from whosthere.sessions import Session, Table
 from whosthere.sightings import Sighting
 from whosthere.visit_rows import Place
-from whosthere.visits import CLAIMED, QUIET, SENT, Visit, add, open_visit
+from whosthere.visits import CLAIMED, QUIET, SENT, Tally, Visit, open_visit
 
 ATTEMPTS = 8  # how often a row may change under a worker before the record comes again
 
@@ -114,13 +114,13 @@ def _step(desk: Desk, who: str, place: Place, pending: list[Sighting], *, tells:
     )
     came_again = False
     taken = 0
+    tally = Tally(visit, settings)
     for sighting in pending:
-        if not visit.covers(sighting.captured_ms, settings.gap_ms):
+        if not tally.covers(sighting.captured_ms):
             break
-        came_again |= sighting.confirms and visit.knows(sighting.captured_ms)
-        visit = add(visit, sighting, settings)
+        came_again |= not tally.add(sighting)
         taken += 1
-    return _claim(desk, visit, taken, came_again, tells=tells)
+    return _claim(desk, tally.visit(), taken, came_again, tells=tells)
 
 
 def _claim(desk: Desk, visit: Visit, taken: int, came_again: bool, *, tells: bool) -> Step:

@@ -84,7 +84,7 @@ def work_on(
 def _read(delivery: Delivery, stack: str) -> Frame:
     try:
         record = json.loads(base64.b64decode(delivery.data))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError("the record is no JSON") from error
     return read_frame(record, stack)
 
@@ -95,9 +95,3 @@ def _try(do: Callable[[], object], ids: Sequence[str]) -> dict[str, Exception]:
     except Exception as error:  # a failure concerns these records only
         return dict.fromkeys(ids, error)
     return {}
-
-
-def raise_failure(failed: Mapping[str, Exception], id: str) -> None:
-    """Raise what the record failed with, if it did."""
-    if id in failed:
-        raise failed[id]

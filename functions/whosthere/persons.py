@@ -27,14 +27,27 @@ class _Whereabouts:
     moment_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A frame and whom its faces show."""
+
+    received: Received
+    readings: list[Reading]
+
+
 def alert_persons(desk: Desk, received: Sequence[Received]) -> Outcome:
     """Take the frames of one camera into the visits of its persons; alert once per visit.
 
     Frames may come in any order and any number of times.
     """
-    wanted = [one for one in received if is_answered_for(one.frame, desk.session)]
-    wanted.sort(key=lambda one: one.frame.captured_ms)
-    groups = _sightings(desk, wanted) if wanted else {}
+    settings = desk.session.settings
+    read = [
+        _Read(one, [read_face(face, settings) for face in one.frame.faces])
+        for one in received
+        if is_answered_for(one.frame, desk.session)
+    ]
+    read.sort(key=lambda one: one.received.frame.captured_ms)
+    groups = _sightings(desk, read) if read else {}
     failed: dict[str, Exception] = {}
     hushed = 0
     for who, sightings in groups.items():
@@ -45,7 +58,8 @@ def alert_persons(desk: Desk, received: Sequence[Received]) -> Outcome:
         # that show this one are reported as failed and come again.
         except Exception as error:
             failed |= {sighting.source: error for sighting in sightings}
-    counts = _counts(desk.session, received, failed)
+    unsure = {one.received.id: sum(face.unsure for face in one.readings) for one in read}
+    counts = _counts(desk.session, received, failed, unsure)
     if hushed:
         counts["quiet"] = hushed
     return Outcome(failed, counts)
@@ -66,7 +80,12 @@ def _counter(frame: Frame, session: Session) -> str:
     return "records"
 
 
-def _counts(session: Session, received: Sequence[Received], failed: Container[str]) -> Counter[str]:
+def _counts(
+    session: Session,
+    received: Sequence[Received],
+    failed: Container[str],
+    unsure: Mapping[str, int],
+) -> Counter[str]:
     """Counts of the frames up to the first that failed: the rest comes again.
 
     (Lambda developer guide, "Configuring partial batch response with Kinesis": the
@@ -78,22 +97,19 @@ def _counts(session: Session, received: Sequence[Received], failed: Container[st
             break
         counter = _counter(one.frame, session)
         counts[counter] += 1
-        if counter == "records":
-            readings = [read_face(face, session.settings) for face in one.frame.faces]
-            counts["unsure"] += sum(reading.unsure for reading in readings)
+        counts["unsure"] += unsure.get(one.id, 0)
     return counts
 
 
-def _sightings(desk: Desk, received: Sequence[Received]) -> dict[str, list[Sighting]]:
+def _sightings(desk: Desk, read: Sequence[_Read]) -> dict[str, list[Sighting]]:
     """Sightings by person; a face turned away is one of the person who was there."""
     visits = visit_rows.current_visits(desk.table, desk.session.camera)
     last = {who: _Whereabouts(visit, visit.box, visit.box_ms) for who, visit in visits.items()}
     groups: dict[str, list[Sighting]] = {}
-    for one in received:
-        settings = desk.session.settings
-        readings = [read_face(face, settings) for face in one.frame.faces]
-        seen = _known(one, readings, last, settings.gap_ms)
-        seen |= _turned_away(one, readings, last, set(seen))
+    gap_ms = desk.session.settings.gap_ms
+    for one in read:
+        seen = _known(one.received, one.readings, last, gap_ms)
+        seen |= _turned_away(one.received, one.readings, last, set(seen))
         for who, sighting in seen.items():
             groups.setdefault(who, []).append(sighting)
             before = last.get(who)

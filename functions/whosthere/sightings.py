@@ -40,16 +40,18 @@ class Sighting:
 
 def read_face(face: Face, settings: Settings) -> Reading:
     """Whom a face shows: one person, several too close to tell, unsure, or nobody."""
+    if not face.matches:
+        return Reading(face, (), 0.0, unsure=False)
     best: dict[str, float] = {}
     for match in face.matches:  # each photo of a person may match
         known = best.get(match.person_id, 0.0)
         best[match.person_id] = max(known, match.similarity)
-    ranked = sorted(best.items(), key=lambda found: (-found[1], found[0]))
-    if not ranked:
-        return Reading(face, (), 0.0, unsure=False)
-    top = ranked[0][1]
+    top = max(best.values())
     if top < settings.match_threshold:
         return Reading(face, (), top, unsure=True)
+    if len(best) == 1:
+        return Reading(face, tuple(best), top, unsure=False)
+    ranked = sorted(best.items(), key=lambda found: (-found[1], found[0]))
     floor = max(settings.match_threshold, top - settings.margin)
     persons = tuple(person for person, similarity in ranked if similarity >= floor)
     return Reading(face, persons, top, unsure=False)

@@ -5,11 +5,10 @@ import json
 from collections import Counter
 
 import boto3
-import pytest
 
 from tests.unit.door import open_session, record
 from whosthere import failures
-from whosthere.batches import Delivery, Outcome, deliver, raise_failure
+from whosthere.batches import Delivery, Outcome, deliver
 
 
 def delivery(id, body):
@@ -72,9 +71,6 @@ def test_what_failed_is_told_and_nothing_else(table):
     open_session(table)
     failed = Bench(table, fails=["2"]).deliver(*(delivery(id, record(0)) for id in "123"))
     assert set(failed) == {"2"}
-    raise_failure(failed, "1")
-    with pytest.raises(OSError):
-        raise_failure(failed, "2")
 
 
 def test_all_records_of_a_camera_fail_when_its_session_cannot_be_read(table):
