@@ -6,13 +6,14 @@ import os
 import sys
 from types import ModuleType
 
-from cli import demo, pair, test, unpair, up
+from cli import demo, pair, sessions, start, status, stop, test, unpair, up
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
 from cli.runs import logs_left
 
 GROUPS: dict[str, dict[str, ModuleType]] = {
     "try": {"demo": demo, "test": test, "up": up},
+    "watch": {"start": start, "stop": stop, "status": status, "sessions": sessions},
     "care": {"pair": pair, "unpair": unpair},
 }
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}

@@ -14,7 +14,7 @@ from cli.camera_folder import CameraFolder
 from cli.errors import InputError, VerbError
 from cli.interrupts import Interrupts
 from cli.stack import NAME
-from cli.target import Target, camera_name, find
+from cli.target import Target, find, known_camera
 from cli.things import NewCertificate, Things
 from edge.urls import has_password, is_url
 
@@ -43,12 +43,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     _check_source(arguments.source)
     target = find(arguments.stack)
     print(target, file=sys.stderr)
-    camera = camera_name(target, arguments.camera)
-    if camera not in target.cameras:
-        raise InputError(
-            f"the stack {target.stack} has no camera {camera}; it has: "
-            f"{', '.join(target.cameras)}. Add it to the parameter Cameras and deploy again"
-        )
+    camera = known_camera(target, arguments.camera)
     folder = CameraFolder(arguments.to or Path(camera), camera)
     settings = {"source": _with_password(arguments.source)} if arguments.source else {}
     try:

@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,8 @@ class Target:
     endpoint: str
     cameras: tuple[str, ...]
     session: Any
+    engine: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_laptop(self) -> bool:
@@ -41,6 +44,16 @@ class Target:
         """A client of one service."""
         return self.session.client(service, config=CALLS)
 
+    def output(self, name: str) -> str:
+        """One of the names that the stack tells in its outputs."""
+        if name not in self.outputs:
+            raise VerbError(f"the stack {self.stack} has no output {name}; deploy it again")
+        return self.outputs[name]
+
+    def table(self) -> Any:
+        """The stack's table."""
+        return self.session.resource("dynamodb", config=CALLS).Table(self.output("TableName"))
+
     def authority(self) -> bytes | None:
         """The certificate authority that clients of this AWS need; None for AWS's own."""
         given = os.environ.get("AWS_CA_BUNDLE")
@@ -54,15 +67,27 @@ def find(stack: str, *, must_exist: bool = True) -> Target:
         formation = session.client("cloudformation", config=CALLS)
         region = str(formation.meta.region_name)
         account = session.client("sts", config=CALLS).get_caller_identity()["Account"]
-        cameras = _cameras(formation, stack)
+        found = _described(formation, stack)
     except (BotoCoreError, ClientError) as error:
         raise VerbError(
             f"AWS cannot be asked: {error}\nFor an account: `aws configure`, or set AWS_PROFILE. "
             "For the laptop: paste the lines that `./whosthere up` prints"
         ) from error
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    target = Target(stack, region, account, endpoint, cameras or (), session)
-    if cameras is None and must_exist:
+    values = _values(found, "Parameter")
+    target = Target(
+        stack=stack,
+        region=region,
+        account=account,
+        endpoint=endpoint,
+        cameras=tuple(
+            name.strip() for name in values.get("Cameras", "").split(",") if name.strip()
+        ),
+        session=session,
+        engine=values.get("Engine", ""),
+        outputs=_values(found, "Output"),
+    )
+    if found is None and must_exist:
         raise VerbError(f"{target}: there is no stack {stack}; `sam build && sam deploy` makes it")
     return target
 
@@ -81,12 +106,27 @@ def camera_name(target: Target, given: str | None) -> str:
     return given
 
 
-def _cameras(formation: Any, stack: str) -> tuple[str, ...] | None:
+def known_camera(target: Target, given: str | None) -> str:
+    """The camera that is meant, which the stack has to have."""
+    camera = camera_name(target, given)
+    if camera not in target.cameras:
+        raise InputError(
+            f"the stack {target.stack} has no camera {camera}; it has: "
+            f"{', '.join(target.cameras)}. Add it to the parameter Cameras and deploy again"
+        )
+    return camera
+
+
+def _described(formation: Any, stack: str) -> dict[str, Any] | None:
     try:
-        found = formation.describe_stacks(StackName=stack)["Stacks"][0]
+        return dict(formation.describe_stacks(StackName=stack)["Stacks"][0])
     except ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
-    values = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
-    return tuple(name.strip() for name in values.get("Cameras", "").split(",") if name.strip())
+
+
+def _values(found: Mapping[str, Any] | None, kind: str) -> dict[str, str]:
+    """The stack's parameters or outputs, by name."""
+    listed = (found or {}).get(f"{kind}s", [])
+    return {one[f"{kind}Key"]: one[f"{kind}Value"] for one in listed}

@@ -1,6 +1,5 @@
 """Open a session: validate its input, merge the settings, lock the camera."""
 
-import json
 import os
 from datetime import datetime
 from typing import Any
@@ -9,7 +8,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from whosthere import settings
+from whosthere import settings, settings_file
 from whosthere.errors import SessionInputError
 from whosthere.opening import opened, plan
 from whosthere.sessions import open_session
@@ -23,6 +22,7 @@ logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 kinesisvideo = boto3.client("kinesisvideo")
 s3 = boto3.client("s3")
+scheduler = boto3.client("scheduler")
 
 
 @logger.inject_lambda_context
@@ -30,7 +30,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """What the state machine needs of the session; raises SessionInputError or CameraBusyError."""
     request = event["request"]
     settings.check(request, "input", "input")
-    values = settings.merge(settings_file(), request["camera"], request.get("settings", {}))
+    values = settings.merge(
+        settings_file.read(s3, BUCKET), request["camera"], request.get("settings", {})
+    )
     session = plan(
         request,
         values,
@@ -42,6 +44,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     video_arn = video_stream(session.camera)
     open_session(table, session, values)
+    deadlines.arm(
+        scheduler,
+        session,
+        group=os.environ["DEADLINES"],
+        function_arn=os.environ["STOP_SESSION_ARN"],
+        role_arn=os.environ["DEADLINE_ROLE_ARN"],
+    )
     logger.info("session opened", extra={"session": session.id})
     return opened(
         session,
@@ -50,23 +59,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         data_arn=f"{DATA_STREAM_ARN_PREFIX}{session.camera}",
         bucket=BUCKET,
     )
-
-
-def settings_file() -> dict[str, Any]:
-    """The bucket's settings.json, or nothing if there is none."""
-    try:
-        body = s3.get_object(Bucket=BUCKET, Key="settings.json")["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return {}
-        raise
-    try:
-        loaded = json.loads(body)
-    except ValueError as error:
-        raise SessionInputError(f"settings.json: not JSON: {error}") from error
-    if not isinstance(loaded, dict):
-        raise SessionInputError("settings.json: has to be an object")
-    return loaded
 
 
 def video_stream(camera: str) -> str:

@@ -1,0 +1,32 @@
+"""Moments and lengths of time as people write and read them."""
+
+import re
+from datetime import datetime
+
+from cli.errors import InputError
+from whosthere.settings import zone
+
+LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?")
+MINUTES = (1440, 60, 1)
+
+
+def minutes_in(text: str) -> int:
+    """Minutes in a length such as `2h`, `90m`, `1h30m` or `1d`; InputError if it is none."""
+    found = LENGTH.fullmatch(text.strip().lower())
+    parts = zip(found.groups(), MINUTES, strict=True) if found else ()
+    minutes = sum(int(number or 0) * each for number, each in parts)
+    if minutes == 0:
+        raise InputError(f"{text!r} is no length of time: say 2h, 45m, 1h30m or 1d")
+    return minutes
+
+
+def shown(moment_ms: int, time_zone: str, now_ms: int) -> str:
+    """A moment on the owner's clock: with the day unless it is today's, with the zone if need be.
+
+    The zone is said where this machine's own clock shows another time.
+    """
+    there = datetime.fromtimestamp(moment_ms / 1000, zone(time_zone))
+    today = datetime.fromtimestamp(now_ms / 1000, zone(time_zone)).date()
+    text = there.strftime("%H:%M" if there.date() == today else "%a %d %b %H:%M")
+    here = datetime.fromtimestamp(moment_ms / 1000).astimezone()
+    return text if here.utcoffset() == there.utcoffset() else f"{text} {time_zone}"

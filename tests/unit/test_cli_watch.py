@@ -1,0 +1,262 @@
+"""The verbs that watch: what they refuse, ask and say, and the first line of each."""
+
+import argparse
+import io
+import json
+import sys
+
+import boto3
+import pytest
+
+from cli import __main__ as command
+from cli import sessions as sessions_verb
+from cli import start, status, stop, talk, watching
+from cli.errors import InputError
+from cli.interrupts import Interrupts
+from cli.moments import minutes_in, shown
+from cli.price import at_most
+from cli.target import Target
+from whosthere import sessions, settings
+from whosthere.clock import now_ms
+from whosthere.errors import SessionInputError
+from whosthere.sessions import Session
+
+BUCKET = "the-bucket"
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+def target(table, monkeypatch):
+    """A stack in an account, with two cameras; every verb finds it."""
+    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="whosthere-session",
+        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+        roleArn=role["Role"]["Arn"],
+    )["stateMachineArn"]
+    found = Target(
+        stack="whosthere",
+        region="eu-west-1",
+        account="111122223333",
+        endpoint="",
+        cameras=("front-door", "back-door"),
+        session=boto3.Session(),
+        engine="stream-processor",
+        outputs={"TableName": table.name, "BucketName": BUCKET, "StateMachineArn": machine},
+    )
+    monkeypatch.setattr(talk, "find", lambda _stack: found)
+    return found
+
+
+@pytest.fixture
+def verb(target, capsys):
+    """Run a verb's module: its exit code, what it said and what it said first."""
+
+    def run(module, *arguments):
+        parser = argparse.ArgumentParser()
+        module.add_arguments(parser)
+        code = module.run(parser.parse_args(arguments), Interrupts())
+        said = capsys.readouterr()
+        assert said.err.splitlines()[0] == "AWS 111122223333 eu-west-1 whosthere"
+        return code, said.out
+
+    return run
+
+
+def running(table, camera="front-door", session_id="one", minutes=60.0, **changed):
+    """A session that began a minute ago."""
+    values = settings.defaults() | {"timeZone": "Europe/Berlin"} | changed
+    session = Session(
+        id=session_id,
+        camera=camera,
+        engine="stream-processor",
+        execution=f"arn:{session_id}",
+        started_ms=now_ms() - MINUTE_MS,
+        deadline_ms=now_ms() + round(minutes * MINUTE_MS),
+        ended_ms=None,
+        ended_by=None,
+        held=True,
+        settings=settings.from_values(values),
+    )
+    sessions.open_session(table, session, values)
+    return session
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("2h", 120), ("90m", 90), ("1h30m", 90), ("1d", 1440), ("5min", 5)]
+)
+def test_a_length_of_time_is_read_as_people_write_it(text, minutes):
+    assert minutes_in(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "0m", "-1h", "soon", "1h 30"])
+def test_what_is_no_length_of_time_is_refused_with_examples(text):
+    with pytest.raises(InputError, match="1h30m"):
+        minutes_in(text)
+
+
+def test_a_moment_is_shown_on_the_owners_clock_with_the_day_if_it_is_another():
+    noon = 1_800_014_400_000  # 2027-01-15 12:00 UTC, in Kathmandu 17:45
+    assert shown(noon, "Asia/Kathmandu", noon) == "17:45 Asia/Kathmandu"
+    assert shown(noon, "Asia/Kathmandu", noon - 86_400_000).startswith("Fri 15 Jan 17:45")
+
+
+def test_two_hours_of_a_stream_processor_cost_at_most_what_the_minutes_cost():
+    assert at_most("stream-processor", 120).startswith("at most $14.40 ")
+    assert at_most("stream-processor", 0.5).startswith("at most $0.12 ")
+
+
+def test_images_have_a_price_each_and_no_upper_bound():
+    assert "$0.001 for each image" in at_most("image-search", 120)
+    assert "at most" not in at_most("image-search", 120)
+
+
+def start_options(*arguments):
+    parser = argparse.ArgumentParser()
+    start.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_a_session_is_asked_for_as_the_state_machine_takes_it():
+    options = start_options("--until", "06:00", "--set", "strangers=off", "--set", "margin=3.5")
+    assert start.asked_for("front-door", options) == {
+        "camera": "front-door",
+        "until": "06:00",
+        "settings": {"strangers": "off", "margin": 3.5},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--minutes", "1441"], "1440"),
+        (["--minutes", "0"], "minutes"),
+        (["--until", "6 o'clock"], "until"),
+        (["--until", "24:00"], "until"),
+        (["--minutes", "5", "--set", "strangers=maybe"], "settings.strangers"),
+        (["--minutes", "5", "--set", "colour=red"], "colour"),
+    ],
+)
+def test_a_session_that_cannot_be_is_refused_before_aws_is_asked(arguments, told):
+    with pytest.raises(SessionInputError, match=told):
+        start.asked_for("front-door", start_options(*arguments))
+
+
+def executions(target):
+    machine = target.outputs["StateMachineArn"]
+    return target.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+
+
+def test_a_busy_camera_is_refused_with_its_session_and_until_when(verb, target, table):
+    session = running(table)
+    until = shown(session.deadline_ms, "Europe/Berlin", now_ms())
+    with pytest.raises(InputError, match=f"session one runs until {until}"):
+        verb(start, "front-door", "--minutes", "5", "--yes")
+    assert executions(target) == []
+
+
+def test_starting_on_aws_asks_once_and_no_means_no(verb, target, monkeypatch, capsys):
+    terminal = io.StringIO("n\n")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    with pytest.raises(InputError, match="nothing was started"):
+        verb(start, "front-door", "--minutes", "120")
+    asked = capsys.readouterr().err
+    assert asked.count("[y/N]") == 1
+    assert "front-door until " in asked and "at most $14.40" in asked
+    assert executions(target) == []
+
+
+def test_where_nobody_can_answer_yes_has_to_be_said(verb, target, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(InputError, match="--yes"):
+        verb(start, "front-door", "--minutes", "5")
+    assert executions(target) == []
+
+
+def test_which_camera_has_to_be_said_if_there_are_two(verb):
+    with pytest.raises(InputError, match="front-door, back-door"):
+        verb(start, "--minutes", "5")
+
+
+def test_a_bad_settings_file_is_told_before_anything_starts(verb, target):
+    target.client("s3").put_object(Bucket=BUCKET, Key="settings.json", Body=b'{"tell": "all"}')
+    with pytest.raises(InputError, match=r"settings.json: tell"):
+        verb(start, "front-door", "--minutes", "5", "--yes")
+
+
+def test_stopping_where_nothing_runs_is_no_error(verb):
+    assert verb(stop, "front-door") == (0, "front-door: no session runs\n")
+
+
+def test_stop_flags_the_session_and_answers_with_its_id(verb, table):
+    running(table)
+    code, out = verb(stop, "front-door", "--no-wait", "--json")
+    assert (code, json.loads(out)["session"]) == (0, "one")
+    lock = table.get_item(Key=sessions.lock_key("front-door"))["Item"]
+    assert lock["stopRequested"] is True
+
+
+def test_status_tells_of_every_camera_what_it_does_since_and_until_when(verb, table):
+    session = running(table)
+    code, out = verb(status, "--json")
+    front, back = json.loads(out)["cameras"]
+    assert (code, back["state"], back["session"]) == (0, "free", None)
+    assert (front["state"], front["engine"]) == ("waiting for video", "stream-processor")
+    assert front["until"] == sessions.iso(session.deadline_ms)
+    assert (front["visits"], front["strangers"], front["lastRecord"]) == (0, 0, None)
+    _, text = verb(status)
+    first, second = text.splitlines()
+    assert first.startswith("front-door: waiting for video since ") and "no face yet" in first
+    assert second == "back-door: free; never had a session"
+
+
+def state(table):
+    return watching.watching(table, "front-door", now_ms()).state
+
+
+def test_the_states_of_a_camera_follow_its_session(table):
+    session = running(table)
+    assert state(table) == "waiting for video"
+    table.update_item(
+        Key=sessions.session_key("one"),
+        UpdateExpression="SET runningAt = :now",
+        ExpressionAttributeValues={":now": now_ms()},
+    )
+    assert state(table) == "searching"
+    sessions.request_pause(table, None, "front-door", now_ms() + MINUTE_MS)
+    assert state(table) == "paused"
+    sessions.request_stop(table, None, "front-door")
+    assert state(table) == "stopping"
+    sessions.end_session(table, session, "stop", now_ms())
+    sessions.unlock(table, session)
+    assert state(table) == "free"
+
+
+def test_sessions_lists_how_each_ended_also_who_was_refused(verb, target, table, monkeypatch):
+    ended = running(table, session_id="past")
+    sessions.end_session(table, ended, "deadline", now_ms())
+    sessions.unlock(table, ended)
+    running(table, session_id="present")
+    machine = target.client("stepfunctions")
+    for name in ("past", "present"):
+        machine.start_execution(
+            stateMachineArn=target.outputs["StateMachineArn"], name=name, input="{}"
+        )
+    _, out = verb(sessions_verb, "--json")
+    found = {one["session"]: one for one in json.loads(out)["sessions"]}
+    assert (found["past"]["endedBy"], found["present"]["endedBy"]) == ("deadline", None)
+    _, text = verb(sessions_verb)
+    assert "its time was over" in text and "front-door" in text
+
+
+def test_a_report_that_is_not_there_is_told(verb, table):
+    running(table)
+    with pytest.raises(InputError, match="it still runs"):
+        verb(sessions_verb, "one")
+
+
+def test_watch_is_a_group_of_the_help():
+    assert {"start", "stop", "status", "sessions"} <= set(command.GROUPS["watch"])
