@@ -22,7 +22,6 @@ logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 kinesisvideo = boto3.client("kinesisvideo")
 s3 = boto3.client("s3")
-scheduler = boto3.client("scheduler")
 
 
 @logger.inject_lambda_context
@@ -44,13 +43,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     video_arn = video_stream(session.camera)
     open_session(table, session, values)
-    deadlines.arm(
-        scheduler,
-        session,
-        group=os.environ["DEADLINES"],
-        function_arn=os.environ["STOP_SESSION_ARN"],
-        role_arn=os.environ["DEADLINE_ROLE_ARN"],
-    )
     logger.info("session opened", extra={"session": session.id})
     return opened(
         session,
