@@ -3,11 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
 from . import mkv
 from .fragment import Counts, EncodedFrame, Fragment, Place
-from .losses import Losses
+from .stock import Limits, Stock
 
 __all__ = ["Counts", "EncodedFrame", "Fragment", "FragmentBuffer", "Limits"]
 
@@ -16,23 +15,6 @@ LONGEST_OFFSET_MS = 32_767
 # A source that begins anew may overlap the one before by a little; the clock was set
 # back if it is more, and then the times are right as they come.
 OVERLAP_MS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is kept, and when what is kept moves from memory to disk.
-
-    A fragment is written when it has waited `memory_s` for its ack, or at once when the
-    connection is down: where all is well, nothing is. `memory_bytes` is what may lie in
-    memory besides, and twice that while the disk takes nothing.
-    """
-
-    buffer_bytes: int = 512 * 1024 * 1024
-    memory_bytes: int = 8 * 1024 * 1024
-    memory_s: float = 2.0
-    behind_s: float = float("inf")
-    # How many fragments a source that can wait may be ahead of the service.
-    ahead: int | None = None
 
 
 class FragmentBuffer:
@@ -59,25 +41,15 @@ class FragmentBuffer:
         self.is_closed = False
         self.is_flowing = True
         self.is_held_back = is_held_back
-        self.memory_bytes = 0
         self.captured_at = monotonic()
         self._limits = limits or Limits()
-        self._losses = Losses(say, monotonic)
+        self._stock = Stock(self._limits, say, monotonic)
+        self._stock.enter_found(found)
         self._monotonic = monotonic
-        self._fragments: dict[int, Fragment] = {}
-        # Those that have ended and are not on disk.
-        self._in_memory: dict[int, Fragment] = {}
         self._current: Fragment | None = None
         self._on_wire: dict[int, Fragment] = {}
-        self._given_up: list[Place] = []
-        self._counts = Counts()
-        self._bytes = 0
         self._last_ms = 0
         self._does_wait = True
-        for fragment in found:
-            self._enter(fragment)
-            self._bytes += fragment.size
-            self._count(fragments=1, found=1)
 
     # What capture calls.
 
@@ -90,9 +62,8 @@ class FragmentBuffer:
             shift_ms = overlap_ms if 0 < overlap_ms <= OVERLAP_MS else 0
             timecode = at_ms + shift_ms
             self._current = Fragment(timecode, track, last_ms=timecode, shift_ms=shift_ms)
-            self._enter(self._current)
-            self._take_in(self._current, mkv.cluster(timecode))
-            self._count(fragments=1)
+            self._stock.enter(self._current)
+            self._stock.add(self._current, mkv.cluster(timecode))
             self.drop_older_than(timecode)
 
     def add(self, frame: EncodedFrame) -> None:
@@ -106,12 +77,12 @@ class FragmentBuffer:
             offset_ms = max(0, min(offset_ms, LONGEST_OFFSET_MS))
             if not fragment.is_gone:
                 block = mkv.block(offset_ms, is_key=frame.is_key, data=frame.data)
-                self._take_in(fragment, block)
+                self._stock.add(fragment, block)
             fragment.frames += 1
             fragment.last_ms = self._last_ms = fragment.timecode + offset_ms
             self.captured_at = self._monotonic()
-            self._count(frames=1)
-            self._drop_beyond_limits()
+            self._stock.count(frames=1)
+            self._stock.drop_beyond_limits()
             self.wake()
 
     def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
@@ -128,10 +99,9 @@ class FragmentBuffer:
                 self._let_go(fragment, "unwanted")
                 return
             if is_tagged:
-                self._take_in(fragment, mkv.image_generation())
-            self._take_in(fragment, mkv.end_of_fragment())
-            fragment.is_complete, fragment.ended_at = True, self._monotonic()
-            self._in_memory[fragment.number] = fragment
+                self._stock.add(fragment, mkv.image_generation())
+            self._stock.add(fragment, mkv.end_of_fragment())
+            self._stock.complete(fragment, self._monotonic())
             self.disk_work.notify_all()
             self.wake()
 
@@ -164,11 +134,7 @@ class FragmentBuffer:
     def after(self, before: Fragment | None) -> Fragment | None:
         """Give the first fragment behind another that may be sent now."""
         with self.lock:
-            if before is None:
-                following = next(iter(self._fragments.values()), None)
-            else:
-                order = iter(self._fragments.values())
-                following = next((f for f in order if f.number > before.number), None)
+            following = self._stock.after(before)
             is_ready = following and (following.is_complete or not self.is_held_back)
             return following if is_ready and following and following.frames else None
 
@@ -182,7 +148,7 @@ class FragmentBuffer:
             fragment.sent_at = self._monotonic()
             if not fragment.was_sent:
                 fragment.was_sent = True
-                self._count(sent=1)
+                self._stock.count(sent=1)
 
     def is_damaged(self, fragment: Fragment) -> None:
         """Let go of a fragment that could not be read from disk."""
@@ -210,78 +176,61 @@ class FragmentBuffer:
     def drop_older_than(self, now_ms: int) -> None:
         """Drop what is so far behind a time that it is not sent any more."""
         with self.lock:
-            first_ms = now_ms - self._limits.behind_s * 1000
-            while (oldest := self.oldest) and oldest.last_ms < first_ms and oldest.is_complete:
-                self._let_go(oldest, "outdated")
+            self._stock.drop_older_than(now_ms)
+            self.disk_work.notify_all()
 
     # What the keeper of the disk calls.
 
     def due_for_disk(self) -> tuple[list[Fragment], float | None]:
         """List what should be written, and say in how many seconds the next one will be."""
         with self.lock:
-            now = self._monotonic()
-            due: list[Fragment] = []
-            is_patient = self.is_flowing and self.memory_bytes <= self._limits.memory_bytes
-            for fragment in self._in_memory.values():
-                left_s = fragment.ended_at + self._limits.memory_s - now
-                if is_patient and left_s > 0:
-                    return due, left_s
-                due.append(fragment)
-            return due, None
+            return self._stock.due_for_disk(self._monotonic(), is_patient=self.is_flowing)
 
     def is_written(self, fragment: Fragment, place: Place) -> None:
         """Take note of where a fragment lies on disk now."""
         with self.lock:
-            if fragment.is_gone:
-                self._given_up.append(place)
-                return
-            fragment.place = place
-            del self._in_memory[fragment.number]
-            self.memory_bytes -= fragment.size
-            # Whoever sends it just now has the list itself.
-            fragment.pieces = []
+            self._stock.move_to(place, fragment)
 
     @property
     def has_given_up(self) -> bool:
         """Say whether there are places on disk that are needed no more."""
-        return bool(self._given_up)
+        return bool(self._stock.given_up)
 
     def given_up(self) -> list[Place]:
         """Give the places on disk that are needed no more; each once."""
         with self.lock:
-            places, self._given_up = self._given_up, []
+            places, self._stock.given_up = self._stock.given_up, []
             return places
 
     def make_room_on_disk(self) -> bool:
         """Drop the oldest file's fragments, if memory has no room; say whether any were."""
         with self.lock:
-            on_disk = [f for f in self._fragments.values() if f.place is not None]
-            if not on_disk or self.memory_bytes <= self._limits.memory_bytes:
+            if self.memory_bytes <= self._limits.memory_bytes:
                 return False
-            assert on_disk[0].place is not None
-            oldest = on_disk[0].place.segment
-            for fragment in on_disk:
-                if fragment.place is not None and fragment.place.segment == oldest:
-                    self._let_go(fragment, "overflowed")
-            return True
+            return self._stock.drop_oldest_file()
 
     # What everybody may ask.
 
     @property
     def counts(self) -> Counts:
         """Say how much came in and what became of it."""
-        return self._counts
+        return self._stock.counts
 
     @property
     def buffered_bytes(self) -> int:
         """Say how much waits, in memory and on disk."""
-        return self._bytes
+        return self._stock.bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        """Say how much of that is in memory."""
+        return self._stock.memory_bytes
 
     @property
     def oldest(self) -> Fragment | None:
         """Give the fragment that waits longest."""
         with self.lock:
-            return next(iter(self._fragments.values()), None)
+            return self._stock.oldest
 
     @property
     def is_waiting(self) -> bool:
@@ -293,7 +242,7 @@ class FragmentBuffer:
     def is_done(self) -> bool:
         """Say whether nothing is left to send or to wait for."""
         with self.lock:
-            return self.is_closed and not self._fragments
+            return self.is_closed and not self._stock.fragments
 
     def wake(self) -> None:
         """Wake whoever waits for a change."""
@@ -311,19 +260,9 @@ class FragmentBuffer:
         with self.lock:
             return self.lock.wait_for(condition, timeout_s)
 
-    def _enter(self, fragment: Fragment) -> None:
-        fragment.number = self._counts.fragments
-        self._fragments[fragment.number] = fragment
-
-    def _take_in(self, fragment: Fragment, piece: bytes) -> None:
-        fragment.pieces.append(piece)
-        fragment.size += len(piece)
-        self._bytes += len(piece)
-        self.memory_bytes += len(piece)
-
     def _has_room(self) -> bool:
         ahead = self._limits.ahead
-        return ahead is None or not self._does_wait or len(self._fragments) < ahead
+        return ahead is None or not self._does_wait or len(self._stock.fragments) < ahead
 
     def _decide(self, timecode: int | None, outcome: str) -> bool:
         with self.lock:
@@ -334,28 +273,6 @@ class FragmentBuffer:
             return True
 
     def _let_go(self, fragment: Fragment, outcome: str) -> None:
-        del self._fragments[fragment.number]
-        fragment.is_gone = True
-        self._bytes -= fragment.size
-        if fragment.place is None:
-            self._in_memory.pop(fragment.number, None)
-            self.memory_bytes -= fragment.size
-        else:
-            self._given_up.append(fragment.place)
-            self.disk_work.notify_all()
-        self._count(**{outcome: 1})
-        self._losses.note(outcome)
+        self._stock.let_go(fragment, outcome)
+        self.disk_work.notify_all()
         self.wake()
-
-    def _drop_beyond_limits(self) -> None:
-        while self._bytes > self._limits.buffer_bytes and len(self._fragments) > 1:
-            self._let_go(next(iter(self._fragments.values())), "overflowed")
-        while self.memory_bytes > 2 * self._limits.memory_bytes:
-            oldest = next(iter(self._in_memory.values()), None)
-            if oldest is None:
-                return
-            self._let_go(oldest, "crowded")
-
-    def _count(self, **more: int) -> None:
-        changed = {name: getattr(self._counts, name) + number for name, number in more.items()}
-        self._counts = replace(self._counts, **changed)

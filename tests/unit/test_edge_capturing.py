@@ -88,7 +88,7 @@ def test_a_camera_that_was_unplugged_goes_on_when_it_is_back(sources, captured):
     assert err.getvalue().count("There is no device /dev/video0.") == 2
     assert run.last_error == str(gone)
     with buffer.lock:
-        fragments = list(buffer._fragments.values())
+        fragments = list(buffer._stock.fragments.values())
     times = [fragment.timecode for fragment in fragments]
     assert times == sorted(set(times))
     # What had been captured of the fragment under way is not lost.

@@ -51,7 +51,7 @@ class Disk:
 
     def waiting(self):
         with self.buffer.lock:
-            return list(self.buffer._fragments.values())
+            return list(self.buffer._stock.fragments.values())
 
     def take(self):
         """Everything a connection would be given now."""
