@@ -55,6 +55,8 @@ class Tagger:
         if self._looks and is_due and frame.is_key:
             image = self._keys.decode(frame.data, track)
             if image is not None:
+                # The fragment under way ends here: whatever it has, this one has not.
+                self._ended_ms = frame.at_ms - 1
                 self._look(image, frame.at_ms)
 
     def is_tagged(self, begun_ms: int, last_ms: int) -> bool:

@@ -1,6 +1,7 @@
 """Turns packets into pictures, whatever the codec."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 from av.error import FFmpegError
@@ -17,11 +18,13 @@ class Decoding:
         self._decoder = decoder
         self._rate = rate
         self._times: MendedTimes | None = None
+        self._time_base: Fraction | None = None
 
     def take(self, sample: Coded) -> Iterator[Picture]:
         """Give the pictures that are ready once this packet is in."""
         if self._times is None:
             self._times = MendedTimes(self._rate, sample.seconds)
+        self._time_base = sample.packet.time_base
         return self._pictures(sample.packet)
 
     def rest(self) -> Iterator[Picture]:
@@ -37,4 +40,8 @@ class Decoding:
             # A damaged frame; the decoder finds its way at the next key frame.
             return
         for image in images:
-            yield Picture(image, self._times.seconds(image.time))
+            # PyAV 18 knows no time of the last images, which come without a packet.
+            base, raw = self._time_base, None
+            if image.pts is not None and base is not None:
+                raw = float(image.pts * base)
+            yield Picture(image, self._times.seconds(raw))

@@ -119,6 +119,21 @@ def test_a_face_marks_its_own_fragment_and_no_other(monkeypatch, is_passable):
     assert DarkPatch.looks <= 2.5 * (WALK_S + 6)
 
 
+class Everywhere:
+    """Stands in for the face check: there is a face in each picture."""
+
+    def find(self, image):
+        return [(0, 0, 1, 1)]
+
+
+@pytest.mark.parametrize("is_passable", [False, True])
+def test_a_face_that_stays_marks_every_fragment_while_something_moves(monkeypatch, is_passable):
+    monkeypatch.setattr(tags, "FaceCheck", Everywhere)
+    marked = tagged(run("--tag", "face", is_passable=is_passable))
+    assert marked == list(range(marked[0], marked[-1] + 1))
+    assert set(range(STILL_S, STILL_S + WALK_S)) <= set(marked)
+
+
 def test_without_opencv_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(SourceError, match="opencv-python-headless>=4.13,<5"):
