@@ -16,7 +16,7 @@ NOISE_FACTOR = 4.0
 LEVELS, SHARE = (40.0, 8.0), (0.02, 0.001)
 # A cell counts with this many of its nine neighbours (itself too): noise comes alone.
 NEIGHBOURS = 6
-# Looks at a new scene that only teach what its noise is.
+# Looks at a new scene that only teach what its noise is; one of them where they are rare.
 FIRST_LOOKS = 4
 # More than that at once is a lamp that was switched, not something that moves.
 EVERYWHERE = 0.7
@@ -70,8 +70,9 @@ class Motion:
             return self._begin_anew(picture)
         self._looks += 1
         self._learn(picture, difference, changed, step_s)
-        is_moving = share >= self._least and self._looks > FIRST_LOOKS
-        is_motion = is_moving and (self._was_moving or step_s > self.LONELY_S)
+        is_rare = step_s > self.LONELY_S
+        is_moving = share >= self._least and self._looks > (1 if is_rare else FIRST_LOOKS)
+        is_motion = is_moving and (self._was_moving or is_rare)
         self._was_moving = is_moving
         return Seen(changed, share, is_motion)
 

@@ -1,7 +1,7 @@
 """Turns packets into pictures, whatever the codec."""
 
 from collections.abc import Iterator
-from fractions import Fraction
+from typing import Any
 
 import av
 from av.error import FFmpegError
@@ -18,7 +18,7 @@ class Decoding:
         self._decoder = decoder
         self._rate = rate
         self._times: MendedTimes | None = None
-        self._time_base: Fraction | None = None
+        self._time_base: Any = None
 
     def take(self, sample: Coded) -> Iterator[Picture]:
         """Give the pictures that are ready once this packet is in."""
