@@ -55,15 +55,20 @@ class Things:
         """The camera's thing."""
         return f"{self._stack}-{camera}"
 
-    def check(self) -> int:
-        """For how many seconds keys are good; VerbError if the stack is too old for cameras."""
-        try:
-            found = self._iot.describe_role_alias(roleAlias=self.access_name)
-        except self._iot.exceptions.ResourceNotFoundException:
+    def check(self) -> None:
+        """VerbError if the stack was deployed before cameras had a role alias."""
+        if self.keys_s() is None:
             raise VerbError(
                 f"the stack {self._stack} has no role alias {self.access_name}: it was deployed "
                 "before cameras had one. `sam build && sam deploy`"
-            ) from None
+            )
+
+    def keys_s(self) -> int | None:
+        """For how many seconds keys are good; None if the stack has no role alias."""
+        try:
+            found = self._iot.describe_role_alias(roleAlias=self.access_name)
+        except self._iot.exceptions.ResourceNotFoundException:
+            return None
         return int(found["roleAliasDescription"]["credentialDurationSeconds"])
 
     def credential_endpoint(self) -> str:

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         for certificate in revoked:
             things.revoke(certificate.arn)
         had_thing = things.remove_thing(camera)
-        seconds = things.check() if target.cameras else KEYS_S
+        seconds = things.keys_s() or KEYS_S
     except (BotoCoreError, ClientError) as error:
         raise VerbError(f"AWS refused: {error}") from error
     until = datetime.now().astimezone() + timedelta(seconds=seconds)

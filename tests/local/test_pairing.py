@@ -242,3 +242,13 @@ def test_after_unpairing_nothing_is_left_and_the_edge_says_so(
     assert "Certificate is invalid on this endpoint" in again.stderr
     assert "paired" in again.stderr
     assert verb("unpair", "front-door").stdout == "front-door is not paired.\n"
+
+
+def test_what_a_deleted_stack_has_left_paired_can_still_be_unpaired(verb, laptop):
+    iot = laptop.client("iot")
+    iot.create_thing(thingName="gone-front-door")
+    done = verb("unpair", "front-door", "--stack", "gone")
+    assert done.returncode == 0, done.stderr
+    assert "thing gone-front-door deleted" in done.stdout
+    assert "at most 15 minutes" in done.stdout
+    assert iot.list_things()["things"] == []
