@@ -1,19 +1,49 @@
-"""A bound on what is kept in memory of a request to Rekognition.
+"""A bound on what is kept in memory of a request to a service of our own.
 
-The largest that can be right is CompareFaces with two pictures of 5 MB in Base64. What goes beyond
-can only be too large a picture: it is read to its end, so that the sender hears the answer, but
-not kept.
+MiniStack takes in whole requests before it looks at their signatures. The largest that can be
+right is CompareFaces with two pictures of 5 MB in Base64; Kinesis Video's are as small here as on
+its media port. What goes beyond is read to its end, so that the sender hears the answer, but not
+kept.
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
-TARGET = b"RekognitionService."
-MOST_BYTES = 16 * 1024 * 1024
-ANSWER = json.dumps(
-    {"__type": "ImageTooLargeException", "Message": "Request image is too large"}
-).encode()
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much one service takes, and the error that answers more."""
+
+    target: bytes  # what its X-Amz-Target begins with
+    most_bytes: int
+    error: str
+    message: str
+    content_type: bytes
+
+
+LIMITS = {
+    b"rekognition": Limit(
+        b"RekognitionService.",
+        16 * MEGABYTE,
+        "ImageTooLargeException",
+        "Request image is too large",
+        b"application/x-amz-json-1.1",
+    ),
+    b"kinesisvideo": Limit(
+        b"KinesisVideo",
+        MEGABYTE,
+        "InvalidArgumentException",
+        "The request is too large",
+        b"application/json",
+    ),
+}
+# The service in the scope of a signature, by which a request without a target is routed.
+SIGNED_FOR = re.compile(rb"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,17 +53,18 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class SizeLimit:
-    """An ASGI application that hands on a request to Rekognition only if it fits."""
+    """An ASGI application that hands on a request to a service of ours only if it fits."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_bounded(scope):
+        limit = _limit_of(scope)
+        if limit is None:
             await self._application(scope, receive, send)
             return
         messages, size = [], 0
-        while size <= MOST_BYTES:
+        while size <= limit.most_bytes:
             messages.append(await receive())
             size += len(messages[-1].get("body", b""))
             if not messages[-1].get("more_body"):
@@ -41,16 +72,20 @@ class SizeLimit:
                 return
         messages.clear()
         await _drain(receive)
-        await _refuse(send)
+        await _refuse(send, limit)
 
 
-def _is_bounded(scope: Scope) -> bool:
+def _limit_of(scope: Scope) -> Limit | None:
+    """The limit of the service that MiniStack would route a request to; None for its own."""
     if scope["type"] != "http":
-        return False
-    return any(
-        name.lower() == b"x-amz-target" and value.startswith(TARGET)
-        for name, value in scope["headers"]
-    )
+        return None
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    target = headers.get(b"x-amz-target", b"")
+    for limit in LIMITS.values():
+        if target.startswith(limit.target):
+            return limit
+    signed = SIGNED_FOR.search(headers.get(b"authorization", b""))
+    return LIMITS.get(signed[1]) if signed else None
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:
@@ -69,10 +104,13 @@ async def _drain(receive: Receive) -> None:
         pass
 
 
-async def _refuse(send: Send) -> None:
+async def _refuse(send: Send, limit: Limit) -> None:
+    answer = {"__type": limit.error, "Message": limit.message, "message": limit.message}
+    body = json.dumps(answer).encode()
     headers = [
-        (b"content-type", b"application/x-amz-json-1.1"),
-        (b"content-length", str(len(ANSWER)).encode()),
+        (b"content-type", limit.content_type),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-amzn-errortype", limit.error.encode()),
     ]
     await send({"type": "http.response.start", "status": 400, "headers": headers})
-    await send({"type": "http.response.body", "body": ANSWER, "more_body": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
