@@ -1,10 +1,12 @@
 """ListFragments and GetMediaForFragmentList: archived fragments listed and fetched."""
 
 import hashlib
+from contextlib import closing
 from typing import Any
 
 from local.kinesisvideo import archive, ebml, requests
 from local.kinesisvideo.connection import Connection
+from local.kinesisvideo.connection_limit import ConnectionLimit
 from local.kinesisvideo.errors import encode, invalid_argument
 from local.kinesisvideo.get_media import CONTENT_TYPE, EMPTY, PREFIX, seconds
 from local.kinesisvideo.shelf import Fragment, Selector
@@ -13,6 +15,10 @@ from local.kinesisvideo.streams import Stream
 
 PAGE = 100  # when MaxResults is not given; our reading, no page states it
 FRAGMENT_NOT_FOUND = 4000
+MAX_READERS = 5  # GetMediaForFragmentList connections per stream (Kinesis Video Streams quotas)
+
+# The model of this operation knows no ConnectionLimitExceededException.
+READERS = ConnectionLimit("GetMediaForFragmentList", MAX_READERS, "ClientLimitExceededException")
 
 
 async def list_fragments(
@@ -63,14 +69,14 @@ async def get_media_for_fragment_list(
     connection: Connection,
 ) -> None:
     """The named fragments; for a missing one, tags that say so in its place."""
-    await connection.begin(200, {"content-type": CONTENT_TYPE})
-    for number in asked["Fragments"]:
-        chunk = await service.on_disk(_chunk, service, stream, number)
-        if connection.gone:
-            break
-        await connection.write(chunk)
-    await connection.end()
-    connection.close()
+    with READERS.one(stream), closing(connection):
+        await connection.begin(200, {"content-type": CONTENT_TYPE})
+        for number in asked["Fragments"]:
+            chunk = await service.on_disk(_chunk, service, stream, number)
+            if connection.gone:
+                break
+            await connection.write(chunk)
+        await connection.end()
 
 
 def _chunk(service: KinesisVideo, stream: Stream, number: str) -> bytes:

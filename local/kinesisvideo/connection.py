@@ -9,6 +9,7 @@ from local.kinesisvideo import errors
 from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
 
 MAX_REQUEST_BYTES = 1024 * 1024
+PIECE_BYTES = 64 * 1024
 BODY_SECONDS = 20.0  # for the whole of a request that is no PutMedia
 
 type Message = dict[str, Any]
@@ -52,8 +53,13 @@ class Connection:
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the answer, as one HTTP chunk."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        """Send a piece of the answer, as one HTTP chunk unless it is large.
+
+        What a slow reader leaves of a large one waits here, not in the socket's queue.
+        """
+        for at in range(0, len(data), PIECE_BYTES):
+            piece = data[at : at + PIECE_BYTES]
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self) -> None:
         """Send the end of the answer, and read what else comes meanwhile.

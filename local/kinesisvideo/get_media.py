@@ -1,19 +1,18 @@
 """GetMedia: a live film, fragment after fragment, each a Matroska file of its own."""
 
 import logging
-from collections import Counter
-from collections.abc import Iterable
+from contextlib import closing
 
 from local.kinesisvideo import ebml, requests
 from local.kinesisvideo.connection import Connection
-from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
+from local.kinesisvideo.connection_limit import ConnectionLimit
+from local.kinesisvideo.errors import invalid_argument
 from local.kinesisvideo.shelf import Fragment, Selector
 from local.kinesisvideo.state import KinesisVideo
 from local.kinesisvideo.streams import Stream
 
 LOGGER = logging.getLogger(__name__)
 MAX_READERS = 3  # GetMedia connections per stream (Kinesis Video Streams quotas)
-PIECE_BYTES = 64 * 1024
 CONTENT_TYPE = "video/webm"
 PREFIX = "AWS_KINESISVIDEO_"
 # A film without media, to say that there is none.
@@ -21,7 +20,7 @@ EMPTY = ebml.element(ebml.EBML, ebml.element(ebml.DOC_TYPE, b"matroska"))
 FRAGMENT_NOT_FOUND, INTERNAL_ERROR = 4000, 5000
 ERROR_CODES = {FRAGMENT_NOT_FOUND: "FRAGMENT_NOT_FOUND", INTERNAL_ERROR: "INTERNAL_ERROR"}
 
-_open: Counter[str] = Counter()
+READERS = ConnectionLimit("GetMedia", MAX_READERS, "ConnectionLimitExceededException")
 
 
 async def get_media(
@@ -31,11 +30,7 @@ async def get_media(
     connection: Connection,
 ) -> None:
     """Send fragments from a start on, and each new one, until the client leaves."""
-    if _open[stream.arn] >= MAX_READERS:
-        message = f"Stream {stream.name} has {MAX_READERS} GetMedia connections already"
-        raise KinesisVideoError("ConnectionLimitExceededException", message)
-    _open[stream.arn] += 1
-    try:
+    with READERS.one(stream), closing(connection):
         arrival = _start(service, stream, asked["StartSelector"])
         await connection.begin(200, {"content-type": CONTENT_TYPE})
         if arrival is None:
@@ -43,9 +38,6 @@ async def get_media(
         else:
             await _follow_until_it_fails(service, stream, arrival, connection)
         await connection.end()
-    finally:
-        _open[stream.arn] -= 1
-        connection.close()
 
 
 def _start(service: KinesisVideo, stream: Stream, selector: requests.Parameters) -> int | None:
@@ -98,16 +90,10 @@ async def _follow(
                 media = await service.on_disk(store.read, stream.arn, fragment)
                 if media and not connection.gone:
                     behind = store.latest_ms(stream.arn) - fragment.server_ms
-                    await _send(connection, _pieces(fragment, *media, behind))
+                    for piece in _pieces(fragment, *media, behind):
+                        await connection.write(piece)
             if not fragments:
                 await connection.wait_for(news)
-
-
-async def _send(connection: Connection, parts: Iterable[bytes]) -> None:
-    """Send a little at a time: what a slow reader leaves waits here, not in the socket's queue."""
-    for part in parts:
-        for at in range(0, len(part), PIECE_BYTES):
-            await connection.write(part[at : at + PIECE_BYTES])
 
 
 def _pieces(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import ExitStack
 
 import pytest
 
@@ -138,11 +139,14 @@ def test_an_error_names_the_fragment_it_is_about(session):
     assert acks[-1]["FragmentNumber"] == acks[-2]["FragmentNumber"]
 
 
-def test_a_sixth_session_on_one_stream_is_refused(session, monkeypatch):
-    monkeypatch.setitem(put_media._open, session.stream.arn, put_media.MAX_SESSIONS)
-    with pytest.raises(KinesisVideoError) as caught:
-        session.run(b"")
+def test_a_sixth_session_on_one_stream_is_refused(session):
+    with ExitStack() as others:
+        for _ in range(put_media.MAX_SESSIONS):
+            others.enter_context(put_media.SESSIONS.one(session.stream))
+        with pytest.raises(KinesisVideoError) as caught:
+            session.run(b"")
     assert caught.value.code == "ConnectionLimitExceededException"
+    assert session.run(b"") == []
 
 
 @pytest.mark.parametrize(
