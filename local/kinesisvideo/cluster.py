@@ -16,17 +16,6 @@ class _Times:
     frames: int = 1
 
 
-_CHILDREN = {
-    ebml.TIMESTAMP,
-    ebml.SIMPLE_BLOCK,
-    ebml.BLOCK_GROUP,
-    ebml.POSITION,
-    ebml.PREVIOUS_SIZE,
-    ebml.VOID,
-    ebml.CRC_32,
-}
-
-
 @dataclass(slots=True)
 class Cluster:
     """A cluster of known or unknown size whose elements are added one by one."""
@@ -53,7 +42,7 @@ class Cluster:
 
     def check(self, head: ebml.Head) -> None:
         """Refuse an element by its head, before its content is taken into memory."""
-        if head.id not in _CHILDREN or head.size is None:
+        if head.id not in ebml.IN_CLUSTER or head.size is None:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
         if self.remaining is not None and head.total > self.remaining:
             raise MediaError(ErrorId.INVALID_MKV_DATA)

@@ -34,6 +34,7 @@ TAG_STRING = 0x4487
 TAG_BINARY = 0x4485
 VOID = 0xEC
 CRC_32 = 0xBF
+IN_CLUSTER = {TIMESTAMP, POSITION, PREVIOUS_SIZE, SIMPLE_BLOCK, BLOCK_GROUP, VOID, CRC_32}
 
 LONGEST_HEAD = 12  # four bytes of id and eight of size
 # Of one element. Real ones have some dozens; to walk through millions would hold up everybody.

@@ -41,7 +41,7 @@ class Cutter:
             raise MediaError("a fragment is too large")
         try:
             while (head := ebml.read_head(self._buffer)) is not None:
-                if self._open and head.id not in _INSIDE:
+                if self._open and head.id not in ebml.IN_CLUSTER:
                     self._open = False
                     yield self._finish()
                 length = head.length if head.id == ebml.SEGMENT else head.total
@@ -97,9 +97,3 @@ def _timecode(cluster: memoryview) -> int:
             return ebml.unsigned(cluster[at + child.length : at + child.total])
         at += child.total
     raise MediaError("a fragment without a timecode")
-
-
-_INSIDE = {
-    ebml.TIMESTAMP, ebml.POSITION, ebml.PREVIOUS_SIZE, ebml.SIMPLE_BLOCK, ebml.BLOCK_GROUP,
-    ebml.VOID, ebml.CRC_32,
-}  # fmt: skip

@@ -63,7 +63,7 @@ class Receiver:
             except MediaError as error:
                 log.info("the media can't be followed (%s)", error)
                 self._last = None  # what can't be read from there can't be read again
-            except (OSError, http.client.HTTPException, KeyError) as error:
+            except (OSError, http.client.HTTPException, KeyError, ValueError) as error:
                 log.info("reading the media stopped (%s)", type(error).__name__)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -11,7 +11,7 @@ from local.rekognition import wire
 from local.rekognition.collections import Collections
 from local.rekognition.pool import Pool
 from local.rekognition.record import Frame
-from local.rekognition.spec import Cloud, ProcessorError, Spec, stream_name
+from local.rekognition.spec import UNEXPECTED, Cloud, ProcessorError, Spec, stream_name
 from local.rekognition.worker import Worker, WorkerDiedError
 from local.rekognition.writer import Writer
 
@@ -66,7 +66,10 @@ class Run:
             self._fail(str(error))
         except WorkerDiedError:
             if not self._stopping.is_set():
-                self._fail("Internal server error")
+                self._fail(UNEXPECTED)
+        except Exception:
+            log.exception("processor %s failed", self._spec.name)
+            self._fail(UNEXPECTED)
         finally:
             self._finish()
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from local.signing import Credentials
 
+UNEXPECTED = "Internal server error"  # the StatusMessage when it is nobody's setting up
 LOWEST_THRESHOLD = 80.0  # FaceSearchSettings: what is below counts as this
 
 

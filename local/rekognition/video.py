@@ -11,6 +11,8 @@ import av
 # Frames are scaled so that the detector's smallest face, 80 pixels, means much the same for
 # every camera, and none takes too long.
 SMALLEST_SIDE, LARGEST_SIDE = 640, 1280
+# Enough for 8K; a few bytes may declare a frame of gigabytes.
+MAX_PIXELS = 8192 * 4320
 
 
 class CodecError(Exception):
@@ -68,6 +70,7 @@ def opened(film: bytes, timecode: int) -> Iterator[Film]:
         stream = container.streams.video[0]
         if stream.codec_context.name != "h264":
             raise CodecError(stream.codec_context.name)
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         packets = list(container.demux(stream))
         offsets = {_offset(one, timecode) for one in packets}
         yield Film(sorted(one for one in offsets if one is not None), packets, timecode)

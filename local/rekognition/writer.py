@@ -1,5 +1,6 @@
 """The writing half of a running stream processor: faces in, records out, in order."""
 
+import http.client
 import logging
 import queue
 import threading
@@ -12,7 +13,14 @@ from local.rekognition.collections import Collections, Match
 from local.rekognition.errors import RekognitionError
 from local.rekognition.pool import Faces
 from local.rekognition.record import Frame, record
-from local.rekognition.spec import LOWEST_THRESHOLD, Cloud, ProcessorError, Spec, stream_name
+from local.rekognition.spec import (
+    LOWEST_THRESHOLD,
+    UNEXPECTED,
+    Cloud,
+    ProcessorError,
+    Spec,
+    stream_name,
+)
 from local.rekognition.worker import WorkerDiedError
 from local.signing import Credentials, ServiceError
 
@@ -85,6 +93,9 @@ class Writer:
                 self._failed(str(error))
             except WorkerDiedError:
                 log.warning("a frame of processor %s was lost with its worker", self._spec.name)
+            except Exception:  # a processor that only seems to run would be worse
+                log.exception("a record of processor %s can't be written", self._spec.name)
+                self._failed(UNEXPECTED)
             finally:
                 self._settled()
 
@@ -107,7 +118,7 @@ class Writer:
                 raise ProcessorError("Access denied to Kinesis Data") from denied
             except ServiceError as error:
                 self._check_data_stream(error)
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 log.warning("the data stream of processor %s can't be reached", self._spec.name)
             if self._stopping.wait(0.1 * 2**attempt):
                 return

@@ -1,8 +1,10 @@
 """From what GetMedia sends to the frames that are analysed."""
 
+import av
 import pytest
 
 from local.kinesisvideo import ebml
+from local.rekognition import video
 from local.rekognition.fragments import Cutter, MediaError
 from local.rekognition.pace import BURST_SECONDS, LATE_SECONDS, Pace
 from local.rekognition.video import CodecError, Sampler, opened, rgb
@@ -91,6 +93,12 @@ def test_frames_count_from_the_fragments_start_also_when_sound_begins_it():
 def test_video_that_is_not_h264_is_refused():
     with pytest.raises(CodecError, match="mpeg4"), opened(film(codec="mpeg4"), 0):
         pass
+
+
+def test_a_frame_of_gigabytes_is_not_even_tried(monkeypatch):
+    monkeypatch.setattr(video, "MAX_PIXELS", 64 * 48 - 1)
+    with opened(film(), 0) as opened_film, pytest.raises(av.FFmpegError):
+        list(opened_film.frames())
 
 
 def test_frames_are_handed_on_while_they_keep_up_with_live_media():
