@@ -9,8 +9,11 @@ MOST_LISTED = 4096
 
 
 def create_collection(application: Application, asked: Parameters) -> Answer:
-    """Make an empty collection."""
-    made = application.collections.create(asked["CollectionId"], asked.get("Tags", {}))
+    """Make an empty collection; tags need a permission of their own."""
+    name, tags = asked["CollectionId"], asked.get("Tags", {})
+    if tags:
+        application.authorize("rekognition:TagResource", application.collections.arn(name))
+    made = application.collections.create(name, tags)
     return {"StatusCode": 200, "CollectionArn": made.arn, "FaceModelVersion": MODEL_VERSION}
 
 

@@ -97,23 +97,28 @@ class Collections:
 
     def create(self, name: str, tags: dict[str, str]) -> Collection:
         """Make an empty collection."""
-        if name in self._all:
+        made = Collection(name, self.arn(name), tags=tags)
+        if self._all.setdefault(name, made) is not made:
             raise RekognitionError(
                 "ResourceAlreadyExistsException", f"The collection id: {name} already exists"
             )
-        self._all[name] = Collection(name, f"{self._arn_prefix}:collection/{name}", tags=tags)
-        return self._all[name]
+        return made
+
+    def arn(self, name: str) -> str:
+        """The ARN of the collection of that name, there or not."""
+        return f"{self._arn_prefix}:collection/{name}"
 
     def get(self, name: str) -> Collection:
         """The collection of that name."""
-        if name not in self._all:
+        found = self._all.get(name)
+        if found is None:
             raise not_found(f"The collection id: {name} does not exist")
-        return self._all[name]
+        return found
 
     def delete(self, name: str) -> None:
         """Forget a collection and all its faces."""
         self.get(name)
-        del self._all[name]
+        self._all.pop(name, None)  # another may have been quicker
 
     def names(self) -> list[str]:
         """The names in order."""

@@ -62,13 +62,15 @@ class Processors:
 
     def get(self, name: str) -> Processor:
         """The processor of that name."""
-        if name not in self._all:
+        found = self._all.get(name)
+        if found is None:
             raise not_found(f"Stream processor {name} not found")
-        return self._all[name]
+        return found
 
     def all(self) -> list[Processor]:
         """All processors by name."""
-        return [self._all[name] for name in sorted(self._all)]
+        with self._lock:
+            return [self._all[name] for name in sorted(self._all)]
 
     def start(self, name: str) -> None:
         """Begin to read, search and write; whether that works shows in the status."""

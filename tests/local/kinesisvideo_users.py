@@ -9,6 +9,7 @@ class Users:
     """Makes users, takes rights from them, and cleans up behind them."""
 
     def __init__(self, laptop):
+        self._laptop = laptop
         self._iam = laptop.client("iam")
         self._names = {}
 
@@ -20,6 +21,16 @@ class Users:
         self._names[key["AccessKeyId"]] = name
         self.allow(key["AccessKeyId"], **allowed)
         return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def client(self, service, keys):
+        """A boto3 client of a user."""
+        key_id, secret = keys
+        return self._laptop.session().client(
+            service,
+            endpoint_url=self._laptop.facts["endpoint"],
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+        )
 
     def allow(self, key_id, **allowed):
         """What the user may do from now on, instead of what was allowed before."""

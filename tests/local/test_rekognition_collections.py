@@ -5,6 +5,8 @@ import uuid
 import pytest
 
 from local.signing import ServiceError
+from tests.local.kinesisvideo_users import users
+from tests.local.laptop_parts import error_code
 from tests.local.rekognition_client import answered, photo, service_error
 
 
@@ -107,6 +109,20 @@ def test_a_collection_keeps_its_tags_and_they_can_be_changed(rekognition, laptop
     rekognition.delete_collection(CollectionId=name)
     with pytest.raises(rekognition.exceptions.ResourceNotFoundException):
         rekognition.list_tags_for_resource(ResourceArn=arn)
+
+
+def test_tagging_a_collection_at_its_creation_takes_a_permission_of_its_own(laptop, rekognition):
+    name = f"collection-{uuid.uuid4().hex[:8]}"
+    with users(laptop) as allowed:
+        keys = allowed(rekognition_CreateCollection="*")
+        create = allowed.client("rekognition", keys).create_collection
+        arn = create(CollectionId=name)["CollectionArn"]
+        rekognition.delete_collection(CollectionId=name)
+        tagged = {"CollectionId": name, "Tags": {"team": "door"}}
+        assert error_code(create, **tagged) == "AccessDeniedException"
+        allowed.allow(keys[0], rekognition_CreateCollection="*", rekognition_TagResource=arn)
+        assert create(**tagged)["CollectionArn"] == arn
+    rekognition.delete_collection(CollectionId=name)
 
 
 def test_deleted_faces_are_said_and_so_are_those_that_were_not_there(

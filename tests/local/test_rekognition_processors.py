@@ -202,22 +202,13 @@ def test_tags_are_kept_with_a_processor(door):
 
 def test_tagging_at_creation_takes_a_permission_of_its_own(door):
     with users(door.laptop) as allowed:
-        key, secret = allowed(rekognition_CreateStreamProcessor="*", iam_PassRole="*")
-        create = (
-            door.laptop.session()
-            .client(
-                "rekognition",
-                endpoint_url=door.laptop.facts["endpoint"],
-                aws_access_key_id=key,
-                aws_secret_access_key=secret,
-            )
-            .create_stream_processor
-        )
+        keys = allowed(rekognition_CreateStreamProcessor="*", iam_PassRole="*")
+        create = allowed.client("rekognition", keys).create_stream_processor
         tagged = door.request(Tags={"camera": "front"})
         assert error_code(create, **tagged) == "AccessDeniedException"
         arn = f"{PROCESSOR}/{door.name}"
         allowed.allow(
-            key,
+            keys[0],
             rekognition_CreateStreamProcessor="*",
             iam_PassRole="*",
             rekognition_TagResource=arn,
