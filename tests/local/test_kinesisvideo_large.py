@@ -4,19 +4,25 @@ import io
 import threading
 import time
 import uuid
-from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from PIL import Image
 
+from local.kinesisvideo import ebml
 from tests.local.kinesisvideo_client import Film, Producer, media_client
+from tests.local.memory import growth
 from tests.unit import mkv_bytes as mkv
+from tests.unit.clips import encoded, later
 
 NOON = 1_800_000_000
 MEGABYTE = 1024 * 1024
 FILLER = b"\x0c" + b"\xff" * MEGABYTE  # H.264's filler data: weighs, and shows nothing
 FRAGMENTS = 110
 GROWTH = 64 * MEGABYTE  # less than a clip
+IMAGES = 25
+CLUSTER = ebml.CLUSTER.to_bytes(4)
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +73,6 @@ def live(laptop, film):
     control.delete_stream(StreamARN=arn)
 
 
-class Memory:
-    """The most memory that a process has had since now, beyond what it had now."""
-
-    def __init__(self, pid):
-        self._process = Path(f"/proc/{pid}")
-        (self._process / "clear_refs").write_text("5")
-        self._before = self._read("VmRSS")
-
-    def growth(self):
-        return self._read("VmHWM") - self._before
-
-    def _read(self, name):
-        lines = (self._process / "status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
-
-
 @pytest.mark.long
 def test_a_clip_of_a_hundred_megabytes_holds_up_nobody_and_fits_into_memory(
     laptop, stream, live, wait_until
@@ -91,16 +81,45 @@ def test_a_clip_of_a_hundred_megabytes_holds_up_nobody_and_fits_into_memory(
     times = {"StartTimestamp": NOON, "EndTimestamp": NOON + FRAGMENTS}
     selector = {"FragmentSelectorType": "PRODUCER_TIMESTAMP", "TimestampRange": times}
     archive = media_client(laptop, "kinesis-video-archived-media")
-    memory, began = Memory(laptop.facts["pid"]), time.monotonic()
-    answer = archive.get_clip(StreamName=stream, ClipFragmentSelector=selector)
-    first_byte = time.monotonic()
-    clip = answer["Payload"].read()
-    growth = memory.growth()
+    with growth(laptop) as grown:
+        began = time.monotonic()
+        answer = archive.get_clip(StreamName=stream, ClipFragmentSelector=selector)
+        first_byte = time.monotonic()
+        clip = answer["Payload"].read()
     assert [at for at in live if began < at < first_byte]  # while it was made
     assert 95 * MEGABYTE < len(clip) <= 100 * MEGABYTE
-    assert growth < GROWTH
+    assert grown() < GROWTH
     with av.open(io.BytesIO(clip)) as container:
         frames = sum(1 for _ in container.decode(video=0))
         seconds = container.duration / 1_000_000
     assert frames % 10 == 0
     assert seconds == pytest.approx(frames / 10, abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def noise(laptop):
+    """A stream of frames that no compression makes small."""
+    control, name = laptop.client("kinesisvideo"), f"noise-{uuid.uuid4().hex[:8]}"
+    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
+    pixels = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
+    media = encoded([Image.fromarray(pixels)], tune="zerolatency", qp="1", preset="ultrafast")
+    with Producer(laptop, name) as producer:
+        for number in range(IMAGES):
+            film = later(media, (NOON + number) * 1000)
+            producer.send(film[film.index(CLUSTER) if number else 0 :], size=1 << 16)
+        assert producer.end()[-1]["EventType"] == "PERSISTED"
+    yield name
+    control.delete_stream(StreamARN=arn)
+
+
+@pytest.mark.long
+def test_a_page_of_large_images_is_in_memory_once(laptop, noise):
+    asked = {"ImageSelectorType": "PRODUCER_TIMESTAMP", "Format": "PNG", "SamplingInterval": 1000}
+    times = {"StartTimestamp": NOON, "EndTimestamp": NOON + IMAGES}
+    archive = media_client(laptop, "kinesis-video-archived-media")
+    with growth(laptop) as grown:
+        images = archive.get_images(StreamName=noise, **asked, **times)["Images"]
+    size = sum(len(image["ImageContent"]) for image in images)
+    assert len(images) == IMAGES
+    assert size > 60 * MEGABYTE
+    assert grown() < size + GROWTH
