@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere import quiet, visit_rows
+from whosthere import clock, quiet, visit_rows
 from whosthere.alerts import Alert
 from whosthere.errors import TryAgainError
 from whosthere.rows import RowChangedError
@@ -34,7 +34,7 @@ class Desk:
     """Where one worker's sightings become visits and alerts.
 
     `publish` sends an alert; `lease_ms` must outlast the worker; `sent` keeps, by claim,
-    what was sent and could not be marked yet.
+    what was sent and could not be marked yet; `wait` lets milliseconds go by.
     """
 
     table: Table
@@ -43,6 +43,7 @@ class Desk:
     now_ms: Callable[[], int]
     lease_ms: int
     sent: dict[str, int] = field(default_factory=dict)
+    wait: Callable[[int], object] = clock.wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from whosthere import alerts, announcing, quality, strangers, track_rows, visit_rows
-from whosthere.alerts import Alert
+from whosthere import announcing, quality, strangers, track_rows, visit_rows
 from whosthere.announcing import Desk, Taken
 from whosthere.batches import Outcome
 from whosthere.errors import PictureError, TryAgainError
 from whosthere.persons import is_answered_for
-from whosthere.pictures import LINK_SECONDS, Crops, Linker, crop
+from whosthere.pictures import Crops, Linker, crop
 from whosthere.records import Received
 from whosthere.sessions import iso
 from whosthere.sightings import Sighting
+from whosthere.stranger_alerts import stranger_alert
 from whosthere.strangers import Album, Likeness
 from whosthere.tracks import Hit, Track, sightings_of
-from whosthere.visits import Visit
+from whosthere.turned_away import patience_ms, person_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +63,18 @@ def queue_strangers(desk: Desk, studio: Studio, received: Sequence[Received]) ->
     for track in turn.others:
         waiting = TryAgainError("somebody else has the stranger in hand")
         failed |= dict.fromkeys(_frames_of(track, again), waiting)
+    if wait_ms := max((patience_ms(track) for track in turn.mine), default=0):
+        desk.wait(wait_ms)
+    # What goes wrong with one stranger must not hide the others.
     for track in turn.mine:
         try:
             counts += _settle(desk, studio, track)
-        # What goes wrong with one stranger must not hide the others.
         except Exception as error:
             failed |= dict.fromkeys(_frames_of(track, wanted), error)
     for stranger, sightings in turn.seen.items():
         try:
             counts["quiet"] += _seen(desk, studio, stranger, sightings)
-        except Exception as error:  # the same
+        except Exception as error:
             failed |= {sighting.source: error for sighting in sightings}
     return Outcome(failed, +counts)
 
@@ -83,29 +85,39 @@ def _frames_of(track: Track, received: Iterable[Received]) -> list[str]:
 
 
 def _settle(desk: Desk, studio: Studio, track: Track) -> Counter[str]:
-    """Find out who a confirmed track is and queue and tell it; what is to be counted.
+    """Find out whose a confirmed track is; what is to be counted.
 
     Every step can be done again: a worker that dies leaves the claim's lease, and the
     next one comes to the same ids and keys.
     """
     camera = desk.session.camera
+    counts: Counter[str] = Counter()
     try:
-        taken = _take(studio, track)
-        likeness = Likeness(track.id, "", None)
-        if taken.crops:
-            threshold = desk.session.settings.match_threshold
-            likeness = strangers.recognise(studio.album, taken.crops.face, track.id, threshold)
-        known = strangers.read_stranger(desk.table, likeness.stranger)
-        if known is None or not known.is_quiet:
-            _queue(desk, studio, taken, likeness, track.hits[0].captured_ms)
-        sightings = sightings_of(track, likeness.stranger)
-        hushed = _seen(desk, studio, likeness.stranger, sightings)
+        who = person_of(track, visit_rows.current_visits(desk.table, camera))
+        if who is None:
+            who, counts = _welcome(desk, studio, track)
     except Exception:
         track_rows.release(desk.table, camera, track, desk.now_ms())
         raise
-    track_rows.settle(desk.table, camera, track, likeness.stranger, desk.now_ms())
-    again = "strangers" if likeness.stranger == track.id else "strangers_again"
-    return Counter({"ignored" if known and known.is_quiet else again: 1, "quiet": hushed})
+    track_rows.settle(desk.table, camera, track, who, desk.now_ms())
+    return counts
+
+
+def _welcome(desk: Desk, studio: Studio, track: Track) -> tuple[str, Counter[str]]:
+    """Queue and tell a stranger; whom it is, and what is to be counted."""
+    shot = _take(studio, track)
+    likeness = Likeness(track.id, "", None)
+    if shot.crops:
+        threshold = desk.session.settings.match_threshold
+        likeness = strangers.recognise(studio.album, shot.crops.face, track.id, threshold)
+    who = likeness.stranger
+    known = strangers.read_stranger(desk.table, who)
+    is_quiet = known is not None and known.is_quiet
+    if not is_quiet:
+        _queue(desk, studio, shot, likeness, track.hits[0].captured_ms)
+    hushed = _seen(desk, studio, who, sightings_of(track, who))
+    again = "strangers" if who == track.id else "strangers_again"
+    return who, Counter({"ignored" if is_quiet else again: 1, "quiet": hushed})
 
 
 def _take(studio: Studio, track: Track) -> Shot:
@@ -122,10 +134,10 @@ def _take(studio: Studio, track: Track) -> Shot:
     return Shot(best_first[0], None, reasons[0])
 
 
-def _queue(desk: Desk, studio: Studio, taken: Shot, likeness: Likeness, first_ms: int) -> None:
+def _queue(desk: Desk, studio: Studio, shot: Shot, likeness: Likeness, first_ms: int) -> None:
     """Put a sighting into the queue, once per visit."""
     session = desk.session
-    moment_ms, who = taken.hit.captured_ms, likeness.stranger
+    moment_ms, who = shot.hit.captured_ms, likeness.stranger
     place = visit_rows.locate(
         desk.table, who, (session.id, session.camera), moment_ms, session.settings.gap_ms
     )
@@ -135,10 +147,10 @@ def _queue(desk: Desk, studio: Studio, taken: Shot, likeness: Likeness, first_ms
         "camera": session.camera,
         "session": session.id,
         "queued": iso(desk.now_ms()),
-        "reason": taken.reason or None,
+        "reason": shot.reason or None,
     }
-    picture = taken.crops.picture if taken.crops else None
-    key = strangers.put_in_queue(studio.album, who, taken.hit, picture, facts)
+    picture = shot.crops.picture if shot.crops else None
+    key = strangers.put_in_queue(studio.album, who, shot.hit, picture, facts)
     strangers.note(desk.table, likeness, session.camera, picture_key=key, moment_ms=first_ms)
 
 
@@ -162,39 +174,3 @@ def _seen(desk: Desk, studio: Studio, stranger: str, sightings: Sequence[Sightin
     last_ms = max(sighting.captured_ms for sighting in sightings)
     strangers.seen_again(desk.table, stranger, max(last_ms, known.last_ms), taken.fresh)
     return taken.hushed
-
-
-def stranger_alert(desk: Desk, linker: Linker, visit: Visit) -> Alert:
-    """The alert of a stranger's visit, with a link to the picture if there is one."""
-    known = strangers.read_stranger(desk.table, visit.who)
-    time_zone, told_ms = desk.session.settings.time_zone, desk.now_ms()
-    at = alerts.clock(visit.captured_ms, time_zone, seconds=True)
-    again = known is not None and known.first_ms < visit.first_ms
-    who = "A stranger seen before" if again else "A stranger"
-    lines = [f"{who} was seen at {visit.camera} at {at}."]
-    if known and known.picture_key:
-        until_ms = told_ms + 1000 * LINK_SECONDS
-        until = alerts.clock(until_ms, time_zone)
-        link = linker.link(known.picture_key)
-        lines.append(f"Picture (until {until}): {link}")
-    else:
-        until_ms, link = 0, ""
-        lines.append("There is no picture; the review queue says why.")
-    lines.append(f"It waits in the review queue: review/pending/{visit.who}/ in the bucket.")
-    return Alert(
-        kind=alerts.STRANGER,
-        camera=visit.camera,
-        session=visit.session,
-        subject=f"Stranger at {visit.camera} {alerts.clock(visit.captured_ms, time_zone)}",
-        text="\n".join(lines) + alerts.lateness(visit.captured_ms, told_ms),
-        facts={
-            "name": visit.who,
-            "stranger": visit.who,
-            "visit": visit.id,
-            "similarity": None,
-            "captured": iso(visit.captured_ms),
-            "recognised": iso(visit.recognised_ms),
-            "picture": link or None,
-            "pictureUntil": iso(until_ms) if link else None,
-        },
-    )

@@ -141,6 +141,9 @@ class Clock:
     def forward(self, seconds):
         self.moment_ms += round(1000 * seconds)
 
+    def wait(self, milliseconds):
+        self.moment_ms += milliseconds
+
 
 @dataclass
 class Door:
@@ -153,7 +156,13 @@ class Door:
 
     def worker(self, table=None, publish=None):
         return Desk(
-            table or self.table, self.session, publish or self.owner, self.clock, 65_000, {}
+            table or self.table,
+            self.session,
+            publish or self.owner,
+            self.clock,
+            65_000,
+            {},
+            wait=self.clock.wait,
         )
 
     def sees(self, *batch, desk=None):

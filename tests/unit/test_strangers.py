@@ -3,8 +3,8 @@
 import io
 import itertools
 import json
+from functools import partial
 
-import boto3
 import pytest
 from PIL import Image
 
@@ -12,102 +12,36 @@ from tests.unit.door import (
     LEFT,
     RIGHT,
     START,
-    Clock,
-    Door,
     FlakyTable,
     Killed,
     Turnstile,
-    a_table,
-    empty,
     face,
     match,
-    open_session,
     received,
     refusal,
 )
-from tests.unit.gallery import BLUE, RED, Linker, Rekognition, Video, colours
+from tests.unit.gallery import BLUE, RED, Linker, Video, colours
+from tests.unit.porch import BUCKET, a_porch, a_table_and_a_bucket, alice, somebody
 from whosthere import strangers, visit_rows
 from whosthere.errors import TryAgainError
-from whosthere.queueing import Studio, queue_strangers
+from whosthere.queueing import Studio
 from whosthere.strangers import Album, forget_if_gone
-
-BUCKET = "whosthere-bucket"
-ALICE = "p-alice"
 
 
 @pytest.fixture(scope="module")
 def shared():
-    with a_table() as table:
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket=BUCKET)
-        yield table, s3
-
-
-class Porch(Door):
-    """A door whose strangers are queued."""
-
-    def __init__(self, table, s3, **settings):
-        super().__init__(table, open_session(table, **settings))
-        self.video, self.rekognition, self.s3 = Video(), Rekognition(), s3
-        self.studio = Studio(Album(s3, self.rekognition, BUCKET, "strangers"), Linker(), self.video)
-
-    def sees(self, *batch, desk=None, studio=None):
-        return queue_strangers(desk or self.worker(), studio or self.studio, list(batch))
-
-    @property
-    def keys(self):
-        found = self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())
-        return sorted(item["Key"] for item in found)
-
-    @property
-    def pictures(self):
-        return [key for key in self.keys if key.endswith(".jpg")]
-
-    @property
-    def strangers(self):
-        items = self.table.scan()["Items"]
-        return sorted(
-            (item for item in items if item["sk"] == "stranger"), key=lambda item: item["firstSeen"]
-        )
-
-    def clear(self):
-        empty_bucket(self.s3)
-        for item in self.table.scan()["Items"]:
-            if item["sk"].startswith("visit#") or item["sk"] in ("stranger", "tracks"):
-                self.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
-        self.owner.alerts.clear()
-        self.rekognition.faces.clear()
-        self.clock = Clock()
-
-
-def empty_bucket(s3):
-    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
-        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    with a_table_and_a_bucket() as both:
+        yield both
 
 
 @pytest.fixture
 def make(shared):
-    table, s3 = shared
-
-    def make(**settings):
-        empty(table)
-        empty_bucket(s3)
-        return Porch(table, s3, **settings)
-
-    return make
+    return partial(a_porch, shared)
 
 
 @pytest.fixture
 def porch(make):
     return make()
-
-
-def somebody(second, box=LEFT, **looks):
-    return received(second, face(box=box, **looks))
-
-
-def alice(second, box=LEFT, similarity=99.0):
-    return received(second, face(match(ALICE, similarity), box=box))
 
 
 def test_a_stranger_is_queued_once_with_one_picture_and_told_once(porch):
@@ -131,7 +65,7 @@ def test_the_alert_carries_a_link_and_says_until_when_it_works(porch):
         f"It waits in the review queue: review/pending/{who}/ in the bucket.",
     ]
     assert alert.facts["name"] == alert.facts["stranger"] == porch.strangers[0]["pk"][9:]
-    assert alert.facts["pictureUntil"] == "2027-01-15T09:00:00.000Z"
+    assert alert.facts["pictureUntil"] == "2027-01-15T09:00:02.000Z"  # two seconds were waited for
 
 
 def test_a_queued_sighting_is_told_without_a_vector(porch):
@@ -149,7 +83,7 @@ def test_the_picture_shows_head_and_shoulders_and_nobody_else(porch):
     near = (0.35, 0.2, 0.2, 0.4)  # somebody larger, right beside
     for second in (0, 1):
         porch.video.shows(START + 1000 * second, (LEFT, RED), (near, BLUE))
-    porch.sees(*(received(second, face(), face(match(ALICE), box=near)) for second in (0, 1)))
+    porch.sees(*(received(second, face(), face(match("p-alice"), box=near)) for second in (0, 1)))
     content = porch.s3.get_object(Bucket=BUCKET, Key=porch.pictures[0])["Body"].read()
     assert set(colours(content)) == {RED}
     picture = Image.open(io.BytesIO(content))
@@ -211,7 +145,7 @@ SITUATIONS = {
         1,
     ),
     "a stranger beside a known person": (
-        [[received(s, face(match(ALICE)), face(box=RIGHT)) for s in range(3)]],
+        [[received(s, face(match("p-alice")), face(box=RIGHT)) for s in range(3)]],
         1,
         1,
     ),
