@@ -59,6 +59,10 @@ class Frames:
             return []
         return [self._cut(len(self._data), self._seconds)]
 
+    def rest(self) -> list[Frame]:
+        """Give what is left when the stream has ended."""
+        return [self._cut(len(self._data), self._seconds)] if self._has_slice else []
+
     def _judge_pause(self, data: bytes) -> None:
         begins_anew = data.startswith((b"\0" + h264.START_CODE, h264.START_CODE))
         if begins_anew:

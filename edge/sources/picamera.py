@@ -107,7 +107,11 @@ class PiCamera(Source):
                 assert pipe is not None
                 selector.register(pipe, selectors.EVENT_READ)
             while not (self._stop.is_set() and time.monotonic() - last > STOP_POLL_S):
-                data = self._read(selector, self._pause_s)
+                try:
+                    data = self._read(selector, self._pause_s)
+                except SourceLostError:
+                    yield from frames.rest()
+                    raise
                 if data is None:
                     yield from frames.quiet()
                     self._check(last)
