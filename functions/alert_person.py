@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 from whosthere import alerts
 from whosthere.announcing import Desk
 from whosthere.batches import Outcome
+from whosthere.calls import Calls
 from whosthere.clock import now_ms
 from whosthere.kinesis import Inbox, take_in
 from whosthere.persons import alert_persons
@@ -19,9 +20,13 @@ from whosthere.sessions import Session
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-inbox = Inbox(table, boto3.client("s3"), os.environ["BUCKET"], os.environ["STACK"], logger)
-publish = partial(alerts.publish, boto3.client("sns"), os.environ["TOPIC_ARN"])
+s3 = boto3.client("s3")
+sns = boto3.client("sns")
+inbox = Inbox(table, s3, os.environ["BUCKET"], os.environ["STACK"], logger)
+publish = partial(alerts.publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}
+calls = Calls()
+calls.watch(table.meta.client, s3, sns)
 
 
 @logger.inject_lambda_context
@@ -31,6 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     lease_ms = context.get_remaining_time_in_millis() + 5000
 
     def work(session: Session, received: Sequence[Received]) -> Outcome:
-        return alert_persons(Desk(table, session, publish, now_ms, lease_ms, sent), received)
+        desk = Desk(table, session, publish, now_ms, lease_ms, sent)
+        return calls.added_to(alert_persons(desk, received))
 
     return take_in(inbox, event["Records"], work)

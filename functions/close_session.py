@@ -13,6 +13,7 @@ logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
+stepfunctions = boto3.client("stepfunctions")
 
 
 @logger.inject_lambda_context
@@ -29,6 +30,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         bucket=os.environ["BUCKET"],
         topic_arn=os.environ["TOPIC_ARN"],
         stack=os.environ["STACK"],
+        stepfunctions=stepfunctions,
     )
     logger.info("session closed", extra={"session": event["session"], "by": ending.by})
     return summary

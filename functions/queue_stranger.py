@@ -12,6 +12,7 @@ from botocore.config import Config
 from whosthere import alerts
 from whosthere.announcing import Desk
 from whosthere.batches import Outcome
+from whosthere.calls import Calls
 from whosthere.clock import now_ms
 from whosthere.kinesis import Inbox, take_in
 from whosthere.names import stream_name
@@ -29,9 +30,14 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 inbox = Inbox(table, s3, BUCKET, STACK, logger)
 kinesisvideo = boto3.client("kinesisvideo")
-publish = partial(alerts.publish, boto3.client("sns"), os.environ["TOPIC_ARN"])
-album = Album(s3, boto3.client("rekognition"), BUCKET, os.environ["STRANGERS_COLLECTION"])
+rekognition = boto3.client("rekognition")
+sns = boto3.client("sns")
+sts = boto3.client("sts")
+publish = partial(alerts.publish, sns, os.environ["TOPIC_ARN"])
+album = Album(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
 sent: dict[str, int] = {}
+calls = Calls()
+calls.watch(table.meta.client, s3, kinesisvideo, rekognition, sns, sts)
 
 
 def s3_as(credentials: dict[str, str]) -> Any:
@@ -47,10 +53,12 @@ def s3_as(credentials: dict[str, str]) -> Any:
 
 def archived(endpoint: str) -> Any:
     """A client of the stream's own endpoint for stored video."""
-    return boto3.client("kinesis-video-archived-media", endpoint_url=endpoint)
+    client = boto3.client("kinesis-video-archived-media", endpoint_url=endpoint)
+    calls.watch(client)
+    return client
 
 
-linker = Linker(boto3.client("sts"), s3_as, os.environ["PICTURE_ROLE_ARN"], BUCKET)
+linker = Linker(sts, s3_as, os.environ["PICTURE_ROLE_ARN"], BUCKET)
 
 
 @logger.inject_lambda_context
@@ -63,6 +71,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         stream = stream_name(STACK, session.camera)
         still = VideoStills(stream, kinesisvideo, archived, now_ms)
         desk = Desk(table, session, publish, now_ms, lease_ms, sent)
-        return queue_strangers(desk, Studio(album, linker, still), received)
+        return calls.added_to(queue_strangers(desk, Studio(album, linker, still), received))
 
     return take_in(inbox, event["Records"], work)

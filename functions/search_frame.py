@@ -5,6 +5,7 @@ the two calls that `alert_person` and `queue_stranger` make.
 """
 
 import os
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from botocore.config import Config
 
 from whosthere import alerts, frames
 from whosthere.announcing import Desk
+from whosthere.calls import Calls
 from whosthere.clock import now_ms
 from whosthere.errors import PictureError
 from whosthere.frames import Image
@@ -34,9 +36,13 @@ logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 rekognition = boto3.client("rekognition")
-publish = partial(alerts.publish, boto3.client("sns"), os.environ["TOPIC_ARN"])
+sns = boto3.client("sns")
+sts = boto3.client("sts")
+publish = partial(alerts.publish, sns, os.environ["TOPIC_ARN"])
 album = Album(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
 sent: dict[str, int] = {}
+calls = Calls()
+calls.watch(table.meta.client, s3, rekognition, sns, sts)
 
 
 def s3_as(credentials: dict[str, str]) -> Any:
@@ -50,7 +56,7 @@ def s3_as(credentials: dict[str, str]) -> Any:
     )
 
 
-linker = Linker(boto3.client("sts"), s3_as, os.environ["PICTURE_ROLE_ARN"], BUCKET)
+linker = Linker(sts, s3_as, os.environ["PICTURE_ROLE_ARN"], BUCKET)
 
 
 @logger.inject_lambda_context
@@ -75,7 +81,7 @@ def settle(event: dict[str, Any], lease_ms: int) -> str:
         image = frames.fetch(s3, BUCKET, key)
         faces = frames.search(rekognition, PEOPLE_COLLECTION, image, session.settings.quality)
     except PictureError:
-        add_counts(table, session.id, {"images_refused": 1})
+        add_counts(table, session.id, calls.take() + Counter(images_refused=1))
         return "refused"
     arn = f"arn:aws:kinesisvideo:{event['region']}:{event['account']}:stream/"
     arn += f"{stream_name(STACK, session.camera)}/0"
@@ -95,6 +101,7 @@ def work(session: Session, received: Received, image: Image, lease_ms: int) -> N
     desk = Desk(table, session, publish, now_ms, lease_ms, sent)
     persons = alert_persons(desk, [received])
     strangers = queue_strangers(desk, Studio(album, linker, still), [received])
-    add_counts(table, session.id, persons.counts + strangers.counts)
+    counts = persons.counts + strangers.counts + calls.take()
+    add_counts(table, session.id, counts, persons.last_ms)
     for error in (persons.failed | strangers.failed).values():
         raise error

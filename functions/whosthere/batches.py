@@ -25,10 +25,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of frames: why some failed, by their id, and what was counted."""
+    """What became of frames: why some failed, by their id, and what was counted.
+
+    `last_ms` is when the last one that counted reached AWS, where that is of interest.
+    """
 
     failed: dict[str, Exception]
     counts: Counter[str]
+    last_ms: int = 0
 
 
 Work = Callable[[Session, Sequence[Received]], Outcome]
@@ -76,7 +80,7 @@ def work_on(
             return  # nobody ever asked to watch this camera
         outcome = work(session, received)
         failed.update(outcome.failed)
-        add_counts(table, session.id, outcome.counts)
+        add_counts(table, session.id, outcome.counts, outcome.last_ms)
 
     return _try(do, [one.id for one in received]) | failed
 

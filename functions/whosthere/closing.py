@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from whosthere import alerts
+from whosthere import alerts, calls
 from whosthere.alerts import Alert
-from whosthere.reports import as_json, as_text, make_report, report_key
+from whosthere.reports import as_json, as_lines, as_text, lines_key, make_report, report_key
 from whosthere.sessions import Session, Table, end_session, mark_told, read_session, unlock
 
 AS_PLANNED = ("stop", "deadline", "silence")
@@ -47,23 +47,21 @@ def close(
     bucket: str,
     topic_arn: str,
     stack: str,
+    stepfunctions: Any = None,
 ) -> dict[str, Any]:
     """Close the session: safe to repeat, the first ending stays. Answers in ids and numbers.
 
     Frees the camera last but for the message, so that what reads "free" finds the report.
+    Without `stepfunctions` the report lacks what the execution called.
     """
     session = read_session(table, session_id)
     if session is None:  # it never came to be: there is nothing to close
         return {"session": session_id, "endedBy": ending.by}
     session = end_session(table, session, ending.by, now_ms)
     error, cause = (ending.error, ending.cause) if ending.is_problem else ("", "")
-    report = make_report(table, session, error, cause)
-    s3.put_object(
-        Bucket=bucket,
-        Key=report_key(session_id),
-        Body=as_json(report),
-        ContentType="application/json",
-    )
+    made = calls.of_execution(stepfunctions, session.execution) if stepfunctions else {}
+    report = make_report(table, session, error, cause, made)
+    _keep(s3, bucket, report)
     freed = ending.by != NOT_STOPPED and unlock(table, session)
     topic = "problem" if ending.is_problem else "end"
     wanted = topic in session.settings.tell
@@ -82,6 +80,15 @@ def close(
         "strangers": len(report["strangers"]),
         "report": f"s3://{bucket}/{report_key(session_id)}",
     }
+
+
+def _keep(s3: Any, bucket: str, report: dict[str, Any]) -> None:
+    """Put the report into the bucket, and its visits as lines of their own if there are any."""
+    json_type = {"Bucket": bucket, "ContentType": "application/json"}
+    session_id = report["session"]
+    if lines := as_lines(report):
+        s3.put_object(Key=lines_key(session_id), Body=lines, **json_type)
+    s3.put_object(Key=report_key(session_id), Body=as_json(report), **json_type)
 
 
 def _all_clear(session: Session) -> Alert:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from whosthere import alerts, announcing, people, visit_rows
+from whosthere import alerts, announcing, latencies, people, visit_rows
 from whosthere.alerts import Alert
 from whosthere.announcing import Desk
 from whosthere.batches import Outcome
@@ -62,7 +62,11 @@ def alert_persons(desk: Desk, received: Sequence[Received]) -> Outcome:
     counts = _counts(desk.session, received, failed, unsure)
     if hushed:
         counts["quiet"] = hushed
-    return Outcome(failed, counts)
+    return Outcome(failed, counts, _last_ms(read))
+
+
+def _last_ms(read: Sequence[_Read]) -> int:
+    return max((one.received.frame.server_ms for one in read), default=0)
 
 
 def is_answered_for(frame: Frame, session: Session) -> bool:
@@ -97,6 +101,9 @@ def _counts(
             break
         counter = _counter(one.frame, session)
         counts[counter] += 1
+        if counter == "records":
+            late_ms = one.recognised_ms - one.frame.captured_ms
+            counts[latencies.counter(late_ms)] += 1
         counts["unsure"] += unsure.get(one.id, 0)
     return counts
 

@@ -5,10 +5,15 @@ through old reports.
 """
 
 import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from whosthere import visit_rows
+from whosthere import latencies, visit_rows
+from whosthere.calls import is_call
+from whosthere.latencies import Latency
 from whosthere.sessions import Session, Table, iso, session_key
 from whosthere.settings import zone
 from whosthere.visit_rows import STRANGER_PREFIX
@@ -33,8 +38,23 @@ def report_key(session_id: str) -> str:
     return f"sessions/{session_id}.json"
 
 
-def make_report(table: Table, session: Session, error: str, cause: str) -> dict[str, Any]:
-    """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100."""
+# Counters of what was seen and not used; all others are in the report as they are.
+DROPS = ("dropped_", "before_session", "after_session", "images_")
+
+
+def lines_key(session_id: str) -> str:
+    """Key of a session's visits in the bucket, one line of JSON each."""
+    return f"sessions/visits/{session_id}.jsonl"
+
+
+def make_report(
+    table: Table, session: Session, error: str, cause: str, calls: Mapping[str, int]
+) -> dict[str, Any]:
+    """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100.
+
+    `calls` are those of the execution; latencies are in milliseconds, and begin at the
+    camera's own clock.
+    """
     row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
     visits = [
         visit
@@ -42,6 +62,15 @@ def make_report(table: Table, session: Session, error: str, cause: str) -> dict[
         if visit.alert != "none"  # never confirmed
     ]
     running = row.get("runningAt")
+    counters = {name: int(count) for name, count in sorted(row["counts"].items())}
+    counts = {
+        name: count
+        for name, count in counters.items()
+        if not is_call(name) and not name.startswith(latencies.COUNTER)
+    }
+    made = Counter(calls) + Counter(
+        {name: count for name, count in counters.items() if is_call(name)}
+    )
     return {
         "session": session.id,
         "camera": session.camera,
@@ -51,13 +80,37 @@ def make_report(table: Table, session: Session, error: str, cause: str) -> dict[
         "running": None if running is None else iso(int(running)),
         "deadline": iso(session.deadline_ms),
         "ended": None if session.ended_ms is None else iso(session.ended_ms),
+        "minutes": _minutes(session),
         "endedBy": session.ended_by,
         "error": error,
         "cause": cause,
-        "counts": {name: int(count) for name, count in sorted(row["counts"].items())},
+        "records": counts.get("records", 0),
+        "unsure": counts.get("unsure", 0),
+        "drops": {name: count for name, count in counts.items() if name.startswith(DROPS)},
+        "counts": counts,
+        "latencies": _latencies(counters, visits),
+        "calls": dict(sorted(made.items())),
         "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],
         "strangers": [_visit(visit) for visit in visits if _is_stranger(visit)],
     }
+
+
+def _minutes(session: Session) -> dict[str, float | None]:
+    planned, real = session.deadline_ms, session.ended_ms
+    return {
+        name: None if end is None else round((end - session.started_ms) / 60_000, 1)
+        for name, end in (("planned", planned), ("real", real))
+    }
+
+
+def _latencies(counters: Mapping[str, int], visits: Iterable[Visit]) -> dict[str, Any]:
+    sent = [visit for visit in visits if visit.sent_ms]
+    found: dict[str, Latency | None] = {
+        "capturedToRecognised": latencies.of_counters(counters),
+        "recognisedToSent": latencies.of_lengths([one.sent_ms - one.recognised_ms for one in sent]),
+        "capturedToSent": latencies.of_lengths([one.sent_ms - one.captured_ms for one in sent]),
+    }
+    return {name: latency and asdict(latency) for name, latency in found.items()}
 
 
 def _is_stranger(visit: Visit) -> bool:
@@ -84,8 +137,18 @@ def as_json(report: dict[str, Any]) -> bytes:
     return json.dumps(report, indent=2).encode()
 
 
+def as_lines(report: Mapping[str, Any]) -> bytes:
+    """Each visit as one line of JSON that stands alone, for DuckDB, Athena and their like."""
+    lines = []
+    for kind, visits in (("person", report["visits"]), ("stranger", report["strangers"])):
+        for visit in visits:
+            own = {"session": report["session"], "camera": report["camera"], "kind": kind}
+            lines.append(json.dumps(own | visit) + "\n")
+    return "".join(lines).encode()
+
+
 def as_text(session: Session, report: dict[str, Any]) -> str:
-    """The report in two or three lines, for a phone."""
+    """The report in a few lines, for a phone."""
     start, end = (
         datetime.fromtimestamp(moment / 1000, zone(session.settings.time_zone)).strftime("%H:%M")
         for moment in (session.started_ms, session.ended_ms or session.started_ms)
@@ -94,7 +157,10 @@ def as_text(session: Session, report: dict[str, Any]) -> str:
     lines = [
         f"The session at {session.camera} ran from {start} to {end} and ended because {why}.",
         f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
+        f"Records: {report['records']}, unsure faces: {report['unsure']}.",
     ]
+    if late := report["latencies"]["capturedToSent"]:
+        lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
     if report["error"]:
         lines.append(f"{report['error']}: {report['cause']}")
     return "\n".join(lines)

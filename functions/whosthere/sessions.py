@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from whosthere import settings as _settings
-from whosthere.errors import CameraBusyError, LockLostError
+from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
 from whosthere.settings import Settings
 
 Table = Any  # boto3's DynamoDB table resource
@@ -95,6 +95,8 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> N
             raise CameraBusyError(_who_holds(table, session.camera)) from error
         if reasons[1:] == [CONDITION_FAILED]:
             raise LockLostError("the session was given up before it was open") from error
+        if "TransactionConflict" in reasons:
+            raise TryAgainError("somebody else writes the lock right now") from error
         raise
 
 
@@ -268,8 +270,11 @@ def unlock(table: Table, session: Session) -> bool:
     return True
 
 
-def add_counts(table: Table, session_id: str, counts: Mapping[str, int]) -> None:
-    """Add to the session's counters, at least once per record: a retry may count again."""
+def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms: int = 0) -> None:
+    """Add to the session's counters, at least once per record: a retry may count again.
+
+    `last_ms` is the time of the last record, where there was one.
+    """
     wanted = {name: number for name, number in counts.items() if number}
     if not wanted:
         return
@@ -280,11 +285,13 @@ def add_counts(table: Table, session_id: str, counts: Mapping[str, int]) -> None
         + ", ".join(
             f"counts.#{place} = if_not_exists(counts.#{place}, :zero) + :{place}"
             for place in range(len(wanted))
-        ),
+        )
+        + (", lastRecord = :last" if last_ms else ""),
         ConditionExpression="attribute_exists(pk)",
         ExpressionAttributeNames={f"#{place}": name for place, name in enumerate(wanted)},
         ExpressionAttributeValues={":zero": 0}
-        | {f":{place}": number for place, number in enumerate(wanted.values())},
+        | {f":{place}": number for place, number in enumerate(wanted.values())}
+        | ({":last": last_ms} if last_ms else {}),
     )
 
 
