@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,16 +38,19 @@ class Alert:
     facts: Mapping[str, Any]
 
 
-def publish(sns: Any, topic_arn: str, alert: Alert) -> None:
-    """Send the alert to the topic's subscribers."""
+def publish(
+    sns: Any, topic_arn: str, alert: Alert, also: Mapping[str, Iterable[str]] | None = None
+) -> None:
+    """Send the alert to the topic's subscribers; `also` are more values of attributes."""
     machine = json.dumps(machine_form(alert, now_ms()), ensure_ascii=False)
+    more = {name: _attribute(sorted(values)) for name, values in (also or {}).items()}
     message = {"default": alert.text} | dict.fromkeys(("sqs", "http", "https", "lambda"), machine)
     sns.publish(
         TopicArn=topic_arn,
         Subject=ascii_subject(alert.subject),
         Message=json.dumps(message, ensure_ascii=False),
         MessageStructure="json",
-        MessageAttributes=attributes(alert),
+        MessageAttributes=attributes(alert) | more,
     )
 
 
@@ -68,13 +71,17 @@ def attributes(alert: Alert) -> dict[str, dict[str, str]]:
         for name, value in found.items()
         if value  # SNS refuses empty ones
     }
-    persons = alert.facts.get("persons", ())
-    if len(persons) == 1:
-        values["person"] = {"DataType": "String", "StringValue": persons[0]}
-    elif persons:  # matches a policy that names any of them
-        names = json.dumps(list(persons), ensure_ascii=False)
-        values["person"] = {"DataType": "String.Array", "StringValue": names}
+    if persons := alert.facts.get("persons", ()):
+        values["person"] = _attribute(persons)
     return values
+
+
+def _attribute(values: Sequence[str]) -> dict[str, str]:
+    """A string or, of several, what matches a policy that names any of them."""
+    if len(values) == 1:
+        return {"DataType": "String", "StringValue": values[0]}
+    names = json.dumps(list(values), ensure_ascii=False)
+    return {"DataType": "String.Array", "StringValue": names}
 
 
 def ascii_subject(text: str) -> str:
