@@ -47,6 +47,11 @@ class Delivery:
         buffer.forget_sent()
 
     @property
+    def has_begun(self) -> bool:
+        """Say whether the connection has carried anything."""
+        return self._fragment is not None
+
+    @property
     def is_between_fragments(self) -> bool:
         """Say whether the connection could end here without cutting a fragment."""
         fragment = self._fragment

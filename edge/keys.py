@@ -20,7 +20,7 @@ class RenewedKeys(Credentials):
     """Keys as botocore wants them, from a function that fetches new ones.
 
     `refresh_needed` says when a new connection is due: as soon as newer keys lie ready, or
-    when the old ones end. They are fetched by a thread of its own, which tries again with
+    when the old ones have ended; one signed with the same keys would be no better. They are fetched by a thread of its own, which tries again with
     growing pauses; as long as the old ones are good, a failure is only told.
     """
 
@@ -44,7 +44,7 @@ class RenewedKeys(Credentials):
                 self._current = self._fetch()
             return self._current.frozen
 
-    def refresh_needed(self, refresh_in: float | None = None) -> bool:
+    def refresh_needed(self, _refresh_in: float | None = None) -> bool:
         """Say whether what was signed last should be signed anew."""
         with self._lock:
             if self._current is None or self._following is not None:
@@ -53,7 +53,7 @@ class RenewedKeys(Credentials):
             if left < RENEW_BEFORE_S and not self._is_renewing:
                 self._is_renewing = True
                 threading.Thread(target=self._renew, name="keys", daemon=True).start()
-            return left < (refresh_in or 0)
+            return left <= 0
 
     def _renew(self) -> None:
         pause_s = FIRST_PAUSE_S

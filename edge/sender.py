@@ -137,7 +137,7 @@ class Sender:
             version = self._buffer.version
             self._note(connection)
             connection.check()
-            if delivery.is_between_fragments and self._is_time_for_the_next(opened, delivery):
+            if self._is_time_for_the_next(opened, delivery):
                 self._drain(connection)
                 return
             if data := delivery.take():
@@ -147,6 +147,9 @@ class Sender:
             self._buffer.wait_beyond(version, min(0.25, delivery.wait_s or 0.25))
 
     def _is_time_for_the_next(self, opened: float, delivery: Delivery) -> bool:
+        # One that was due before it carried anything would make room for another such.
+        if not (delivery.has_begun and delivery.is_between_fragments):
+            return False
         is_old = self._monotonic() - opened >= self._patience.connection_s
         return is_old or delivery.is_over or self._service.is_expiring()
 

@@ -243,10 +243,10 @@ def test_when_the_old_keys_end_the_refusal_stops_the_edge(wait_until):
     keys = RenewedKeys(source, said.append)
     keys.get_frozen_credentials()
     source.error = RefusedError("Certificate is invalid on this endpoint")
-    assert keys.refresh_needed(30)
+    assert not keys.refresh_needed(30), "what they sign now is no better"
     wait_until(lambda: said, 10)
     assert "refused" in said[0]
-    wait_until(lambda: keys._seconds_left() <= 0, 10)
+    wait_until(lambda: keys.refresh_needed(30), 10)
     with pytest.raises(RefusedError):
         keys.get_frozen_credentials()
 

@@ -319,6 +319,13 @@ def test_a_connection_is_renewed_before_its_credentials_end(service):
     renewed(service, lambda: setattr(run.stream, "is_ending", True), run)
 
 
+def test_credentials_that_stay_about_to_end_are_used_and_bring_no_flood_of_connections(service):
+    run = Run(service)
+    run.stream.is_expiring = lambda: True
+    assert run.send(1000, 2000, 3000).persisted == 3
+    assert len(service.connections) <= 3
+
+
 def test_a_full_buffer_drops_the_oldest_and_counts_it():
     said = []
     buffer = FragmentBuffer(Limits(buffer_bytes=2500), say=said.append)
