@@ -37,7 +37,7 @@ def specified(asked: Parameters, arn_prefix: str) -> Spec:
         data_arn=data,
         role_arn=asked["RoleArn"],
         collection=search["CollectionId"],
-        threshold=search.get("FaceMatchThreshold", LOWEST_THRESHOLD),
+        threshold=max(search.get("FaceMatchThreshold", 0), LOWEST_THRESHOLD),
     )
 
 
@@ -46,7 +46,7 @@ def describe_stream_processor(application: Application, asked: Parameters) -> An
     processor = application.processors.get(asked["Name"])
     search: dict[str, Any] = {
         "CollectionId": processor.spec.collection,
-        "FaceMatchThreshold": max(processor.spec.threshold, LOWEST_THRESHOLD),
+        "FaceMatchThreshold": processor.spec.threshold,
     }
     return {
         "Name": processor.spec.name,

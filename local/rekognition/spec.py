@@ -43,7 +43,7 @@ class Spec:
     data_arn: str
     role_arn: str
     collection: str
-    threshold: float
+    threshold: float  # LOWEST_THRESHOLD at least
 
 
 def stream_name(arn: str) -> str:

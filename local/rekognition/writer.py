@@ -13,14 +13,7 @@ from local.rekognition.collections import Collections, Match
 from local.rekognition.errors import RekognitionError
 from local.rekognition.pool import Faces
 from local.rekognition.record import Frame, record
-from local.rekognition.spec import (
-    LOWEST_THRESHOLD,
-    UNEXPECTED,
-    Cloud,
-    ProcessorError,
-    Spec,
-    stream_name,
-)
+from local.rekognition.spec import UNEXPECTED, Cloud, ProcessorError, Spec, stream_name
 from local.rekognition.worker import WorkerDiedError
 from local.signing import Credentials, ServiceError
 
@@ -82,7 +75,7 @@ class Writer:
             raise ProcessorError("Collection not found") from error
         if not vector:
             return []
-        return collection.search(vector, threshold=max(self._spec.threshold, LOWEST_THRESHOLD))
+        return collection.search(vector, threshold=self._spec.threshold)
 
     def _write_all(self) -> None:
         while (waiting := self._waiting.get()) is not None:

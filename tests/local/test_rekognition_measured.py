@@ -60,6 +60,10 @@ def steps(measured, name, axis, angles):
     return [after - before for before, after in itertools.pairwise(turned)]
 
 
+def test_turning_a_head_by_ten_degrees_moves_yaw_by_ten(measured):
+    assert steps(measured, "stranger-1", "yaw", (-10, 0, 10)) == pytest.approx([10] * 2, abs=4)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["Zoë", "Ravi", "stranger-1", "stranger-2"])
 def test_over_the_range_in_which_landmarks_are_found_pose_follows_the_head(measured, name):

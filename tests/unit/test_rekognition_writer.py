@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from local.rekognition.collections import Collections
+from local.rekognition.collections import Collections, Face
 from local.rekognition.record import Frame
 from local.rekognition.spec import UNEXPECTED, Spec
 from local.rekognition.writer import Writer
@@ -38,7 +38,10 @@ class Writing:
 
     def __init__(self, cloud):
         collections = Collections(ARN.format("rekognition", ""))
-        collections.create("people", {})
+        people = collections.create("people", {})
+        for name, distance in (("near", 0.5), ("far", 0.59)):
+            vector = (distance, *[0.0] * 127)
+            people.add(Face(name, "image", name, {}, 99.0, vector))
         spec = Spec(
             name="door",
             arn=ARN.format("rekognition", "streamprocessor/door"),
@@ -46,7 +49,7 @@ class Writing:
             data_arn=ARN.format("kinesis", "stream/door"),
             role_arn=ARN.format("iam", "role/door"),
             collection="people",
-            threshold=80.0,
+            threshold=85.5,
         )
         self.failed, self.settled = [], 0
         self.writer = Writer(spec, cloud, collections, self.failed.append, self.settle)
@@ -81,3 +84,11 @@ def test_what_nobody_foresaw_ends_the_run_and_no_frame_waits_for_ever(caplog):
     writing.write([{"no": "detail"}], [])
     assert (writing.failed, writing.settled) == ([UNEXPECTED], 2)
     assert "can't be written" in caplog.text
+
+
+def test_a_face_is_matched_by_the_processors_own_threshold():
+    cloud = Cloud()
+    Writing(cloud).write([{"detail": {}, "vector": [0.0] * 128}])
+    [record] = cloud.written
+    [face] = record["FaceSearchResponse"]
+    assert [match["Face"]["FaceId"] for match in face["MatchedFaces"]] == ["near"]
