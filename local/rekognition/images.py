@@ -6,6 +6,7 @@ format leaves no choice, may have fewer pixels.
 """
 
 import io
+import re
 import struct
 import warnings
 
@@ -24,7 +25,11 @@ LONGEST_DECLARED = 10_000  # what the error message of Rekognition says
 MOST_PIXELS_WHOLE = 50_000_000  # ours: four bytes each while they are decoded
 # Each scan of a progressive JPEG goes over the whole picture: cameras write about ten.
 MOST_SCANS = 100
-SCAN = b"\xff\xda"
+MOST_SEGMENTS = 10_000  # of all kinds; real files have some dozens
+SCAN, END = 0xDA, 0xD9  # markers of a JPEG
+# A marker with a segment: zero or a restart (0xD0 to 0xD7) may follow 0xFF in coded data, and
+# 0x01 stands alone, too.
+MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 # Faces of 40 pixels in a picture of 1920 x 1080 are the smallest that count, and
 # they grow with the picture: more pixels than these find nothing more.
 LONGEST_SIDE = 1920
@@ -49,7 +54,7 @@ def open_image(data: bytes) -> Pixels:
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_size(image)
-                if data.count(SCAN) > MOST_SCANS:
+                if isinstance(image, JpegImageFile) and not _has_few_scans(data):
                     raise invalid_format()
                 return _decoded(image)
         except Image.DecompressionBombError as exc:
@@ -69,6 +74,18 @@ def _check_size(image: Image.Image) -> None:
         raise too_large()
     if min(width, height) < SHORTEST_SIDE:
         raise invalid_parameter("Image dimensions are too small")
+
+
+def _has_few_scans(data: bytes) -> bool:
+    """Whether a JPEG has so few scans that all can be decoded; what is no scan is stepped over."""
+    at, scans = 2, 0
+    for _ in range(MOST_SEGMENTS):
+        marker = MARKER.search(data, at)
+        if marker is None or marker[1][0] == END:
+            return scans <= MOST_SCANS
+        scans += marker[1][0] == SCAN
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return False
 
 
 def _is_decoded_whole(image: Image.Image) -> bool:

@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from local.rekognition.errors import RekognitionError
 from local.rekognition.images import LONGEST_SIDE, open_image
@@ -139,6 +140,16 @@ def test_thousands_of_scans_are_not_worked_through(corner):
     assert refusal(progressive[:-2] + progressive[last:-2] * 2000 + progressive[-2:]) == (
         "InvalidImageFormatException"
     )
+
+
+def test_chance_bytes_that_look_like_scans_are_none(corner):
+    chance = b"\xff\xda" * 200
+    film_behind = encoded(corner, progressive=True) + chance  # as phones put a film behind a photo
+    assert open_image(film_behind)[20, 20].mean() > 200
+    assert open_image(encoded(corner, "JPEG", icc_profile=chance))[20, 20].mean() > 200
+    noted = PngInfo()
+    noted.add(b"noTe", chance)
+    assert open_image(encoded(corner, "PNG", pnginfo=noted))[20, 20].mean() > 200
 
 
 def test_only_the_first_picture_of_several_is_opened(corner):
