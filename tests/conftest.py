@@ -2,11 +2,18 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 POLL_SECONDS = 0.05
+# What uses the deployed stack runs in one process, so that sam builds and deploys once. (Not the
+# demo: it takes as long as all of these.) A file that is missing here only costs time.
+ON_THE_STACK = (
+    "failures image_search nets pairing sam_local_invoke sessions silence tutorial verbs"
+).split()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,14 +22,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the long ones unless `--long` was given, and keep together what shares fixtures."""
+    """Skip the long ones unless `--long` was given."""
+    if config.getoption("--long"):
+        return
     skip = pytest.mark.skip(reason="takes minutes; runs with --long")
     for item in items:
-        if "long" in item.keywords and not config.getoption("--long"):
+        if "long" in item.keywords:
             item.add_marker(skip)
-        # A file's tests share its fixtures, those of the deployed stack a minute of sam.
-        shares_stack = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if shares_stack else item.path.name))
+
+
+class TogetherWhatShares(LoadScopeScheduling):
+    """Tests of one file, and those on the deployed stack, run in one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        return "stack" if file.stem.removeprefix("test_") in ON_THE_STACK else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherWhatShares:
+    """Which tests run in one process."""
+    return TogetherWhatShares(config, log)
 
 
 def wait_until_true(condition: Callable[[], Any], seconds: float = 10) -> Any:
