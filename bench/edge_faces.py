@@ -1,14 +1,12 @@
 """What `--tag face` costs, and which faces it misses, beside dlib's detector on the demo film.
 
-The edge's check needs OpenCV 4, which no environment here has: it gets one for the time of
-this. dlib is the laptop AWS's.
+dlib is the laptop AWS's.
 """
 
 import importlib
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -28,9 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILM, RATE = ROOT / "demo" / "film.mp4", 10
 # dlib takes its time: it is shown every third frame.
 EVERY = 3
-ENVIRONMENTS = ROOT / ".whosthere"
-EMULATOR, UV = ENVIRONMENTS / "emulator/bin/python", ENVIRONMENTS / "uv/bin/uv"
-PACKAGES = ("opencv-python-headless>=4.13,<5", "av", "botocore", "numpy")
+EMULATOR = ROOT / ".whosthere" / "emulator" / "bin" / "python"
 # Both ways of taking the film: as it is, and made anew. What is made anew is looked at more.
 WAYS = {"passed on": (), "encoded": ("--hold",)}
 
@@ -89,14 +85,9 @@ def main() -> None:
     """Print what each way costs and misses."""
     seen = {int(second): count for second, count in json.loads(asked(EMULATOR, "dlib")).items()}
     faces = {second for second, count in seen.items() if count}
-    with tempfile.TemporaryDirectory() as folder:
-        python = Path(folder) / "bin" / "python"
-        subprocess.run(
-            [UV, "venv", "-q", "--clear", "--python", sys.executable, folder], check=True
-        )
-        subprocess.run([UV, "pip", "install", "-q", "--python", python, *PACKAGES], check=True)
-        for way, options in WAYS.items():
-            tell(way, faces, len(seen), *(asked(python, "edge", t, *options) for t in TAGS))
+    for way, options in WAYS.items():
+        answers = (asked(Path(sys.executable), "edge", tag, *options) for tag in TAGS)
+        tell(way, faces, len(seen), *answers)
 
 
 TAGS = ("never", "motion", "face")

@@ -9,7 +9,7 @@ from .luma import small
 
 NEEDED = (
     "--tag face needs OpenCV 4, whose wheels bring what finds faces: "
-    "pip install 'opencv-python-headless>=4.13,<5'"
+    "pip install 'whosthere-edge[face]', that is 'opencv-python-headless>=4.13,<5'"
 )
 CASCADE = "haarcascade_frontalface_default.xml"
 # Searched in at most this size; a face smaller than a twelfth of its height is too small

@@ -65,9 +65,17 @@ def _metadata(project: Mapping[str, Any]) -> str:
             f"License: {project['license']}",
             f"Requires-Python: {project['requires-python']}",
             *(f"Requires-Dist: {requirement}" for requirement in needed),
+            *_extras(project),
             "",
         ]
     )
+
+
+def _extras(project: Mapping[str, Any]) -> Iterator[str]:
+    for extra, requirements in project["optional-dependencies"].items():
+        yield f"Provides-Extra: {extra}"
+        for requirement in requirements:
+            yield f'Requires-Dist: {requirement}; extra == "{extra}"'
 
 
 def _entry_points(project: Mapping[str, Any]) -> str:

@@ -69,12 +69,20 @@ def check(places: Places) -> None:
 
 def camera_of(folder: Path) -> str:
     """The camera this folder is for."""
+    return str(settings_of(folder)["camera"])
+
+
+def settings_of(folder: Path) -> dict[str, object]:
+    """The camera's settings, which name it."""
     import tomllib
 
     try:
-        return str(tomllib.loads((folder / "settings.toml").read_text())["camera"])
-    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
+        settings = tomllib.loads((folder / "settings.toml").read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise InstallError(f"{folder} is no folder of `./whosthere pair`: {error}") from error
+    if "camera" not in settings:
+        raise InstallError(f"{folder} is no folder of `./whosthere pair`: no camera is named")
+    return settings
 
 
 def install(folder: Path, places: Places) -> None:
@@ -117,7 +125,10 @@ def add_version(folder: Path, places: Places) -> Path:
     if len(wheels) != 1:
         raise InstallError(f"{folder} must hold one wheel, it holds {len(wheels)}")
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-    version = places.programs / f"{wheels[0].name.split('-')[1]}-{digest[:12]}"
+    # What looks for faces is large, and installed only where a camera of this machine asks for it.
+    extra = "[face]" if looks_for_faces(folder, places) else ""
+    name = f"{wheels[0].name.split('-')[1]}-{digest[:12]}" + ("-face" if extra else "")
+    version = places.programs / name
     whole = version / "whole"
     if not whole.exists():
         say("fetching what it needs, which takes a minute or two")
@@ -126,9 +137,15 @@ def add_version(folder: Path, places: Places) -> Path:
         python = str(version / "bin" / "python")
         # Nothing is compiled here: what has no wheel for this machine is an error.
         pip = ("-m", "pip", "install", "--quiet", "--no-cache-dir", "--only-binary", ":all:")
-        run(python, *pip, "--disable-pip-version-check", str(wheels[0]))
+        run(python, *pip, "--disable-pip-version-check", f"{wheels[0]}{extra}")
         whole.touch()
     return version
+
+
+def looks_for_faces(folder: Path, places: Places) -> bool:
+    """Whether this camera, or another one that is installed, marks fragments by faces."""
+    others = places.settings.iterdir() if places.settings.is_dir() else ()
+    return any(settings_of(each).get("tag") == "face" for each in (folder, *others))
 
 
 def add_files(folder: Path, place: Path) -> None:

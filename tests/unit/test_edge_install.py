@@ -96,6 +96,23 @@ def test_the_same_version_is_not_fetched_twice(machine, folder):
     assert not [command for command in machine.ran if "pip" in command]
 
 
+def test_what_looks_for_faces_comes_with_the_first_camera_that_asks_for_it(machine, folder):
+    installer.install(folder("gate"), machine.places)
+    assert not fetched(machine).endswith("[face]")
+    asks = folder("garage")
+    with (asks / "settings.toml").open("a") as settings:
+        settings.write('tag = "face"\n')
+    installer.install(asks, machine.places)
+    assert fetched(machine).endswith("[face]")
+    installer.install(folder("shed"), machine.places)
+    assert machine.places.current.resolve().name.endswith("-face"), "the next one took it away"
+
+
+def fetched(machine):
+    """What the last call of pip was asked for."""
+    return [command[-1] for command in machine.ran if "pip" in command][-1]
+
+
 def test_a_failed_upgrade_leaves_what_runs(machine, folder, monkeypatch):
     installer.install(folder("gate"), machine.places)
 

@@ -40,7 +40,9 @@ def test_the_wheel_says_what_it_needs_and_how_it_is_called(wheel):
     assert metadata["Requires-Python"] == ">=3.11"
     needed = metadata.get_all("Requires-Dist")
     lines = (EDGE / "requirements.txt").read_text().splitlines()
-    assert needed == [line for line in lines if line and line[0] != "#"]
+    extra = 'opencv-python-headless>=4.13,<5; extra == "face"'
+    assert needed == [*(line for line in lines if line and line[0] != "#"), extra]
+    assert metadata["Provides-Extra"] == "face"
     assert scripts["console_scripts"]["whosthere-edge"] == "whosthere_edge.__main__:main"
 
 

@@ -4,6 +4,7 @@ import stat
 import sys
 import threading
 import types
+from pathlib import Path
 
 import av
 import numpy as np
@@ -21,6 +22,9 @@ from tests.unit.edge_scenes import Scene
 
 RATE = 5
 STILL_S, WALK_S, AFTER_S = 8, 3, 12
+FILM = Path(__file__).parents[2] / "demo" / "film.mp4"
+# Seconds of the demo film in which somebody faces the camera, or nobody is there.
+FACES = dict.fromkeys((3.0, 12.0, 24.0, 32.0, 37.0), True) | dict.fromkeys((0.0, 9.0, 29.0), False)
 
 
 class Pictures(Source):
@@ -144,6 +148,15 @@ def test_an_opencv_that_brings_no_cascade_is_told_by_its_version(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(__version__="5.0.0"))
     with pytest.raises(SourceError, match=r"here is OpenCV 5\.0\.0"):
         FaceCheck()
+
+
+def test_the_check_finds_the_films_people_and_nobody_on_an_empty_doorstep():
+    check, found = FaceCheck(), {}
+    with av.open(str(FILM)) as film:
+        for image in film.decode(video=0):
+            if image.time in FACES:
+                found[image.time] = bool(check.find(image))
+    assert found == FACES
 
 
 def test_explain_writes_a_few_annotated_pictures_for_this_user_only(tmp_path):
