@@ -25,7 +25,8 @@ LONGEST_DECLARED = 10_000  # what the error message of Rekognition says
 MOST_PIXELS_WHOLE = 50_000_000  # ours: four bytes each while they are decoded
 # Each scan of a progressive JPEG goes over the whole picture: cameras write about ten.
 MOST_SCANS = 100
-MOST_SEGMENTS = 10_000  # of all kinds; real files have some dozens
+MOST_SEGMENTS = 10_000  # of all kinds, which Pillow walks through; real files have some dozens
+JPEG = b"\xff\xd8"
 SCAN, END = 0xDA, 0xD9  # markers of a JPEG
 # A marker with a segment: zero or a restart (0xD0 to 0xD7) may follow 0xFF in coded data, and
 # 0x01 stands alone, too.
@@ -48,14 +49,14 @@ DAMAGED = (
 
 def open_image(data: bytes) -> Pixels:
     """Decode a picture to upright RGB; RekognitionError if it is too large, small or broken."""
+    if data.startswith(JPEG) and not _has_few_scans(data):
+        raise invalid_format()
     with warnings.catch_warnings():
         # The size is checked below; Pillow need not warn of it as well.
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_size(image)
-                if isinstance(image, JpegImageFile) and not _has_few_scans(data):
-                    raise invalid_format()
                 return _decoded(image)
         except Image.DecompressionBombError as exc:
             raise too_large() from exc

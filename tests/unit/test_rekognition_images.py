@@ -142,6 +142,14 @@ def test_thousands_of_scans_are_not_worked_through(corner):
     )
 
 
+def test_a_hundred_thousand_segments_are_not_even_opened(corner, monkeypatch):
+    photo = encoded(corner)
+    monkeypatch.setattr(Image, "open", None)
+    assert refusal(photo[:2] + b"\xff\xe1\x00\x02" * 100_000 + photo[2:]) == (
+        "InvalidImageFormatException"
+    )
+
+
 def test_chance_bytes_that_look_like_scans_are_none(corner):
     chance = b"\xff\xda" * 200
     film_behind = encoded(corner, progressive=True) + chance  # as phones put a film behind a photo
