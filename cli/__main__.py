@@ -6,15 +6,38 @@ import os
 import sys
 from types import ModuleType
 
-from cli import demo, pair, sessions, start, status, stop, test, unpair, up
+from cli import (
+    alert,
+    demo,
+    mute,
+    pair,
+    pause,
+    replay,
+    schedule,
+    sessions,
+    start,
+    status,
+    stop,
+    test,
+    unpair,
+    up,
+)
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
 from cli.runs import logs_left
 
 GROUPS: dict[str, dict[str, ModuleType]] = {
     "try": {"demo": demo, "test": test, "up": up},
-    "watch": {"start": start, "stop": stop, "status": status, "sessions": sessions},
-    "care": {"pair": pair, "unpair": unpair},
+    "watch": {
+        "start": start,
+        "stop": stop,
+        "pause": pause,
+        "status": status,
+        "sessions": sessions,
+        "schedule": schedule,
+        "mute": mute,
+    },
+    "care": {"pair": pair, "unpair": unpair, "alert": alert, "replay": replay},
 }
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 INTERRUPTED = 130

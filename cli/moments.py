@@ -10,6 +10,11 @@ LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?")
 MINUTES = (1440, 60, 1)
 
 
+def is_length(text: str) -> bool:
+    """Whether it is written as a length of time."""
+    return bool(text) and LENGTH.fullmatch(text.strip().lower()) is not None
+
+
 def minutes_in(text: str) -> int:
     """Minutes in a length such as `2h`, `90m`, `1h30m` or `1d`; InputError if it is none."""
     found = LENGTH.fullmatch(text.strip().lower())

@@ -29,6 +29,7 @@ class Target:
     cameras: tuple[str, ...]
     session: Any
     engine: str = ""
+    id: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -85,6 +86,7 @@ def find(stack: str, *, must_exist: bool = True) -> Target:
         ),
         session=session,
         engine=values.get("Engine", ""),
+        id=str((found or {}).get("StackId", "")),
         outputs=_values(found, "Output"),
     )
     if found is None and must_exist:

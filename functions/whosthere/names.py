@@ -4,7 +4,8 @@ import re
 
 from whosthere.errors import SessionInputError
 
-SESSION_ID = re.compile(r"^[0-9A-Za-z_-]{1,64}$")
+# As long as the name of an execution: who is started by a schedule gets a name from AWS.
+SESSION_ID = re.compile(r"^[0-9A-Za-z_-]{1,80}$")
 PROCESSOR_NAME_LENGTH = 128  # Rekognition, CreateStreamProcessor: Name
 
 
@@ -17,7 +18,7 @@ def processor_name(stack: str, camera: str, session: str) -> str:
     """Name of a session's processor: holds its id, so nobody else's can be touched."""
     if not SESSION_ID.match(session):
         raise SessionInputError(
-            f"name of the execution: {session!r} has to be 1 to 64 of 0-9 A-Z a-z _ -"
+            f"name of the execution: {session!r} has to be 1 to 80 of 0-9 A-Z a-z _ -"
         )
     name = f"{stack_prefix(stack)}{camera}-{session}"
     if len(name) > PROCESSOR_NAME_LENGTH:

@@ -6,6 +6,7 @@ from local.corrections import (
     functions,
     permissions,
     policy_variables,
+    schedules,
     subscriptions,
     tasks,
     templates,
@@ -23,4 +24,5 @@ def install() -> None:
     tasks.install()
     templates.install()
     events.install()
+    schedules.install()
     subscriptions.install()

@@ -226,6 +226,11 @@ COUNT_SUBSCRIPTIONS = Name("services.sns", "_refresh_subscription_counts", "topi
 CFN_HANDLERS = Name("services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
 MACHINE_DEFINITION = Name("services.cloudformation.provisioners", "_sfn_definition", "props")
 INVOKE_TARGET = Name("services.eventbridge", "_invoke_target", "target, event, rule, view")
+CRON_FIELDS = Name("services.eventbridge", "_parse_cron_fields", "expr")
+CRON_NEXT = Name("services.eventbridge", "_cron_next_fire", "fields, after_dt")
+SCHEDULES = Name("services.scheduler", "_schedules")
+SCHEDULE_LAST_FIRED = Name("services.scheduler", "_schedule_last_fired")
+TICK_SCHEDULES = Name("services.scheduler", "_tick_schedules", "")
 
 NAMES: tuple[Name, ...] = tuple(value for value in globals().values() if isinstance(value, Name))
 

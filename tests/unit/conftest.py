@@ -1,8 +1,14 @@
 """Fixtures of the unit tests: AWS by moto, in this process, with keys that open nothing."""
 
+import argparse
+
 import boto3
 import pytest
 from moto import mock_aws
+
+from cli import talk
+from cli.interrupts import Interrupts
+from tests.unit.deployed import FIRST_LINE, deployed
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +48,26 @@ def table(aws):
             {"AttributeName": "sk", "KeyType": "RANGE"},
         ],
     )
+
+
+@pytest.fixture
+def target(table, monkeypatch):
+    """A stack in an account; every verb finds it."""
+    found = deployed(table)
+    monkeypatch.setattr(talk, "find", lambda _stack: found)
+    return found
+
+
+@pytest.fixture
+def verb(target, capsys):
+    """Run a verb's module: its exit code and its answer. It says first where it is."""
+
+    def run(module, *arguments):
+        parser = argparse.ArgumentParser()
+        module.add_arguments(parser)
+        code = module.run(parser.parse_args(arguments), Interrupts())
+        said = capsys.readouterr()
+        assert said.err.splitlines()[0] == FIRST_LINE
+        return code, said.out
+
+    return run

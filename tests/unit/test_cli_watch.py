@@ -5,64 +5,19 @@ import io
 import json
 import sys
 
-import boto3
 import pytest
 
 from cli import __main__ as command
+from cli import pause, start, status, stop, watching
 from cli import sessions as sessions_verb
-from cli import start, status, stop, talk, watching
 from cli.errors import InputError
-from cli.interrupts import Interrupts
 from cli.moments import minutes_in, shown
 from cli.price import at_most
-from cli.target import Target
+from tests.unit.deployed import BUCKET, MINUTE_MS
 from whosthere import sessions, settings
 from whosthere.clock import now_ms
 from whosthere.errors import SessionInputError
 from whosthere.sessions import Session
-
-BUCKET = "the-bucket"
-MINUTE_MS = 60_000
-
-
-@pytest.fixture
-def target(table, monkeypatch):
-    """A stack in an account, with two cameras; every verb finds it."""
-    boto3.client("s3").create_bucket(Bucket=BUCKET)
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-    role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
-    machine = boto3.client("stepfunctions").create_state_machine(
-        name="whosthere-session",
-        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
-        roleArn=role["Role"]["Arn"],
-    )["stateMachineArn"]
-    found = Target(
-        stack="whosthere",
-        region="eu-west-1",
-        account="111122223333",
-        endpoint="",
-        cameras=("front-door", "back-door"),
-        session=boto3.Session(),
-        engine="stream-processor",
-        outputs={"TableName": table.name, "BucketName": BUCKET, "StateMachineArn": machine},
-    )
-    monkeypatch.setattr(talk, "find", lambda _stack: found)
-    return found
-
-
-@pytest.fixture
-def verb(target, capsys):
-    """Run a verb's module: its exit code, what it said and what it said first."""
-
-    def run(module, *arguments):
-        parser = argparse.ArgumentParser()
-        module.add_arguments(parser)
-        code = module.run(parser.parse_args(arguments), Interrupts())
-        said = capsys.readouterr()
-        assert said.err.splitlines()[0] == "AWS 111122223333 eu-west-1 whosthere"
-        return code, said.out
-
-    return run
 
 
 def running(table, camera="front-door", session_id="one", minutes=60.0, **changed):
@@ -260,3 +215,23 @@ def test_a_report_that_is_not_there_is_told(verb, table):
 
 def test_watch_is_a_group_of_the_help():
     assert {"start", "stop", "status", "sessions"} <= set(command.GROUPS["watch"])
+
+
+def test_a_pause_leaves_the_deadline_and_can_be_taken_back(verb, table):
+    running(table, minutes=30)
+    _, out = verb(pause, "front-door", "1h")
+    assert "paused until" in out and "the session's own deadline is sooner" in out
+    assert state(table) == "paused"
+    _, out = verb(pause, "--off", "front-door")
+    assert "goes on" in out and state(table) == "waiting for video"
+
+
+@pytest.mark.parametrize("words", [[], ["front-door"], ["1h", "2h"], ["a", "b", "1h"]])
+def test_a_pause_has_to_say_for_how_long(verb, words):
+    with pytest.raises(InputError, match="for how long"):
+        verb(pause, *words)
+
+
+def test_a_camera_without_a_session_cannot_be_paused(verb):
+    with pytest.raises(InputError, match="no session runs"):
+        verb(pause, "front-door", "1h")

@@ -1,0 +1,28 @@
+"""`./whosthere replay`: puts what failed back into the cameras' data streams."""
+
+import argparse
+
+from cli.interrupts import Interrupts
+from cli.talk import add_options, talking, tell
+from whosthere.replaying import replay
+
+HELP = "put records that failed back, once their cause is mended"
+EXAMPLE = "./whosthere replay"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    add_options(parser, camera=False)
+
+
+def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
+    """Replay and give the exit code: 1 if something in `failures/` cannot be read."""
+    with talking(arguments) as target:
+        bucket = target.output("BucketName")
+        done = replay(target.client("s3"), target.client("kinesis"), bucket)
+    records = {arn.rpartition("/")[2]: count for arn, count in done.records.items()}
+    lines = [f"{stream}: {count} records put back" for stream, count in records.items()]
+    lines += [f"left where it is, it holds no record: {key}" for key in done.unreadable]
+    content = {"records": records, "unreadable": done.unreadable}
+    tell(arguments, content, "\n".join(lines) or "nothing has failed")
+    return 1 if done.unreadable else 0
