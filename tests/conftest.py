@@ -11,9 +11,17 @@ from xdist.scheduler import LoadScopeScheduling
 POLL_SECONDS = 0.05
 # What uses the deployed stack runs in one process, so that sam builds and deploys once. (Not the
 # demo: it takes as long as all of these.) A file that is missing here only costs time.
-ON_THE_STACK = (
-    "failures image_search nets pairing sam_local_invoke sessions silence tutorial verbs"
-).split()
+ON_THE_STACK = {
+    "test_failures.py",
+    "test_image_search.py",
+    "test_nets.py",
+    "test_pairing.py",
+    "test_sam_local_invoke.py",
+    "test_sessions.py",
+    "test_silence.py",
+    "test_tutorial.py",
+    "test_verbs.py",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,8 +43,8 @@ class TogetherWhatShares(LoadScopeScheduling):
     """Tests of one file, and those on the deployed stack, run in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = Path(nodeid.partition("::")[0])
-        return "stack" if file.stem.removeprefix("test_") in ON_THE_STACK else str(file)
+        file = nodeid.partition("::")[0]
+        return "stack" if Path(file).name in ON_THE_STACK else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherWhatShares:
