@@ -102,8 +102,7 @@ def test_what_rests_is_encrypted_and_private():
     assert all(properties["PublicAccessBlockConfiguration"].values())
     (table,) = resources("AWS::DynamoDB::Table").values()
     assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
-    (topic,) = resources("AWS::SNS::Topic").values()
-    assert topic["Properties"]["KmsMasterKeyId"]
+    assert resources("AWS::SNS::Topic")["AlertTopic"]["Properties"]["KmsMasterKeyId"]
     for stream in resources("AWS::Kinesis::Stream").values():
         assert stream["Properties"]["StreamEncryption"]["EncryptionType"] == "KMS"
 
@@ -188,3 +187,51 @@ def test_each_camera_has_its_own_images_and_no_others():
         "whosthere-front-door": "${Bucket.Arn}/frames/front-door/*",
         "whosthere-garage": "${Bucket.Arn}/frames/garage/*",
     }
+
+
+def test_what_fails_is_tried_again_by_age_and_then_kept_whole():
+    mappings = resources("AWS::Lambda::EventSourceMapping")
+    assert len(mappings) == 2
+    for mapping in mappings.values():
+        kept = mapping["Properties"]
+        assert (kept["MaximumRetryAttempts"], kept["MaximumRecordAgeInSeconds"]) == (-1, 3600)
+        assert kept["BisectBatchOnFunctionError"] is True
+        assert kept["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert kept["DestinationConfig"]["OnFailure"]["Destination"] == {
+            "Fn::GetAtt": ["Bucket", "Arn"]
+        }
+        assert kept["MetricsConfig"] == {"Metrics": ["EventCount"]}
+
+
+def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
+    assert "KmsMasterKeyId" not in resources("AWS::SNS::Topic")["AlarmTopic"]["Properties"]
+    both = {"RecordsSetAside", "AlertsUndelivered"}
+    alarms_of = {
+        "stream-processor": both | {"PersonsReadLate", "StrangersReadLate"},
+        "image-search": both | {"ImagesDropped"},
+    }
+    for engine, names in alarms_of.items():
+        alarms = resources("AWS::CloudWatch::Alarm", Engine=engine)
+        # Of a resource whose condition does not hold, the transform leaves no reference.
+        assert {
+            name for name, body in alarms.items() if body["Properties"]["AlarmActions"]
+        } == names
+        for name in names:
+            assert alarms[name]["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+            assert alarms[name]["Properties"]["TreatMissingData"] == "notBreaching"
+    assert not any(
+        body["Properties"]["AlarmActions"]
+        for body in resources("AWS::CloudWatch::Alarm", Alarms="off").values()
+    )
+
+
+def test_the_alarm_of_poison_counts_the_line_that_the_functions_log():
+    (counted,) = resources("AWS::Logs::MetricFilter").values()
+    phrase = re.search('"(.+)"', counted["Properties"]["FilterPattern"])[1]
+    assert f'logger.warning("{phrase}"' in (ROOT / "functions/whosthere/kinesis.py").read_text()
+    (made,) = counted["Properties"]["MetricTransformations"]
+    alarm = resources("AWS::CloudWatch::Alarm")["RecordsSetAside"]["Properties"]
+    assert (made["MetricNamespace"], made["MetricName"]) == (
+        alarm["Namespace"],
+        alarm["MetricName"],
+    )
