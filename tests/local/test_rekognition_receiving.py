@@ -1,5 +1,6 @@
 """Live media through broken connections: nothing lost, nothing twice."""
 
+import queue
 import re
 import threading
 import uuid
@@ -13,6 +14,7 @@ from local.signing import Credentials
 from tests.local.kinesisvideo_client import Film, Producer
 from tests.unit import mkv_bytes as mkv
 
+SECONDS = 20
 NOBODY = "9" * 47  # a fragment that never was
 
 
@@ -46,8 +48,10 @@ class Line:
         return after
 
     def number(self):
-        """The number of the next fragment."""
-        arrived = self.receiver.next()
+        """The number of the next fragment; queue.Empty if none comes."""
+        came = queue.Queue()
+        threading.Thread(target=lambda: came.put(self.receiver.next()), daemon=True).start()
+        arrived = came.get(timeout=SECONDS)
         assert not isinstance(arrived, str), arrived
         return arrived.fragment.number
 
@@ -87,7 +91,7 @@ def line_to(laptop, tmp_path, monkeypatch):
         line = kind(laptop, made["StreamARN"], cut_after=2)
         monkeypatch.setattr(receiving, "live", line.live)
         line.receiver.start(line.accepted.release)
-        assert line.accepted.acquire(timeout=20)
+        assert line.accepted.acquire(timeout=SECONDS)
         senders.append(Sender(laptop, name, Film(tmp_path)))
         return line, senders[0]
 
@@ -112,7 +116,7 @@ def test_after_a_fragment_that_is_gone_the_film_goes_on_live(line_to):
     assert [line.number() for _ in sent] == sent
     for _ in range(2):  # the first asks for what is gone
         line.may_connect.release()
-        assert line.accepted.acquire(timeout=20)
+        assert line.accepted.acquire(timeout=SECONDS)
     sent.append(sender.send())
     assert line.number() == sent[-1]
     assert line.asked == [None, sent[1], None]
@@ -124,7 +128,7 @@ def test_after_a_long_break_only_what_is_live_counts(line_to, monkeypatch):
     sent = [sender.send() for _ in range(4)]
     assert [line.number() for _ in range(2)] == sent[:2]
     line.may_connect.release()
-    assert line.accepted.acquire(timeout=20)
+    assert line.accepted.acquire(timeout=SECONDS)
     sent.append(sender.send())
     assert line.number() == sent[-1]
     assert line.asked == [None, None]
