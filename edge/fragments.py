@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from . import mkv
 from .fragment import Counts, EncodedFrame, Fragment, Place
+from .shared import Shared
 from .stock import Limits, Stock
 
 __all__ = ["Counts", "EncodedFrame", "Fragment", "FragmentBuffer", "Limits"]
@@ -17,13 +18,12 @@ LONGEST_OFFSET_MS = 32_767
 OVERLAP_MS = 2000
 
 
-class FragmentBuffer:
+class FragmentBuffer(Shared):
     """Fragments in order of capture; the one thing all threads share.
 
     The source's thread adds, ack readers settle and refuse, the sender's thread
     reads, the keeper's moves fragments to disk. `lock` guards everything here and in
-    the fragments; `version` grows with each change, so that a waiter can tell whether
-    it missed one. Nothing here touches the disk.
+    the fragments. Nothing here touches the disk.
     """
 
     def __init__(
@@ -35,9 +35,8 @@ class FragmentBuffer:
         say: Callable[[str], None] = lambda text: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        lock = threading.RLock()
-        self.lock, self.disk_work = threading.Condition(lock), threading.Condition(lock)
-        self.version = 0
+        super().__init__()
+        self.disk_work = threading.Condition(self._mutex)
         self.is_closed = False
         self.is_flowing = True
         self.is_held_back = is_held_back
@@ -227,6 +226,12 @@ class FragmentBuffer:
         return self._stock.memory_bytes
 
     @property
+    def fragments_on_disk(self) -> int:
+        """Say how many fragments wait on disk."""
+        with self.lock:
+            return self.counts.waiting - len(self._stock.in_memory)
+
+    @property
     def oldest(self) -> Fragment | None:
         """Give the fragment that waits longest."""
         with self.lock:
@@ -243,22 +248,6 @@ class FragmentBuffer:
         """Say whether nothing is left to send or to wait for."""
         with self.lock:
             return self.is_closed and not self._stock.fragments
-
-    def wake(self) -> None:
-        """Wake whoever waits for a change."""
-        with self.lock:
-            self.version += 1
-            self.lock.notify_all()
-
-    def wait_beyond(self, version: int, timeout_s: float) -> None:
-        """Wait until something has changed since `version`."""
-        with self.lock:
-            self.lock.wait_for(lambda: self.version != version, timeout_s)
-
-    def wait_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until the condition holds, and say whether it does."""
-        with self.lock:
-            return self.lock.wait_for(condition, timeout_s)
 
     def _has_room(self) -> bool:
         ahead = self._limits.ahead

@@ -20,8 +20,9 @@ class RenewedKeys(Credentials):
     """Keys as botocore wants them, from a function that fetches new ones.
 
     `refresh_needed` says when a new connection is due: as soon as newer keys lie ready, or
-    when the old ones have ended; one signed with the same keys would be no better. They are fetched by a thread of its own, which tries again with
-    growing pauses; as long as the old ones are good, a failure is only told.
+    when the old ones have ended; one signed with the same keys would be no better. They are
+    fetched by a thread of its own, which tries again with growing pauses; as long as the old
+    ones are good, a failure is only told.
     """
 
     method = METHOD

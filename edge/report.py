@@ -82,7 +82,7 @@ def _in_words(counts: Counts) -> str:
     words = f"{counts.frames} frames, {counts.persisted} of {counts.fragments} fragments stored"
     dropped = [(number, f"dropped ({reason})") for reason, number in counts.dropped_by.items()]
     for number, what in (
-        (counts.waiting, "kept"),
+        (counts.waiting, "not stored yet"),
         (counts.refused, "refused"),
         (counts.unwanted, "not sent because not tagged"),
         *dropped,

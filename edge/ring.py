@@ -55,7 +55,9 @@ class Ring:
         found: list[Fragment] = []
         for path in sorted(self._folder.glob(f"[0-9]*{SUFFIX}")):
             number = int(path.stem)
-            fragments = list(segment.read(path, number))
+            fragments: list[Fragment] = []
+            with contextlib.suppress(OSError):  # up to where a failing card can be read
+                fragments.extend(segment.read(path, number))
             found += fragments
             self._next = number + 1
             self._segments[number] = Segment(number, path, waiting=len(fragments))
@@ -93,11 +95,10 @@ class Ring:
         if holder.waiting == 0:
             self._delete(holder)
             return
-        with contextlib.suppress(OSError):  # a disk that takes nothing: it is sent once more
-            file = os.open(holder.path, os.O_WRONLY)
-            state_at = place.offset - segment.HEAD.size + segment.STATE_AT
-            os.pwrite(file, bytes([segment.State.GONE]), state_at)
-            os.close(file)
+        with contextlib.suppress(OSError), holder.path.open("r+b", buffering=0) as file:
+            # A disk that takes nothing: then it is sent once more.
+            file.seek(place.offset - segment.HEAD.size + segment.STATE_AT)
+            file.write(bytes([segment.State.GONE]))
 
     def sync(self) -> None:
         """Have what was written survive a power cut."""
@@ -109,8 +110,9 @@ class Ring:
         """Let go of the folder, and delete it if it is empty."""
         self._close_segment()
         if not self._segments:
-            (self._folder / "lock").unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # something of somebody else's is in it
+            # Something of somebody else's is in it, or the disk is read-only.
+            with contextlib.suppress(OSError):
+                (self._folder / "lock").unlink(missing_ok=True)
                 self._folder.rmdir()
         os.close(self._lock)
 
@@ -161,7 +163,8 @@ class Ring:
             self._close_segment()
             return
         self._segments.pop(unneeded.number, None)
-        unneeded.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that failed is read-only: it stays there
+            unneeded.path.unlink(missing_ok=True)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:010d}{SUFFIX}"

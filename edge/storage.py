@@ -37,17 +37,23 @@ def kept_fragments(
         say(f"{len(found)} fragments that were kept on disk are sent first.")
     buffer = FragmentBuffer(limits, is_held_back=config.is_only_tagged, found=found, say=say)
     buffer.drop_older_than(round(time.time() * 1000))
-    if ring is None:
-        yield buffer, nowhere
-        return
-    keeper = Keeper(buffer, ring, say)
-    keeper.start()
+    keeper = None if ring is None else Keeper(buffer, ring, say)
     try:
-        yield buffer, ring.read
+        if keeper:
+            keeper.start()
+        yield buffer, ring.read if ring else nowhere
     finally:
-        keeper.stop()
-        if buffer.counts.waiting:
-            say(f"{buffer.counts.waiting} fragments are kept on disk for the next start.")
+        if keeper:
+            keeper.stop()
+        _tell_of_the_rest(buffer, say)
+
+
+def _tell_of_the_rest(buffer: FragmentBuffer, say: Say) -> None:
+    kept = buffer.fragments_on_disk
+    if kept:
+        say(f"{kept} fragments are kept on disk for the next start.")
+    if lost := buffer.counts.waiting - kept:
+        say(f"{lost} fragments are lost: the disk took none.")
 
 
 def limits_of(config: Config) -> Limits:

@@ -9,12 +9,13 @@ import time
 import pytest
 
 from edge import mkv, ring, segment
+from edge.config import parse
 from edge.delivery import Delivery
 from edge.errors import InUseError
 from edge.fragments import EncodedFrame, FragmentBuffer, Limits
 from edge.keeper import Keeper
 from edge.ring import DamagedError, Ring
-from edge.storage import delete_outdated, open_ring
+from edge.storage import delete_outdated, kept_fragments, open_ring
 
 TRACK, OTHER = mkv.Track(64, 48, b"\x01one"), mkv.Track(96, 64, b"\x01two")
 LIMIT_S = 20
@@ -306,11 +307,61 @@ def test_memory_is_bounded_while_the_disk_takes_nothing(disk, monkeypatch):
     assert kept.waiting()[-1].timecode == 29_000
 
 
+def test_a_disk_that_has_become_read_only_is_survived(disk, monkeypatch):
+    """As Linux does with a card that fails: nothing can be deleted any more either."""
+    monkeypatch.setattr("edge.keeper.RETRY_S", 0.02)
+    kept, write, is_full = disk(segment_bytes=300), ring._write, [True]
+    kept.buffer.flows(False)
+    kept.put(1000, 2000)
+    kept.written(2)
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ring, "_write", lambda file, data: refuse() if is_full else write(file, data))
+        patch.setattr(type(kept.folder), "unlink", refuse)
+        for fragment in kept.waiting():
+            kept.buffer.is_begun(fragment)
+            kept.buffer.settle(fragment.timecode)
+        kept.put(3000)
+        wait_for(lambda: kept.keeper.failure)
+        is_full.clear()
+        kept.written(1)
+    assert [f.timecode for f in kept.waiting()] == [3000]
+
+
+def test_a_file_that_cannot_be_read_to_its_end_gives_what_comes_before(disk, monkeypatch):
+    kept, read = disk(), segment.read
+    kept.buffer.flows(False)
+    kept.put(1000, 2000)
+    kept.written(2)
+    kept.die()
+
+    def read_one(path, number):
+        yield next(read(path, number))
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(segment, "read", read_one)
+    assert [f.timecode for f in disk().found] == [1000]
+
+
 def test_a_folder_that_may_not_be_written_is_said_and_memory_used(tmp_path):
     (tmp_path / "file").write_text("in the way")
     said = []
     assert open_ring(tmp_path / "file" / "below", "url region stream", 1, said.append) is None
     assert "--buffer-folder" in said[0]
+
+
+def test_what_could_not_be_kept_is_said_at_the_end(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    config = parse(["--camera", "gate", "--buffer-folder", str(tmp_path / "file" / "below")])
+    said = []
+    with kept_fragments(config, "url region stream", said.append) as (buffer, _):
+        buffer.begin(1000, TRACK)
+        buffer.add(EncodedFrame(1000, True, b"frame"))
+        buffer.close()
+    assert said[-1] == "1 fragments are lost: the disk took none."
 
 
 def test_what_was_captured_for_another_stream_is_not_found_and_goes_when_too_old(tmp_path):
