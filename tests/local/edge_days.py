@@ -2,12 +2,13 @@
 
 import sys
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import current_thread, main_thread
 
 import pytest
 
+from edge import segment
 from tests.local.edge_proxy import Proxy, detoured
 
 
@@ -84,8 +85,23 @@ def persisted(proxy, wait_until):
     return wait
 
 
-def on_disk(run):
-    return list(run.config.buffer_folder.glob("*/*.ring"))
+def on_disk(folder):
+    """The times of the fragments that lie on disk and were not acknowledged."""
+    timecodes = []
+    for path in sorted(folder.glob("*/*.ring")):
+        with suppress(FileNotFoundError):  # its last fragment has just been acknowledged
+            timecodes += [fragment.timecode for fragment in segment.read(path, 1)]
+    return timecodes
+
+
+def assert_runs_whole(stored, *runs):
+    """Each frame that several runs have captured is stored, whichever of them sent it.
+
+    A run is told by its events.
+    """
+    found = stored.of_runs(*(events[0]["first_capture"] for events in runs))
+    for events, frames in zip(runs, found, strict=True):
+        assert sorted(frames) == list(range(events[-1]["frames"]))
 
 
 def assert_whole(stored, frames, doubled=0):

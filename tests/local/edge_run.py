@@ -3,7 +3,9 @@
 import io
 import json
 import threading
+from bisect import bisect
 from collections import Counter
+from datetime import datetime
 
 import av
 
@@ -80,9 +82,25 @@ class Stored:
         """Every frame as often as it is stored."""
         return Counter(number for numbers in self.numbers for number in numbers)
 
+    def of_runs(self, *firsts):
+        """Every frame as often as it is stored, for each run; `firsts` say when they began.
+
+        The test pattern counts from 0 in each.
+        """
+        begun = [datetime.fromisoformat(first).timestamp() * 1000 for first in firsts]
+        runs = [Counter() for _ in firsts]
+        for timecode, numbers in zip(self.timecodes, self.numbers, strict=True):
+            runs[bisect(begun, timecode + 1) - 1].update(numbers)
+        return runs
+
     @property
     def timecodes(self):
         return [round(f["ProducerTimestamp"].timestamp() * 1000) for f in self.fragments]
+
+    @property
+    def repeated(self):
+        """How many fragments are stored once more, by their times."""
+        return len(self.timecodes) - len(set(self.timecodes))
 
     def doubled(self):
         """The numbers of the fragments that are stored more than once, each once."""

@@ -8,24 +8,22 @@ import time
 import pytest
 
 from edge.errors import RefusedError
-from tests.local.edge_days import assert_whole, on_disk
+from tests.local.edge_days import assert_runs_whole, assert_whole, on_disk
 from tests.local.edge_proxy import Cut
 from tests.local.edge_run import Stored
 
 
 def test_a_cut_is_made_good_in_order_and_nothing_comes_twice(
-    laptop, proxy, stream, edge, persisted
+    laptop, proxy, stream, edge, persisted, wait_until
 ):
     run = edge()
     persisted(2)
-    assert not on_disk(run), "where all is well, nothing is written"
     proxy.cut()
     run.wait_for("Connecting anew")
-    time.sleep(3)
-    assert on_disk(run)
+    wait_until(lambda: len(on_disk(run.config.buffer_folder)) >= 3, 40)
     began, mended = len(proxy.acks), time.monotonic()
     proxy.mend()
-    persisted(8)
+    persisted(6)
     late_s = time.monotonic() - mended
     ended = run.finish()
     stored = Stored(laptop, stream)
@@ -35,7 +33,7 @@ def test_a_cut_is_made_good_in_order_and_nothing_comes_twice(
     assert arrivals == sorted(arrivals)
     assert late_s < 40
     assert len(proxy.acks) > began
-    assert not on_disk(run), "what is stored is deleted"
+    assert not on_disk(run.config.buffer_folder), "what is stored is deleted"
 
 
 @pytest.mark.long
@@ -56,6 +54,7 @@ def test_a_minutes_cut_is_made_good_in_about_twenty_seconds(
     assert_whole(Stored(laptop, stream), ended["frames"], doubled=1)
 
 
+@pytest.mark.long
 def test_a_connection_that_dies_within_a_fragment_costs_nothing(
     laptop, proxy, stream, edge, persisted
 ):
@@ -87,7 +86,7 @@ def test_acks_that_stop_while_tcp_lives_bring_a_new_connection(
     run.wait_for("no ack for 2 s")
     assert proxy.put_media_calls == 1
     proxy.on_ack = lambda ack: ack
-    persisted(9)
+    persisted(6)
     ended = run.finish()
     stored = Stored(laptop, stream)
     unheard = {ack["FragmentTimecode"] for ack in lost if ack["EventType"] == "PERSISTED"}
@@ -97,6 +96,7 @@ def test_acks_that_stop_while_tcp_lives_bring_a_new_connection(
     assert len(again - unheard) <= 1
 
 
+@pytest.mark.long
 def test_a_peer_that_takes_nothing_is_left_and_nothing_is_lost(
     laptop, proxy, stream, edge, persisted, patience
 ):
@@ -132,7 +132,7 @@ def test_an_error_about_one_fragment_leaves_out_that_one_alone(
 ):
     proxy.on_ack = lie = error_for(3, 4006)
     run = edge()
-    persisted(6)
+    persisted(4)
     ended = run.finish()
     stored = Stored(laptop, stream)
     assert (ended["refused"], ended["persisted"]) == (1, ended["fragments"] - 1)
@@ -142,6 +142,7 @@ def test_an_error_about_one_fragment_leaves_out_that_one_alone(
     assert set(stored.frames.values()) == {1}
 
 
+@pytest.mark.long
 def test_an_error_that_may_pass_has_the_fragment_sent_again(laptop, proxy, stream, edge, persisted):
     proxy.on_ack = error_for(3, 5000)
     run = edge()
@@ -159,16 +160,17 @@ def test_an_error_about_the_stream_stops_and_what_was_captured_is_kept(
     with pytest.raises(RefusedError, match="4500 KMS_KEY_ACCESS_DENIED. Look at the KMS key"):
         run.ended()
     assert "kept on disk for the next start" in run.said
-    frames = run.events()[-1]["frames"]
     proxy.on_ack = lambda ack: ack
     second = edge()
     second.wait_for("kept on disk are sent first")
     persisted(5)
-    ended = second.finish()
-    in_all = Stored(laptop, stream).frames
-    assert sum(in_all.values()) == frames + ended["frames"]
+    second.finish()
+    stored = Stored(laptop, stream)
+    assert_runs_whole(stored, run.events(), second.events())
+    assert stored.repeated <= 1, "only the one that was under way"
 
 
+@pytest.mark.long
 def test_a_new_connection_in_time_leaves_no_gap_and_doubles_nothing(
     laptop, proxy, stream, edge, persisted, patience
 ):
