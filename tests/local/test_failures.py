@@ -1,0 +1,209 @@
+"""Nothing is lost on the way from the data stream to the owner, on the deployed stack."""
+
+import base64
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.local.laptop_parts import unique
+from tests.local.records import STREAM, a_session, enrolled, poison, put, visit
+from whosthere.clock import now_ms
+from whosthere.replaying import replay
+
+PATIENCE = 90
+
+
+@pytest.fixture
+def session(door):
+    with a_session(door.table) as session:
+        yield session
+
+
+class Inbox:
+    """What the owner got, as it comes."""
+
+    def __init__(self, door, wait_until):
+        self.door, self.wait_until, self.got = door, wait_until, []
+
+    def has(self, person):
+        self.got += self.door.messages()
+        return self.of(person)
+
+    def of(self, person):
+        return [alert for alert in self.got if alert.get("visit", "").startswith(person)]
+
+    def settled(self, person):
+        """The alerts of a person, when all that was put until now has been read."""
+        last, moment_ms = enrolled(self.door.table, "Last"), now_ms()
+        put(self.door.laptop, *visit(last, moment_ms, moment_ms + 200))
+        self.wait_until(lambda: self.has(last), PATIENCE)
+        return self.of(person)
+
+
+@pytest.fixture
+def inbox(door, wait_until):
+    return Inbox(door, wait_until)
+
+
+def kept(door, prefix):
+    found = door.client("s3").list_objects_v2(Bucket=door.stack.bucket, Prefix=prefix)
+    return [item["Key"] for item in found.get("Contents", ())]
+
+
+def body(door, key):
+    answer = door.client("s3").get_object(Bucket=door.stack.bucket, Key=key)
+    return json.loads(answer["Body"].read())
+
+
+def function(door, word):
+    found = door.client("lambda").list_functions()["Functions"]
+    return next(one for one in found if word in one["FunctionName"])
+
+
+def read_by(door, word):
+    """How many records a function says in its logs that it has read."""
+    group = function(door, word)["LoggingConfig"]["LogGroup"]
+    pages = door.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    lines = [event["message"] for page in pages for event in page["events"]]
+    told = [json.loads(line) for line in lines if '"records read"' in line]
+    return sum(one["records"] for one in told if word in one["function_name"])
+
+
+def test_poison_is_kept_whole_with_the_reason_and_hides_nobody(door, session, inbox, wait_until):
+    alice, moment_ms = enrolled(door.table, "Alice"), now_ms()
+    first, second = visit(alice, moment_ms, moment_ms + 400)
+    broken = poison(moment_ms + 200)
+    _, number, none, _ = put(door.laptop, first, broken, b"\xffno JSON", second)
+    wait_until(lambda: inbox.has(alice), PATIENCE)
+    key = f"failures/records/{number}.json"
+    wait_until(lambda: key in kept(door, "failures/"), PATIENCE)
+    found = body(door, key)
+    assert "Similarity" in found["reason"]
+    assert json.loads(base64.b64decode(found["given"]["kinesis"]["data"])) == broken
+    # What is no JSON is dropped by the mapping's filter, before any function.
+    assert f"failures/records/{none}.json" not in kept(door, "failures/")
+    assert len(inbox.settled(alice)) == 1
+
+
+@contextmanager
+def gives_up_soon(door):
+    """A second mapping of alert_person, like the deployed one but for its patience."""
+    lambdas = door.client("lambda")
+    name = function(door, "AlertPerson")["FunctionName"]
+    (deployed,) = (
+        found
+        for found in lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        if found["EventSourceArn"].endswith(STREAM)
+    )
+    assert (deployed["MaximumRetryAttempts"], deployed["MaximumRecordAgeInSeconds"]) == (-1, 3600)
+    same = ("EventSourceArn", "FilterCriteria", "FunctionResponseTypes", "DestinationConfig")
+    uuid = lambdas.create_event_source_mapping(
+        FunctionName=name,
+        StartingPosition="AT_TIMESTAMP",
+        StartingPositionTimestamp=datetime.now(UTC),
+        MaximumRetryAttempts=1,
+        BisectBatchOnFunctionError=deployed["BisectBatchOnFunctionError"],
+        **{field: deployed[field] for field in same},
+    )["UUID"]
+    yield uuid
+    lambdas.delete_event_source_mapping(UUID=uuid)
+
+
+def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(door, session, inbox, wait_until):
+    """The deployed mapping goes on trying for an hour, one beside it gives up after a retry."""
+    key = {"pk": f"session#{session.id}", "sk": "session"}
+    whole = door.table.get_item(Key=key)["Item"]
+    alice = enrolled(door.table, "Alice")
+    with gives_up_soon(door) as uuid:
+        door.table.update_item(Key=key, UpdateExpression="REMOVE settings")
+        moment_ms = now_ms()
+        numbers = put(door.laptop, *visit(alice, moment_ms, moment_ms + 400))
+        place = f"aws/lambda/{uuid}/"
+
+        def given_up():
+            events = [body(door, name)["payload"]["Records"] for name in kept(door, place)]
+            return {record["kinesis"]["sequenceNumber"] for event in events for record in event}
+
+        wait_until(lambda: given_up() == set(numbers), PATIENCE)
+    assert not inbox.has(alice)
+    door.table.put_item(Item=whole)
+    wait_until(lambda: inbox.has(alice), PATIENCE)  # the deployed one had not given up
+    done = replay(door.client("s3"), door.client("kinesis"), door.stack.bucket)
+    (stream,) = done.records
+    assert stream.endswith(STREAM) and done.records[stream] >= 2
+    assert kept(door, place) == []
+    assert len(inbox.settled(alice)) == 1
+
+
+def test_two_functions_at_work_on_the_same_visits_tell_each_once(door, session, inbox, wait_until):
+    people = [enrolled(door.table, "Somebody") for _ in range(4)]
+    with gives_up_soon(door):
+        for person in people:
+            moment_ms = now_ms()
+            put(door.laptop, *visit(person, *(moment_ms + 100 * step for step in range(10))))
+        for person in people:
+            wait_until(lambda who=person: inbox.has(who), PATIENCE)
+        assert [len(inbox.settled(person)) for person in people] == [1] * 4
+    assert [len(inbox.settled(person)) for person in people] == [1] * 4
+
+
+@contextmanager
+def refused(door, action):
+    """Both functions of the records are refused an action."""
+    iam = door.client("iam")
+    roles = [function(door, word)["Role"].split("/")[-1] for word in ("AlertPerson", "QueueStr")]
+    name = unique("refused")
+    statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    for role in roles:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
+    try:
+        yield
+    finally:
+        for role in roles:
+            iam.delete_role_policy(RoleName=role, PolicyName=name)
+
+
+@pytest.mark.parametrize("action", ["sns:Publish", "dynamodb:*", "s3:PutObject"])
+def test_a_service_that_refuses_for_a_while_loses_and_doubles_nothing(
+    door, session, inbox, wait_until, action
+):
+    alice = enrolled(door.table, "Alice")
+    name = function(door, "AlertPerson")["FunctionName"]
+
+    def is_failing():
+        lambdas = door.client("lambda")
+        found = lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        return any("failed" in one["LastProcessingResult"] for one in found)
+
+    with refused(door, action):
+        moment_ms = now_ms()
+        first, second = visit(alice, moment_ms, moment_ms + 400)
+        _, number, _ = put(door.laptop, first, poison(moment_ms + 200), second)
+        wait_until(is_failing, PATIENCE)
+        got = inbox.has(alice)
+    wait_until(lambda: inbox.has(alice), PATIENCE)
+    assert bool(got) == (action == "s3:PutObject")  # which persons do not need
+    wait_until(lambda: f"failures/records/{number}.json" in kept(door, "failures/"), PATIENCE)
+    assert len(inbox.settled(alice)) == 1
+
+
+def test_frames_without_a_face_and_what_is_no_json_invoke_nothing(door, session, inbox):
+    from tests.local.records import frame
+
+    alice, moment_ms = enrolled(door.table, "Alice"), now_ms()
+    inbox.settled(alice)
+    before = read_by(door, "AlertPerson")
+    empty = [frame(moment_ms + number) for number in range(60)]
+    put(
+        door.laptop,
+        *empty[:30],
+        b"\x00",
+        b"{",
+        *visit(alice, moment_ms, moment_ms + 1),
+        *empty[30:],
+    )
+    assert len(inbox.settled(alice)) == 1
+    assert read_by(door, "AlertPerson") - before == 2 + 2  # two of Alice, two of the last one
