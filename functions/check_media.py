@@ -8,6 +8,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
+from whosthere.engines import images_of
 from whosthere.errors import LockLostError
 from whosthere.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.names import processor_name, stream_name
@@ -54,9 +55,10 @@ def media_of(session: Session, now_ms: int) -> Media:
 
 
 def engine_problem(session: Session) -> str:
-    """Why the session's stream processor searches no more; empty if all is well."""
+    """Why nothing is searched any more; empty if all is well."""
     if session.engine != "stream-processor":
-        return ""
+        on = images_of(kinesisvideo, stream_name(STACK, session.camera))
+        return "" if on else "image generation was switched off from outside"
     try:
         found = rekognition.describe_stream_processor(
             Name=processor_name(STACK, session.camera, session.id)

@@ -7,11 +7,13 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.closing import Ending, close
+from whosthere.closing import NOT_STOPPED, Ending, close
+from whosthere.deadlines import disarm
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
+scheduler = boto3.client("scheduler")
 sns = boto3.client("sns")
 stepfunctions = boto3.client("stepfunctions")
 
@@ -32,5 +34,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         stack=os.environ["STACK"],
         stepfunctions=stepfunctions,
     )
+    if ending.by != NOT_STOPPED:  # else it is one more try
+        disarm(scheduler, event["session"], group=os.environ["DEADLINES"])
     logger.info("session closed", extra={"session": event["session"], "by": ending.by})
     return summary

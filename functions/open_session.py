@@ -8,7 +8,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from whosthere import settings, settings_file
+from whosthere import deadlines, settings, settings_file
 from whosthere.errors import SessionInputError
 from whosthere.opening import opened, plan
 from whosthere.sessions import open_session
@@ -22,6 +22,7 @@ logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 kinesisvideo = boto3.client("kinesisvideo")
 s3 = boto3.client("s3")
+scheduler = boto3.client("scheduler")
 
 
 @logger.inject_lambda_context
@@ -43,6 +44,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     video_arn = video_stream(session.camera)
     open_session(table, session, values)
+    deadlines.arm(
+        scheduler,
+        session,
+        group=os.environ["DEADLINES"],
+        function_arn=os.environ["STOP_SESSION_ARN"],
+        role_arn=os.environ["DEADLINE_ROLE_ARN"],
+    )
     logger.info("session opened", extra={"session": session.id})
     return opened(
         session,

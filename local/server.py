@@ -68,6 +68,7 @@ def _install(credential_endpoint: str) -> list[ministack.Service]:
     """Correct MiniStack and put our services beside it; nothing of it is imported before."""
     names.check_names()
     importlib.import_module("local.corrections").install()
+    importlib.import_module("local.faults").install()
     importlib.import_module("local.iot.install").install(credential_endpoint)
     services = [importlib.import_module(f"local.{name}.service").SERVICE for name in SERVICES]
     for service in services:

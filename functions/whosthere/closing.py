@@ -62,16 +62,14 @@ def close(
     made = calls.of_execution(stepfunctions, session.execution) if stepfunctions else {}
     report = make_report(table, session, error, cause, made)
     _keep(s3, bucket, report)
-    freed = ending.by != NOT_STOPPED and unlock(table, session)
+    if ending.by != NOT_STOPPED:
+        unlock(table, session)
     topic = "problem" if ending.is_problem else "end"
-    wanted = topic in session.settings.tell
     if not session.told:
         # Marked only once it is sent: twice in a crash is better than never.
-        if wanted:
+        if topic in session.settings.tell:
             alerts.publish(sns, topic_arn, _message(session, report, ending, stack))
         mark_told(table, session)
-    elif freed and session.ended_by == NOT_STOPPED and wanted:
-        alerts.publish(sns, topic_arn, _all_clear(session))
     return {
         "session": session_id,
         "camera": session.camera,
@@ -89,17 +87,6 @@ def _keep(s3: Any, bucket: str, report: dict[str, Any]) -> None:
     if lines := as_lines(report):
         s3.put_object(Key=lines_key(session_id), Body=lines, **json_type)
     s3.put_object(Key=report_key(session_id), Body=as_json(report), **json_type)
-
-
-def _all_clear(session: Session) -> Alert:
-    return Alert(
-        kind=alerts.PROBLEM,
-        camera=session.camera,
-        session=session.id,
-        subject=f"Stopped after all at {session.camera}",
-        text=f"What the session at {session.camera} had started is stopped now; nothing runs.",
-        facts={"endedBy": session.ended_by},
-    )
 
 
 def _message(session: Session, report: dict[str, Any], ending: Ending, stack: str) -> Alert:

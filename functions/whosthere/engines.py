@@ -1,5 +1,6 @@
 """Stopping what a session started: its stream processor, or image generation."""
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,10 @@ PATIENT = (
     "ThrottlingException",
     "ProvisionedThroughputExceededException",
     "ResourceInUseException",
+    "InternalServerError",
+    "InternalServerErrorException",
+    "LimitExceededException",
+    "ClientLimitExceededException",
 )
 
 
@@ -26,24 +31,53 @@ def stop_processor(
 
     Safe to repeat at any moment; raises the last ClientError when `seconds` are over.
     """
-    if not _exists(rekognition, name):
+    there = False
+
+    def look() -> None:
+        nonlocal there
+        there = _exists(rekognition, name)
+
+    _patiently(look, seconds, pause)
+    if not there:
         return False
     _patiently(lambda: _stop(rekognition, name), seconds, pause)
     _patiently(lambda: _delete(rekognition, name), seconds, pause)
     return True
 
 
-def stop_images(kinesisvideo: Any, stream: str) -> bool:
-    """Switch the stream's image generation off; whether it was on."""
-    found = kinesisvideo.describe_image_generation_configuration(StreamName=stream)
-    configuration = found.get("ImageGenerationConfiguration")
-    if not configuration or configuration["Status"] == "DISABLED":
+def stop_images(
+    kinesisvideo: Any,
+    stream: str,
+    *,
+    seconds: float = 45,
+    pause: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Switch the stream's image generation off; whether it was on. Gone with its stream is off."""
+    configuration = images_of(kinesisvideo, stream)
+    if configuration is None:
         return False
-    kinesisvideo.update_image_generation_configuration(
-        StreamName=stream,
-        ImageGenerationConfiguration=configuration | {"Status": "DISABLED"},
+    _patiently(
+        lambda: kinesisvideo.update_image_generation_configuration(
+            StreamName=stream,
+            ImageGenerationConfiguration=configuration | {"Status": "DISABLED"},
+        ),
+        seconds,
+        pause,
     )
     return True
+
+
+def images_of(kinesisvideo: Any, stream: str) -> dict[str, Any] | None:
+    """The stream's image generation if it is on."""
+    try:
+        found = kinesisvideo.describe_image_generation_configuration(StreamName=stream)
+    except ClientError as error:
+        if _code(error) == "ResourceNotFoundException":
+            return None
+        raise
+    configuration: dict[str, Any] | None = found.get("ImageGenerationConfiguration")
+    on = configuration is not None and configuration["Status"] == "ENABLED"
+    return configuration if on else None
 
 
 def _exists(rekognition: Any, name: str) -> bool:
@@ -73,17 +107,18 @@ def _delete(rekognition: Any, name: str) -> None:
             raise
 
 
-def _patiently(call: Callable[[], None], seconds: float, pause: Callable[[float], None]) -> None:
+def _patiently(call: Callable[[], Any], seconds: float, pause: Callable[[float], None]) -> None:
     end = time.monotonic() + seconds
     wait = 0.5
-    while True:
+    while True:  # apart from others who wait for the same second
         try:
-            return call()
+            call()
+            return
         except ClientError as error:
             if _code(error) not in PATIENT or time.monotonic() + wait > end:
                 raise
-        pause(wait)
-        wait = min(wait * 1.5, 5)
+        pause(wait * random.uniform(0.75, 1.25))  # noqa: S311
+        wait = min(wait * 2, 6)
 
 
 def _code(error: ClientError) -> str:

@@ -74,5 +74,7 @@ def opened(
         "healthCheckSeconds": settings.health_check_seconds,
         "mediaWaitSeconds": settings.media_wait_seconds,
         "onSilence": settings.on_silence,
+        # From when a silence is noticed until it ends the session.
+        "silenceLeftSeconds": max(0, settings.silence_limit_seconds - settings.silence_seconds),
         "tell": list(settings.tell),
     }

@@ -30,6 +30,9 @@ ENDINGS = {
     "aborted": "its execution was aborted",
     "timed out": "its execution timed out",
     "failed": "its execution failed",
+    "overdue": "it still ran after its deadline and was stopped by its schedule",
+    "swept": "nothing watched it any more and the hourly sweep found it",
+    "removed": "its camera or the stack was removed or changed",
 }
 
 

@@ -270,6 +270,27 @@ def unlock(table: Table, session: Session) -> bool:
     return True
 
 
+def relock(table: Table, session: Session) -> bool:
+    """Lock the camera for a session that has ended and left something; whether it was free."""
+    try:
+        table.update_item(
+            Key=lock_key(session.camera),
+            UpdateExpression="SET held = :true",
+            ConditionExpression="#session = :session AND held = :false",
+            ExpressionAttributeNames={"#session": "session"},
+            ExpressionAttributeValues={
+                ":session": session.id,
+                ":true": True,
+                ":false": False,
+            },
+        )
+    except ClientError as error:
+        if _condition_failed(error):
+            return False
+        raise
+    return True
+
+
 def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms: int = 0) -> None:
     """Add to the session's counters, at least once per record: a retry may count again.
 

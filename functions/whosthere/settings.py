@@ -39,6 +39,7 @@ class Settings:
     media_wait_seconds: int
     silence_seconds: int
     on_silence: str
+    silence_limit_seconds: int
     time_zone: str
     quiet_hours: tuple[str, ...]
 
@@ -117,7 +118,11 @@ def zone(name: str) -> ZoneInfo:
 
 
 def from_values(values: Mapping[str, Any]) -> Settings:
-    """Settings from the merged values of a session's row (numbers may be Decimals)."""
+    """Settings from the merged values of a session's row (numbers may be Decimals).
+
+    A row that an earlier version wrote has the defaults of what is new.
+    """
+    values = defaults() | dict(values)
     quality = {name: float(value) for name, value in values["quality"].items()}
     return Settings(
         match_threshold=float(values["matchThreshold"]),
@@ -133,6 +138,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         media_wait_seconds=int(values["mediaWaitSeconds"]),
         silence_seconds=int(values["silenceSeconds"]),
         on_silence=str(values["onSilence"]),
+        silence_limit_seconds=int(values["silenceLimitSeconds"]),
         time_zone=str(values["timeZone"]),
         # A session that was opened before there was this setting goes on without it.
         quiet_hours=tuple(values.get("quietHours", ())),

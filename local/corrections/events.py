@@ -1,7 +1,9 @@
-"""EventBridge: a rule reaches its target only with a permission, as on AWS.
+"""EventBridge: a rule or schedule reaches its target only with a permission, as on AWS.
 
-Functions, topics and queues allow it in their own policies, a state machine is started
+Functions, topics and queues allow a rule in their own policies, a state machine is started
 under the target's role (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
+A schedule does everything under its role, whose trust goes by the schedule's group
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html).
 """
 
 import functools
@@ -13,7 +15,7 @@ from local import ministack
 from local.iam import AccessDenied
 from local.ministack import names
 
-EVENTS = "events.amazonaws.com"
+EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"
 # What a rule does to its target; other kinds of targets are delivered as MiniStack does it.
 BY_POLICY = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish", "sqs": "sqs:SendMessage"}
 BY_ROLE = {"states": "states:StartExecution"}
@@ -34,7 +36,7 @@ def _with_permission(invoke: Callable[..., None]) -> Callable[..., None]:
         try:
             _check(target, rule)
         except AccessDenied as denied:
-            logger.warning("a rule's target is not invoked: %s", denied.message)
+            logger.warning("a target is not invoked: %s", denied.message)
             return
         invoke(target, event, rule, view)
 
@@ -44,7 +46,13 @@ def _with_permission(invoke: Callable[..., None]) -> Callable[..., None]:
 def _check(target: Mapping[str, Any], rule: Mapping[str, Any]) -> None:
     arn, rule_arn = target["Arn"], rule.get("Arn") or rule.get("RuleArn", "")
     service = arn.split(":")[2]
-    if service in BY_POLICY:
+    if ":schedule/" in rule_arn:
+        role_arn = target.get("RoleArn", "")
+        group_arn = rule_arn.replace(":schedule/", ":schedule-group/").rpartition("/")[0]
+        ministack.check_trust(role_arn, SCHEDULER, group_arn)
+        role = ministack.role_principal(role_arn, "schedule")
+        ministack.authorize(role, (BY_POLICY | BY_ROLE)[service], arn)
+    elif service in BY_POLICY:
         ministack.authorize_service(EVENTS, BY_POLICY[service], arn, source_arn=rule_arn)
     elif service in BY_ROLE:
         role_arn = target.get("RoleArn", "")

@@ -59,7 +59,7 @@ def _time_limit(execution: dict[str, Any], machine: Mapping[str, Any]) -> Iterat
         yield
         return
     context = contextvars.copy_context()
-    timer = threading.Timer(seconds, context.run, args=(_time_out, execution))
+    timer = threading.Timer(seconds, context.run, args=(time_out, execution))
     timer.daemon = True
     timer.start()
     try:
@@ -68,7 +68,8 @@ def _time_limit(execution: dict[str, Any], machine: Mapping[str, Any]) -> Iterat
         timer.cancel()
 
 
-def _time_out(execution: dict[str, Any]) -> None:
+def time_out(execution: dict[str, Any]) -> None:
+    """End the execution as its machine's TimeoutSeconds does."""
     if execution["status"] != "RUNNING":
         return
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

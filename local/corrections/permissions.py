@@ -1,11 +1,14 @@
 """IAM: resources of our own services, decisions on record, transport that counts as secure."""
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from local import ministack
 from local.ministack import names
+
+SCHEDULES = "/schedules/"
 
 
 def install() -> None:
@@ -49,9 +52,19 @@ def _naming_our_resources(resource_of: Callable[..., str]) -> Callable[..., str]
         if ministack.is_ours(service):
             action = names.ACTION_OF.get()(service, method, path, headers, body, query_params)
             return ministack.request_resource(service, action or "", body)
+        if service == "scheduler" and path.startswith(SCHEDULES):
+            group = _schedule_group(body, query_params)
+            name = path.removeprefix(SCHEDULES)
+            return f"arn:aws:scheduler:{region}:{account_id}:schedule/{group}/{name}"
         return resource_of(service, method, path, headers, body, query_params, region, account_id)
 
     return extract
+
+
+def _schedule_group(body: bytes, query: Mapping[str, Any]) -> str:
+    """A schedule's group, which MiniStack takes for the default one whatever was asked."""
+    given = query.get("groupName") or json.loads(body or b"{}").get("GroupName") or "default"
+    return str(given[0] if isinstance(given, list) else given)
 
 
 def _surviving_any_nesting(tags_of: Callable[..., Mapping[str, Any]]) -> Callable[..., Any]:

@@ -210,6 +210,7 @@ STATE_ASSIGN = Name(
     "state_def, raw_input, ctx, result, error_output",
 )
 SDK_KEY = Name("services.stepfunctions", "_api_name_to_sfn_key", "name")
+STOP_EXECUTION = Name("services.stepfunctions", "_stop_execution", "data")
 FAIL_EXECUTION = Name("services.stepfunctions", "_fail_execution", "execution, error, cause")
 CATCHING = Name(
     "services.stepfunctions", "_with_retry_and_catch", "state_def, raw_input, ctx, attempt"

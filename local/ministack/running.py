@@ -18,6 +18,7 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 OWNER = "owner"
 KEPT = (
+    "LAPTOP_FAULTS",
     "HOME",
     "KVS_",
     "LAMBDA_PYTHON",

@@ -8,6 +8,7 @@ import pytest
 from cli.stack import Sam, Stack, describe, forget_accounts, one_at_a_time
 from local.laptop import LaptopAWS
 from tests.local.edge_days import edge, patience, persisted, proxy, stream  # noqa: F401
+from tests.local.faults import FAULTS
 from tests.local.model_checks import watch
 from tests.local.owner import Door, subscribed
 
@@ -34,8 +35,9 @@ def laptop(
     tmp_path_factory: pytest.TempPathFactory, downloads: dict[str, str]
 ) -> Iterator[LaptopAWS]:
     """A laptop AWS of its own for this run of the tests."""
-    settings = {"KVS_IMAGE_DELAY_SECONDS": "1"}
-    with LaptopAWS(tmp_path_factory.mktemp("laptop"), settings=settings) as running:
+    directory = tmp_path_factory.mktemp("laptop")
+    settings = {"KVS_IMAGE_DELAY_SECONDS": "1", "LAPTOP_FAULTS": str(directory / FAULTS)}
+    with LaptopAWS(directory, settings=settings) as running:
         yield running
 
 

@@ -86,6 +86,11 @@ class Door:
                 sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
         return found
 
+    def has_report(self, execution):
+        key = f"sessions/{execution.rpartition(':')[2]}.json"
+        listed = self.client("s3").list_objects_v2(Bucket=self.stack.bucket, Prefix=key)
+        return bool(listed["KeyCount"])
+
     def report(self, execution):
         key = f"sessions/{execution.rpartition(':')[2]}.json"
         body = self.client("s3").get_object(Bucket=self.stack.bucket, Key=key)["Body"].read()

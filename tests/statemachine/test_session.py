@@ -34,6 +34,7 @@ SESSION = {
     "healthCheckSeconds": 60,
     "mediaWaitSeconds": 600,
     "onSilence": "end",
+    "silenceLeftSeconds": 10,
     "tell": ["start", "problem"],
 }
 HEALTHY = {
@@ -43,11 +44,18 @@ HEALTHY = {
     "overdue": False,
     "waitedSeconds": 1,
     "stopRequested": False,
+    "paused": False,
+    "pausedUntil": 0,
 }
 VARIABLES = {
     "session": SESSION,
     "attempt": 1,
     "startedAt": 1.0,
+    "pausing": False,
+    "pausedUntil": 0,
+    "startTold": False,
+    "silentSince": 0,
+    "waited": 0,
     "endedBy": "deadline",
     "error": "Some.Error",
     "cause": "why",
@@ -204,18 +212,36 @@ def test_expressions_are_whole_values():
             "problem",
         ),
         ("IsItRunning", {"status": "FAILED"}, {}, "StopEngine", "problem"),
-        ("IsItToBeRecreated", {}, {"attempt": 1}, "LetRecordsArrive", None),
-        ("IsItToBeRecreated", {}, {"attempt": 2}, "CreateProcessor", None),
-        ("IsItToBeRecreated", {}, {"attempt": 3}, "LetRecordsArrive", None),
+        ("MayItStart", {"paused": True}, {}, "Paused", None),
+        ("MayItStart", {"paused": True, "overdue": True}, {}, "CloseSession", "deadline"),
+        ("WhatNext", {}, {"attempt": 3, "pausing": True}, "Paused", None),
+        ("WhatNext", {}, {"attempt": 1}, "LetRecordsArrive", None),
+        ("WhatNext", {}, {"attempt": 2}, "CreateProcessor", None),
+        ("WhatNext", {}, {"attempt": 3}, "LetRecordsArrive", None),
         ("ShallOwnerKnowStart", {}, {}, "TellStart", None),
+        ("ShallOwnerKnowStart", {}, {"startTold": True}, "Watch", None),
         ("ShallOwnerKnowStart", {}, {"tell": ["problem"]}, "Watch", None),
         ("ShallOwnerKnowStart", {}, {"tell": []}, "Watch", None),
         ("ShallItGoOn", {}, {}, "Watch", None),
         ("ShallItGoOn", {"stopRequested": True}, {}, "StopEngine", "stop"),
         ("ShallItGoOn", {"overdue": True}, {}, "StopEngine", "deadline"),
         ("ShallItGoOn", {"engineProblem": "FAILED"}, {}, "StopEngine", "problem"),
-        ("ShallItGoOn", {"silent": True}, {}, "StopEngine", "silence"),
-        ("ShallItGoOn", {"silent": True}, {"onSilence": "wait"}, "Watch", None),
+        ("ShallItGoOn", {"paused": True}, {}, "StopEngine", None),
+        ("ShallItGoOn", {"paused": True, "stopRequested": True}, {}, "StopEngine", "stop"),
+        ("ShallItGoOn", {"silent": True}, {}, "ShallOwnerKnowSilence", None),
+        ("ShallItGoOn", {"silent": True}, {"silentSince": 1}, "StopEngine", "silence"),
+        ("ShallItGoOn", {"silent": True}, {"silentSince": 1e15}, "Watch", None),
+        ("ShallItGoOn", {"silent": True}, {"silenceLeftSeconds": 0}, "StopEngine", "silence"),
+        (
+            "ShallItGoOn",
+            {"silent": True},
+            {"silentSince": 1, "onSilence": "wait"},
+            "Watch",
+            None,
+        ),
+        ("ShallItGoOn", {}, {"silentSince": 1}, "ShallOwnerKnowSilence", None),
+        ("ShallOwnerKnowSilence", {}, {}, "TellSilence", None),
+        ("ShallOwnerKnowSilence", {}, {"tell": ["start"]}, "Watch", None),
         ("StopEngine", {}, {}, "StopProcessor", None),
         ("StopEngine", {}, {"engine": "image-search"}, "DisableImages", None),
         ("EndedAsPlanned", {}, {"endedBy": "stop"}, "Ended", None),
@@ -257,20 +283,54 @@ def test_the_health_check_never_sleeps_past_the_deadline():
     assert evaluate(timeout, session=SESSION | {"deadline": 0}) == 1
 
 
-def test_a_session_hour_takes_at_most_250_transitions():
-    loop, name = [], "Watch"
+def loop_of(name):
+    """The states that a session goes round through when nothing happens."""
+    loop = []
     while name not in loop:
         loop.append(name)
         name = STATES[name].get("Default") or STATES[name]["Next"]
-    assert name == "Watch"
-    rounds = 3600 // SESSION["healthCheckSeconds"]
-    assert len(loop) * rounds + len(set(STATES) - set(loop)) <= 250
+    return loop[loop.index(name) :]
+
+
+def test_a_session_hour_takes_at_most_250_transitions():
+    """However long of it the session waits for video, is paused, or watches."""
+    every = SESSION["healthCheckSeconds"]
+    waiting = [evaluate(STATES["WaitForMedia"]["TimeoutSeconds"], waited=s) for s in (0, 120)]
+    assert waiting == [10, every]
+    for name in ("Watch", "Paused", "WaitForMedia"):
+        assert len(loop_of(name)) == 3
+    begin = len(loop_of("WaitForMedia")) * 120 // waiting[0]  # two minutes of looking often
+    once = len(STATES) - 3
+    assert begin + 3 * (3600 - 120) // every + once <= 250
+
+
+TOKENS = [name for name in TASKS if TASKS[name]["Resource"].endswith(".waitForTaskToken")]
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_request_that_comes_before_the_token_is_not_slept_through(name):
+    condition = STATES[name]["Arguments"]["ConditionExpression"]
+    assert "attribute_not_exists(stopRequested)" in condition
+    assert "pausedUntil" in condition
+    (caught,) = [
+        way["Next"]
+        for way in STATES[name]["Catch"]
+        if way["ErrorEquals"] == ["DynamoDb.ConditionalCheckFailedException"]
+    ]
+    assert STATES[caught]["Arguments"]["FunctionName"] == "${CheckMediaFunctionArn}"
+
+
+def test_a_pause_ends_with_the_session():
+    timeout, now = STATES["Paused"]["TimeoutSeconds"], 1_800_000_000_000
+    assert evaluate(timeout, pausedUntil=10**15) == 60
+    assert evaluate(timeout, pausedUntil=now, session=SESSION | {"deadline": 0}) == 1
 
 
 def test_cfn_lint_accepts_the_definition():
     literal = definition()
     # cfn-lint (E3601) knows TimeoutSeconds as a number only; Step Functions takes JSONata too.
-    literal["States"]["Watch"]["TimeoutSeconds"] = 60
+    for name in TOKENS:
+        literal["States"][name]["TimeoutSeconds"] = 60
     names = re.findall(r"\$\{(\w+)\}", json.dumps(literal))
     function = "arn:aws:lambda:us-east-1:111122223333:function:f"
     template = {

@@ -54,6 +54,14 @@ def passes(
     return bool(reached)
 
 
+def test_a_custom_resource_answers_by_a_token_that_nobody_can_guess():
+    path = "/_ministack/cfn-response/5f9a3b7c-0b1e-4a6e-9f0e-2d1c8f7a6b5c"
+    assert passes(HERE, method="PUT", path=path)
+    assert not passes(HERE, method="POST", path=path)
+    assert not passes(HERE, method="PUT", path=f"{path}/../../reset")
+    assert not passes({**HERE, "origin": "https://example.com"}, method="PUT", path=path)
+
+
 def test_a_signed_request_to_a_loopback_host_passes():
     assert passes({**HERE, "authorization": SIGNED})
     assert passes({"host": f"localhost:{PORT}", "authorization": SIGNED})

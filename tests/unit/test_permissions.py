@@ -6,8 +6,8 @@ from tests.sam import ROOT, resources, text
 
 TABLE = ROOT / "tests" / "unit" / "permissions.txt"
 # APIs that know no resource (AWS service authorization reference)
-FOR_SCHEDULES = {"ScheduleRole"}
-WITHOUT_RESOURCE = {"rekognition:DetectFaces"}
+FOR_SCHEDULES = {"DeadlineRole", "ScheduleRole"}
+WITHOUT_RESOURCE = {"rekognition:DetectFaces", "rekognition:ListStreamProcessors"}
 
 
 def granted():

@@ -1,0 +1,60 @@
+"""Custom resource: ends running sessions before their camera or the whole stack goes."""
+
+import json
+import os
+import urllib.request
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from whosthere.stopping import tools_of
+from whosthere.sweeping import leaving, retire, sweep
+
+PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
+
+logger = Logger()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+tools = tools_of(os.environ, table, boto3.client)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: Any) -> None:
+    """CloudFormation waits for the answer, so it gets one whatever happens."""
+    status, reason = "SUCCESS", ""
+    try:
+        work(event)
+    except ClientError as error:
+        # The stack has to stay: nothing else would stop what costs money.
+        logger.exception("sessions could not be ended")
+        status, reason = "FAILED", f"a session could not be ended, try again: {error}"
+    answer(event, status, reason)
+
+
+def work(event: dict[str, Any]) -> None:
+    """End the sessions of the cameras that go; with the stack also what nothing knows of."""
+    cameras = leaving(event)
+    count = retire(tools, cameras)
+    if event["RequestType"] == "Delete":
+        engine = event["ResourceProperties"]["Engine"]
+        sweep(tools, cameras, engine=engine, role_name=PROCESSOR_ROLE)
+    logger.info("sessions ended", extra={"cameras": len(cameras), "count": count})
+
+
+def answer(event: dict[str, Any], status: str, reason: str) -> None:
+    """Put the outcome where CloudFormation waits for it."""
+    body = {
+        "Status": status,
+        "Reason": reason,
+        "PhysicalResourceId": event.get("PhysicalResourceId", "sessions"),
+        **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    request = urllib.request.Request(  # noqa: S310
+        event["ResponseURL"],
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": ""},  # part of what CloudFormation signed
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        pass

@@ -1,0 +1,26 @@
+"""Hourly: hold what runs against what should, and stop the rest. Events are best effort."""
+
+import os
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from whosthere.stopping import tools_of
+from whosthere.sweeping import sweep
+
+CAMERAS = os.environ["CAMERAS"].split(",")
+ENGINE = os.environ["ENGINE"]
+PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
+
+logger = Logger()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+tools = tools_of(os.environ, table, boto3.client)
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+    """How many locks, processors and image generations had to be freed or stopped."""
+    found = sweep(tools, CAMERAS, engine=ENGINE, role_name=PROCESSOR_ROLE)
+    logger.info("swept", extra=found)
+    return found
