@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,8 +13,10 @@ from botocore.exceptions import ClientError
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from cli.moments import shown
+from cli.session_report import lines
 from cli.talk import add_options, talking, tell
 from cli.target import Target
+from whosthere import people
 from whosthere.clock import now_ms
 from whosthere.reports import ENDINGS, report_key
 from whosthere.sessions import Session, iso, read_session
@@ -36,7 +39,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     with talking(arguments) as target:
         if arguments.session is not None:
             report = read_report(target, arguments.session)
-            tell(arguments, report, json.dumps(report, indent=2, ensure_ascii=False))
+            tell(arguments, report, "\n".join(_report_lines(target, report)))
             return 0
         found = [_content(target, one) for one in latest(target, arguments.last)]
     text = "\n".join(_line(one) for one in found) or "there was no session yet"
@@ -69,6 +72,13 @@ def read_report(target: Target, session_id: str) -> dict[str, Any]:
         why = "it still runs" if running and running.held else "`./whosthere sessions` lists all"
         raise InputError(f"there is no report of a session {session_id}: {why}") from error
     return dict(json.loads(answer["Body"].read()))
+
+
+def _report_lines(target: Target, report: dict[str, Any]) -> Iterator[str]:
+    table = target.table()
+    session = read_session(table, report["session"])
+    zone = session.settings.time_zone if session else "UTC"  # its row has expired
+    return lines(report, partial(people.name_of, table), zone, now_ms())
 
 
 def _content(target: Target, execution: dict[str, Any]) -> dict[str, Any]:

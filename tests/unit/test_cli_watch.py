@@ -14,7 +14,7 @@ from cli.errors import InputError
 from cli.moments import minutes_in, shown
 from cli.price import at_most
 from tests.unit.deployed import BUCKET, MINUTE_MS
-from whosthere import sessions, settings
+from whosthere import people, reports, sessions, settings
 from whosthere.clock import now_ms
 from whosthere.errors import SessionInputError
 from whosthere.sessions import Session
@@ -211,6 +211,28 @@ def test_a_report_that_is_not_there_is_told(verb, table):
     running(table)
     with pytest.raises(InputError, match="it still runs"):
         verb(sessions_verb, "one")
+
+
+def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target, table):
+    session = running(table, minutes=60)
+    table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
+    visit = {"who": "p-1", "first": "2026-11-22T10:00:00.000Z", "last": "2026-11-22T10:01:00.000Z"}
+    visit |= {"sightings": 12, "similarity": 97.25, "alert": "sent"}
+    sessions.add_counts(table, "one", {"records": 44, "dropped_yaw": 2, "sns:Publish": 1})
+    session = sessions.end_session(table, session, "stop", now_ms())
+    report = reports.make_report(table, session, "", "", {"states:Transition": 40})
+    report["visits"] = [visit]
+    report["latencies"]["capturedToSent"] = {"p50": 1500, "p95": 2500, "of": 1}
+    body = reports.as_json(report)
+    target.client("s3").put_object(Bucket=BUCKET, Key=reports.report_key("one"), Body=body)
+    _, out = verb(sessions_verb, "one")
+    assert "Zoë" not in body.decode() and "\n  Zoë, " in out
+    assert "12 sightings, best 97.2 of 100, alert sent" in out
+    assert "ended because it was asked to stop" in out
+    assert "Records 44, unsure faces 0\nDropped: dropped_yaw 2" in out
+    assert "Seconds from capture to alert: 1.5 median, 2.5 p95, of 1" in out
+    assert "Called: sns:Publish 1, states:Transition 40" in out
+    assert json.loads(verb(sessions_verb, "one", "--json")[1]) == json.loads(body)
 
 
 def test_watch_is_a_group_of_the_help():
