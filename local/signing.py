@@ -16,6 +16,8 @@ from botocore.credentials import ReadOnlyCredentials
 from local.iam import AccessDenied
 
 TIMEOUT_SECONDS = 30
+# One request each: the server would hold what we leave for as long as it keeps others alive.
+ALONE = {"Connection": "close"}
 TARGETS = {
     "dynamodb": "DynamoDB_20120810",
     "kinesis": "Kinesis_20131202",
@@ -100,7 +102,7 @@ def send(
         urllib.parse.urlsplit(endpoint).netloc, timeout=TIMEOUT_SECONDS
     )
     try:
-        connection.request(method, path, body=body, headers=dict(request.headers.items()))
+        connection.request(method, path, body=body, headers={**request.headers, **ALONE})
         answer = connection.getresponse()
         content = answer.read()
     finally:

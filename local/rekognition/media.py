@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 from local.iam import AccessDenied
-from local.signing import Credentials, ServiceError, call
+from local.signing import ALONE, Credentials, ServiceError, call
 
 SILENCE_SECONDS = 60  # without a byte, ask again: the connection may be dead
 PIECE = 64 * 1024
@@ -68,7 +68,7 @@ def _get_media(
     host = urllib.parse.urlsplit(data_endpoint).netloc
     connection = http.client.HTTPConnection(host, timeout=SILENCE_SECONDS)
     try:
-        connection.request("POST", "/getMedia", body=body, headers=dict(request.headers.items()))
+        connection.request("POST", "/getMedia", body=body, headers={**request.headers, **ALONE})
         answer = connection.getresponse()
         _check(answer)
         yield b""

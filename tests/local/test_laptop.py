@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from local import signing
 from local.laptop import LaptopAWS, LaptopError, assert_loopback
 from tests.local.laptop_parts import error_code, invoke, make_function
 
@@ -137,3 +138,13 @@ def test_with_nothing_invoked_it_stays_well_below_600_megabytes(own):
         fields = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
         pages += next(int(line.split()[1]) for line in fields if line.startswith("Pss:"))
     assert pages / 1024 < 400
+
+
+def test_our_own_requests_leave_no_connection_behind(own, wait_until):
+    facts = own.facts
+    keys = signing.Credentials(facts["access_key_id"], facts["secret_access_key"])
+    files = Path(f"/proc/{facts['pid']}/fd")
+    before = len(list(files.iterdir()))
+    for _ in range(30):
+        signing.call(facts["endpoint"], keys, "kinesis", "ListStreams", {}, region="us-east-1")
+    wait_until(lambda: len(list(files.iterdir())) < before + 10, 20)
