@@ -116,6 +116,10 @@ class Emulator:
             if uuid in ministack.MAPPINGS.get():
                 ministack.MAPPING_POSITIONS.get()[uuid] = checkpoints
 
+    def count(self, uuid: str, metric: str, number: int) -> None:
+        """Add to a metric of a mapping, as CloudWatch shows it."""
+        ministack.count_of_mapping(uuid, metric, number)
+
     def report(self, uuid: str, result: str) -> None:
         """Set the LastProcessingResult of a mapping."""
         ministack.note_mapping_result(uuid, result)

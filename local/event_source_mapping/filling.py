@@ -35,6 +35,8 @@ class Filling:
     deliveries: list[Delivery] = field(default_factory=list)
     payload: int = ENVELOPE_BYTES
     full: bool = False
+    polled: int = 0
+    filtered_out: int = 0
 
     def __post_init__(self) -> None:
         self.scanned = self.begun
@@ -53,8 +55,11 @@ class Filling:
                 stream_arn=self.mapping.stream_arn,
                 role_arn=self.role,
             )
-            if self.mapping.lets_through(record, delivery.event) and not self._take(delivery):
+            if not self.mapping.lets_through(record, delivery.event):
+                self.filtered_out += 1
+            elif not self._take(delivery):
                 return
+            self.polled += 1
         self.scanned = record.sequence_number
 
     def _take(self, delivery: Delivery) -> bool:

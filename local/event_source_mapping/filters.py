@@ -39,11 +39,12 @@ class Pattern:
     """A compiled pattern: it matches when every condition of one alternative holds."""
 
     alternatives: tuple[Alternative, ...]
+    begins: frozenset[Path]
 
     def matches(self, event: Mapping[str, Any], *, known: Callable[[Path], bool]) -> bool:
         """Match an event; an alternative that asks for an unknown path fails."""
         leaves: dict[Path, list[tuple[object, Place]]] = defaultdict(list)
-        for path, value, place in _leaves(event, (), {}, count()):
+        for path, value, place in _leaves(event, (), {}, count(), self.begins):
             leaves[path].append((value, place))
         return any(
             _holds(alternative, leaves, {})
@@ -58,7 +59,10 @@ def compile_pattern(text: str) -> Pattern:
         pattern = json.loads(text)
     except (TypeError, ValueError) as error:
         raise FilterError("the pattern is not JSON") from error
-    return Pattern(tuple(_alternatives(pattern, ())))
+    alternatives = tuple(_alternatives(pattern, ()))
+    paths = {condition.path for alternative in alternatives for condition in alternative}
+    begins = {path[:length] for path in paths for length in range(1, len(path) + 1)}
+    return Pattern(alternatives, frozenset(begins))
 
 
 def _alternatives(node: object, path: Path) -> list[Alternative]:
@@ -89,15 +93,17 @@ def _condition(items: list[object], path: Path) -> Condition:
 
 
 def _leaves(
-    node: object, path: Path, place: Place, arrays: Iterator[int]
+    node: object, path: Path, place: Place, arrays: Iterator[int], begins: frozenset[Path]
 ) -> Iterator[tuple[Path, object, Place]]:
+    """The leaves at paths that begin so: most of a record concerns no pattern."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            yield from _leaves(value, (*path, key), place, arrays)
+            if (*path, key) in begins:
+                yield from _leaves(value, (*path, key), place, arrays, begins)
     elif isinstance(node, list):
         array = next(arrays)
         for index, value in enumerate(node):
-            yield from _leaves(value, path, {**place, array: index}, arrays)
+            yield from _leaves(value, path, {**place, array: index}, arrays, begins)
     else:
         yield path, node, place
 

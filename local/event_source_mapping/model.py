@@ -89,6 +89,10 @@ class Backend(Protocol):
         """Keep the checkpoints of a mapping (plain JSON values)."""
         ...
 
+    def count(self, uuid: str, metric: str, number: int) -> None:
+        """Add to a metric of a mapping."""
+        ...
+
     def report(self, uuid: str, result: str) -> None:
         """Set the LastProcessingResult of a mapping."""
         ...

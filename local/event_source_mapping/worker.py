@@ -142,6 +142,10 @@ class Worker:
             around.signal,
             stopped=lambda: self.settings() is None,
         )
+        counts = {"PolledEventCount": filling.polled, "FilteredOutEventCount": filling.filtered_out}
+        for metric, number in counts.items():
+            if number:
+                around.backend.count(mapping.uuid, metric, number)
         return filling
 
     def _batch(self) -> Batch:

@@ -17,6 +17,7 @@ from local.ministack.access import (
 )
 from local.ministack.functions import (
     Invocation,
+    count_of_mapping,
     function_role,
     invoke,
     kinesis_mappings,
@@ -94,6 +95,7 @@ __all__ = [
     "authorize_request",
     "authorize_service",
     "call_as",
+    "count_of_mapping",
     "check_trust",
     "command",
     "configure",

@@ -52,3 +52,14 @@ def note_mapping_result(mapping_uuid: str, result: str) -> None:
         mapping = names.MAPPINGS.get().get(mapping_uuid)
     if mapping is not None:
         mapping["LastProcessingResult"] = result
+
+
+def count_of_mapping(mapping_uuid: str, metric: str, number: int) -> None:
+    """Add to a metric of a mapping (Lambda developer guide, "Event source mapping metrics").
+
+    On AWS only a mapping with a `MetricsConfig` has these; here each one does.
+    """
+    with scope():
+        names.RECORD_METRIC.get()(
+            "AWS/Lambda", metric, number, "Count", {"EventSourceMappingUUID": mapping_uuid}
+        )

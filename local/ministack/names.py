@@ -167,6 +167,9 @@ CREATE_MAPPING = Name("services.lambda_svc", "_create_esm", "data")
 UPDATE_MAPPING = Name("services.lambda_svc", "_update_esm", "esm_id, data")
 DELETE_MAPPING = Name("services.lambda_svc", "_delete_esm", "esm_id")
 MAPPING_POSITIONS = Name("services.lambda_svc", "_kinesis_positions")
+RECORD_METRIC = Name(
+    "services.cloudwatch", "record_metric", "namespace, metric_name, value, unit, dimensions"
+)
 INVALID_PARAMETER = Name("services.lambda_svc", "_invalid_parameter_value", "message")
 STREAMS = Name("services.kinesis", "_streams")
 STREAM_WAKE = Name("services.kinesis", "esm_wake")

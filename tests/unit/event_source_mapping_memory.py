@@ -3,7 +3,7 @@
 import base64
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +31,7 @@ class MemoryBackend:
         self.reads = 0
         self.sent: list[tuple[str, str, Any]] = []
         self.reports: dict[str, list[str]] = defaultdict(list)
+        self.counts: Counter[tuple[str, str]] = Counter()
         self.saved: dict[str, dict[str, Any]] = {}
         self.wake: Callable[[], None] = lambda: None
         self._next = 0
@@ -104,6 +105,9 @@ class MemoryBackend:
 
     def save_checkpoints(self, uuid: str, checkpoints: dict[str, Any]) -> None:
         self.saved[uuid] = checkpoints
+
+    def count(self, uuid: str, metric: str, number: int) -> None:
+        self.counts[uuid, metric] += number
 
     def report(self, uuid: str, result: str) -> None:
         self.reports[uuid].append(result)

@@ -209,6 +209,7 @@ def test_filtered_records_are_not_delivered_and_move_the_checkpoint(backend, fun
         last = backend.put(data)
     eventually(lambda: backend.saved["m1"][SHARD]["lanes"] == [last])
     assert function.batches == []
+    assert backend.counts == {("m1", "PolledEventCount"): 3, ("m1", "FilteredOutEventCount"): 3}
     for data in (empty, face, empty, face):
         last = backend.put(data)
     eventually(lambda: len(function.data) == 2)
