@@ -94,18 +94,20 @@ class AckParser:
         self._text = (self._text + self._utf8.decode(data)).lstrip()
         acks = []
         while self._text:
-            self._check_beginning()
+            if not self._text.startswith("{"):
+                raise self._rubbish()
             try:
                 fields, end = self._json.raw_decode(self._text)
             except json.JSONDecodeError:
+                if len(self._text) > LONGEST_ACK:
+                    raise self._rubbish() from None
                 break
             acks.append(_ack(fields))
             self._text = self._text[end:].lstrip()
         return acks
 
-    def _check_beginning(self) -> None:
-        if not self._text.startswith("{") or len(self._text) > LONGEST_ACK:
-            raise ConnectionLostError(f"what came back is no ack: {self._text[:80]!r}")
+    def _rubbish(self) -> ConnectionLostError:
+        return ConnectionLostError(f"what came back is no ack: {self._text[:80]!r}")
 
 
 def _ack(fields: dict[str, object]) -> Ack:

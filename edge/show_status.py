@@ -11,7 +11,7 @@ from typing import Any
 
 from . import status
 
-# A run writes every second; a machine under load gets some more.
+# A run writes every 5 s; a machine under load gets some more.
 STALE_S = 15.0
 EPILOG = """\
 exit codes:

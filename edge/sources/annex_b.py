@@ -10,6 +10,8 @@ FRAME_SLICES = (h264.SLICE, h264.KEY_SLICE)
 FRAME_HEADS = (SUPPLEMENT, h264.SEQUENCE_PARAMETERS, h264.PICTURE_PARAMETERS, h264.DELIMITER)
 # So many frames in a row must have come whole before a pause is taken as a frame's end.
 TRUSTED_AFTER, MISTRUSTED_FOR = 5, 300
+# A key frame of the largest picture at its best is a tenth of that.
+LONGEST_FRAME = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Frames:
         ended: list[Frame] = []
         while (border := self._next_border()) is not None:
             ended.append(self._cut(border, seconds))
+        if len(self._data) > LONGEST_FRAME:
+            self._forget()
         return ended
 
     def quiet(self) -> list[Frame]:
@@ -62,6 +66,11 @@ class Frames:
     def rest(self) -> list[Frame]:
         """Give what is left when the stream has ended."""
         return [self._cut(len(self._data), self._seconds)] if self._has_slice else []
+
+    def _forget(self) -> None:
+        """Whatever is that long is no frame, and memory has an end."""
+        self._data.clear()
+        self._seen, self._has_slice, self._is_torn = 0, False, True
 
     def _judge_pause(self, data: bytes) -> None:
         begins_anew = data.startswith((b"\0" + h264.START_CODE, h264.START_CODE))

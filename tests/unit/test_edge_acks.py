@@ -36,6 +36,10 @@ def test_acks_that_come_byte_by_byte_are_read_whole():
     assert read(*(STREAM[i : i + 1] for i in range(len(STREAM)))) == EXPECTED
 
 
+def test_many_acks_that_come_at_once_are_all_read():
+    assert read(b"".join(STREAM for _ in range(200))) == EXPECTED * 200
+
+
 def test_an_ack_is_given_as_soon_as_it_is_complete():
     end = STREAM.index(b"}") + 1
     assert read(STREAM[:end]) == EXPECTED[:1]

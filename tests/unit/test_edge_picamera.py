@@ -8,7 +8,7 @@ import pytest
 
 from edge.capture import Capture
 from edge.errors import SourceError, SourceLostError
-from edge.sources import band, open_source
+from edge.sources import annex_b, band, open_source
 from edge.sources.picamera import PiCamera
 from tests.unit.edge_capture import Kept, Said, config_of
 from tests.unit.edge_h264 import good, sent_units, stream, units_of
@@ -44,6 +44,18 @@ def frames_of(kept):
 
 def open_camera(stall_s=5):
     return PiCamera(config_of("picamera", *OPTIONS), threading.Event(), stall_s)
+
+
+def test_what_never_becomes_a_frame_fills_no_memory_and_frames_behind_it_are_found(packets):
+    frames, data = annex_b.Frames(), b"".join(bytes(packet) for packet in packets)
+    for _ in range(40):
+        assert frames.feed(bytes([1]) * 1_000_000, 0.0) == []
+    assert len(frames._data) <= annex_b.LONGEST_FRAME
+    frames.feed(bytes([1]) * annex_b.LONGEST_FRAME, 0.0)
+    given = frames.feed(data, 1.0) + frames.rest()
+    # The first start code may have lost its leading zero; nothing else is missing.
+    assert b"".join(frame.data for frame in given).lstrip(b"\0") == data.lstrip(b"\0")
+    assert len(given) == len(packets)
 
 
 def test_what_the_program_writes_is_passed_on_byte_for_byte_as_it_comes(rpicam, packets):
