@@ -63,7 +63,18 @@ def _state(path: Path) -> dict[str, Any] | None:
         age_s = max(0.0, time.time() - state["at"])
     except (OSError, ValueError, KeyError):
         return None
-    return {**state, "age_s": round(age_s, 1), "runs": age_s < STALE_S}
+    runs = age_s < STALE_S and _lives(state.get("pid", 0))
+    return {**state, "age_s": round(age_s, 1), "runs": runs}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # the service's own user's
+        return True
+    return True
 
 
 def _found(environment: Mapping[str, str]) -> list[Path]:

@@ -3,6 +3,8 @@
 import json
 import shlex
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -52,6 +54,15 @@ def test_status_is_1_when_one_is_not_healthy_or_does_not_run(state, capsys):
     told = json.loads(capsys.readouterr().out)["gate"]
     assert told["runs"] is False
     assert told["age_s"] >= 3600
+
+
+def test_who_has_ended_or_was_killed_just_now_does_not_run(state, capsys, monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(status.os, "getpid", lambda: ended.pid)
+    state("gate")
+    assert show_status.main([]) == 1
+    assert "gate: does not run, last heard of 0 s ago" in capsys.readouterr().out
 
 
 def test_status_of_one_camera_leaves_the_others_out(state, capsys):
