@@ -1,5 +1,6 @@
 """Stop what a session left behind: its execution ended without Catch, or outlived its deadline."""
 
+import json
 import os
 from typing import Any
 
@@ -24,4 +25,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     status = detail["status"].lower().replace("_", " ")
     ending = Ending(status, detail.get("error") or "", detail.get("cause") or "")
     logger.info("execution ended", extra={"session": detail["name"], "by": status})
-    return stop_ended(tools, detail["name"], ending)
+    return stop_ended(tools, detail["name"], ending, camera_of(detail.get("input")))
+
+
+def camera_of(request: str | None) -> str:
+    """The camera that a session was asked for, if the input says so: it may be anything."""
+    try:
+        camera = json.loads(request or "{}")["camera"]
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return camera[:32] if isinstance(camera, str) else ""

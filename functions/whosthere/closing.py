@@ -69,7 +69,7 @@ def close(
         # Marked only once it is sent: twice in a crash is better than never.
         if topic in session.settings.tell:
             alerts.publish(sns, topic_arn, _message(session, report, ending, stack))
-        mark_told(table, session)
+        mark_told(table, session_id)
     return {
         "session": session_id,
         "camera": session.camera,

@@ -113,15 +113,22 @@ def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def give_up(table: Table, session_id: str, now_ms: int) -> bool:
+def was_refused(table: Table, session_id: str) -> bool:
+    """Whether the owner was told that no session of that id could be opened."""
+    row = table.get_item(Key=session_key(session_id), ConsistentRead=True).get("Item", {})
+    return bool(row.get("told"))
+
+
+def give_up(table: Table, session_id: str, now_ms: int, *, told: bool = False) -> bool:
     """Let no session of that id be opened any more; False if there is one.
 
-    An aborted execution's `open_session` may still be running.
+    An aborted execution's `open_session` may still be running. `told` is whether the owner
+    knows.
     """
     try:
         table.put_item(
             Item=session_key(session_id)
-            | {"endedAt": now_ms, "expires": now_ms // 1000 + KEEP_ROWS_S},
+            | {"endedAt": now_ms, "told": told, "expires": now_ms // 1000 + KEEP_ROWS_S},
             ConditionExpression="attribute_not_exists(camera)",
         )
     except ClientError as error:
@@ -240,10 +247,10 @@ def end_session(table: Table, session: Session, ended_by: str, now_ms: int) -> S
     return found
 
 
-def mark_told(table: Table, session: Session) -> None:
+def mark_told(table: Table, session_id: str) -> None:
     """Note that the owner has the message of the session's end."""
     table.update_item(
-        Key=session_key(session.id),
+        Key=session_key(session_id),
         UpdateExpression="SET told = :true",
         ExpressionAttributeValues={":true": True},
     )

@@ -14,7 +14,7 @@ from whosthere.closing import NOT_STOPPED, Ending, close
 from whosthere.deadlines import disarm
 from whosthere.engines import stop_images, stop_processor
 from whosthere.names import processor_name, stream_name
-from whosthere.sessions import Session, give_up, read_session
+from whosthere.sessions import Session, give_up, read_session, was_refused
 
 STREAM_PROCESSOR = "stream-processor"
 # An execution that is stopped does not take back the call that it has just made: look again.
@@ -63,12 +63,17 @@ def tools_of(variables: Mapping[str, str], table: Any, client: Callable[..., Any
     )
 
 
-def stop_ended(tools: Tools, session_id: str, ending: Ending) -> dict[str, Any]:
-    """Stop what an execution left behind that has ended; safe to repeat, events come twice."""
+def stop_ended(tools: Tools, session_id: str, ending: Ending, camera: str = "") -> dict[str, Any]:
+    """Stop what an execution left behind that has ended; safe to repeat, events come twice.
+
+    One that was refused is told: nobody may have been there when a schedule started it.
+    """
     session = read_session(tools.table, session_id)
     if session is None:
-        if give_up(tools.table, session_id, tools.now_ms()):
-            return {}  # it was refused, or its opening is given up from now on
+        if not was_refused(tools.table, session_id) and ending.by == "failed":
+            _tell_refused(tools, session_id, ending, camera)
+        if give_up(tools.table, session_id, tools.now_ms(), told=ending.by == "failed"):
+            return {}  # its opening is given up from now on
         session = read_session(tools.table, session_id)
         assert session is not None  # it has just been opened
     return stop(tools, session, ending)
@@ -153,6 +158,19 @@ def _close(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
         stack=tools.stack,
         stepfunctions=tools.stepfunctions,
     )
+
+
+def _tell_refused(tools: Tools, session_id: str, ending: Ending, camera: str) -> None:
+    where = camera or "a camera"
+    alert = Alert(
+        kind=alerts.PROBLEM,
+        camera=camera,
+        session=session_id,
+        subject=f"No session at {where}",
+        text=f"The session at {where} could not start. {ending.error}: {ending.cause}",
+        facts={"error": ending.error, "cause": ending.cause},
+    )
+    alerts.publish(tools.sns, tools.topic_arn, alert)
 
 
 def _tell_left(tools: Tools, session: Session) -> None:

@@ -232,6 +232,13 @@ def test_an_execution_that_never_opened_is_given_up(tools):
     assert subjects() == []
 
 
+def test_a_session_that_was_refused_is_told_once(tools):
+    busy = Ending("failed", "CameraBusyError", "front-door is held by session two")
+    for _ in range(2):
+        assert stop_ended(tools, "one", busy, "front-door") == {}
+    assert subjects() == ["No session at front-door"]
+
+
 def test_an_overdue_execution_is_aborted_too(tools):
     running(tools)
     assert stop_overdue(tools, "one")["endedBy"] == "overdue"
