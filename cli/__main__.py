@@ -93,7 +93,7 @@ def overview() -> str:
     lines.append("Whosthere tells you who is at your door.")
     for group, verbs in GROUPS.items():
         lines += ["", f"{group}:"]
-        lines += [f"  {name:<8} {module.HELP}" for name, module in verbs.items()]
+        lines += [f"  {name:<9} {module.HELP}" for name, module in verbs.items()]
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -117,11 +118,18 @@ def _price(target: Target, length_ms: int) -> str:
 def start(target: Target, request: dict[str, Any]) -> Session:
     """Start the execution; the session once it holds its camera, VerbError if it is refused."""
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
-    machine = target.client("stepfunctions")
-    execution = machine.start_execution(
+    execution = target.client("stepfunctions").start_execution(
         stateMachineArn=target.output("StateMachineArn"), name=name, input=json.dumps(request)
     )["executionArn"]
-    table = target.table()
+    try:
+        return _opened(target, execution, name)
+    except KeyboardInterrupt:
+        print(f"\nsession {name} goes on; `./whosthere stop` ends it", file=sys.stderr)
+        raise
+
+
+def _opened(target: Target, execution: str, name: str) -> Session:
+    table, machine = target.table(), target.client("stepfunctions")
     until = time.monotonic() + OPEN_SECONDS
     while time.monotonic() < until:
         if session := read_session(table, name):
