@@ -1,6 +1,7 @@
 """Real sessions on the laptop AWS: however one ends, what it started is stopped."""
 
 import json
+import sys
 import time
 
 import pytest
@@ -79,10 +80,30 @@ def test_a_second_session_on_the_camera_is_told_which_one_runs(door, watching):
     assert not door.is_free()
 
 
-def test_a_session_ends_at_its_deadline(door, camera):
-    found = door.ended(door.start(minutes=0.2))
+def test_a_session_ends_at_its_deadline_and_takes_few_transitions(door, camera, capsys):
+    execution = door.start(minutes=0.3)
+    found = door.ended(execution)
     assert json.loads(found["output"])["endedBy"] == "deadline"
     assert door.nothing_is_left()
+    entered = states_of(door, execution)
+    rounds = sum(state in ("Watch", "CheckMedia", "ShallItGoOn") for state in entered)
+    assert rounds >= 6
+    once = len(entered) - rounds
+    hour = once + 3 * 3600 // 60  # a round a minute is the default
+    with capsys.disabled():
+        sys.stdout.write(f"\na session-hour takes {hour} state transitions, {once} of them once\n")
+    assert hour <= 250
+
+
+def states_of(door, execution):
+    """The states that an execution entered, in order: each is a transition that is billed."""
+    pages = door.client("stepfunctions").get_paginator("get_execution_history")
+    events = [one for page in pages.paginate(executionArn=execution) for one in page["events"]]
+    return [
+        one["stateEnteredEventDetails"]["name"]
+        for one in events
+        if one["type"].endswith("StateEntered")
+    ]
 
 
 def test_an_aborted_execution_leaves_nothing(door, watching, wait_until):
