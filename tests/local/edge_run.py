@@ -73,8 +73,8 @@ class Stored:
     """What a stream holds, fragment by fragment, by the numbers in the pictures."""
 
     def __init__(self, laptop, stream):
-        self.fragments = _fragments(laptop, stream)
-        media = _archive(laptop, stream, "GET_MEDIA_FOR_FRAGMENT_LIST")
+        self.fragments = fragments_in(laptop, stream)
+        media = archive(laptop, stream, "GET_MEDIA_FOR_FRAGMENT_LIST")
         self.numbers = [_numbers(media, stream, fragment) for fragment in self.fragments]
 
     @property
@@ -108,18 +108,19 @@ class Stored:
         return [numbers for numbers, number in times.items() if number > 1]
 
 
-def _archive(laptop, stream, operation):
+def archive(laptop, stream, operation):
     control = laptop.client("kinesisvideo")
     url = control.get_data_endpoint(StreamName=stream, APIName=operation)["DataEndpoint"]
     return laptop.session().client("kinesis-video-archived-media", endpoint_url=url)
 
 
-def _fragments(laptop, stream):
+def fragments_in(laptop, stream):
+    """List what is stored, by the camera's time."""
     selector = {
         "FragmentSelectorType": "PRODUCER_TIMESTAMP",
         "TimestampRange": {"StartTimestamp": 0, "EndTimestamp": 4_000_000_000},
     }
-    pages = _archive(laptop, stream, "LIST_FRAGMENTS").get_paginator("list_fragments")
+    pages = archive(laptop, stream, "LIST_FRAGMENTS").get_paginator("list_fragments")
     asked = pages.paginate(StreamName=stream, FragmentSelector=selector)
     found = [fragment for page in asked for fragment in page["Fragments"]]
     return sorted(found, key=lambda f: (f["ProducerTimestamp"], f["FragmentNumber"]))

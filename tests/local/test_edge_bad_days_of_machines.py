@@ -28,6 +28,13 @@ from tests.local.edge_days import assert_runs_whole, assert_whole, on_disk
 from tests.local.edge_run import Stored
 
 
+def session_with(fetch, config, say):
+    """What a paired camera has, its keys from a function."""
+    made = identity.CameraSession()
+    made.keys = keys.RenewedKeys(fetch, say)
+    return made
+
+
 def test_keys_that_end_meanwhile_are_renewed_and_nothing_is_lost(
     laptop, proxy, stream, edge, persisted, monkeypatch
 ):
@@ -42,12 +49,7 @@ def test_keys_that_end_meanwhile_are_renewed_and_nothing_is_lost(
             raise UnreachableError("The credential endpoint cannot be reached.")
         return TemporaryKeys(long_lived, time.monotonic() + 5.0)
 
-    def session(config, say):
-        made = identity.CameraSession()
-        made.keys = keys.RenewedKeys(fetch, say)
-        return made
-
-    monkeypatch.setattr(pipeline.identity, "session", session)
+    monkeypatch.setattr(pipeline.identity, "session", partial(session_with, fetch))
     run = edge()
     persisted(4)
     ended = run.finish()
@@ -70,12 +72,7 @@ def test_keys_that_are_refused_stop_with_what_to_do(
             raise RefusedError("This camera is not, or not any more, paired.")
         return TemporaryKeys(long_lived, time.monotonic() + 3.0)
 
-    def session(config, say):
-        made = identity.CameraSession()
-        made.keys = keys.RenewedKeys(fetch, say)
-        return made
-
-    monkeypatch.setattr(pipeline.identity, "session", session)
+    monkeypatch.setattr(pipeline.identity, "session", partial(session_with, fetch))
     run = edge()
     persisted(1)
     with pytest.raises(RefusedError, match="not any more, paired"):

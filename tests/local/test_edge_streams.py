@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import threading
-import uuid
 from datetime import datetime
 from itertools import count, pairwise
 from pathlib import Path
@@ -17,20 +16,11 @@ from edge import pipeline
 from edge.config import parse
 from edge.report import Report
 from edge.video_stream import VideoStream
+from tests.local.edge_run import archive, fragments_in
 from tests.unit.edge_films import draw, number_of
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 60
-
-
-@pytest.fixture
-def stream(laptop):
-    """A video stream of the test's own."""
-    client = laptop.client("kinesisvideo")
-    name = f"test-{uuid.uuid4().hex[:8]}-front-door"
-    arn = client.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
-    yield name
-    client.delete_stream(StreamARN=arn)
 
 
 @pytest.fixture
@@ -48,24 +38,6 @@ def run_edge(laptop, *arguments, **environment):
         text=True,
         timeout=LIMIT_S,
     )
-
-
-def archive(laptop, stream, operation):
-    control = laptop.client("kinesisvideo")
-    url = control.get_data_endpoint(StreamName=stream, APIName=operation)["DataEndpoint"]
-    return laptop.session().client("kinesis-video-archived-media", endpoint_url=url)
-
-
-def fragments_in(laptop, stream):
-    """List what is stored, by the camera's time."""
-    selector = {
-        "FragmentSelectorType": "PRODUCER_TIMESTAMP",
-        "TimestampRange": {"StartTimestamp": 0, "EndTimestamp": 4_000_000_000},
-    }
-    reply = archive(laptop, stream, "LIST_FRAGMENTS").list_fragments(
-        StreamName=stream, FragmentSelector=selector
-    )
-    return sorted(reply["Fragments"], key=lambda fragment: fragment["ProducerTimestamp"])
 
 
 def frames_in(laptop, stream, fragments):

@@ -19,7 +19,7 @@ from edge.credential_endpoint import TemporaryKeys
 from edge.errors import RefusedError
 from edge.keys import RenewedKeys
 from local.laptop import ROOT
-from tests.local.test_edge_streams import fragments_in
+from tests.local.edge_run import fragments_in
 from tests.unit.edge_films import draw
 
 LIMIT_S = 120
