@@ -37,9 +37,11 @@ class Filling:
     full: bool = False
     polled: int = 0
     filtered_out: int = 0
+    data_only: bool = False
 
     def __post_init__(self) -> None:
         self.scanned = self.begun
+        self.data_only = self.mapping.looks_at_data_only
 
     @property
     def moved(self) -> bool:
@@ -49,18 +51,29 @@ class Filling:
     def consider(self, record: Record) -> None:
         """Take a record, or pass over it; what no longer fits closes the batch and is left."""
         if self.lane.has(record) and record.arrived >= self.mapping.starting_timestamp:
-            delivery = delivery_of(
-                record,
-                shard_id=self.lane.shard_id,
-                stream_arn=self.mapping.stream_arn,
-                role_arn=self.role,
-            )
-            if not self.mapping.lets_through(record, delivery.event):
+            delivery = self._passed(record)
+            if delivery is None:
                 self.filtered_out += 1
             elif not self._take(delivery):
                 return
             self.polled += 1
         self.scanned = record.sequence_number
+
+    def _passed(self, record: Record) -> Delivery | None:
+        """The record as it is delivered, or None if it is filtered out."""
+        mapping = self.mapping
+        # Most frames show nobody, and shaping an event takes as long as looking for a face.
+        if self.data_only and not mapping.lets_through(record):
+            return None
+        delivery = delivery_of(
+            record,
+            shard_id=self.lane.shard_id,
+            stream_arn=mapping.stream_arn,
+            role_arn=self.role,
+        )
+        if self.data_only or mapping.lets_through(record, delivery.event):
+            return delivery
+        return None
 
     def _take(self, delivery: Delivery) -> bool:
         payload = self.payload + delivery.bytes

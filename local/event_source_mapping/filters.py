@@ -96,7 +96,7 @@ def _leaves(
     node: object, path: Path, place: Place, arrays: Iterator[int], begins: frozenset[Path]
 ) -> Iterator[tuple[Path, object, Place]]:
     """The leaves at paths that begin so: most of a record concerns no pattern."""
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         for key, value in node.items():
             if (*path, key) in begins:
                 yield from _leaves(value, (*path, key), place, arrays, begins)

@@ -51,12 +51,21 @@ class Mapping:
     filters: tuple[Pattern, ...] = ()
     problem: str | None = None
 
-    def lets_through(self, record: Record, event: Dict[str, Any]) -> bool:
-        """Say whether a record passes any of the filters (all pass where there is none)."""
+    @property
+    def looks_at_data_only(self) -> bool:
+        """Whether no filter asks for anything but the record's data."""
+        return all(path[0] == "data" for pattern in self.filters for path in pattern.begins)
+
+    def lets_through(self, record: Record, event: Dict[str, Any] | None = None) -> bool:
+        """Say whether a record passes any of the filters (all pass where there is none).
+
+        The event made of it is needed unless they look at the data only.
+        """
         if not self.filters:
             return True
-        seen = {**event, **event["kinesis"]}
-        del seen["kinesis"], seen["data"]
+        seen = {**event, **event["kinesis"]} if event else {}
+        for name in ("kinesis", "data"):
+            seen.pop(name, None)
         with contextlib.suppress(ValueError):
             seen["data"] = json.loads(record.data)
 
