@@ -3,12 +3,12 @@
 import base64
 import json
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.local.laptop_parts import unique
-from tests.local.records import STREAM, a_session, enrolled, poison, put, visit
+from tests.local.records import STREAM, a_session, enrolled, frame, poison, put, visit
 from whosthere.clock import now_ms
 from whosthere.replaying import replay
 
@@ -87,16 +87,34 @@ def test_poison_is_kept_whole_with_the_reason_and_hides_nobody(door, session, in
     assert len(inbox.settled(alice)) == 1
 
 
+def filtered_out(door):
+    """How many records the deployed mapping of alert_person says it has filtered out."""
+    found = door.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="FilteredOutEventCount",
+        Dimensions=[{"Name": "EventSourceMappingUUID", "Value": deployed_mapping(door)["UUID"]}],
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+    return sum(point["Sum"] for point in found["Datapoints"])
+
+
+def deployed_mapping(door):
+    name = function(door, "AlertPerson")["FunctionName"]
+    found = door.client("lambda").list_event_source_mappings(FunctionName=name)
+    return next(
+        one for one in found["EventSourceMappings"] if one["EventSourceArn"].endswith(STREAM)
+    )
+
+
 @contextmanager
 def gives_up_soon(door):
     """A second mapping of alert_person, like the deployed one but for its patience."""
     lambdas = door.client("lambda")
-    name = function(door, "AlertPerson")["FunctionName"]
-    (deployed,) = (
-        found
-        for found in lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-        if found["EventSourceArn"].endswith(STREAM)
-    )
+    deployed = deployed_mapping(door)
+    name = deployed["FunctionArn"]
     assert (deployed["MaximumRetryAttempts"], deployed["MaximumRecordAgeInSeconds"]) == (-1, 3600)
     same = ("EventSourceArn", "FilterCriteria", "FunctionResponseTypes", "DestinationConfig")
     uuid = lambdas.create_event_source_mapping(
@@ -191,11 +209,9 @@ def test_a_service_that_refuses_for_a_while_loses_and_doubles_nothing(
 
 
 def test_frames_without_a_face_and_what_is_no_json_invoke_nothing(door, session, inbox):
-    from tests.local.records import frame
-
     alice, moment_ms = enrolled(door.table, "Alice"), now_ms()
     inbox.settled(alice)
-    before = read_by(door, "AlertPerson")
+    before, filtered_before = read_by(door, "AlertPerson"), filtered_out(door)
     empty = [frame(moment_ms + number) for number in range(60)]
     put(
         door.laptop,
@@ -207,3 +223,4 @@ def test_frames_without_a_face_and_what_is_no_json_invoke_nothing(door, session,
     )
     assert len(inbox.settled(alice)) == 1
     assert read_by(door, "AlertPerson") - before == 2 + 2  # two of Alice, two of the last one
+    assert filtered_out(door) - filtered_before == 60 + 2
