@@ -26,13 +26,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         table,
         s3,
         sns,
+        stepfunctions,
         session_id=event["session"],
         ending=ending,
         now_ms=round(time.time() * 1000),
         bucket=os.environ["BUCKET"],
         topic_arn=os.environ["TOPIC_ARN"],
         stack=os.environ["STACK"],
-        stepfunctions=stepfunctions,
     )
     if ending.by != NOT_STOPPED:  # else it is one more try
         disarm(scheduler, event["session"], group=os.environ["DEADLINES"])

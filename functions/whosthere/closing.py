@@ -40,6 +40,7 @@ def close(
     table: Table,
     s3: Any,
     sns: Any,
+    stepfunctions: Any,
     *,
     session_id: str,
     ending: Ending,
@@ -47,19 +48,17 @@ def close(
     bucket: str,
     topic_arn: str,
     stack: str,
-    stepfunctions: Any = None,
 ) -> dict[str, Any]:
     """Close the session: safe to repeat, the first ending stays. Answers in ids and numbers.
 
     Frees the camera last but for the message, so that what reads "free" finds the report.
-    Without `stepfunctions` the report lacks what the execution called.
     """
     session = read_session(table, session_id)
     if session is None:  # it never came to be: there is nothing to close
         return {"session": session_id, "endedBy": ending.by}
     session = end_session(table, session, ending.by, now_ms)
     error, cause = (ending.error, ending.cause) if ending.is_problem else ("", "")
-    made = calls.of_execution(stepfunctions, session.execution) if stepfunctions else {}
+    made = calls.of_execution(stepfunctions, session.execution)
     report = make_report(table, session, error, cause, made)
     _keep(s3, bucket, report)
     if ending.by != NOT_STOPPED:

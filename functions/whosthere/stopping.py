@@ -150,13 +150,13 @@ def _close(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
         tools.table,
         tools.s3,
         tools.sns,
+        tools.stepfunctions,
         session_id=session.id,
         ending=ending,
         now_ms=tools.now_ms(),
         bucket=tools.bucket,
         topic_arn=tools.topic_arn,
         stack=tools.stack,
-        stepfunctions=tools.stepfunctions,
     )
 
 

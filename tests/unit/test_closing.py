@@ -68,6 +68,7 @@ def closed(table, s3, owner, by="stop", error="", cause="", now_ms=NOW + 30_000)
         table,
         s3,
         owner.sns,
+        boto3.client("stepfunctions"),
         session_id="one",
         ending=Ending(by, error, cause),
         now_ms=now_ms,
