@@ -39,7 +39,10 @@ def line(one: Watching, now: int) -> str:
     if session is None or one.since_ms is None:
         return f"{one.camera}: {one.state}; never had a session"
     zone = session.settings.time_zone
-    text = f"{one.camera}: {one.state} since {shown(one.since_ms, zone, now)}"
+    state = one.state
+    if one.paused_until_ms:
+        state += f" until {shown(one.paused_until_ms, zone, now)}; session"
+    text = f"{one.camera}: {state} since {shown(one.since_ms, zone, now)}"
     if one.until_ms is None:
         text += f"; its last session was {session.id}, with "
     else:
@@ -58,7 +61,12 @@ def _ago(length_ms: int) -> str:
 
 
 def _content(one: Watching) -> dict[str, Any]:
-    moments = {"since": one.since_ms, "until": one.until_ms, "lastRecord": one.last_record_ms}
+    moments = {
+        "since": one.since_ms,
+        "until": one.until_ms,
+        "pausedUntil": one.paused_until_ms,
+        "lastRecord": one.last_record_ms,
+    }
     session = one.session
     return {
         "camera": one.camera,

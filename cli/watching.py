@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from whosthere.sessions import Session, latest_session, session_key, wishes
+from whosthere.sessions import Session, Wishes, latest_session, session_key, wishes
 from whosthere.visit_rows import STRANGER_PREFIX, visits_of
 
 
@@ -16,6 +16,7 @@ class Watching:
     session: Session | None = None
     since_ms: int | None = None
     until_ms: int | None = None
+    paused_until_ms: int | None = None
     last_record_ms: int | None = None
     visits: int = 0
     strangers: int = 0
@@ -30,22 +31,24 @@ def watching(table: Any, camera: str, now_ms: int) -> Watching:
     visits = [one for one in visits_of(table, session.id, camera) if one.alert != "none"]
     strangers = sum(one.who.startswith(STRANGER_PREFIX) for one in visits)
     last = row.get("lastRecord")
+    asked = wishes(table, session)
+    state = _state(session, asked, row, now_ms)
     return Watching(
         camera,
-        _state(table, session, row, now_ms),
+        state,
         session,
         since_ms=session.started_ms if session.held else session.ended_ms,
         until_ms=session.deadline_ms if session.held else None,
+        paused_until_ms=asked.paused_until_ms if state == "paused" else None,
         last_record_ms=None if last is None else int(last),
         visits=len(visits) - strangers,
         strangers=strangers,
     )
 
 
-def _state(table: Any, session: Session, row: dict[str, Any], now_ms: int) -> str:
+def _state(session: Session, asked: Wishes, row: dict[str, Any], now_ms: int) -> str:
     if not session.held:
         return "free"
-    asked = wishes(table, session)
     if asked.stop:
         return "stopping"
     if asked.paused_until_ms > now_ms:

@@ -244,6 +244,7 @@ def test_a_pause_leaves_the_deadline_and_can_be_taken_back(verb, table):
     _, out = verb(pause, "front-door", "1h")
     assert "paused until" in out and "the session's own deadline is sooner" in out
     assert state(table) == "paused"
+    assert "front-door: paused until " in verb(status, "front-door")[1]
     _, out = verb(pause, "--off", "front-door")
     assert "goes on" in out and state(table) == "waiting for video"
 
