@@ -47,6 +47,8 @@ def environment(service, tmp_path, monkeypatch):
         "AWS_SHARED_CREDENTIALS_FILE": nowhere,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "1",
+        # Whoever runs the tests may have a camera of that name.
+        "XDG_STATE_HOME": str(tmp_path / "state"),
     }.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
