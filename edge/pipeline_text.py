@@ -1,6 +1,7 @@
 """The GStreamer pipeline for AWS's own kvssink that does what this camera's settings say."""
 
 import shlex
+from fractions import Fraction
 
 from .config import Config
 from .settings import Identity
@@ -19,8 +20,9 @@ def pipeline_text(config: Config) -> str:
 
 def _source(config: Config) -> str:
     width, height = config.size
-    rate = round(config.rate)
-    raw = f"video/x-raw,width={width},height={height},framerate={rate}/1"
+    rate = Fraction(config.rate).limit_denominator(1001)
+    each = f"{rate.numerator}/{rate.denominator}"
+    raw = f"video/x-raw,width={width},height={height},framerate={each}"
     if is_url(config.source):
         # As it is: how often it has a key frame is set in the camera.
         location = shlex.quote(config.shown_source)

@@ -145,6 +145,12 @@ def test_the_pipeline_encodes_groups_of_one_second(source, begins):
     assert "kvssink stream-name=whosthere-gate allow-create-stream=false" in text
 
 
+def test_the_pipeline_has_the_very_rate_that_was_asked_for():
+    text = pipeline_text(parse(["--camera", "gate", "--source", "test", "--rate", "7.5"]))
+    assert "framerate=15/2" in text
+    assert "key-int-max=8" in text
+
+
 def test_the_pipeline_of_a_paired_network_camera_holds_no_password_and_no_key(tmp_path):
     path = tmp_path / "settings.toml"
     path.touch(mode=0o600)
