@@ -1,0 +1,81 @@
+"""A stack updated, deleted or without a camera in mid-session: what it started is stopped."""
+
+import pytest
+
+from cli.stack import describe
+from tests.local.camera import streaming
+from tests.local.owner import subscribed
+from tests.local.stacks import deploy
+
+pytestmark = pytest.mark.long
+
+
+def started(door, wait_until, camera):
+    """A session on that camera that searches."""
+    settings = {"healthCheckSeconds": 1, "tell": ["problem"]}
+    execution = door.execute({"camera": camera, "minutes": 5, "settings": settings})
+    wait_until(lambda: door.is_watching(execution), 60)
+    return execution
+
+
+def running(door, execution):
+    """Processors of that session."""
+    listed = door.client("rekognition").list_stream_processors()["StreamProcessors"]
+    name = execution.rpartition(":")[2]
+    return [one["Name"] for one in listed if one["Name"].endswith(name)]
+
+
+def problems(door, wait_until):
+    """The problems told by now, at least one."""
+    return wait_until(lambda: [one for one in door.messages() if one["kind"] == "problem"], 20)
+
+
+def test_a_dropped_camera_and_a_changed_stack_in_mid_session(laptop, stack, tmp_path, wait_until):
+    deploy(laptop, stack.name, Cameras="front-door,side-door")
+    (tmp_path / "side").mkdir()
+    side = ("--camera", "side-door")
+    with (
+        subscribed(laptop, stack) as door,
+        streaming(laptop, tmp_path),
+        streaming(laptop, tmp_path / "side", *side, film=tmp_path / "grey.mp4"),
+    ):
+        stays = started(door, wait_until, "front-door")
+        goes = started(door, wait_until, "side-door")
+        deploy(laptop, stack.name, Cameras="front-door", LogRetentionDays="30")
+        assert not running(door, goes)
+        assert door.row(goes)["endedBy"] == "removed"
+        assert door.report(goes)["endedBy"] == "removed"
+        (told,) = problems(door, wait_until)
+        assert told["camera"] == "side-door"
+        # The other camera's session outlives the change, and ends as it would have.
+        assert len(running(door, stays)) == 1
+        assert door.state(stays)["status"] == "RUNNING"
+        door.stop()
+        assert door.ended(stays)["status"] == "SUCCEEDED"
+        assert door.nothing_is_left()
+        refused = door.ended(door.execute({"camera": "side-door", "minutes": 1}))
+        assert refused["error"] == "SessionInputError"
+
+
+def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_until):
+    name = f"{stack.name}-going"
+    going = deploy(laptop, name, Cameras="front-door")
+    cloudformation = laptop.client("cloudformation")
+    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
+        execution = started(door, wait_until, "front-door")
+        assert len(running(door, execution)) == 1
+        cloudformation.delete_stack(StackName=name)
+        wait_until(lambda: not running(door, execution), 60)
+        assert "its camera or the stack was removed" in problems(door, wait_until)[0]["message"]
+        wait_until(lambda: is_gone(cloudformation, name), 120)
+    assert describe(laptop).name == stack.name  # whose name the other's begins with
+
+
+def is_gone(cloudformation, name):
+    """Whether the machine is deleted; a bucket that holds the report stays, as on AWS."""
+    listed = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    return not any(
+        one["ResourceType"] == "AWS::StepFunctions::StateMachine"
+        and one["ResourceStatus"] != "DELETE_COMPLETE"
+        for one in listed
+    )
