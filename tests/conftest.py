@@ -9,18 +9,18 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 POLL_SECONDS = 0.05
-# What uses the deployed stack runs in two processes, so that sam builds and deploys twice at most.
-# (Not the demo: it takes as long as each of these.) A file that is missing here only costs time.
+# What uses the deployed stack, or writes what `sam local invoke` reads, runs in one process.
 ON_THE_STACK = {
-    "test_failures.py": "one",
-    "test_image_search.py": "one",
-    "test_nets.py": "one",
-    "test_pairing.py": "one",
-    "test_sam_local_invoke.py": "two",
-    "test_sessions.py": "two",
-    "test_silence.py": "two",
-    "test_tutorial.py": "two",
-    "test_verbs.py": "two",
+    "test_demo_up.py": "stack",
+    "test_failures.py": "stack",
+    "test_image_search.py": "stack",
+    "test_nets.py": "stack",
+    "test_pairing.py": "stack",
+    "test_sam_local_invoke.py": "stack",
+    "test_sessions.py": "stack",
+    "test_silence.py": "stack",
+    "test_tutorial.py": "stack",
+    "test_verbs.py": "stack",
 }
 
 

@@ -17,7 +17,7 @@ def scene(laptop, wait_until):
     scene = Scene(laptop, hours=0, write=True)
     scene.create()
     scene.start()
-    wait_until(lambda: scene.described() == ("RUNNING", None), 60)
+    wait_until(lambda: scene.described() == ("RUNNING", None), 180)
     yield scene
     scene.stop(wait_until)
 
@@ -70,27 +70,27 @@ def test_what_is_taken_away_while_it_runs_is_named_and_it_runs_again_once_that_i
     }
     thief = Thief(scene)
     with LiveCamera(scene.laptop, scene.name, clip(EMPTY)):
-        wait_until(scene.records, 60)
+        wait_until(scene.records, 180)
         for thing, message in messages.items():
             getattr(thief, f"take_{thing}")()
-            wait_until(lambda message=message: scene.described() == ("FAILED", message), 60)
+            wait_until(lambda message=message: scene.described() == ("FAILED", message), 180)
             getattr(thief, f"return_{thing}")()
             before = len(scene.records())
             scene.start()
-            wait_until(lambda before=before: len(scene.records()) > before, 60)
+            wait_until(lambda before=before: len(scene.records()) > before, 180)
             assert scene.described() == ("RUNNING", None)
 
 
 def test_a_video_stream_that_is_deleted_in_silence_is_named(scene, wait_until):
     scene.video_client.delete_stream(StreamARN=scene.video)
     gone = ("FAILED", f"Stream {scene.name} doesn't exist")
-    wait_until(lambda: scene.described() == gone, 60)
+    wait_until(lambda: scene.described() == gone, 180)
 
 
 def test_video_that_is_not_h264_is_named(scene, wait_until):
     with LiveCamera(scene.laptop, scene.name, clip(EMPTY, codec="mpeg4")):
         codec = ("FAILED", "unsupported video codec format")
-        wait_until(lambda: scene.described() == codec, 60)
+        wait_until(lambda: scene.described() == codec, 180)
 
 
 def middle_of_zoe(record):
@@ -107,15 +107,15 @@ def test_media_that_stops_comes_back_in_another_form(scene, wait_until):
         return {round(10 * middle_of_zoe(one)) for one in records if names_in(one) == ["zoe"]}
 
     with LiveCamera(scene.laptop, scene.name, clip(visit("Zoë"))) as camera:
-        wait_until(seen_at, 60)
+        wait_until(seen_at, 180)
         wide = clip(visit("Zoë", size=(1280, 720)), sound=True)
         camera.show(wide)  # a new connection; the same pixel of a frame twice as wide
-        wait_until(lambda: len(seen_at()) == 2, 60)
+        wait_until(lambda: len(seen_at()) == 2, 180)
     assert seen_at() == {3, 1}
     before = len(scene.records())
     assert scene.described() == ("RUNNING", None)  # silence is no failure
     with LiveCamera(scene.laptop, scene.name, clip(visit("Zoë"), **REORDERED)):
-        wait_until(lambda: 3 in seen_at(before), 60)
+        wait_until(lambda: 3 in seen_at(before), 180)
     places = [place(one) for one in scene.records()]
     assert places == sorted(set(places))
     assert all(0 <= offset < 1 for _, offset in places)

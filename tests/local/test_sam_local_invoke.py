@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cli.stack import BINARIES
+from cli.stack import BINARIES, one_at_a_time
 from cli.up import write_invoke_environment
 from local.laptop import ROOT
 from local.relay import gateway, relaying
@@ -43,7 +43,8 @@ def invoke(laptop, stack):
         words = "".join(word.title() for word in stem.split("_"))
         command = [BINARIES / "sam", "local", "invoke", f"{words}Function"]
         command += ["--config-env", "local", "-e", f"events/{event or stem}.json"]
-        done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        with one_at_a_time():  # it takes code and layers from where others build meanwhile
+            done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout.strip().splitlines()[-1])
         assert "errorType" not in (answer or {}), answer
