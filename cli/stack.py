@@ -168,9 +168,22 @@ def bring_up(
         with progress.step("the laptop AWS starts"):
             laptop.start()
         if meanwhile:
-            meanwhile()
+            _do_while(meanwhile, built)
         with progress.step("sam build"):
             built()
         with progress.step("sam deploy"):
             sam.deploy(laptop)
     return describe(laptop)
+
+
+def _do_while(meanwhile: Callable[[], None], built: Callable[[], None]) -> None:
+    """Do it; if it refuses, the build is finished all the same.
+
+    One cut off leaves .aws-sam/build in halves, from which `sam local invoke` runs functions
+    without their packages.
+    """
+    try:
+        meanwhile()
+    except VerbError:
+        built()
+        raise

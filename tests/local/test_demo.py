@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from cli.outcome import latency
+from cli.stack import one_at_a_time
 
 ROOT = Path(__file__).parents[2]
 TRUTH = json.loads((ROOT / "demo" / "film.json").read_text())
@@ -251,3 +252,6 @@ def test_a_photo_without_a_face_ends_the_demo_before_it_deploys(home: Home, stac
     assert done.returncode == 1
     assert "wall.jpg: no face was found in it" in done.stderr
     assert "sam deploy" not in done.stdout
+    with one_at_a_time():  # what `sam local invoke` runs is whole
+        layer = ROOT / ".aws-sam" / "build" / "PackagesLayer" / "python"
+        assert (layer / "aws_lambda_powertools").is_dir()

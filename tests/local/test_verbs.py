@@ -125,7 +125,8 @@ def test_schedules_mutes_and_subscribers(verb, answer, door):
     assert "nobody is enrolled as 'Nobody'" in verb("mute", "Nobody", "2h", fails=True)
     assert verb("mute", "strangers", "--off") == "nobody is muted\n"
 
-    assert "a test alert went to 1 of 1" in verb("alert", "--try")
+    # Those of other tests whose e-mail was never confirmed may be there beside this one.
+    assert "a test alert went to 1 of " in verb("alert", "--try")
     (message,) = door.messages()
     assert message["kind"] == "test" and message["subject"].startswith("TEST")
     assert verb("replay") == "nothing has failed\n"
