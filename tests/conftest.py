@@ -47,6 +47,7 @@ class TogetherWhatShares(LoadScopeScheduling):
         return ON_THE_STACK.get(Path(file).name, file)
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist there is nothing to schedule
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherWhatShares:
     """Which tests run in one process."""
     return TogetherWhatShares(config, log)
