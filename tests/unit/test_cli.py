@@ -55,10 +55,14 @@ def test_help_lists_every_verb_in_its_group() -> None:
 
 
 @pytest.mark.parametrize("verb", command.VERBS)
-def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
-    code, out, _ = run(verb, "--help")
-    assert code == 0
-    assert f"example: ./whosthere {verb}" in out
+def test_each_verb_explains_itself_with_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "")  # which main takes away
+    with pytest.raises(SystemExit) as ended:
+        command.main([verb, "--help"])
+    assert ended.value.code == 0
+    assert f"example: ./whosthere {verb}" in capsys.readouterr().out
 
 
 def test_a_mistyped_verb_is_answered_with_the_nearest_one() -> None:

@@ -103,7 +103,9 @@ def test_a_stranger_is_told_at_most_three_seconds_later(porch):
     assert both.waited == [2800]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 12))]
+)
 def test_a_quarter_of_a_visits_faces_unmatched_is_one_alert_and_no_stranger(porch, seed):
     """At five frames a second, walking, in batches that end anywhere."""
     dice = random.Random(seed)
