@@ -22,7 +22,7 @@ from bench.measure import measure
 from cli.progress import Progress
 from cli.stack import Sam, Stack, bring_up, forget_accounts, table_of
 from local.laptop import LaptopAWS
-from whosthere import sessions, settings
+from whosthere import locks, sessions, settings
 from whosthere.clock import now_ms
 from whosthere.sessions import Session
 
@@ -111,7 +111,7 @@ def _open(table: Any, begun_ms: int) -> None:
         held=True,
         settings=settings.from_values(values),
     )
-    sessions.open_session(table, session, values)
+    locks.open_session(table, session, values)
 
 
 def _inbox(laptop: LaptopAWS, topic: str) -> str:

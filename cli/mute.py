@@ -10,9 +10,8 @@ from cli.moments import minutes_in, shown
 from cli.talk import add_options, talking, tell
 from cli.target import Target
 from whosthere import mutes, people, settings, settings_file
-from whosthere.clock import now_ms
+from whosthere.clock import iso, now_ms
 from whosthere.mutes import EVERYBODY, STRANGERS, Mute
-from whosthere.sessions import iso
 
 HELP = "tell nothing of somebody for a while; without a name: who is muted"
 EXAMPLE = "./whosthere mute Alice 2h"

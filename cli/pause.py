@@ -7,8 +7,9 @@ from cli.interrupts import Interrupts
 from cli.moments import is_length, minutes_in, shown
 from cli.talk import add_options, talking, tell
 from cli.target import camera_name
-from whosthere.clock import now_ms
-from whosthere.sessions import iso, read_session, request_pause
+from whosthere.clock import iso, now_ms
+from whosthere.sessions import read_session
+from whosthere.wishes import request_pause
 
 HELP = "let a session search nothing for a while; its deadline stays"
 EXAMPLE = "./whosthere pause front-door 1h"

@@ -17,7 +17,8 @@ from cli.errors import VerbError
 from cli.interrupts import Interrupts
 from cli.stack import CAMERA, Stack, table_of
 from local.laptop import LaptopAWS
-from whosthere.sessions import request_stop, session_key
+from whosthere.sessions import session_key
+from whosthere.wishes import request_stop
 
 START_SECONDS = 90  # from asking for the session until its engine runs
 END_SECONDS = 120  # from the wish to stop until the execution is over

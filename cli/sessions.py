@@ -17,9 +17,9 @@ from cli.session_report import lines
 from cli.talk import add_options, talking, tell
 from cli.target import Target
 from whosthere import people
-from whosthere.clock import now_ms
+from whosthere.clock import iso, now_ms
 from whosthere.reports import ENDINGS, report_key
-from whosthere.sessions import Session, iso, read_session
+from whosthere.sessions import Session, read_session
 
 HELP = "running and past sessions, how they ended; the report of one"
 EXAMPLE = "./whosthere sessions --last 5"

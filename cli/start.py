@@ -15,9 +15,9 @@ from cli.price import at_most
 from cli.talk import add_options, confirm, talking, tell
 from cli.target import Target, known_camera
 from whosthere import settings, settings_file
-from whosthere.clock import now_ms
+from whosthere.clock import iso, now_ms
 from whosthere.opening import deadline_of
-from whosthere.sessions import Session, iso, latest_session, read_session
+from whosthere.sessions import Session, latest_session, read_session
 
 HELP = "begin a session: faces are searched until a time you say"
 EXAMPLE = "./whosthere start front-door --minutes 120"

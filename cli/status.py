@@ -8,8 +8,7 @@ from cli.moments import shown
 from cli.talk import add_options, talking, tell
 from cli.target import camera_name
 from cli.watching import Watching, watching
-from whosthere.clock import now_ms
-from whosthere.sessions import iso
+from whosthere.clock import iso, now_ms
 
 HELP = "what every camera does at the moment"
 EXAMPLE = "./whosthere status"

@@ -8,7 +8,8 @@ from cli.interrupts import Interrupts
 from cli.talk import add_options, talking, tell
 from cli.target import Target, camera_name
 from whosthere.reports import ENDINGS
-from whosthere.sessions import Session, read_session, request_stop
+from whosthere.sessions import Session, read_session
+from whosthere.wishes import request_stop
 
 HELP = "end a camera's session now"
 EXAMPLE = "./whosthere stop front-door"

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from whosthere.sessions import Session, Wishes, latest_session, session_key, wishes
+from whosthere.sessions import Session, latest_session, session_key
 from whosthere.visit_rows import STRANGER_PREFIX, visits_of
+from whosthere.wishes import Wishes, wishes
 
 
 @dataclass(frozen=True, slots=True)

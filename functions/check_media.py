@@ -12,7 +12,8 @@ from whosthere.engines import images_of
 from whosthere.errors import LockLostError
 from whosthere.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.names import processor_name, stream_name
-from whosthere.sessions import Session, read_session, wishes
+from whosthere.sessions import Session, read_session
+from whosthere.wishes import wishes
 
 STACK = os.environ["STACK"]
 

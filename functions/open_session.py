@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from whosthere import deadlines, settings, settings_file
 from whosthere.errors import SessionInputError
+from whosthere.locks import open_session
 from whosthere.opening import opened, plan
-from whosthere.sessions import open_session
 
 STACK = os.environ["STACK"]
 BUCKET = os.environ["BUCKET"]

@@ -17,6 +17,7 @@ from whosthere import alerts, frames
 from whosthere.announcing import Desk
 from whosthere.calls import Calls
 from whosthere.clock import now_ms
+from whosthere.counters import add_counts
 from whosthere.errors import PictureError
 from whosthere.frames import Image
 from whosthere.names import stream_name
@@ -24,7 +25,7 @@ from whosthere.persons import alert_persons
 from whosthere.pictures import Linker
 from whosthere.queueing import Studio, queue_strangers
 from whosthere.records import Received, read_frame
-from whosthere.sessions import Session, add_counts, latest_session
+from whosthere.sessions import Session, latest_session
 from whosthere.strangers import Album
 from whosthere.tracks import Hit
 

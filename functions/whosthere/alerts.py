@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from whosthere.clock import now_ms
-from whosthere.sessions import iso
+from whosthere.clock import iso, now_ms
 from whosthere.settings import zone
 
 PERSON, STRANGER, SESSION, PROBLEM = "person", "stranger", "session", "problem"

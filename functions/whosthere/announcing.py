@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from whosthere import clock, quiet, visit_rows
 from whosthere.alerts import Alert
 from whosthere.errors import TryAgainError
-from whosthere.rows import RowChangedError
-from whosthere.sessions import Session, Table
+from whosthere.rows import RowChangedError, Table
+from whosthere.sessions import Session
 from whosthere.sightings import Sighting
 from whosthere.visit_rows import Place
 from whosthere.visits import CLAIMED, QUIET, SENT, Tally, Visit, open_visit

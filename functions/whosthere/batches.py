@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from whosthere.counters import add_counts
 from whosthere.errors import RecordError
 from whosthere.records import Frame, Received, read_frame
-from whosthere.sessions import Session, Table, add_counts, latest_session
+from whosthere.rows import Table
+from whosthere.sessions import Session, latest_session
 
 
 @dataclass(frozen=True, slots=True)

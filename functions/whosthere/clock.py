@@ -1,6 +1,9 @@
-"""The clock that rows and alerts go by."""
+"""The clock that rows and alerts go by, and how its times are written."""
 
 import time
+from datetime import UTC, datetime
+
+DAY_S = 86_400
 
 
 def now_ms() -> int:
@@ -11,3 +14,9 @@ def now_ms() -> int:
 def wait(milliseconds: int) -> None:
     """Let that much time go by."""
     time.sleep(milliseconds / 1000)
+
+
+def iso(milliseconds: int) -> str:
+    """ISO 8601 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,8 +5,10 @@ from typing import Any
 
 from whosthere import alerts, calls
 from whosthere.alerts import Alert
+from whosthere.locks import unlock
 from whosthere.reports import as_json, as_lines, as_text, lines_key, make_report, report_key
-from whosthere.sessions import Session, Table, end_session, mark_told, read_session, unlock
+from whosthere.rows import Table
+from whosthere.sessions import Session, end_session, mark_told, read_session
 
 AS_PLANNED = ("stop", "deadline", "silence")
 # The engine may still run: the camera stays locked until another net has stopped it.

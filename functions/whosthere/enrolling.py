@@ -13,8 +13,7 @@ from whosthere import people, photos
 from whosthere.errors import PhotoRefusedError, TryAgainError
 from whosthere.people import Photo, PhotoRow
 from whosthere.photos import Studio
-from whosthere.rows import RowChangedError
-from whosthere.sessions import Table
+from whosthere.rows import RowChangedError, Table
 
 ENROLLED, REFUSED = "enrolled", "refused"
 FORGOTTEN, UNCHANGED, IGNORED = "forgotten", "unchanged", "ignored"

@@ -6,7 +6,7 @@ from typing import Any
 
 from whosthere import failures
 from whosthere.batches import Delivery, Work, deliver
-from whosthere.sessions import Table
+from whosthere.rows import Table
 
 
 @dataclass(frozen=True, slots=True)

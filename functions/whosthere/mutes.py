@@ -10,8 +10,8 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 
 from whosthere import rows
-from whosthere.clock import now_ms
-from whosthere.sessions import DAY_S, Table
+from whosthere.clock import DAY_S, now_ms
+from whosthere.rows import Table
 
 STRANGERS, EVERYBODY = "stranger", "*"
 _PARTITION = "mute"

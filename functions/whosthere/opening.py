@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from whosthere import settings as _settings
+from whosthere.clock import DAY_S
 from whosthere.names import processor_name, stream_name
-from whosthere.sessions import DAY_S, Session
+from whosthere.sessions import Session
 
 
 def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:

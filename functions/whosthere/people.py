@@ -9,7 +9,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 
 from whosthere import rows
-from whosthere.sessions import Table
+from whosthere.rows import Table
 
 PREFIX = "people/"
 NAMELESS = "Somebody you know"

@@ -9,8 +9,9 @@ from whosthere.alerts import Alert
 from whosthere.announcing import Desk
 from whosthere.batches import Outcome
 from whosthere.boxes import Box, distance
+from whosthere.clock import iso
 from whosthere.records import Frame, Received
-from whosthere.sessions import Session, iso
+from whosthere.sessions import Session
 from whosthere.sightings import CLAIM_MS, Reading, Sighting, read_face
 from whosthere.visits import Visit
 

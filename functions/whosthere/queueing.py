@@ -8,11 +8,11 @@ from typing import Any
 from whosthere import announcing, quality, strangers, track_rows, visit_rows
 from whosthere.announcing import Desk, Taken
 from whosthere.batches import Outcome
+from whosthere.clock import iso
 from whosthere.errors import PictureError, TryAgainError
 from whosthere.persons import is_answered_for
 from whosthere.pictures import Crops, Linker, crop
 from whosthere.records import Received
-from whosthere.sessions import iso
 from whosthere.sightings import Sighting
 from whosthere.stranger_alerts import stranger_alert
 from whosthere.strangers import Album, Likeness

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from whosthere import mutes
-from whosthere.sessions import Table
+from whosthere.rows import Table
 from whosthere.settings import Settings, zone
 from whosthere.visits import Visit
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from whosthere import latencies, visit_rows
 from whosthere.calls import is_call
+from whosthere.clock import iso
 from whosthere.latencies import Latency
-from whosthere.sessions import Session, Table, iso, session_key
+from whosthere.rows import Table
+from whosthere.sessions import Session, session_key
 from whosthere.settings import zone
 from whosthere.visit_rows import STRANGER_PREFIX
 from whosthere.visits import Visit

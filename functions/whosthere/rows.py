@@ -3,16 +3,20 @@
 Of two workers one wins; the other is told by RowChangedError and reads again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from whosthere.sessions import Table
+from whosthere.clock import DAY_S
 
+Table = Any  # boto3's DynamoDB table resource
+KEEP_ROWS_S = 90 * DAY_S  # as long as Step Functions keeps an execution's history
+CONDITION_FAILED = "ConditionalCheckFailedException"
 # The second is what a lone write meets when a transaction holds its row
 # (DynamoDB developer guide, "Transaction conflict handling").
-LOST = ("ConditionalCheckFailedException", "TransactionConflictException")
+LOST = (CONDITION_FAILED, "TransactionConflictException")
 LOST_IN_TRANSACTION = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
@@ -96,3 +100,19 @@ def is_lost(error: ClientError) -> bool:
         return code in LOST
     reasons = {reason.get("Code") for reason in error.response["CancellationReasons"]}
     return bool(reasons & LOST_IN_TRANSACTION)
+
+
+def condition_failed(error: ClientError) -> bool:
+    """Whether a lone write was refused for its condition."""
+    return bool(error.response["Error"]["Code"] == CONDITION_FAILED)
+
+
+def decimals(value: Any) -> Any:
+    """The value as DynamoDB takes it: floats become Decimals."""
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return {name: decimals(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [decimals(part) for part in value]
+    return value

@@ -1,25 +1,15 @@
-"""Sessions: the camera's lock, the session's row, and how one is opened, stopped and ended.
-
-Every write to the lock is conditional on the session's id, so a late event of one
-session can never touch the next one's.
-"""
+"""Sessions: the row of one, from its opening to its end, and whose camera it holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from whosthere import rows
 from whosthere import settings as _settings
-from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
+from whosthere.rows import KEEP_ROWS_S, Table
 from whosthere.settings import Settings
-
-Table = Any  # boto3's DynamoDB table resource
-DAY_S = 86_400
-CONDITION_FAILED = "ConditionalCheckFailed"
-KEEP_ROWS_S = 90 * DAY_S  # as long as Step Functions keeps an execution's history
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,78 +29,14 @@ class Session:
     told: bool = False  # the owner, of its end
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the owner asked of a running session; without a pause, `paused_until_ms` is 0."""
-
-    stop: bool
-    paused_until_ms: int
-
-
-def lock_key(camera: str) -> dict[str, str]:
-    """Key of the camera's lock row."""
-    return {"pk": f"camera#{camera}", "sk": "lock"}
-
-
 def session_key(session_id: str) -> dict[str, str]:
     """Key of the session's own row."""
     return {"pk": f"session#{session_id}", "sk": "session"}
 
 
-def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> None:
-    """Lock the camera and write the session's row, both or neither; twice changes nothing.
-
-    Raises CameraBusyError if another session holds the camera, LockLostError if this one
-    was given up meanwhile.
-    """
-    lock = {
-        "TableName": table.name,
-        "Key": lock_key(session.camera),
-        "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
-        " deadline = :deadline REMOVE #token, stopRequested, pausedUntil",
-        "ConditionExpression": "attribute_not_exists(held) OR held = :false OR #session = :session",
-        "ExpressionAttributeNames": {
-            "#session": "session",
-            "#token": "token",
-            "#execution": "execution",
-        },
-        "ExpressionAttributeValues": {
-            ":session": session.id,
-            ":execution": session.execution,
-            ":deadline": session.deadline_ms,
-            ":true": True,
-            ":false": False,
-        },
-    }
-    row = {
-        "TableName": table.name,
-        "Item": _row(session, values),
-        "ConditionExpression": "attribute_not_exists(endedAt)",
-    }
-    try:
-        table.meta.client.transact_write_items(TransactItems=[{"Update": lock}, {"Put": row}])
-    except ClientError as error:
-        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
-        if reasons[:1] == [CONDITION_FAILED]:
-            raise CameraBusyError(_who_holds(table, session.camera)) from error
-        if reasons[1:] == [CONDITION_FAILED]:
-            raise LockLostError("the session was given up before it was open") from error
-        if "TransactionConflict" in reasons:
-            raise TryAgainError("somebody else writes the lock right now") from error
-        raise
-
-
-def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
-    return session_key(session.id) | {
-        "camera": session.camera,
-        "engine": session.engine,
-        "execution": session.execution,
-        "startedAt": session.started_ms,
-        "deadline": session.deadline_ms,
-        "settings": _decimals(values),
-        "counts": {},
-        "expires": session.deadline_ms // 1000 + KEEP_ROWS_S,
-    }
+def lock_key(camera: str) -> dict[str, str]:
+    """Key of the camera's lock row."""
+    return {"pk": f"camera#{camera}", "sk": "lock"}
 
 
 def was_refused(table: Table, session_id: str) -> bool:
@@ -132,16 +58,10 @@ def give_up(table: Table, session_id: str, now_ms: int, *, told: bool = False) -
             ConditionExpression="attribute_not_exists(camera)",
         )
     except ClientError as error:
-        if _condition_failed(error):
+        if rows.condition_failed(error):
             return False
         raise
     return True
-
-
-def _who_holds(table: Table, camera: str) -> str:
-    lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item", {})
-    until = iso(int(lock["deadline"])) if "deadline" in lock else "its deadline"
-    return f"{camera} is held by session {lock.get('session', '?')} until {until}"
 
 
 def latest_session(table: Table, camera: str) -> Session | None:
@@ -178,60 +98,6 @@ def read_session(
     )
 
 
-def wishes(table: Table, session: Session) -> Wishes:
-    """What the owner asked of this session."""
-    lock = table.get_item(Key=lock_key(session.camera), ConsistentRead=True).get("Item", {})
-    if lock.get("session") != session.id:
-        return Wishes(stop=False, paused_until_ms=0)
-    return Wishes(bool(lock.get("stopRequested")), int(lock.get("pausedUntil", 0)))
-
-
-def request_stop(table: Table, stepfunctions: Any, camera: str) -> str | None:
-    """Ask the session that holds the camera to stop; its id, or None if none does.
-
-    The flag is what counts: every loop of the state machine reads it. Waking the task
-    token only makes it quick, so a token that is stale by now is no error.
-    """
-    return _request(table, stepfunctions, camera, "stopRequested", True)
-
-
-def request_pause(table: Table, stepfunctions: Any, camera: str, until_ms: int) -> str | None:
-    """Ask the session that holds the camera to search nothing until then, as `request_stop` does.
-
-    A moment that has passed ends a pause; the session's own deadline stays.
-    """
-    return _request(table, stepfunctions, camera, "pausedUntil", until_ms)
-
-
-def _request(
-    table: Table, stepfunctions: Any, camera: str, wish: str, value: bool | int
-) -> str | None:
-    try:
-        lock = table.update_item(
-            Key=lock_key(camera),
-            UpdateExpression="SET #wish = :value",
-            ConditionExpression="held = :true",
-            ExpressionAttributeNames={"#wish": wish},
-            ExpressionAttributeValues={":true": True, ":value": value},
-            ReturnValues="ALL_NEW",
-        )["Attributes"]
-    except ClientError as error:
-        if _condition_failed(error):
-            return None
-        raise
-    if "token" in lock:
-        _wake(stepfunctions, lock["token"])
-    return str(lock["session"])
-
-
-def _wake(stepfunctions: Any, token: str) -> None:
-    try:
-        stepfunctions.send_task_success(taskToken=token, output="{}")
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("TaskTimedOut", "TaskDoesNotExist"):
-            raise
-
-
 def end_session(table: Table, session: Session, ended_by: str, now_ms: int) -> Session:
     """Note when and how the session ended; what was noted first stays."""
     row = table.update_item(
@@ -254,91 +120,3 @@ def mark_told(table: Table, session_id: str) -> None:
         UpdateExpression="SET told = :true",
         ExpressionAttributeValues={":true": True},
     )
-
-
-def unlock(table: Table, session: Session) -> bool:
-    """Free the camera if this session holds it; whether it did."""
-    try:
-        table.update_item(
-            Key=lock_key(session.camera),
-            UpdateExpression="SET held = :false REMOVE #token, stopRequested, pausedUntil",
-            ConditionExpression="#session = :session AND held = :true",
-            ExpressionAttributeNames={"#session": "session", "#token": "token"},
-            ExpressionAttributeValues={
-                ":session": session.id,
-                ":true": True,
-                ":false": False,
-            },
-        )
-    except ClientError as error:
-        if _condition_failed(error):
-            return False
-        raise
-    return True
-
-
-def relock(table: Table, session: Session) -> bool:
-    """Lock the camera for a session that has ended and left something; whether it was free."""
-    try:
-        table.update_item(
-            Key=lock_key(session.camera),
-            UpdateExpression="SET held = :true",
-            ConditionExpression="#session = :session AND held = :false",
-            ExpressionAttributeNames={"#session": "session"},
-            ExpressionAttributeValues={
-                ":session": session.id,
-                ":true": True,
-                ":false": False,
-            },
-        )
-    except ClientError as error:
-        if _condition_failed(error):
-            return False
-        raise
-    return True
-
-
-def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms: int = 0) -> None:
-    """Add to the session's counters, at least once per record: a retry may count again.
-
-    `last_ms` is the time of the last record, where there was one.
-    """
-    wanted = {name: number for name, number in counts.items() if number}
-    if not wanted:
-        return
-    table.update_item(
-        Key=session_key(session_id),
-        # ADD works on top-level attributes only (DynamoDB, update expressions)
-        UpdateExpression="SET "
-        + ", ".join(
-            f"counts.#{place} = if_not_exists(counts.#{place}, :zero) + :{place}"
-            for place in range(len(wanted))
-        )
-        + (", lastRecord = :last" if last_ms else ""),
-        ConditionExpression="attribute_exists(pk)",
-        ExpressionAttributeNames={f"#{place}": name for place, name in enumerate(wanted)},
-        ExpressionAttributeValues={":zero": 0}
-        | {f":{place}": number for place, number in enumerate(wanted.values())}
-        | ({":last": last_ms} if last_ms else {}),
-    )
-
-
-def iso(milliseconds: int) -> str:
-    """ISO 8601 in UTC with milliseconds."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _condition_failed(error: ClientError) -> bool:
-    return bool(error.response["Error"]["Code"] == f"{CONDITION_FAILED}Exception")
-
-
-def _decimals(value: Any) -> Any:
-    """The value as DynamoDB takes it: floats become Decimals."""
-    if isinstance(value, float):
-        return Decimal(str(value))
-    if isinstance(value, Mapping):
-        return {name: _decimals(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_decimals(part) for part in value]
-    return value

@@ -3,8 +3,8 @@
 from whosthere import alerts, strangers
 from whosthere.alerts import Alert
 from whosthere.announcing import Desk
+from whosthere.clock import iso
 from whosthere.pictures import LINK_SECONDS, Linker
-from whosthere.sessions import iso
 from whosthere.visits import Visit
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from whosthere import rows
-from whosthere.sessions import KEEP_ROWS_S, Table, iso
+from whosthere.clock import iso
+from whosthere.rows import KEEP_ROWS_S, Table
 from whosthere.tracks import Hit
 
 PENDING, IGNORED, NAMED, DISCARDED = "pending", "ignored", "named", "discarded"

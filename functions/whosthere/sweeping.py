@@ -7,8 +7,9 @@ from botocore.exceptions import ClientError
 
 from whosthere.deadlines import GRACE_S
 from whosthere.engines import images_of, stop_images, stop_processor
+from whosthere.locks import relock
 from whosthere.names import camera_of_arn, stack_prefix, stream_name
-from whosthere.sessions import Session, latest_session, read_session, relock
+from whosthere.sessions import Session, latest_session, read_session
 from whosthere.stopping import OVERDUE, REMOVED, STREAM_PROCESSOR, SWEPT, Tools, end, runs, stop
 
 # A schedule may fire a minute late, and its function may take one: then it is the sweep's turn.

@@ -11,8 +11,8 @@ from whosthere import rows
 from whosthere.boxes import Box
 from whosthere.errors import TryAgainError
 from whosthere.records import Face, Received
-from whosthere.rows import RowChangedError
-from whosthere.sessions import KEEP_ROWS_S, Session, Table
+from whosthere.rows import KEEP_ROWS_S, RowChangedError, Table
+from whosthere.sessions import Session
 from whosthere.sightings import Sighting
 from whosthere.tracks import CLAIMED, DONE, DUE, Board, Follower, Hit, Track
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from whosthere import alerts
 from whosthere.alerts import Alert
-from whosthere.sessions import iso
+from whosthere.clock import iso
 
 TEST = "test"
 KINDS = (alerts.PERSON, alerts.STRANGER, alerts.SESSION, alerts.PROBLEM)

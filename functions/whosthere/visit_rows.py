@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from whosthere import rows
 from whosthere.boxes import Box
-from whosthere.sessions import KEEP_ROWS_S, Table
+from whosthere.rows import KEEP_ROWS_S, Table
 from whosthere.visits import CLAIMED, DUE, SENT, Visit
 
 # Ids of strangers sort after ids of persons, so one range leaves them out.

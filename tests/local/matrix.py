@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from tests.local.faults import meet
 from tests.sam import definition
 from whosthere.closing import AS_PLANNED
-from whosthere.sessions import lock_key, request_pause, request_stop, session_key
+from whosthere.sessions import lock_key, session_key
+from whosthere.wishes import request_pause, request_stop
 
 STATES = definition()["States"]
 TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]

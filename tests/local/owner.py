@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.stack import table_of
-from whosthere.sessions import latest_session, request_stop
+from whosthere.sessions import latest_session
+from whosthere.wishes import request_stop
 
 QUICK = {
     "healthCheckSeconds": 2,

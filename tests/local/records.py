@@ -6,7 +6,7 @@ import uuid
 from contextlib import contextmanager
 
 from tests.unit.door import face, match, record
-from whosthere import sessions, settings
+from whosthere import locks, settings
 from whosthere.clock import now_ms
 from whosthere.sessions import Session
 
@@ -71,7 +71,7 @@ def a_session(table, **changed):
         held=True,
         settings=settings.from_values(values),
     )
-    sessions.open_session(table, session, values)
+    locks.open_session(table, session, values)
     time.sleep(0.002)  # so that every frame from now on is later
     yield session
-    sessions.unlock(table, session)
+    locks.unlock(table, session)

@@ -12,7 +12,7 @@ from cli.up import write_invoke_environment
 from local.laptop import ROOT
 from local.relay import gateway, relaying
 from tests.local.scenes import DEMO, first_appearance, photos_of
-from whosthere import sessions
+from whosthere import locks, sessions
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 FRAME = json.loads((ROOT / "events" / "search_frame.json").read_text())["detail"]["object"]["key"]
@@ -75,7 +75,7 @@ def sample_opened(door):
 
 def forget_sample(door):
     """The sample events all have one session, which would stay ended for the next test."""
-    sessions.unlock(door.table, sessions.read_session(door.table, "sample"))
+    locks.unlock(door.table, sessions.read_session(door.table, "sample"))
     door.table.delete_item(Key={"pk": "session#sample", "sk": "session"})
 
 

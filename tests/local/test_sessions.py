@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.local.camera import streaming
-from whosthere.sessions import request_pause
+from whosthere.wishes import request_pause
 
 
 @pytest.fixture(scope="module")

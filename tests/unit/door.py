@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from whosthere import sessions, settings
+from whosthere import locks, settings
 from whosthere.announcing import Desk
 from whosthere.persons import alert_persons
 from whosthere.records import Received, read_frame
@@ -108,7 +108,7 @@ def open_session(table, session_id="one", started=-10.0, **changed):
         held=True,
         settings=settings.from_values(merged),
     )
-    sessions.open_session(table, session, merged)
+    locks.open_session(table, session, merged)
     return session
 
 

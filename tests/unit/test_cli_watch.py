@@ -14,7 +14,7 @@ from cli.errors import InputError
 from cli.moments import minutes_in, shown
 from cli.price import at_most
 from tests.unit.deployed import BUCKET, MINUTE_MS
-from whosthere import people, reports, sessions, settings
+from whosthere import clock, counters, locks, people, reports, sessions, settings, wishes
 from whosthere.clock import now_ms
 from whosthere.errors import SessionInputError
 from whosthere.sessions import Session
@@ -35,7 +35,7 @@ def running(table, camera="front-door", session_id="one", minutes=60.0, **change
         held=True,
         settings=settings.from_values(values),
     )
-    sessions.open_session(table, session, values)
+    locks.open_session(table, session, values)
     return session
 
 
@@ -160,7 +160,7 @@ def test_status_tells_of_every_camera_what_it_does_since_and_until_when(verb, ta
     front, back = json.loads(out)["cameras"]
     assert (code, back["state"], back["session"]) == (0, "free", None)
     assert (front["state"], front["engine"]) == ("waiting for video", "stream-processor")
-    assert front["until"] == sessions.iso(session.deadline_ms)
+    assert front["until"] == clock.iso(session.deadline_ms)
     assert (front["visits"], front["strangers"], front["lastRecord"]) == (0, 0, None)
     _, text = verb(status)
     first, second = text.splitlines()
@@ -181,19 +181,19 @@ def test_the_states_of_a_camera_follow_its_session(table):
         ExpressionAttributeValues={":now": now_ms()},
     )
     assert state(table) == "searching"
-    sessions.request_pause(table, None, "front-door", now_ms() + MINUTE_MS)
+    wishes.request_pause(table, None, "front-door", now_ms() + MINUTE_MS)
     assert state(table) == "paused"
-    sessions.request_stop(table, None, "front-door")
+    wishes.request_stop(table, None, "front-door")
     assert state(table) == "stopping"
     sessions.end_session(table, session, "stop", now_ms())
-    sessions.unlock(table, session)
+    locks.unlock(table, session)
     assert state(table) == "free"
 
 
 def test_sessions_lists_how_each_ended_also_who_was_refused(verb, target, table, monkeypatch):
     ended = running(table, session_id="past")
     sessions.end_session(table, ended, "deadline", now_ms())
-    sessions.unlock(table, ended)
+    locks.unlock(table, ended)
     running(table, session_id="present")
     machine = target.client("stepfunctions")
     for name in ("past", "present"):
@@ -218,7 +218,7 @@ def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target
     table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
     visit = {"who": "p-1", "first": "2026-11-22T10:00:00.000Z", "last": "2026-11-22T10:01:00.000Z"}
     visit |= {"sightings": 12, "similarity": 97.25, "alert": "sent"}
-    sessions.add_counts(table, "one", {"records": 44, "dropped_yaw": 2, "sns:Publish": 1})
+    counters.add_counts(table, "one", {"records": 44, "dropped_yaw": 2, "sns:Publish": 1})
     session = sessions.end_session(table, session, "stop", now_ms())
     report = reports.make_report(table, session, "", "", {"states:Transition": 40})
     report["visits"] = [visit]

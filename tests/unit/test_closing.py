@@ -5,7 +5,7 @@ import json
 import boto3
 import pytest
 
-from whosthere import sessions, settings, visit_rows
+from whosthere import counters, locks, sessions, settings, visit_rows
 from whosthere.boxes import Box
 from whosthere.closing import Ending, close
 from whosthere.sessions import Session
@@ -59,7 +59,7 @@ def opened(table, session_id="one", **changes):
         held=True,
         settings=settings.from_values(values),
     )
-    sessions.open_session(table, session, values)
+    locks.open_session(table, session, values)
     return session
 
 
@@ -138,7 +138,7 @@ def test_visits_never_confirmed_and_other_sessions_visits_are_not_in_the_report(
 
 def test_counts_are_in_the_report(table, s3, owner):
     opened(table)
-    sessions.add_counts(table, "one", {"records": 7, "unsure": 2})
+    counters.add_counts(table, "one", {"records": 7, "unsure": 2})
     closed(table, s3, owner)
     assert report(s3)["counts"] == {"records": 7, "unsure": 2}
 
@@ -191,7 +191,7 @@ def test_closing_twice_tells_once_and_the_first_ending_stays(table, s3, owner):
 def test_a_death_between_freeing_the_camera_and_telling_loses_no_message(table, s3, owner):
     session = opened(table)
     sessions.end_session(table, session, "aborted", NOW)
-    sessions.unlock(table, session)
+    locks.unlock(table, session)
     closed(table, s3, owner, "aborted")
     closed(table, s3, owner, "aborted")
     assert len(owner()) == 1
@@ -209,7 +209,7 @@ def test_a_camera_whose_engine_may_still_run_stays_locked_until_it_is_stopped(ta
 
 def test_closing_late_does_not_free_the_next_session(table, s3, owner):
     first = opened(table)
-    sessions.unlock(table, first)
+    locks.unlock(table, first)
     opened(table, "two")
     closed(table, s3, owner, "aborted")
     latest = sessions.latest_session(table, "front-door")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.unit.door import START, Door, face, match, open_session, received
-from whosthere import reports, sessions
+from whosthere import counters, reports, sessions
 from whosthere.sessions import read_session
 
 ALICE = face(match("p-alice", 97.25))
@@ -27,7 +27,7 @@ def made(table, calls=None):
 def counted(door, *batch):
     """What the functions do with a batch."""
     outcome = door.sees(*batch)
-    sessions.add_counts(door.table, "one", outcome.counts, outcome.last_ms)
+    counters.add_counts(door.table, "one", outcome.counts, outcome.last_ms)
 
 
 def test_planned_and_real_length_are_told_in_minutes(door, table):
@@ -36,7 +36,7 @@ def test_planned_and_real_length_are_told_in_minutes(door, table):
 
 def test_records_unsure_faces_and_drops_have_places_of_their_own(door, table):
     counted(door, received(0, face(match("p-alice", 85.0))), received(1, ALICE))
-    sessions.add_counts(table, "one", {"dropped_sharpness": 3, "before_session": 1, "strangers": 1})
+    counters.add_counts(table, "one", {"dropped_sharpness": 3, "before_session": 1, "strangers": 1})
     report = made(table)
     assert (report["records"], report["unsure"]) == (2, 1)
     assert report["drops"] == {"before_session": 1, "dropped_sharpness": 3}
@@ -61,7 +61,7 @@ def test_a_session_without_records_has_no_latencies(door, table):
 
 
 def test_calls_of_the_functions_and_of_the_execution_add_up_and_are_no_counts(door, table):
-    sessions.add_counts(table, "one", {"sns:Publish": 2, "records": 1})
+    counters.add_counts(table, "one", {"sns:Publish": 2, "records": 1})
     report = made(table, {"sns:Publish": 1, "states:Transition": 40})
     assert report["calls"] == {"sns:Publish": 3, "states:Transition": 40}
     assert report["counts"] == {"records": 1}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere import sessions, settings
+from whosthere import clock, counters, locks, sessions, settings, wishes
 from whosthere.errors import CameraBusyError, LockLostError, SessionInputError
 from whosthere.names import camera_of_arn, processor_name
 from whosthere.opening import deadline_of
@@ -34,7 +34,7 @@ def a_session(session_id="one", camera="front-door"):
 
 def opened(table, session_id="one", camera="front-door"):
     session = a_session(session_id, camera)
-    sessions.open_session(table, session, VALUES)
+    locks.open_session(table, session, VALUES)
     return session
 
 
@@ -84,7 +84,7 @@ def test_opening_again_after_a_lost_answer_is_no_conflict(table):
 
 def test_unlocking_frees_the_camera_and_the_session_stays_the_latest(table):
     session = opened(table)
-    assert sessions.unlock(table, session) is True
+    assert locks.unlock(table, session) is True
     latest = sessions.latest_session(table, "front-door")
     assert (latest.id, latest.held) == ("one", False)
     opened(table, "two")
@@ -93,19 +93,19 @@ def test_unlocking_frees_the_camera_and_the_session_stays_the_latest(table):
 
 def test_a_late_unlock_of_one_session_does_not_touch_the_next(table):
     first = opened(table)
-    sessions.unlock(table, first)
+    locks.unlock(table, first)
     opened(table, "two")
-    assert sessions.unlock(table, first) is False
+    assert locks.unlock(table, first) is False
     assert sessions.latest_session(table, "front-door").held
 
 
 def test_a_new_session_inherits_no_stop_request_and_no_token(table):
     first = opened(table)
     add_token(table)
-    sessions.request_stop(table, Waker(), "front-door")
-    sessions.unlock(table, first)
+    wishes.request_stop(table, Waker(), "front-door")
+    locks.unlock(table, first)
     second = opened(table, "two")
-    assert sessions.wishes(table, second).stop is False
+    assert wishes.wishes(table, second).stop is False
     assert "token" not in table.get_item(Key=sessions.lock_key("front-door"))["Item"]
 
 
@@ -122,43 +122,43 @@ def test_a_stop_request_is_noted_and_wakes_whoever_watches(table):
     session = opened(table)
     add_token(table)
     waker = Waker()
-    assert sessions.request_stop(table, waker, "front-door") == "one"
+    assert wishes.request_stop(table, waker, "front-door") == "one"
     assert waker.woken == ["T"]
-    assert sessions.wishes(table, session).stop
+    assert wishes.wishes(table, session).stop
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist"])
 def test_a_stale_token_is_no_error(table, code):
     session = opened(table)
     add_token(table)
-    sessions.request_stop(table, Waker(code), "front-door")
-    assert sessions.wishes(table, session).stop
+    wishes.request_stop(table, Waker(code), "front-door")
+    assert wishes.wishes(table, session).stop
 
 
 def test_a_refused_wake_up_is_an_error(table):
     opened(table)
     add_token(table)
     with pytest.raises(ClientError):
-        sessions.request_stop(table, Waker("AccessDeniedException"), "front-door")
+        wishes.request_stop(table, Waker("AccessDeniedException"), "front-door")
 
 
 def test_stopping_where_nothing_runs_says_so(table):
-    assert sessions.request_stop(table, Waker(), "front-door") is None
-    sessions.unlock(table, opened(table))
-    assert sessions.request_stop(table, Waker(), "front-door") is None
+    assert wishes.request_stop(table, Waker(), "front-door") is None
+    locks.unlock(table, opened(table))
+    assert wishes.request_stop(table, Waker(), "front-door") is None
 
 
 def test_a_pause_is_noted_wakes_whoever_watches_and_is_not_inherited(table):
     session = opened(table)
     add_token(table)
     waker = Waker()
-    assert sessions.request_pause(table, waker, "front-door", NOW + 5000) == "one"
+    assert wishes.request_pause(table, waker, "front-door", NOW + 5000) == "one"
     assert waker.woken == ["T"]
-    assert sessions.wishes(table, session).paused_until_ms == NOW + 5000
-    sessions.unlock(table, session)
+    assert wishes.wishes(table, session).paused_until_ms == NOW + 5000
+    locks.unlock(table, session)
     second = opened(table, "two")
-    assert sessions.wishes(table, second).paused_until_ms == 0
-    assert sessions.wishes(table, session) == sessions.Wishes(stop=False, paused_until_ms=0)
+    assert wishes.wishes(table, second).paused_until_ms == 0
+    assert wishes.wishes(table, session) == wishes.Wishes(stop=False, paused_until_ms=0)
 
 
 def test_what_was_given_up_is_never_opened_and_locks_nothing(table):
@@ -184,14 +184,14 @@ def test_the_first_ending_stays(table):
 
 def test_counts_add_up(table):
     opened(table)
-    sessions.add_counts(table, "one", {"records": 3, "unsure": 0})
-    sessions.add_counts(table, "one", {"records": 2, "too small": 1})
+    counters.add_counts(table, "one", {"records": 3, "unsure": 0})
+    counters.add_counts(table, "one", {"records": 2, "too small": 1})
     row = table.get_item(Key=sessions.session_key("one"))["Item"]
     assert row["counts"] == {"records": 5, "too small": 1}
 
 
 def test_nothing_to_count_writes_nothing(table):
-    sessions.add_counts(table, "nobody", {})
+    counters.add_counts(table, "nobody", {})
     assert sessions.read_session(table, "nobody") is None
 
 
@@ -251,5 +251,5 @@ def test_another_stacks_stream_is_no_camera():
 
 
 def test_iso_has_milliseconds_and_utc():
-    assert sessions.iso(NOW + 7) == "2027-01-15T08:00:00.007Z"
+    assert clock.iso(NOW + 7) == "2027-01-15T08:00:00.007Z"
     assert replace(a_session(), id="x").id == "x"

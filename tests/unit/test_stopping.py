@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere import deadlines, sessions, settings
+from whosthere import deadlines, locks, sessions, settings
 from whosthere.closing import Ending
 from whosthere.sessions import Session
 from whosthere.stopping import Tools, stop_ended, stop_overdue
@@ -156,7 +156,7 @@ def running(tools, session_id="one", camera="front-door", engine="stream-process
         held=True,
         settings=settings.from_values(values),
     )
-    sessions.open_session(tools.table, session, values)
+    locks.open_session(tools.table, session, values)
     deadlines.arm(tools.scheduler, session, group="g", function_arn="f", role_arn="r")
     tools.stepfunctions.running.add(session.execution)
     if engine == "stream-processor":

@@ -23,7 +23,7 @@ from tests.unit.door import (
 )
 from tests.unit.gallery import BLUE, RED, Linker, Video, colours
 from tests.unit.porch import BUCKET, a_porch, a_table_and_a_bucket, alice, somebody
-from whosthere import sessions, strangers, visit_rows
+from whosthere import locks, strangers, visit_rows
 from whosthere.errors import TryAgainError
 from whosthere.queueing import Studio
 from whosthere.strangers import Album, forget_if_gone
@@ -241,7 +241,7 @@ def test_queue_queues_and_tells_nobody(make):
 
 def test_a_session_that_starts_again_within_a_strangers_visit_tells_nothing_new(porch):
     porch.sees(somebody(0), somebody(1))
-    sessions.unlock(porch.table, porch.session)
+    locks.unlock(porch.table, porch.session)
     porch.session = open_session(porch.table, "two", started=10)
     porch.sees(somebody(20), somebody(21), somebody(22))
     assert len(porch.strangers) == len(porch.pictures) == len(porch.owner.alerts) == 1

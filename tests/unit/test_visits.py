@@ -23,7 +23,7 @@ from tests.unit.door import (
     received,
     refusal,
 )
-from whosthere import visit_rows
+from whosthere import locks, visit_rows
 from whosthere.errors import TryAgainError
 
 ALICE, BETH = "p-alice", "p-beth"
@@ -245,9 +245,7 @@ def test_a_session_that_starts_again_within_a_visit_tells_nothing_new(door):
 
 
 def open_session_again(door, session_id):
-    from whosthere import sessions
-
-    sessions.unlock(door.table, door.session)
+    locks.unlock(door.table, door.session)
     return open_session(door.table, session_id, started=10)
 
 

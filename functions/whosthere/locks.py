@@ -1,0 +1,122 @@
+"""The camera's lock: one session holds it at a time.
+
+Every write to it is conditional on the session's id, so a late event of one session can
+never touch the next one's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from whosthere import rows
+from whosthere.clock import iso
+from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
+from whosthere.rows import KEEP_ROWS_S, Table
+from whosthere.sessions import Session, lock_key, session_key
+
+CONDITION_FAILED = "ConditionalCheckFailed"
+
+
+def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> None:
+    """Lock the camera and write the session's row, both or neither; twice changes nothing.
+
+    Raises CameraBusyError if another session holds the camera, LockLostError if this one
+    was given up meanwhile.
+    """
+    lock = {
+        "TableName": table.name,
+        "Key": lock_key(session.camera),
+        "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
+        " deadline = :deadline REMOVE #token, stopRequested, pausedUntil",
+        "ConditionExpression": "attribute_not_exists(held) OR held = :false OR #session = :session",
+        "ExpressionAttributeNames": {
+            "#session": "session",
+            "#token": "token",
+            "#execution": "execution",
+        },
+        "ExpressionAttributeValues": {
+            ":session": session.id,
+            ":execution": session.execution,
+            ":deadline": session.deadline_ms,
+            ":true": True,
+            ":false": False,
+        },
+    }
+    row = {
+        "TableName": table.name,
+        "Item": _row(session, values),
+        "ConditionExpression": "attribute_not_exists(endedAt)",
+    }
+    try:
+        table.meta.client.transact_write_items(TransactItems=[{"Update": lock}, {"Put": row}])
+    except ClientError as error:
+        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+        if reasons[:1] == [CONDITION_FAILED]:
+            raise CameraBusyError(_who_holds(table, session.camera)) from error
+        if reasons[1:] == [CONDITION_FAILED]:
+            raise LockLostError("the session was given up before it was open") from error
+        if "TransactionConflict" in reasons:
+            raise TryAgainError("somebody else writes the lock right now") from error
+        raise
+
+
+def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
+    return session_key(session.id) | {
+        "camera": session.camera,
+        "engine": session.engine,
+        "execution": session.execution,
+        "startedAt": session.started_ms,
+        "deadline": session.deadline_ms,
+        "settings": rows.decimals(values),
+        "counts": {},
+        "expires": session.deadline_ms // 1000 + KEEP_ROWS_S,
+    }
+
+
+def _who_holds(table: Table, camera: str) -> str:
+    lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item", {})
+    until = iso(int(lock["deadline"])) if "deadline" in lock else "its deadline"
+    return f"{camera} is held by session {lock.get('session', '?')} until {until}"
+
+
+def unlock(table: Table, session: Session) -> bool:
+    """Free the camera if this session holds it; whether it did."""
+    try:
+        table.update_item(
+            Key=lock_key(session.camera),
+            UpdateExpression="SET held = :false REMOVE #token, stopRequested, pausedUntil",
+            ConditionExpression="#session = :session AND held = :true",
+            ExpressionAttributeNames={"#session": "session", "#token": "token"},
+            ExpressionAttributeValues={
+                ":session": session.id,
+                ":true": True,
+                ":false": False,
+            },
+        )
+    except ClientError as error:
+        if rows.condition_failed(error):
+            return False
+        raise
+    return True
+
+
+def relock(table: Table, session: Session) -> bool:
+    """Lock the camera for a session that has ended and left something; whether it was free."""
+    try:
+        table.update_item(
+            Key=lock_key(session.camera),
+            UpdateExpression="SET held = :true",
+            ConditionExpression="#session = :session AND held = :false",
+            ExpressionAttributeNames={"#session": "session"},
+            ExpressionAttributeValues={
+                ":session": session.id,
+                ":true": True,
+                ":false": False,
+            },
+        )
+    except ClientError as error:
+        if rows.condition_failed(error):
+            return False
+        raise
+    return True
