@@ -7,10 +7,10 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 
+from whosthere.removing import DELETE, leaving, retire
 from whosthere.stopping import tools_of
-from whosthere.sweeping import leaving, retire, sweep
+from whosthere.sweeping import sweep
 
 PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], _context: Any) -> None:
     status, reason = "SUCCESS", ""
     try:
         work(event)
-    except ClientError as error:
+    except Exception as error:
         # The stack has to stay: nothing else would stop what costs money.
         logger.exception("sessions could not be ended")
         status, reason = "FAILED", f"a session could not be ended, try again: {error}"
@@ -34,9 +34,9 @@ def handler(event: dict[str, Any], _context: Any) -> None:
 
 def work(event: dict[str, Any]) -> None:
     """End the sessions of the cameras that go; with the stack also what nothing knows of."""
-    cameras = leaving(event)
-    count = retire(tools, cameras)
-    if event["RequestType"] == "Delete":
+    cameras, with_the_stack = leaving(event), event["RequestType"] == DELETE
+    count = retire(tools, cameras, for_good=with_the_stack)
+    if with_the_stack:
         engine = event["ResourceProperties"]["Engine"]
         sweep(tools, cameras, engine=engine, role_name=PROCESSOR_ROLE)
     logger.info("sessions ended", extra={"cameras": len(cameras), "count": count})

@@ -53,13 +53,19 @@ def stop_images(
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Switch the stream's image generation off; whether it was on. Gone with its stream is off."""
-    configuration = images_of(kinesisvideo, stream)
+    configuration: dict[str, Any] | None = None
+
+    def look() -> None:
+        nonlocal configuration
+        configuration = images_of(kinesisvideo, stream)
+
+    _patiently(look, seconds, pause)
     if configuration is None:
         return False
+    off = configuration | {"Status": "DISABLED"}
     _patiently(
         lambda: kinesisvideo.update_image_generation_configuration(
-            StreamName=stream,
-            ImageGenerationConfiguration=configuration | {"Status": "DISABLED"},
+            StreamName=stream, ImageGenerationConfiguration=off
         ),
         seconds,
         pause,

@@ -21,15 +21,16 @@ CONDITION_FAILED = "ConditionalCheckFailed"
 def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> None:
     """Lock the camera and write the session's row, both or neither; twice changes nothing.
 
-    Raises CameraBusyError if another session holds the camera, LockLostError if this one
-    was given up meanwhile.
+    Raises CameraBusyError if another session holds the camera or it is shut, LockLostError
+    if this one was given up meanwhile.
     """
     lock = {
         "TableName": table.name,
         "Key": lock_key(session.camera),
         "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
         " deadline = :deadline REMOVE #token, stopRequested, pausedUntil",
-        "ConditionExpression": "attribute_not_exists(held) OR held = :false OR #session = :session",
+        "ConditionExpression": "attribute_not_exists(shut)"
+        " AND (attribute_not_exists(held) OR held = :false OR #session = :session)",
         "ExpressionAttributeNames": {
             "#session": "session",
             "#token": "token",
@@ -83,10 +84,21 @@ def _who_holds(table: Table, camera: str) -> str:
 def unlock(table: Table, session: Session) -> bool:
     """Free the camera if this session holds it; whether it did."""
     try:
+    if lock.get("shut"):
+        return f"{camera} takes no session any more: its stack is being deleted"
         table.update_item(
             Key=lock_key(session.camera),
             UpdateExpression="SET held = :false REMOVE #token, stopRequested, pausedUntil",
             ConditionExpression="#session = :session AND held = :true",
+def shut(table: Table, camera: str) -> None:
+    """Let no session be opened at the camera any more; the one that holds it goes on."""
+    table.update_item(
+        Key=lock_key(camera),
+        UpdateExpression="SET shut = :true",
+        ExpressionAttributeValues={":true": True},
+    )
+
+
             ExpressionAttributeNames={"#session": "session", "#token": "token"},
             ExpressionAttributeValues={
                 ":session": session.id,

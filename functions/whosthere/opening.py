@@ -1,5 +1,6 @@
 """From the input of a session to its plan, and to what the state machine needs to know of it."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,10 @@ from whosthere import settings as _settings
 from whosthere.clock import DAY_S
 from whosthere.names import processor_name, stream_name
 from whosthere.sessions import Session
+
+# An execution ends with an error when it has 25,000 events (Step Functions, quotas). A health
+# check takes 13 of them; what is left is for retries, requests and pauses.
+MOST_CHECKS = 1500
 
 
 def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
@@ -72,10 +77,15 @@ def opened(
         # slash makes the camera a folder of its own either way.
         "imagesUri": f"s3://{bucket}/frames/{session.camera}/",
         "samplingMilliseconds": max(200, round(1000 * settings.sampling_seconds)),
-        "healthCheckSeconds": settings.health_check_seconds,
+        "healthCheckSeconds": max(settings.health_check_seconds, _shortest_check_s(session)),
         "mediaWaitSeconds": settings.media_wait_seconds,
         "onSilence": settings.on_silence,
         # From when a silence is noticed until it ends the session.
         "silenceLeftSeconds": max(0, settings.silence_limit_seconds - settings.silence_seconds),
         "tell": list(settings.tell),
     }
+
+
+def _shortest_check_s(session: Session) -> int:
+    """Seconds between two health checks with which the session's execution is not too long."""
+    return math.ceil((session.deadline_ms - session.started_ms) / 1000 / MOST_CHECKS)

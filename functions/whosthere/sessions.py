@@ -45,16 +45,15 @@ def was_refused(table: Table, session_id: str) -> bool:
     return bool(row.get("told"))
 
 
-def give_up(table: Table, session_id: str, now_ms: int, *, told: bool = False) -> bool:
+def give_up(table: Table, session_id: str, now_ms: int) -> bool:
     """Let no session of that id be opened any more; False if there is one.
 
-    An aborted execution's `open_session` may still be running. `told` is whether the owner
-    knows.
+    An aborted execution's `open_session` may still be running.
     """
     try:
-        table.put_item(
-            Item=session_key(session_id)
-            | {"endedAt": now_ms, "told": told, "expires": now_ms // 1000 + KEEP_ROWS_S},
+        table.update_item(
+            Key=session_key(session_id),
+            UpdateExpression="SET endedAt = if_not_exists(endedAt, :now), expires = :expires",
             ConditionExpression="attribute_not_exists(camera)",
         )
     except ClientError as error:
@@ -73,6 +72,10 @@ def latest_session(table: Table, camera: str) -> Session | None:
 
 
 def read_session(
+            ExpressionAttributeValues={
+                ":now": now_ms,
+                ":expires": now_ms // 1000 + KEEP_ROWS_S,
+            },
     table: Table, session_id: str, lock: Mapping[str, Any] | None = None
 ) -> Session | None:
     """The session of that id, or None; `held` says whether it still holds its camera."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere import alerts
 from whosthere.alerts import Alert
@@ -14,13 +14,15 @@ from whosthere.closing import NOT_STOPPED, Ending, close
 from whosthere.deadlines import disarm
 from whosthere.engines import stop_images, stop_processor
 from whosthere.names import processor_name, stream_name
-from whosthere.sessions import Session, give_up, read_session, was_refused
+from whosthere.sessions import Session, give_up, mark_told, read_session, was_refused
 
 STREAM_PROCESSOR = "stream-processor"
 # An execution that is stopped does not take back the call that it has just made: look again.
 SETTLE_S = 3.0
 ABRUPT = ("aborted", "timed out", "overdue", "swept", "removed")
 OVERDUE, SWEPT, REMOVED = (Ending(by, "", "") for by in ("overdue", "swept", "removed"))
+# How a call can fail: AWS refuses it, or no answer comes.
+FAILED_CALL = (BotoCoreError, ClientError)
 # What says that an execution runs no more.
 ENDED = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ValidationException")
 
@@ -66,16 +68,15 @@ def tools_of(variables: Mapping[str, str], table: Any, client: Callable[..., Any
 def stop_ended(tools: Tools, session_id: str, ending: Ending, camera: str = "") -> dict[str, Any]:
     """Stop what an execution left behind that has ended; safe to repeat, events come twice.
 
-    One that was refused is told: nobody may have been there when a schedule started it.
+    One that never opened is told: nobody may have been there when a schedule started it.
     """
+    if give_up(tools.table, session_id, tools.now_ms()):  # its opening, from now on
+        if not was_refused(tools.table, session_id):
+            _tell_unopened(tools, session_id, ending, camera)
+            mark_told(tools.table, session_id)
+        return {}
     session = read_session(tools.table, session_id)
-    if session is None:
-        if not was_refused(tools.table, session_id) and ending.by == "failed":
-            _tell_refused(tools, session_id, ending, camera)
-        if give_up(tools.table, session_id, tools.now_ms(), told=ending.by == "failed"):
-            return {}  # its opening is given up from now on
-        session = read_session(tools.table, session_id)
-        assert session is not None  # it has just been opened
+    assert session is not None  # else it would have been given up
     return stop(tools, session, ending)
 
 
@@ -100,9 +101,8 @@ def stop(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
         if ending.by in ABRUPT:
             tools.pause(SETTLE_S)
             found = stop_engine(tools, session) or found
-    except ClientError as error:
-        failed = Ending(NOT_STOPPED, str(error.response["Error"]["Code"]), str(error))
-        _close(tools, session, failed)
+    except FAILED_CALL as error:
+        _close(tools, session, Ending(NOT_STOPPED, _name_of(error), str(error)))
         raise
     summary = _close(tools, session, ending)
     if session.told and (found or (session.held and session.ended_by == NOT_STOPPED)):
@@ -160,14 +160,21 @@ def _close(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
     )
 
 
-def _tell_refused(tools: Tools, session_id: str, ending: Ending, camera: str) -> None:
+def _name_of(error: BotoCoreError | ClientError) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response["Error"]["Code"])
+    return type(error).__name__
+
+
+def _tell_unopened(tools: Tools, session_id: str, ending: Ending, camera: str) -> None:
     where = camera or "a camera"
+    why = f"{ending.error}: {ending.cause}" if ending.error else f"Its execution was {ending.by}."
     alert = Alert(
         kind=alerts.PROBLEM,
         camera=camera,
         session=session_id,
         subject=f"No session at {where}",
-        text=f"The session at {where} could not start. {ending.error}: {ending.cause}",
+        text=f"The session at {where} could not start. {why}",
         facts={"error": ending.error, "cause": ending.cause},
     )
     alerts.publish(tools.sns, tools.topic_arn, alert)

@@ -1,16 +1,25 @@
-"""What runs, held against what should: the last net, and the end of cameras that go."""
+"""What runs, held against what should: the last net."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.deadlines import GRACE_S
 from whosthere.engines import images_of, stop_images, stop_processor
 from whosthere.locks import relock
 from whosthere.names import camera_of_arn, stack_prefix, stream_name
 from whosthere.sessions import Session, latest_session, read_session
-from whosthere.stopping import OVERDUE, REMOVED, STREAM_PROCESSOR, SWEPT, Tools, end, runs, stop
+from whosthere.stopping import (
+    FAILED_CALL,
+    OVERDUE,
+    STREAM_PROCESSOR,
+    SWEPT,
+    Tools,
+    end,
+    runs,
+    stop,
+)
 
 # A schedule may fire a minute late, and its function may take one: then it is the sweep's turn.
 LATE_MS = (GRACE_S + 120) * 1000
@@ -23,7 +32,7 @@ def sweep(tools: Tools, cameras: Iterable[str], *, engine: str, role_name: str) 
     meanwhile is never hit. One failure doesn't keep the others from being stopped.
     """
     watched = list(cameras)
-    errors: list[ClientError] = []
+    errors: list[BotoCoreError | ClientError] = []
     found = {
         "locks": _each(errors, lambda: watched, lambda camera: _free(tools, camera)),
         "processors": _each(
@@ -37,44 +46,22 @@ def sweep(tools: Tools, cameras: Iterable[str], *, engine: str, role_name: str) 
 
 
 def _each(
-    errors: list[ClientError], names: Callable[[], list[str]], stop_one: Callable[[str], bool]
+    errors: list[BotoCoreError | ClientError],
+    names: Callable[[], list[str]],
+    stop_one: Callable[[str], bool],
 ) -> int:
     """How many of the names there was something to stop of; what failed is added to the errors."""
     count = 0
     try:
         listed = names()
-    except ClientError as error:
+    except FAILED_CALL as error:
         errors.append(error)
         return 0
     for name in listed:
         try:
             count += stop_one(name)
-        except ClientError as error:
+        except FAILED_CALL as error:
             errors.append(error)
-    return count
-
-
-def leaving(event: Mapping[str, Any]) -> list[str]:
-    """Cameras whose sessions a custom resource's event ends: those dropped, or all of them."""
-    wanted = event["ResourceProperties"]
-    if event["RequestType"] == "Create":
-        return []
-    if event["RequestType"] == "Delete":
-        return list(wanted["Cameras"])
-    before = event["OldResourceProperties"]
-    if before["Engine"] != wanted["Engine"]:
-        return list(before["Cameras"])
-    return [camera for camera in before["Cameras"] if camera not in wanted["Cameras"]]
-
-
-def retire(tools: Tools, cameras: Iterable[str]) -> int:
-    """End the running sessions of cameras that are about to go; how many there were."""
-    count = 0
-    for camera in cameras:
-        session = latest_session(tools.table, camera)
-        if session is not None and session.held:
-            end(tools, session, REMOVED)
-            count += 1
     return count
 
 

@@ -215,6 +215,8 @@ def test_expressions_are_whole_values():
         ("IsItRunning", {"status": "FAILED"}, {}, "StopEngine", "problem"),
         ("MayItStart", {"paused": True}, {}, "Paused", None),
         ("MayItStart", {"paused": True, "overdue": True}, {}, "CloseSession", "deadline"),
+        ("IsItRunning", {"status": "STOPPED"}, {"startedAt": 1e15}, "WaitForProcessor", None),
+        ("IsItRunning", {"status": "STOPPED"}, {}, "StopEngine", "problem"),
         ("WhatNext", {}, {"attempt": 3, "pausing": True}, "Paused", None),
         ("WhatNext", {}, {"attempt": 1}, "LetRecordsArrive", None),
         ("WhatNext", {}, {"attempt": 2}, "CreateProcessor", None),
@@ -253,6 +255,14 @@ def test_expressions_are_whole_values():
         ("EndedAsPlanned", {}, {"endedBy": "no-media"}, "Ended", None),
         ("EndedAsPlanned", {}, {"endedBy": "problem"}, "EndedByProblem", None),
         ("EndedAsPlanned", {}, {"endedBy": "not-stopped"}, "EndedByProblem", None),
+        ("StopEngine", {}, {"error": "LockLostError"}, "StopProcessor", None),
+        (
+            "StopEngine",
+            {},
+            {"engine": "image-search", "error": "LockLostError"},
+            "CloseSession",
+            None,
+        ),
         ("EndedAsPlanned", {}, {"endedBy": "denied"}, "EndedByProblem", None),
     ],
 )
@@ -350,3 +360,46 @@ def test_cfn_lint_accepts_the_definition():
     }
     found = lint_all(json.dumps(template))
     assert [match for match in found if match.rule.severity != "informational"] == []
+
+
+def ways(state):
+    """Every way out of a state, with the variables that it assigns."""
+    for way in [*state.get("Choices", ()), *state.get("Catch", ())]:
+        yield way["Next"], set(way.get("Assign", ()))
+    for key in ("Next", "Default"):
+        if key in state:
+            yield state[key], set(state.get("Assign", ()))
+
+
+def variables_read(state):
+    """Variables that a state's expressions read: no function, nothing bound within."""
+    for _, text in expressions(state):
+        bound = set(re.findall(r"\$(\w+)\s*:=", text))
+        yield from set(re.findall(r"\$([a-zA-Z]\w*)\b(?!\s*\()", text)) - bound - {"states"}
+
+
+def surely_assigned():
+    """For each state the variables that have a value, whichever way led to it."""
+    known = {definition()["StartAt"]: set()}
+    while True:
+        before = {name: set(names) for name, names in known.items()}
+        for name in before:
+            for after, assigned in ways(STATES[name]):
+                arriving = before[name] | assigned
+                known[after] = known.get(after, arriving) & arriving
+        if known == before:
+            return known
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_variable_has_a_value_whichever_way_led_there(name):
+    """One without makes the expression fail, and no Catch of a Choice could help."""
+    assert set(variables_read(STATES[name])) <= surely_assigned()[name]
+
+
+def test_a_processor_counts_as_deleted_only_when_it_is_not_there():
+    deleted = {tuple(way["ErrorEquals"]): way["Next"] for way in TASKS["DeleteProcessor"]["Catch"]}
+    assert deleted[("Rekognition.ResourceNotFoundException",)] == "LookForProcessor"
+    look = TASKS["LookForProcessor"]
+    assert (look["Assign"]["endedBy"], look["Next"]) == ("not-stopped", "CloseSession")
+    assert {way["Next"] for way in look["Catch"]} == {"WhatNext", "CloseSession"}

@@ -72,10 +72,13 @@ def test_what_cannot_be_stopped_is_an_error():
 class Video:
     """Kinesis Video Streams as far as image generation goes."""
 
-    def __init__(self, configuration):
-        self.configuration = configuration
+    def __init__(self, configuration, throttles=0):
+        self.configuration, self.throttles = configuration, throttles
 
     def describe_image_generation_configuration(self, StreamName):
+        if self.throttles:
+            self.throttles -= 1
+            raise refusal("ClientLimitExceededException")
         return {"ImageGenerationConfiguration": self.configuration} if self.configuration else {}
 
     def update_image_generation_configuration(self, StreamName, ImageGenerationConfiguration):
@@ -93,3 +96,9 @@ def test_what_is_off_stays_untouched(configuration):
     video = Video(configuration)
     assert stop_images(video, "s") is False
     assert video.configuration == configuration
+
+
+def test_a_throttled_look_at_image_generation_is_repeated():
+    video = Video({"Status": "ENABLED"}, throttles=3)
+    assert stop_images(video, "s", pause=lambda s: None) is True
+    assert video.configuration == {"Status": "DISABLED"}

@@ -1,5 +1,7 @@
 """From the input of a session to what the state machine keeps of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from whosthere import settings
@@ -50,3 +52,12 @@ def test_the_state_machine_gets_names_arns_and_numbers():
 def test_sampling_is_never_below_what_the_service_takes():
     kept = opened(a_plan(samplingSeconds=0.2), stack="s", video_arn="", data_arn="", bucket="")
     assert kept["samplingMilliseconds"] == 200
+
+
+@pytest.mark.parametrize(("minutes", "asked", "given"), [(1440, 1, 58), (1440, 60, 60), (60, 1, 3)])
+def test_a_long_session_is_checked_as_often_as_its_executions_history_allows(minutes, asked, given):
+    plan = replace(a_plan(healthCheckSeconds=asked), deadline_ms=NOW + 60_000 * minutes)
+    kept = opened(plan, stack="s", video_arn="", data_arn="", bucket="")
+    assert kept["healthCheckSeconds"] == given
+    # Of the watching states: five and six events of two tasks, two of a choice.
+    assert 60 * minutes / given * 13 < 25_000 * 0.8

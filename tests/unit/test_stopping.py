@@ -6,13 +6,15 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from whosthere import deadlines, locks, sessions, settings
 from whosthere.closing import Ending
+from whosthere.errors import CameraBusyError, LockLostError
+from whosthere.removing import leaving, retire
 from whosthere.sessions import Session
 from whosthere.stopping import Tools, stop_ended, stop_overdue
-from whosthere.sweeping import leaving, retire, sweep
+from whosthere.sweeping import sweep
 
 NOW = 1_800_000_000_000
 ROLE = "whosthere-ProcessorRole-1"
@@ -43,6 +45,8 @@ class Rekognition:
         return self.running[Name]
 
     def stop_stream_processor(self, Name):
+        if isinstance(self.fail_with, Exception):
+            raise self.fail_with
         if self.fail_with:
             raise refusal(self.fail_with)
 
@@ -226,10 +230,26 @@ def test_what_cannot_be_stopped_is_told_and_stays_locked_until_it_can(tools):
     assert subjects() == ["Stopped after all at front-door"]
 
 
-def test_an_execution_that_never_opened_is_given_up(tools):
-    assert stop_ended(tools, "one", ABORTED) == {}
-    assert sessions.give_up(tools.table, "one", NOW) is True
-    assert subjects() == []
+def test_an_execution_that_never_opened_is_given_up_and_told_once(tools):
+    for _ in range(2):
+        assert stop_ended(tools, "one", ABORTED, "front-door") == {}
+    with pytest.raises(LockLostError):
+        running(tools)
+    assert subjects() == ["No session at front-door"]
+
+
+def test_no_answer_is_as_bad_as_a_refusal(tools):
+    running(tools)
+    running(tools, "two", "back-door", engine="image-search")
+    tools.stepfunctions.running.clear()
+    tools.rekognition.fail_with = ReadTimeoutError(endpoint_url="https://rekognition")
+    with pytest.raises(ReadTimeoutError):
+        stop_ended(tools, "one", ABORTED)
+    assert not free(tools)
+    assert subjects() == ["Problem at front-door"]
+    with pytest.raises(ReadTimeoutError):
+        swept(tools, "front-door", "back-door")
+    assert free(tools, "back-door")
 
 
 def test_a_session_that_was_refused_is_told_once(tools):
@@ -350,3 +370,12 @@ def test_running_sessions_of_leaving_cameras_end_and_others_go_on(tools):
     assert list(tools.rekognition.running) == ["whosthere-front-door-one"]
     assert free(tools, "back-door")
     assert "arn:one" in tools.stepfunctions.running
+
+
+def test_no_session_begins_at_the_cameras_of_a_stack_that_goes(tools):
+    running(tools)
+    assert retire(tools, ["front-door", "never-used"], for_good=True) == 1
+    for camera in ("front-door", "never-used"):
+        with pytest.raises(CameraBusyError, match="its stack is being deleted"):
+            running(tools, "two", camera)
+    assert not tools.rekognition.running
