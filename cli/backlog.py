@@ -40,9 +40,13 @@ class Backlog:
         now = time.monotonic()
         if now - self._since > PATIENCE_SECONDS:
             return True
-        # The lock changes with every health check; that is no work done.
+        # The lock and a session's watch change with every health check; that is no work done.
         items = self._table.scan(ConsistentRead=True)["Items"]
-        rows = [row for row in items if row["sk"] != "lock"]
+        rows = [
+            {name: value for name, value in row.items() if name != "watch"}
+            for row in items
+            if row["sk"] != "lock"
+        ]
         if rows != self._seen:
             self._seen, self._changed = rows, now
         quiet = now - self._changed > self._quiet_seconds

@@ -9,6 +9,7 @@ from cli.talk import add_options, talking, tell
 from cli.target import camera_name
 from cli.watching import Watching, watching
 from whosthere.clock import iso, now_ms
+from whosthere.record_watch import facts
 
 HELP = "what every camera does at the moment"
 EXAMPLE = "./whosthere status"
@@ -46,10 +47,16 @@ def line(one: Watching, now: int) -> str:
         text += f"; its last session was {session.id}, with "
     else:
         text += f" until {shown(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
-        last = one.last_record_ms
-        seen = "no face yet" if last is None else f"last record with a face {_ago(now - last)} ago"
-        text += f"{seen}; so far "
+        text += f"{_seen(one, now)}; so far "
     return text + f"visits of people: {one.visits}, of strangers: {one.strangers}"
+
+
+def _seen(one: Watching, now: int) -> str:
+    last, watch = one.last_record_ms, one.watch
+    text = "no face yet" if last is None else f"last record with a face {_ago(now - last)} ago"
+    if watch.last:
+        text = f"last record {_ago(watch.looked - watch.last)} before the last health check, {text}"
+    return f"{watch.problem} {text}".strip()
 
 
 def _ago(length_ms: int) -> str:
@@ -73,6 +80,7 @@ def _content(one: Watching) -> dict[str, Any]:
         "session": session.id if session else None,
         "engine": session.engine if session else None,
         **{name: None if moment is None else iso(moment) for name, moment in moments.items()},
+        "watch": facts(one.watch),
         "visits": one.visits,
         "strangers": one.strangers,
     }

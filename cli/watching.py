@@ -1,8 +1,9 @@
 """What a camera does at the moment, read from the table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from whosthere.record_watch import Watch, watch_of
 from whosthere.sessions import Session, latest_session, session_key
 from whosthere.visit_rows import STRANGER_PREFIX, visits_of
 from whosthere.wishes import Wishes, wishes
@@ -19,6 +20,7 @@ class Watching:
     until_ms: int | None = None
     paused_until_ms: int | None = None
     last_record_ms: int | None = None
+    watch: Watch = field(default_factory=Watch)
     visits: int = 0
     strangers: int = 0
 
@@ -42,6 +44,7 @@ def watching(table: Any, camera: str, now_ms: int) -> Watching:
         until_ms=session.deadline_ms if session.held else None,
         paused_until_ms=asked.paused_until_ms if state == "paused" else None,
         last_record_ms=None if last is None else int(last),
+        watch=watch_of(row),
         visits=len(visits) - strangers,
         strangers=strangers,
     )

@@ -1,4 +1,4 @@
-"""Health check of a session: fresh media, processor, deadline, stop request. Facts only."""
+"""Health check of a session: media, engine, records, deadline, stop request. Facts only."""
 
 import os
 import time
@@ -6,19 +6,23 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from whosthere import record_watch
+from whosthere.arrivals import Arrived, arrived
 from whosthere.engines import images_of
 from whosthere.errors import LockLostError
 from whosthere.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.names import processor_name, stream_name
-from whosthere.sessions import Session, read_session
+from whosthere.record_watch import Watch
+from whosthere.sessions import Session, read_session, session_key
 from whosthere.wishes import wishes
 
 STACK = os.environ["STACK"]
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+kinesis = boto3.client("kinesis")
 kinesisvideo = boto3.client("kinesisvideo")
 rekognition = boto3.client("rekognition")
 
@@ -34,10 +38,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     media = media_of(session, now_ms)
     searching_ms = now_ms - max(session.started_ms, asked.paused_until_ms)
     silence_s = session.settings.silence_seconds
+    problem = engine_problem(session)
+    searching = media.is_live and searching_ms > 0 and not problem
     return {
         "live": media.is_live,
         "silent": media.is_silent(silence_s) and searching_ms > silence_s * 1000,
-        "engineProblem": engine_problem(session),
+        "engineProblem": problem,
+        "recordsProblem": records_problem(session, searching, now_ms),
         "overdue": now_ms >= session.deadline_ms,
         "waitedSeconds": searching_ms // 1000,
         "stopRequested": asked.stop,
@@ -71,3 +78,40 @@ def engine_problem(session: Session) -> str:
     if found["Status"] in ("FAILED", "STOPPED"):
         return f"{found['Status']}: {found.get('StatusMessage', 'stopped from outside')}"
     return ""
+
+
+def records_problem(session: Session, searching: bool, now_ms: int) -> str:
+    """What is wrong with the session's records; empty if all is well.
+
+    A look that fails is no reason to end a session: the next one reads on.
+    """
+    row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
+    before = record_watch.watch_of(row)
+    if session.engine != "stream-processor" or "runningAt" not in row:
+        return before.problem
+    try:
+        came = records_since(session, before)
+        after = record_watch.judged(
+            before,
+            came,
+            record_watch.used_of(row),
+            camera=session.camera,
+            searching=searching,
+            now_ms=now_ms,
+            limit_ms=1000 * session.settings.records_missing_seconds,
+        )
+        return record_watch.keep(table, session, before, after).problem
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("records not looked at", extra={"error": type(error).__name__})
+        return before.problem
+
+
+def records_since(session: Session, before: Watch) -> Arrived:
+    """What came into the camera's data stream since the last look."""
+    stream = stream_name(STACK, session.camera)
+    try:
+        return arrived(kinesis, stream, before.positions, session.started_ms)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+    return Arrived(positions=before.positions)  # the stream is gone, and so nothing comes

@@ -15,6 +15,7 @@ from whosthere import latencies, visit_rows
 from whosthere.calls import is_call
 from whosthere.clock import iso
 from whosthere.latencies import Latency
+from whosthere.record_watch import facts, watch_of
 from whosthere.rows import Table
 from whosthere.sessions import Session, session_key
 from whosthere.settings import zone
@@ -92,6 +93,7 @@ def make_report(
         "records": counts.get("records", 0),
         "unsure": counts.get("unsure", 0),
         "drops": {name: count for name, count in counts.items() if name.startswith(DROPS)},
+        "watch": facts(watch_of(row)),
         "counts": counts,
         "latencies": _latencies(counters, visits),
         "calls": dict(sorted(made.items())),
@@ -152,6 +154,19 @@ def as_lines(report: Mapping[str, Any]) -> bytes:
     return "".join(lines).encode()
 
 
+def _records(report: Mapping[str, Any]) -> str:
+    unsure = f"unsure faces: {report['unsure']}"
+    if report["engine"] == "image-search":
+        if not report["records"]:
+            return "No image was searched: does the camera tag its fragments?"
+        return f"Images searched: {report['records']}, {unsure}."
+    seen = report["watch"]
+    if seen is None:
+        return f"Records with a face: {report['records']}, {unsure}."
+    text = f"Records: {seen['records']}, with a face: {seen['withFace']}, {unsure}."
+    return f"{text} {seen['problem']}".strip()
+
+
 def as_text(session: Session, report: dict[str, Any]) -> str:
     """The report in a few lines, for a phone."""
     start, end = (
@@ -162,7 +177,7 @@ def as_text(session: Session, report: dict[str, Any]) -> str:
     lines = [
         f"The session at {session.camera} ran from {start} to {end} and ended because {why}.",
         f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
-        f"Records: {report['records']}, unsure faces: {report['unsure']}.",
+        _records(report),
     ]
     if late := report["latencies"]["capturedToSent"]:
         lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")

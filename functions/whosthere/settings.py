@@ -40,6 +40,7 @@ class Settings:
     silence_seconds: int
     on_silence: str
     silence_limit_seconds: int
+    records_missing_seconds: int
     time_zone: str
     quiet_hours: tuple[str, ...]
 
@@ -139,6 +140,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         silence_seconds=int(values["silenceSeconds"]),
         on_silence=str(values["onSilence"]),
         silence_limit_seconds=int(values["silenceLimitSeconds"]),
+        records_missing_seconds=int(values["recordsMissingSeconds"]),
         time_zone=str(values["timeZone"]),
         # A session that was opened before there was this setting goes on without it.
         quiet_hours=tuple(values.get("quietHours", ())),

@@ -56,9 +56,21 @@ def _naming_our_resources(resource_of: Callable[..., str]) -> Callable[..., str]
             group = _schedule_group(body, query_params)
             name = path.removeprefix(SCHEDULES)
             return f"arn:aws:scheduler:{region}:{account_id}:schedule/{group}/{name}"
+        if service == "kinesis" and (stream := _stream_behind_iterator(body)):
+            return stream
         return resource_of(service, method, path, headers, body, query_params, region, account_id)
 
     return extract
+
+
+def _stream_behind_iterator(body: bytes) -> str | None:
+    """The data stream of a GetRecords, which names none; MiniStack would check it on `*`."""
+    try:
+        iterator = json.loads(body)["ShardIterator"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    found = names.SHARD_ITERATORS.get().get(iterator)
+    return str(found["stream_arn"]) if found else None
 
 
 def _schedule_group(body: bytes, query: Mapping[str, Any]) -> str:

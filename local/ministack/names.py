@@ -172,6 +172,7 @@ RECORD_METRIC = Name(
 )
 INVALID_PARAMETER = Name("services.lambda_svc", "_invalid_parameter_value", "message")
 STREAMS = Name("services.kinesis", "_streams")
+SHARD_ITERATORS = Name("services.kinesis", "_shard_iterators")
 STREAM_WAKE = Name("services.kinesis", "esm_wake")
 STREAM_OF = Name("services.kinesis", "_resolve_stream", "data")
 SPLIT_SHARD = Name("services.kinesis", "_split_shard", "data")

@@ -1,10 +1,14 @@
-"""What a session does when the camera's video stops."""
+"""What a session does when the camera's video stops, or its records do."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
 from tests.local.camera import streaming
+from tests.local.faults import meet
+from tests.local.records import STREAM, enrolled, put, visit
+from whosthere.clock import now_ms
 
 
 def told(door, inbox):
@@ -48,3 +52,63 @@ def test_a_camera_that_sends_nothing_starts_no_processor(door, wait_until):
     assert json.loads(found["output"])["endedBy"] == "no-media"
     assert "runningAt" not in door.row(found["executionArn"])
     assert door.nothing_is_left()
+
+
+def test_records_that_stop_or_are_not_used_are_told_once_each_and_so_is_their_end(
+    door, laptop, stack, tmp_path, wait_until
+):
+    inbox = []
+    limits = {"healthCheckSeconds": 1, "recordsMissingSeconds": 3, "silenceSeconds": 60}
+    try:
+        with streaming(laptop, tmp_path):
+            execution = door.start(5, **limits)
+            wait_until(lambda: watched(door, execution).get("records", 0) > 5, 60)
+            meet(laptop, {"stream": STREAM, "records": "lost"})
+            wait_until(lambda: told(door, inbox) == [FAILED], 60)
+            assert "but no record of it" in watched(door, execution)["problem"]
+            meet(laptop, {"stream": STREAM, "records": "empty"})
+            wait_until(lambda: watched(door, execution)["unreadable"] > 5, 60)
+            assert told(door, inbox) == [FAILED]
+            meet(laptop)
+            wait_until(lambda: told(door, inbox) == [FAILED, BACK], 60)
+            with switched_off(door, "AlertPerson"):
+                put(laptop, *visit(enrolled(door.table, "Alice"), now_ms()))
+                wait_until(lambda: told(door, inbox) == [FAILED, BACK, FAILED], 60)
+                assert "none of them is used" in watched(door, execution)["problem"]
+            wait_until(lambda: told(door, inbox) == [FAILED, BACK, FAILED, BACK], 60)
+            door.stop()
+            door.ended(execution)
+    finally:
+        meet(laptop)
+    seen = door.report(execution)["watch"]
+    assert seen["records"] > seen["unreadable"] > 5
+    assert seen["withFace"] == 1 and seen["last"]
+    assert told(door, inbox) == [FAILED, BACK, FAILED, BACK]
+
+
+FAILED, BACK = "Faces are not searched at front-door", "Faces are searched again at front-door"
+
+
+def watched(door, execution):
+    """What the session's watch over its records says."""
+    return (door.row(execution) or {}).get("watch", {})
+
+
+@contextmanager
+def switched_off(door, function):
+    """The event source mappings of a function read nothing meanwhile."""
+    client = door.client("lambda")
+    uuids = [
+        one["UUID"]
+        for page in client.get_paginator("list_event_source_mappings").paginate()
+        for one in page["EventSourceMappings"]
+        if f":{door.stack.name}-{function}" in one["FunctionArn"]
+    ]
+    assert uuids
+    for uuid in uuids:
+        client.update_event_source_mapping(UUID=uuid, Enabled=False)
+    try:
+        yield
+    finally:
+        for uuid in uuids:
+            client.update_event_source_mapping(UUID=uuid, Enabled=True)

@@ -14,7 +14,17 @@ from cli.errors import InputError
 from cli.moments import minutes_in, shown
 from cli.price import at_most
 from tests.unit.deployed import BUCKET, MINUTE_MS
-from whosthere import clock, counters, locks, people, reports, sessions, settings, wishes
+from whosthere import (
+    clock,
+    counters,
+    locks,
+    people,
+    record_watch,
+    reports,
+    sessions,
+    settings,
+    wishes,
+)
 from whosthere.clock import now_ms
 from whosthere.errors import SessionInputError
 from whosthere.sessions import Session
@@ -166,6 +176,20 @@ def test_status_tells_of_every_camera_what_it_does_since_and_until_when(verb, ta
     first, second = text.splitlines()
     assert first.startswith("front-door: waiting for video since ") and "no face yet" in first
     assert second == "back-door: free; never had a session"
+
+
+def test_status_tells_when_the_last_record_came_and_what_is_wrong(verb, table):
+    session = running(table)
+    now = now_ms()
+    seen = record_watch.Watch(
+        18_000, 0, 0, now - 150_000, now - 10_000, problem="Video comes, but no record of it."
+    )
+    record_watch.keep(table, session, record_watch.Watch(), seen)
+    _, text = verb(status)
+    assert "Video comes, but no record of it. last record 2 min before the last health" in text
+    assert "no face yet" in text
+    _, out = verb(status, "--json")
+    assert json.loads(out)["cameras"][0]["watch"]["records"] == 18_000
 
 
 def state(table):

@@ -1,0 +1,80 @@
+"""What came into a camera's data stream since the last look, read as any consumer reads it.
+
+Rekognition writes a record for each frame that it analyses, with a face or without, and
+nobody else sees those without: the mappings filter them out.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+# A shard gives 5 answers a second to all its readers, of which the two mappings take 2
+# (Kinesis Data Streams, quotas; Lambda reads once a second). What is left waits for the next look.
+MOST_ANSWERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Counts of what came; `last_ms` is when the last of it did, 0 if nothing came.
+
+    `whole` is whether a look has read all there was.
+    """
+
+    records: int = 0
+    faces: int = 0  # records with one, that is
+    unreadable: int = 0
+    last_ms: int = 0
+    positions: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = True
+
+
+def arrived(kinesis: Any, stream: str, positions: Mapping[str, str], since_ms: int) -> Arrived:
+    """What came behind `positions` (by shard), or since `since_ms` where a shard has none."""
+    found = Arrived(positions=positions)
+    for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
+        for shard in page["Shards"]:
+            found = _read(kinesis, stream, shard["ShardId"], found, since_ms)
+    return found
+
+
+def _read(kinesis: Any, stream: str, shard: str, found: Arrived, since_ms: int) -> Arrived:
+    start: dict[str, Any] = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": since_ms / 1000}
+    if last := found.positions.get(shard):
+        start = {
+            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+            "StartingSequenceNumber": last,
+        }
+    answer = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **start)
+    iterator = answer["ShardIterator"]
+    for _ in range(MOST_ANSWERS):
+        answer = kinesis.get_records(ShardIterator=iterator)
+        found = _added(found, shard, answer["Records"])
+        iterator = answer.get("NextShardIterator")
+        if not iterator or not answer["MillisBehindLatest"]:  # a shard that is closed has an end
+            return found
+    return replace(found, whole=False)
+
+
+def _added(found: Arrived, shard: str, records: list[dict[str, Any]]) -> Arrived:
+    if not records:
+        return found
+    kinds = [_has_face(record["Data"]) for record in records]
+    last_ms = round(records[-1]["ApproximateArrivalTimestamp"].timestamp() * 1000)
+    return replace(
+        found,
+        records=found.records + len(kinds),
+        faces=found.faces + kinds.count(True),
+        unreadable=found.unreadable + kinds.count(None),
+        last_ms=max(found.last_ms, last_ms),
+        positions={**found.positions, shard: records[-1]["SequenceNumber"]},
+    )
+
+
+def _has_face(data: bytes) -> bool | None:
+    """Whether the mappings' filter lets it pass, or None if it is not even of a record's kind."""
+    try:
+        faces = json.loads(data)["FaceSearchResponse"]
+        return any("Confidence" in face["DetectedFace"] for face in faces)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
