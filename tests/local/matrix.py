@@ -63,44 +63,15 @@ FAILURES = [
     "slow",
 ]
 NEVER = "never opened"
-DARK = "dark-door"  # sends only when it is told to
-# Nothing but the sweep can see it: "not found" is what somebody who stops twice is answered.
-BY_SWEEP = {("LookForProcessor", "not found"), ("DisableImages", "not found")}
-# What is in use now (a name just freed, a processor that is STOPPING) passes by itself.
-PATIENT = {
-    ("CreateProcessor", "in use"),
-    ("DeleteProcessor", "in use"),
-    ("EnableImages", "in use"),
-    ("DisableImages", "in use"),
-}
+DARK = "dark-door"  # sends nothing
+# Nothing but the sweep can see it: "not found" is what deleting something deleted answers.
+BY_SWEEP = {("DeleteProcessor", "not found"), ("DisableImages", "not found")}
 IMAGES_ONLY = {"EnableImages", "DisableImages"}
-PROCESSOR_ONLY = {
-    "CreateProcessor",
-    "StartProcessor",
-    "DescribeProcessor",
-    "IsItRunning",
-    "WaitForProcessor",
-    "StopProcessor",
-    "DeleteProcessor",
-    "LookForProcessor",
-}
-# Come to only where no video comes, or none any more: a camera of their own.
-BY_SILENCE = {"ShallOwnerKnowSilence", "TellSilence"}
-WITHOUT_RECORDS = {"TellRecords"}
-IN_THE_DARK = {"WaitForMedia"} | BY_SILENCE | WITHOUT_RECORDS
-# What else has to go wrong for a session to come to a state at all.
-ON_THE_WAY = {
-    "EndedByProblem": ("MarkRunning", "DynamoDb.AccessDeniedException"),
-    "LookForProcessor": ("DeleteProcessor", "Rekognition.ResourceNotFoundException"),
-}
+# Where video or records would have to stop for each cell: they have tests of their own.
+BY_SILENCE = {"ShallOwnerKnowSilence", "TellSilence", "TellRecords"}
 # When a running session is asked to stop, for the states that it comes to before.
-STOP_AFTER_SECONDS = {"Paused": 5} | dict.fromkeys(BY_SILENCE | WITHOUT_RECORDS, 15)
-SETTINGS = {
-    "healthCheckSeconds": 1,
-    "tell": ["start", "problem"],
-    "mediaWaitSeconds": 20,
-    "silenceSeconds": 60,
-}
+STOP_AFTER_SECONDS = {"Paused": 5}
+_dark = threading.Lock()
 
 
 @dataclass(frozen=True)
