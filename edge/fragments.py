@@ -1,13 +1,12 @@
 """The fragments on their way: kept until the service has stored them."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 
 from . import mkv
-from .fragment import Counts, EncodedFrame, Fragment, Place
-from .shared import Shared
-from .stock import Limits, Stock
+from .backlog import Backlog
+from .fragment import Counts, EncodedFrame, Fragment
+from .stock import Limits
 
 __all__ = ["Counts", "EncodedFrame", "Fragment", "FragmentBuffer", "Limits"]
 
@@ -18,12 +17,10 @@ LONGEST_OFFSET_MS = 32_767
 OVERLAP_MS = 2000
 
 
-class FragmentBuffer(Shared):
+class FragmentBuffer(Backlog):
     """Fragments in order of capture; the one thing all threads share.
 
-    The source's thread adds, ack readers settle and refuse, the sender's thread
-    reads, the keeper's moves fragments to disk. `lock` guards everything here and in
-    the fragments. Nothing here touches the disk.
+    The source's thread adds, ack readers settle and refuse, the sender's thread reads.
     """
 
     def __init__(
@@ -35,16 +32,9 @@ class FragmentBuffer(Shared):
         say: Callable[[str], None] = lambda text: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
-        self.disk_work = threading.Condition(self._mutex)
-        self.is_closed = False
-        self.is_flowing = True
+        super().__init__(limits, found=found, say=say, monotonic=monotonic)
         self.is_held_back = is_held_back
         self.captured_at = monotonic()
-        self._limits = limits or Limits()
-        self._stock = Stock(self._limits, say, monotonic)
-        self._stock.enter_found(found)
-        self._monotonic = monotonic
         self._current: Fragment | None = None
         self._on_wire: dict[int, Fragment] = {}
         self._last_ms = 0
@@ -165,89 +155,6 @@ class FragmentBuffer(Shared):
         """List the fragments that were sent whole and wait for their ack."""
         with self.lock:
             return [f for f in self._on_wire.values() if f.sent_at is not None and not f.is_gone]
-
-    def flows(self, is_flowing: bool) -> None:
-        """Say whether fragments get through; while they don't, they go to disk at once."""
-        with self.lock:
-            self.is_flowing = is_flowing
-            self.disk_work.notify_all()
-
-    def drop_older_than(self, now_ms: int) -> None:
-        """Drop what is so far behind a time that it is not sent any more."""
-        with self.lock:
-            self._stock.drop_older_than(now_ms)
-            self.disk_work.notify_all()
-
-    # What the keeper of the disk calls.
-
-    def due_for_disk(self) -> tuple[list[Fragment], float | None]:
-        """List what should be written, and say in how many seconds the next one will be."""
-        with self.lock:
-            return self._stock.due_for_disk(self._monotonic(), is_patient=self.is_flowing)
-
-    def is_written(self, fragment: Fragment, place: Place) -> None:
-        """Take note of where a fragment lies on disk now."""
-        with self.lock:
-            self._stock.move_to(place, fragment)
-
-    @property
-    def has_given_up(self) -> bool:
-        """Say whether there are places on disk that are needed no more."""
-        return bool(self._stock.given_up)
-
-    def given_up(self) -> list[Place]:
-        """Give the places on disk that are needed no more; each once."""
-        with self.lock:
-            places, self._stock.given_up = self._stock.given_up, []
-            return places
-
-    def make_room_on_disk(self) -> bool:
-        """Drop the oldest file's fragments, if memory has no room; say whether any were."""
-        with self.lock:
-            if self.memory_bytes <= self._limits.memory_bytes:
-                return False
-            return self._stock.drop_oldest_file()
-
-    # What everybody may ask.
-
-    @property
-    def counts(self) -> Counts:
-        """Say how much came in and what became of it."""
-        return self._stock.counts
-
-    @property
-    def buffered_bytes(self) -> int:
-        """Say how much waits, in memory and on disk."""
-        return self._stock.bytes
-
-    @property
-    def memory_bytes(self) -> int:
-        """Say how much of that is in memory."""
-        return self._stock.memory_bytes
-
-    @property
-    def fragments_on_disk(self) -> int:
-        """Say how many fragments wait on disk."""
-        with self.lock:
-            return self.counts.waiting - len(self._stock.in_memory)
-
-    @property
-    def oldest(self) -> Fragment | None:
-        """Give the fragment that waits longest."""
-        with self.lock:
-            return self._stock.oldest
-
-    @property
-    def is_waiting(self) -> bool:
-        """Say whether a whole fragment waits to be stored."""
-        oldest = self.oldest
-        return oldest is not None and oldest.is_complete
-
-    @property
-    def is_done(self) -> bool:
-        """Say whether nothing is left to send or to wait for."""
-        with self.lock:
-            return self.is_closed and not self._stock.fragments
 
     def _has_room(self) -> bool:
         ahead = self._limits.ahead

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from .copies import Copies
 from .fragment import Fragment
 from .fragments import FragmentBuffer
 from .ring import Ring
@@ -28,11 +29,13 @@ class Keeper:
         buffer: FragmentBuffer,
         ring: Ring,
         say: Callable[[str], None],
+        copies: Copies | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.failure = ""
         self._buffer = buffer
         self._ring = ring
+        self._copies = copies
         self._say = say
         self._monotonic = monotonic
         self._synced_at = monotonic()
@@ -59,6 +62,8 @@ class Keeper:
             self._retry_at = float("-inf")
             self._work()
         finally:
+            if self._copies:
+                self._copies.close()
             self._ring.close()
 
     def _work(self) -> None:
@@ -68,6 +73,8 @@ class Keeper:
                 if not self._write(fragment):
                     break
         self._forget()
+        if self._copies:
+            self._copies.follow(self._buffer.in_memory())
         if self._monotonic() - self._synced_at >= SYNC_S:
             with contextlib.suppress(OSError):  # the next write will tell
                 self._ring.sync()
@@ -79,8 +86,12 @@ class Keeper:
             wait_s = SYNC_S if next_s is None else next_s
             if due:
                 wait_s = self._retry_at - self._monotonic()
-            if wait_s > 0 and not self._is_over and not self._buffer.has_given_up:
+            if wait_s > 0 and not self._is_over and not self._has_work():
                 self._buffer.disk_work.wait(wait_s)
+
+    def _has_work(self) -> bool:
+        is_behind = self._copies is not None and not self._copies.fit(self._buffer.in_memory())
+        return is_behind or self._buffer.has_given_up
 
     def _forget(self) -> None:
         for place in self._buffer.given_up():

@@ -6,11 +6,13 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from .config import Config
-from .fragment import Place
+from .copies import COPY_BYTES, Copies, taken_over
+from .fragment import Fragment, Place
 from .fragments import FragmentBuffer, Limits
 from .keeper import Keeper
 from .ring import SEGMENT_BYTES, SUFFIX, Ring
@@ -32,12 +34,15 @@ def kept_fragments(
     limits = limits_of(config)
     delete_outdated(config.buffer_folder, config.max_behind_s)
     ring = open_ring(config.buffer_folder, address, limits.buffer_bytes, say)
-    found = [] if ring is None else ring.find()
+    copied = open_copies(config, address) if ring else None
+    found = _found(ring, copied) if ring else []
     if found:
         say(f"{len(found)} fragments that were kept on disk are sent first.")
+    if copied is None:
+        limits = replace(limits, memory_s=0.0)
     buffer = FragmentBuffer(limits, is_held_back=config.is_only_tagged, found=found, say=say)
     buffer.drop_older_than(round(time.time() * 1000))
-    keeper = None if ring is None else Keeper(buffer, ring, say)
+    keeper = Keeper(buffer, ring, say, Copies(copied) if copied else None) if ring else None
     try:
         if keeper:
             keeper.start()
@@ -46,6 +51,11 @@ def kept_fragments(
         if keeper:
             keeper.stop()
         _tell_of_the_rest(buffer, say)
+
+
+def _found(ring: Ring, copied: Ring | None) -> list[Fragment]:
+    found = ring.find()
+    return found + list(taken_over(copied, ring, found)) if copied else found
 
 
 def _tell_of_the_rest(buffer: FragmentBuffer, say: Say) -> None:
@@ -70,15 +80,38 @@ def open_ring(parent: Path, address: str, buffer_bytes: int, say: Say) -> Ring |
     `address` says which stream of which service: what was captured for one is never
     sent to another.
     """
-    own = hashlib.sha256(address.encode()).hexdigest()[:8]
     try:
-        return Ring(parent / f"{address.split()[-1]}-{own}", segment_bytes(buffer_bytes))
+        return Ring(_own_folder(parent, address), segment_bytes(buffer_bytes))
     except OSError as exc:
         say(
             f"Nothing can be kept on disk, fragments stay in memory: {exc}. "
             "Give a folder that this user may write to as --buffer-folder."
         )
         return None
+
+
+def open_copies(
+    config: Config, address: str, environment: Mapping[str, str] = os.environ
+) -> Ring | None:
+    """Open the folder for copies of what is in memory; None where no folder is in memory."""
+    if given := environment.get("RUNTIME_DIRECTORY"):
+        parent = Path(given.split(":")[0])
+    elif given := environment.get("XDG_RUNTIME_DIR"):
+        parent = Path(given) / "whosthere-edge" / config.camera
+    else:
+        return None
+    # They belong to what lies on disk: another buffer folder has others.
+    own = _own_folder(parent, f"{config.buffer_folder.resolve()} {address}")
+    delete_outdated(parent, config.max_behind_s)
+    try:
+        return Ring(own, COPY_BYTES)
+    except OSError:
+        return None
+
+
+def _own_folder(parent: Path, address: str) -> Path:
+    own = hashlib.sha256(address.encode()).hexdigest()[:8]
+    return parent / f"{address.split()[-1]}-{own}"
 
 
 def segment_bytes(buffer_bytes: int) -> int:
