@@ -100,19 +100,14 @@ def see(
 
 
 def _locate(desk: Desk, who: str, moment_ms: int) -> Place:
-    session = (desk.session.id, desk.session.camera)
-    gap_ms = desk.session.settings.gap_ms
-    return visit_rows.locate(desk.table, who, session, moment_ms, gap_ms)
+    session = desk.session
+    return visit_rows.locate(desk.table, who, session.camera, moment_ms, session.settings.gap_ms)
 
 
 def _step(desk: Desk, who: str, place: Place, pending: list[Sighting], *, tells: bool) -> Step:
     settings, session = desk.session.settings, desk.session
-    first = pending[0]
-    visit = (
-        replace(place.row.visit, session=session.id)
-        if place.row
-        else open_visit(session.camera, who, session.id, first)
-    )
+    row = place.row
+    visit = row.visit if row else open_visit(session.camera, who, session.id, pending[0])
     came_again = False
     taken = 0
     tally = Tally(visit, settings)
@@ -121,7 +116,10 @@ def _step(desk: Desk, who: str, place: Place, pending: list[Sighting], *, tells:
             break
         came_again |= not tally.add(sighting)
         taken += 1
-    return _claim(desk, tally.visit(), taken, came_again, tells=tells)
+    counted = tally.visit()
+    if place.is_current and counted.last_ms > visit.last_ms:
+        counted = replace(counted, session=session.id)  # it goes on in this session
+    return _claim(desk, counted, taken, came_again, tells=tells)
 
 
 def _claim(desk: Desk, visit: Visit, taken: int, came_again: bool, *, tells: bool) -> Step:

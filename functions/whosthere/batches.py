@@ -12,7 +12,7 @@ from whosthere.counters import add_counts
 from whosthere.errors import RecordError
 from whosthere.records import Frame, Received, read_frame
 from whosthere.rows import Table
-from whosthere.sessions import Session, latest_session
+from whosthere.sessions import Session, last_begun, latest_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +73,50 @@ def deliver(
 def work_on(
     table: Table, camera: str, received: Sequence[Received], work: Work
 ) -> dict[str, Exception]:
-    """Do the work with frames of one camera in its latest session; failures by id."""
+    """Do the work with frames of one camera, each in its session; failures by id."""
     failed: dict[str, Exception] = {}
 
-    def do() -> None:
-        session = latest_session(table, camera)
-        if session is None:
-            return  # nobody ever asked to watch this camera
-        outcome = work(session, received)
+    def find() -> None:
+        groups.extend(by_session(table, camera, received))
+
+    def do(session: Session, group: Sequence[Received]) -> None:
+        outcome = work(session, group)
         failed.update(outcome.failed)
         add_counts(table, session.id, outcome.counts, outcome.last_ms)
 
-    return _try(do, [one.id for one in received]) | failed
+    groups: list[tuple[Session, Sequence[Received]]] = []
+    failed |= _try(find, [one.id for one in received])
+    for session, group in groups:
+        failed |= _try(partial(do, session, group), [one.id for one in group])
+    return failed
+
+
+def by_session(
+    table: Table, camera: str, received: Sequence[Received]
+) -> Sequence[tuple[Session, Sequence[Received]]]:
+    """Frames in the order they came, by the session that answers for them, the earliest first.
+
+    What waited until its session was over still is of that one; what no session answers
+    for goes to the latest, which counts it.
+    """
+    latest = latest_session(table, camera)
+    if latest is None:
+        return []  # nobody ever asked to watch this camera
+    owners: dict[str, Session] = {}
+    known: Session | None = latest
+    for one in sorted(received, key=lambda one: one.frame.server_ms, reverse=True):
+        moment_ms = one.frame.server_ms
+        if known is not None and moment_ms < known.started_ms:
+            known = last_begun(table, camera, moment_ms)
+        if known is not None and known.answers_for(moment_ms):
+            owners[one.id] = known
+        else:
+            owners[one.id] = latest
+    sessions = {owner.id: owner for owner in owners.values()}
+    return [
+        (session, [one for one in received if owners[one.id].id == session.id])
+        for session in sorted(sessions.values(), key=lambda session: session.started_ms)
+    ]
 
 
 def _read(delivery: Delivery, stack: str) -> Frame:

@@ -13,13 +13,13 @@ from whosthere import rows
 from whosthere.clock import iso
 from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
 from whosthere.rows import KEEP_ROWS_S, Table
-from whosthere.sessions import Session, lock_key, session_key
+from whosthere.sessions import Session, history_key, lock_key, session_key
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 
 
 def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> None:
-    """Lock the camera and write the session's row, both or neither; twice changes nothing.
+    """Lock the camera and write the session's rows, all or nothing; twice changes nothing.
 
     Raises CameraBusyError if another session holds the camera or it is shut, LockLostError
     if this one was given up meanwhile.
@@ -49,13 +49,20 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> N
         "Item": _row(session, values),
         "ConditionExpression": "attribute_not_exists(endedAt)",
     }
+    found_by = {
+        "TableName": table.name,
+        "Item": history_key(session)
+        | {"session": session.id, "expires": session.deadline_ms // 1000 + KEEP_ROWS_S},
+    }
     try:
-        table.meta.client.transact_write_items(TransactItems=[{"Update": lock}, {"Put": row}])
+        table.meta.client.transact_write_items(
+            TransactItems=[{"Update": lock}, {"Put": row}, {"Put": found_by}]
+        )
     except ClientError as error:
         reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
         if reasons[:1] == [CONDITION_FAILED]:
             raise CameraBusyError(_who_holds(table, session.camera)) from error
-        if reasons[1:] == [CONDITION_FAILED]:
+        if reasons[1:2] == [CONDITION_FAILED]:
             raise LockLostError("the session was given up before it was open") from error
         if "TransactionConflict" in reasons:
             raise TryAgainError("somebody else writes the lock right now") from error
@@ -77,19 +84,12 @@ def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _who_holds(table: Table, camera: str) -> str:
     lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item", {})
+    if lock.get("shut"):
+        return f"{camera} takes no session any more: its stack is being deleted"
     until = iso(int(lock["deadline"])) if "deadline" in lock else "its deadline"
     return f"{camera} is held by session {lock.get('session', '?')} until {until}"
 
 
-def unlock(table: Table, session: Session) -> bool:
-    """Free the camera if this session holds it; whether it did."""
-    try:
-    if lock.get("shut"):
-        return f"{camera} takes no session any more: its stack is being deleted"
-        table.update_item(
-            Key=lock_key(session.camera),
-            UpdateExpression="SET held = :false REMOVE #token, stopRequested, pausedUntil",
-            ConditionExpression="#session = :session AND held = :true",
 def shut(table: Table, camera: str) -> None:
     """Let no session be opened at the camera any more; the one that holds it goes on."""
     table.update_item(
@@ -99,6 +99,13 @@ def shut(table: Table, camera: str) -> None:
     )
 
 
+def unlock(table: Table, session: Session) -> bool:
+    """Free the camera if this session holds it; whether it did."""
+    try:
+        table.update_item(
+            Key=lock_key(session.camera),
+            UpdateExpression="SET held = :false REMOVE #token, stopRequested, pausedUntil",
+            ConditionExpression="#session = :session AND held = :true",
             ExpressionAttributeNames={"#session": "session", "#token": "token"},
             ExpressionAttributeValues={
                 ":session": session.id,

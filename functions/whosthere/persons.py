@@ -15,9 +15,6 @@ from whosthere.sessions import Session
 from whosthere.sightings import CLAIM_MS, Reading, Sighting, read_face
 from whosthere.visits import Visit
 
-# A processor that is being stopped still delivers what it had read.
-AFTERGLOW_MS = 60_000
-
 
 @dataclass(slots=True)
 class _Whereabouts:
@@ -45,7 +42,7 @@ def alert_persons(desk: Desk, received: Sequence[Received]) -> Outcome:
     read = [
         _Read(one, [read_face(face, settings) for face in one.frame.faces])
         for one in received
-        if is_answered_for(one.frame, desk.session)
+        if desk.session.answers_for(one.frame.server_ms)
     ]
     read.sort(key=lambda one: one.received.frame.captured_ms)
     groups = _sightings(desk, read) if read else {}
@@ -70,19 +67,11 @@ def _last_ms(read: Sequence[_Read]) -> int:
     return max((one.received.frame.server_ms for one in read), default=0)
 
 
-def is_answered_for(frame: Frame, session: Session) -> bool:
-    """Whether the session alerts for a frame; others are only counted."""
-    return _counter(frame, session) == "records"
-
-
 def _counter(frame: Frame, session: Session) -> str:
     # By AWS's clock: a restarted processor can replay what lies before its session.
-    if frame.server_ms < session.started_ms:
-        return "before_session"
-    ended_ms = session.ended_ms
-    if ended_ms is not None and frame.server_ms > ended_ms + AFTERGLOW_MS:
-        return "after_session"
-    return "records"
+    if session.answers_for(frame.server_ms):
+        return "records"
+    return "before_session" if frame.server_ms < session.started_ms else "after_session"
 
 
 def _counts(

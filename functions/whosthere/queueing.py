@@ -10,7 +10,6 @@ from whosthere.announcing import Desk, Taken
 from whosthere.batches import Outcome
 from whosthere.clock import iso
 from whosthere.errors import PictureError, TryAgainError
-from whosthere.persons import is_answered_for
 from whosthere.pictures import Crops, Linker, crop
 from whosthere.records import Received
 from whosthere.sightings import Sighting
@@ -45,7 +44,7 @@ def queue_strangers(desk: Desk, studio: Studio, received: Sequence[Received]) ->
     of them is kept.
     """
     settings = desk.session.settings
-    wanted = [one for one in received if is_answered_for(one.frame, desk.session)]
+    wanted = [one for one in received if desk.session.answers_for(one.frame.server_ms)]
     if settings.strangers == "off" or not wanted:
         return Outcome({}, Counter())
     turn = track_rows.take_turn(
@@ -138,9 +137,7 @@ def _queue(desk: Desk, studio: Studio, shot: Shot, likeness: Likeness, first_ms:
     """Put a sighting into the queue, once per visit."""
     session = desk.session
     moment_ms, who = shot.hit.captured_ms, likeness.stranger
-    place = visit_rows.locate(
-        desk.table, who, (session.id, session.camera), moment_ms, session.settings.gap_ms
-    )
+    place = visit_rows.locate(desk.table, who, session.camera, moment_ms, session.settings.gap_ms)
     if place.row is not None:
         return
     facts: dict[str, Any] = {

@@ -41,6 +41,17 @@ def query(table: Table, condition: Any, **more: Any) -> Iterator[dict[str, Any]]
         more["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
+def first(table: Table, condition: Any, *, ascending: bool) -> dict[str, Any] | None:
+    """The first row, or the last, that meets the key condition, as last written."""
+    found: list[dict[str, Any]] = table.query(
+        KeyConditionExpression=condition,
+        ConsistentRead=True,
+        ScanIndexForward=ascending,
+        Limit=1,
+    )["Items"]
+    return found[0] if found else None
+
+
 def put(item: dict[str, Any], version: int | None) -> dict[str, Any]:
     """A put that replaces that version; 0 is a row not there yet, None is any."""
     if version is None:

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from whosthere import rows
 from whosthere import settings as _settings
 from whosthere.rows import KEEP_ROWS_S, Table
 from whosthere.settings import Settings
+
+# A processor that is being stopped still delivers what it had read.
+AFTERGLOW_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Session:
     settings: Settings
     told: bool = False  # the owner, of its end
 
+    def answers_for(self, server_ms: int) -> bool:
+        """Whether it alerts for what AWS received at that moment."""
+        is_over = self.ended_ms is not None and server_ms > self.ended_ms + AFTERGLOW_MS
+        return self.started_ms <= server_ms and not is_over
+
 
 def session_key(session_id: str) -> dict[str, str]:
     """Key of the session's own row."""
@@ -37,6 +46,14 @@ def session_key(session_id: str) -> dict[str, str]:
 def lock_key(camera: str) -> dict[str, str]:
     """Key of the camera's lock row."""
     return {"pk": f"camera#{camera}", "sk": "lock"}
+
+
+def history_key(session: Session) -> dict[str, str]:
+    """Key of the row by which a session is found by its camera and its start."""
+    return {
+        "pk": f"camera#{session.camera}",
+        "sk": f"session#{session.started_ms:013d}#{session.id}",
+    }
 
 
 def was_refused(table: Table, session_id: str) -> bool:
@@ -55,6 +72,10 @@ def give_up(table: Table, session_id: str, now_ms: int) -> bool:
             Key=session_key(session_id),
             UpdateExpression="SET endedAt = if_not_exists(endedAt, :now), expires = :expires",
             ConditionExpression="attribute_not_exists(camera)",
+            ExpressionAttributeValues={
+                ":now": now_ms,
+                ":expires": now_ms // 1000 + KEEP_ROWS_S,
+            },
         )
     except ClientError as error:
         if rows.condition_failed(error):
@@ -71,11 +92,14 @@ def latest_session(table: Table, camera: str) -> Session | None:
     return read_session(table, lock["session"], lock)
 
 
+def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
+    """The last session of the camera that had begun at that moment, by now over or not."""
+    begun = Key("sk").between("session#", f"session#{server_ms + 1:013d}")
+    found = rows.first(table, Key("pk").eq(f"camera#{camera}") & begun, ascending=False)
+    return read_session(table, found["session"]) if found else None
+
+
 def read_session(
-            ExpressionAttributeValues={
-                ":now": now_ms,
-                ":expires": now_ms // 1000 + KEEP_ROWS_S,
-            },
     table: Table, session_id: str, lock: Mapping[str, Any] | None = None
 ) -> Session | None:
     """The session of that id, or None; `held` says whether it still holds its camera."""

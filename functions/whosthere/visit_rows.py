@@ -5,13 +5,13 @@ and the other reads again. The current row of a person guards all visits of that
 at the camera: whoever opens another one, also a late one from before, has to write it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from whosthere import rows
@@ -43,6 +43,11 @@ class Place:
     row: Row | None
     late: bool = False
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the sighting belongs to the current visit."""
+        return self.row is not None and self.row == self.current
+
 
 def current_key(camera: str, who: str) -> dict[str, str]:
     """Key of the current visit of that person or stranger."""
@@ -55,6 +60,15 @@ def closed_key(visit: Visit) -> dict[str, str]:
         "pk": f"session#{visit.session}",
         "sk": f"visit#{visit.opened_ms:013d}#{visit.who}",
     }
+
+
+def past_key(visit: Visit) -> dict[str, str]:
+    """Key of the row that finds a closed visit by who and when, whichever session has it."""
+    return {"pk": f"camera#{visit.camera}", "sk": _past(visit.who, visit.opened_ms)}
+
+
+def _past(who: str, moment_ms: int) -> str:
+    return f"past#{who}#{moment_ms:013d}"
 
 
 def current_visits(table: Table, camera: str) -> dict[str, Visit]:
@@ -75,15 +89,14 @@ def visits_of(table: Table, session: str, camera: str) -> list[Visit]:
     return sorted(found, key=lambda visit: visit.first_ms)
 
 
-def locate(table: Table, who: str, session: tuple[str, str], moment_ms: int, gap_ms: int) -> Place:
-    """Where a sighting at that moment belongs; `session` is its id and its camera."""
-    session_id, camera = session
+def locate(table: Table, who: str, camera: str, moment_ms: int, gap_ms: int) -> Place:
+    """Where a sighting at that moment belongs, whichever session it or the visit is of."""
     current = _get(table, current_key(camera, who))
     if current is None or moment_ms > current.visit.last_ms + gap_ms:
         return Place(current, None)
     if moment_ms >= current.visit.first_ms:
         return Place(current, current)
-    known = [current, *_closed(table, session_id, who)]
+    known = [current, *_neighbours(table, who, camera, moment_ms)]
     fitting = [row for row in known if row.visit.covers(moment_ms, gap_ms)]
     if not fitting:
         return Place(current, None, late=True)
@@ -101,11 +114,12 @@ def save(table: Table, place: Place, visit: Visit) -> None:
         rows.write(table, rows.put(key | item, 0))
     elif place.late:
         opened = rows.put(closed_key(visit) | item, 0)
-        rows.write(table, rows.touch(current.key, current.version), opened)
+        touched = rows.touch(current.key, current.version)
+        rows.write(table, touched, opened, _findable(visit))
     else:
         closed = closed_key(current.visit) | _item(current.visit)
         opened = rows.put(current.key | item, current.version)
-        rows.write(table, opened, rows.put(closed, None))
+        rows.write(table, opened, rows.put(closed, None), _findable(current.visit))
 
 
 def marking(table: Table, visit: Visit, sent_ms: int) -> Callable[[], object]:
@@ -154,10 +168,22 @@ def _settle(table: Table, visit: Visit, settlement: dict[str, Any]) -> None:
                 raise
 
 
-def _closed(table: Table, session: str, who: str) -> list[Row]:
-    condition = Key("pk").eq(f"session#{session}") & Key("sk").begins_with("visit#")
-    items = rows.query(table, condition, FilterExpression=Attr("who").eq(who))
-    return [_row(item) for item in items]
+def _findable(visit: Visit) -> dict[str, Any]:
+    key = closed_key(visit)
+    found_by = {"closedPk": key["pk"], "closedSk": key["sk"], "expires": _expires(visit)}
+    return rows.put(past_key(visit) | found_by, None)
+
+
+def _neighbours(table: Table, who: str, camera: str, moment_ms: int) -> Iterator[Row]:
+    """The closed visits around a moment: as visits lie apart, no other one can cover it."""
+    camera_is, past = Key("pk").eq(f"camera#{camera}"), f"past#{who}#"
+    before = Key("sk").between(past, _past(who, moment_ms))
+    after = Key("sk").between(_past(who, moment_ms + 1), f"{past}~")
+    for side, ascending in ((before, False), (after, True)):
+        found = rows.first(table, camera_is & side, ascending=ascending)
+        row = found and _get(table, {"pk": found["closedPk"], "sk": found["closedSk"]})
+        if row:
+            yield row
 
 
 def _get(table: Table, key: dict[str, str]) -> Row | None:
@@ -185,8 +211,12 @@ def _item(visit: Visit) -> dict[str, Any]:
         "captured": visit.captured_ms,
         "recognised": visit.recognised_ms,
         "sent": visit.sent_ms,
-        "expires": visit.last_ms // 1000 + KEEP_ROWS_S,
+        "expires": _expires(visit),
     }
+
+
+def _expires(visit: Visit) -> int:
+    return visit.last_ms // 1000 + KEEP_ROWS_S
 
 
 def _row(item: dict[str, Any]) -> Row:

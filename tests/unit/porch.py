@@ -70,7 +70,8 @@ class Porch(Door):
     def clear(self):
         empty_bucket(self.s3)
         for item in self.table.scan()["Items"]:
-            if item["sk"].startswith("visit#") or item["sk"] in ("stranger", "tracks"):
+            made = item["sk"].startswith(("visit#", "past#"))
+            if made or item["sk"] in ("stranger", "tracks"):
                 self.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
         self.owner.alerts.clear()
         self.rekognition.faces.clear()

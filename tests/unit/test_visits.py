@@ -327,7 +327,7 @@ def retries(door, batch, sent, failed):
 
 def clear(door):
     for item in door.table.scan()["Items"]:
-        if item["sk"].startswith("visit#"):
+        if item["sk"].startswith(("visit#", "past#")):
             door.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
     door.owner.alerts.clear()
     door.clock = Clock()
