@@ -51,12 +51,17 @@ def start_again(table, clock, sns):
     sns.accepted.clear()
 
 
-def each_crash(points, run, capsys, what):
-    """Kill at each of these executed lines in turn; say how many there were."""
+def each_crash(lines, run, request, capsys, what):
+    """Kill at executed lines in turn; say at how many of all."""
+    points = chosen(lines, request)
     for point in points:
         run(Deadly(point))
+    hit = {lines[point - 1] for point in points}
     with capsys.disabled():
-        sys.stdout.write(f"\n{what}: killed at {len(points)} executed lines in turn\n")
+        sys.stdout.write(
+            f"\n{what}: killed {len(points)} times, at {len(hit)} of the {len(set(lines))} lines"
+            f" that it executes ({len(lines)} executions)\n"
+        )
 
 
 def chosen(lines, request):
@@ -85,7 +90,7 @@ def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, requ
         alive = Deadly()
         run(alive)
         assert len(set(alive.lines)) > 200
-        each_crash(chosen(alive.lines, request), run, capsys, "alert_person")
+        each_crash(alive.lines, run, request, capsys, "alert_person")
 
 
 def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, request, capsys):
@@ -115,4 +120,4 @@ def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, reques
         alive = Deadly()
         run(alive)
         assert len(set(alive.lines)) > 300
-        each_crash(chosen(alive.lines, request), run, capsys, "queue_stranger")
+        each_crash(alive.lines, run, request, capsys, "queue_stranger")
