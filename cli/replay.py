@@ -1,4 +1,4 @@
-"""`./whosthere replay`: puts what failed back into the cameras' data streams."""
+"""`./whosthere replay`: puts what failed back into the data streams and queues it came from."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from cli.interrupts import Interrupts
 from cli.talk import add_options, talking, tell
 from whosthere.replaying import replay
 
-HELP = "put records that failed back, once their cause is mended"
+HELP = "put records and events that failed back, once their cause is mended"
 EXAMPLE = "./whosthere replay"
 
 
@@ -19,10 +19,13 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     """Replay and give the exit code: 1 if something in `failures/` cannot be read."""
     with talking(arguments) as target:
         bucket = target.output("BucketName")
-        done = replay(target.client("s3"), target.client("kinesis"), bucket)
+        s3, kinesis, sqs = (target.client(name) for name in ("s3", "kinesis", "sqs"))
+        done = replay(s3, kinesis, sqs, bucket)
     records = {arn.rpartition("/")[2]: count for arn, count in done.records.items()}
+    events = {arn.rpartition(":")[2]: count for arn, count in done.events.items()}
     lines = [f"{stream}: {count} records put back" for stream, count in records.items()]
-    lines += [f"left where it is, it holds no record: {key}" for key in done.unreadable]
-    content = {"records": records, "unreadable": done.unreadable}
+    lines += [f"{queue}: {count} events put back" for queue, count in events.items()]
+    lines += [f"left where it is, it holds nothing to put back: {key}" for key in done.unreadable]
+    content = {"records": records, "events": events, "unreadable": done.unreadable}
     tell(arguments, content, "\n".join(lines) or "nothing has failed")
     return 1 if done.unreadable else 0

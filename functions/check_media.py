@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere import record_watch
-from whosthere.arrivals import Arrived, arrived
+from whosthere.arrivals import Arrived, arrived, images
 from whosthere.engines import images_of
 from whosthere.errors import LockLostError
 from whosthere.media import LONGEST_SECONDS, Media, newest_media
@@ -19,12 +19,14 @@ from whosthere.sessions import Session, read_session, session_key
 from whosthere.wishes import wishes
 
 STACK = os.environ["STACK"]
+BUCKET = os.environ["BUCKET"]
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 kinesis = boto3.client("kinesis")
 kinesisvideo = boto3.client("kinesisvideo")
 rekognition = boto3.client("rekognition")
+s3 = boto3.client("s3")
 
 
 @logger.inject_lambda_context
@@ -87,7 +89,7 @@ def records_problem(session: Session, searching: bool, now_ms: int) -> str:
     """
     row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
     before = record_watch.watch_of(row)
-    if session.engine != "stream-processor" or "runningAt" not in row:
+    if "runningAt" not in row:
         return before.problem
     try:
         came = records_since(session, before)
@@ -95,10 +97,9 @@ def records_problem(session: Session, searching: bool, now_ms: int) -> str:
             before,
             came,
             record_watch.used_of(row),
-            camera=session.camera,
+            session=session,
             searching=searching,
             now_ms=now_ms,
-            limit_ms=1000 * session.settings.records_missing_seconds,
         )
         return record_watch.keep(table, session, before, after).problem
     except (BotoCoreError, ClientError) as error:
@@ -107,7 +108,9 @@ def records_problem(session: Session, searching: bool, now_ms: int) -> str:
 
 
 def records_since(session: Session, before: Watch) -> Arrived:
-    """What came into the camera's data stream since the last look."""
+    """What came into the camera's data stream, or of its images, since the last look."""
+    if session.engine != "stream-processor":
+        return images(s3, BUCKET, session.camera, before.positions, session.started_ms)
     stream = stream_name(STACK, session.camera)
     try:
         return arrived(kinesis, stream, before.positions, session.started_ms)

@@ -1,31 +1,36 @@
 """Enrol the person whose photo was put under `people/<name>/`."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
 from whosthere.enrolling import Register, settle_photo
+from whosthere.messages import Queue, take_in
 from whosthere.photos import Studio
 
+BUCKET = os.environ["BUCKET"]
+
 logger = Logger()
+s3 = boto3.client("s3")
 register = Register(
     table=boto3.resource("dynamodb").Table(os.environ["TABLE"]),
-    studio=Studio(
-        boto3.client("s3"),
-        boto3.client("rekognition"),
-        os.environ["BUCKET"],
-        os.environ["PEOPLE_COLLECTION"],
-    ),
+    studio=Studio(s3, boto3.client("rekognition"), BUCKET, os.environ["PEOPLE_COLLECTION"]),
     salt=os.environ["PERSON_SALT"],
 )
+queue = Queue(boto3.client("sqs"), os.environ["PHOTOS_QUEUE"], s3, BUCKET, logger)
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:
-    """What was done about the photo."""
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """The messages that have to come again."""
+    return take_in(queue, event["Records"], settle)
+
+
+def settle(created: Mapping[str, Any]) -> None:
+    """Make table and collection agree with what S3 holds by now."""
     # As it is: S3 does not URL-encode keys in the events that it sends to EventBridge.
-    done = settle_photo(register, event["detail"]["object"]["key"])
+    done = settle_photo(register, created["detail"]["object"]["key"])
     logger.info("photo settled", extra={"done": done})
-    return {"done": done}

@@ -1,12 +1,14 @@
 """Forget a photo that was taken out of `people/`, or a stranger whose last picture went."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
 from whosthere.enrolling import Register, settle_photo
+from whosthere.messages import Queue, take_in
 from whosthere.photos import Studio
 from whosthere.strangers import Album, forget_if_gone, stranger_of
 
@@ -22,20 +24,18 @@ register = Register(
     studio=Studio(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"]),
     salt=os.environ["PERSON_SALT"],
 )
+queue = Queue(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], s3, BUCKET, logger)
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:
-    """What was done about the photo or the stranger."""
-    key = event["detail"]["object"]["key"]
-    done = settle(key)
-    logger.info("deletion settled", extra={"done": done})
-    return {"done": done}
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """The messages that have to come again."""
+    return take_in(queue, event["Records"], settle)
 
 
-def settle(key: str) -> str:
+def settle(deleted: Mapping[str, Any]) -> None:
     """Make table and collections agree with what S3 holds by now."""
+    key = deleted["detail"]["object"]["key"]
     stranger = stranger_of(key)
-    if stranger:
-        return forget_if_gone(table, album, stranger)
-    return settle_photo(register, key)
+    done = forget_if_gone(table, album, stranger) if stranger else settle_photo(register, key)
+    logger.info("deletion settled", extra={"done": done})

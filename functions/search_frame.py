@@ -6,6 +6,7 @@ the two calls that `alert_person` and `queue_stranger` make.
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from whosthere.clock import now_ms
 from whosthere.counters import add_counts
 from whosthere.errors import PictureError
 from whosthere.frames import Image
+from whosthere.messages import Queue, take_in
 from whosthere.names import stream_name
 from whosthere.persons import alert_persons
 from whosthere.pictures import Linker
@@ -58,18 +60,26 @@ def s3_as(credentials: dict[str, str]) -> Any:
 
 
 linker = Linker(sts, s3_as, os.environ["PICTURE_ROLE_ARN"], BUCKET)
+queue = Queue(boto3.client("sqs"), os.environ["FRAMES_QUEUE"], s3, BUCKET, logger)
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """What became of the image: `searched`, `refused`, `outside` of a session, `ignored`."""
-    done = settle(event, context.get_remaining_time_in_millis() + 5000)
-    logger.info("image settled", extra={"done": done})
-    return {"done": done}
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The messages that have to come again."""
+    # The lease on an alert or stranger must outlast this invocation.
+    lease_ms = context.get_remaining_time_in_millis() + 5000
+
+    def search(created: Mapping[str, Any]) -> None:
+        logger.info("image settled", extra={"done": settle(created, lease_ms)})
+
+    return take_in(queue, event["Records"], search)
 
 
-def settle(event: dict[str, Any], lease_ms: int) -> str:
-    """Search the image if its camera is being watched."""
+def settle(event: Mapping[str, Any], lease_ms: int) -> str:
+    """Search the image if its camera is being watched.
+
+    What became of it: `searched`, `refused`, `outside` of a session, `ignored`.
+    """
     key = event["detail"]["object"]["key"]
     camera = frames.camera_of(key)
     session = latest_session(table, camera) if camera else None

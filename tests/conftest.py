@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 POLL_SECONDS = 0.05
 # What uses the deployed stack, or writes what `sam local invoke` reads, runs in one process.
 ON_THE_STACK = {
+    "test_alarms.py": "stack",
     "test_demo_up.py": "stack",
     "test_failures.py": "stack",
     "test_image_search.py": "stack",

@@ -1,4 +1,4 @@
-"""What came into a camera's data stream since the last look, read as any consumer reads it.
+"""What came of a camera since the last look: records in its data stream, or images in S3.
 
 Rekognition writes a record for each frame that it analyses, with a face or without, and
 nobody else sees those without: the mappings filter them out.
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-# A shard gives 5 answers a second to all its readers, of which the two mappings take 2
-# (Kinesis Data Streams, quotas; Lambda reads once a second). What is left waits for the next look.
+# A look is short. A shard gives 5 answers a second to all its readers, of which the two mappings
+# take 2 (Kinesis Data Streams, quotas; Lambda reads once a second). What is left waits.
 MOST_ANSWERS = 5
 
 
@@ -18,7 +18,8 @@ MOST_ANSWERS = 5
 class Arrived:
     """Counts of what came; `last_ms` is when the last of it did, 0 if nothing came.
 
-    `whole` is whether a look has read all there was.
+    An image counts as a record with a face: one that somebody has to use. `whole` is
+    whether a look has read all there was.
     """
 
     records: int = 0
@@ -78,3 +79,31 @@ def _has_face(data: bytes) -> bool | None:
         return any("Confidence" in face["DetectedFace"] for face in faces)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def images(
+    s3: Any, bucket: str, camera: str, positions: Mapping[str, str], since_ms: int
+) -> Arrived:
+    """The camera's images that came behind the last key seen and since `since_ms`.
+
+    Of one camera, their keys are in the order of their time (Kinesis Video Streams developer
+    guide, "Automated real-time image generation"); a late one may be overlooked.
+    """
+    prefix = f"frames/{camera}/"
+    found, after = Arrived(positions=positions, whole=False), positions.get(prefix, prefix)
+    for _ in range(MOST_ANSWERS):
+        answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after)
+        listed = answer.get("Contents", ())
+        times = [round(item["LastModified"].timestamp() * 1000) for item in listed]
+        new = [moment for moment in times if moment >= since_ms - since_ms % 1000]
+        after = listed[-1]["Key"] if listed else after
+        found = replace(
+            found,
+            records=found.records + len(new),
+            faces=found.faces + len(new),
+            last_ms=max([found.last_ms, *new]),
+            positions={prefix: after},
+        )
+        if not answer["IsTruncated"]:
+            return replace(found, whole=True)
+    return found

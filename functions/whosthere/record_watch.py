@@ -1,7 +1,7 @@
 """The session's own watch over its records: do they come, can they be read, are they used.
 
 A look is a health check, and what it saw lies in the session's row. Only what is surely
-wrong is a problem: an empty door makes records without a face for hours.
+wrong is a problem: an empty door makes records without a face for hours, and no image.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,12 @@ from whosthere.clock import iso
 from whosthere.rows import Table
 from whosthere.sessions import Session, session_key
 
-# What every record with a face of a session ends as (`persons.py`), at least once.
-USED = ("records", "before_session", "after_session")
+# What every record with a face, and every image, of a session ends as, at least once.
+USED = ("records", "before_session", "after_session", "images_refused")
 NO_RECORDS = "Video comes from {camera}, but no record of it."
 UNREADABLE = "Records of {camera} come, but none of them is JSON with a FaceSearchResponse."
 UNUSED = "Records of {camera} with faces come, but none of them is used."
+UNSEARCHED = "Images of {camera} come, but none of them is searched."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,14 @@ def judged(
     came: Arrived,
     used: int,
     *,
-    camera: str,
+    session: Session,
     searching: bool,
     now_ms: int,
-    limit_ms: int,
 ) -> Watch:
     """The watch after another look.
 
     While nothing is searched (no video, a pause) nothing is missed, and a problem stays what
-    it was. One begins when a second look, `limit_ms` after the first, has missed the same.
+    it was. One begins when a look has missed something and another one, a while later, still does.
     """
     after = replace(
         before,
@@ -66,12 +66,14 @@ def judged(
     )
     if not searching:
         return replace(after, missing=0)
-    wrong = _wrong(came, after.waiting)
+    has_stream = session.engine == "stream-processor"
+    wrong = _wrong(came, after.waiting) if has_stream else UNSEARCHED if after.waiting else ""
     if not wrong:
         return replace(after, missing=0, problem="")
     missing = before.missing or now_ms
-    known = before.problem or (wrong.format(camera=camera) if now_ms - missing >= limit_ms else "")
-    return replace(after, missing=missing, problem=known)
+    if not before.problem and now_ms - missing >= 1000 * session.settings.records_missing_seconds:
+        after = replace(after, problem=wrong.format(camera=session.camera))
+    return replace(after, missing=missing)
 
 
 def _wrong(came: Arrived, waiting: bool) -> str:

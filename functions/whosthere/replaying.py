@@ -1,9 +1,10 @@
-"""Puts what failed back into the data stream it came from, in order, after a fix.
+"""Puts what failed back where it came from, records in order, after a fix.
 
-Two kinds lie in the bucket: records that the functions set aside (`failures/records/`, one
-each) and batches that Lambda gave up (`aws/lambda/`, Lambda developer guide, "Configuring
-destinations for event source mapping invocations": only S3 gets the whole event, as
-`payload`). A record that both functions failed on is put back once: both get it.
+Three kinds lie in the bucket: records that the functions set aside (`failures/records/`, one
+each), events of a queue that they gave up (`failures/events/`), and batches of a data stream that
+Lambda gave up (`aws/lambda/`, Lambda developer guide, "Configuring destinations for event source
+mapping invocations": only S3 gets the whole event, as `payload`). A record that both functions
+failed on is put back once: both get it.
 """
 
 import base64
@@ -29,21 +30,25 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many records were put back by stream, and the keys that hold none."""
+    """How many were put back by ARN of stream or queue, and the keys that hold none.
+
+    What came from a queue that is no more (the engine was changed) is among the latter.
+    """
 
     records: dict[str, int]
+    events: dict[str, int]
     unreadable: list[str]
 
 
-def replay(s3: Any, kinesis: Any, bucket: str) -> Replayed:
-    """Put all failed records back, oldest first, and then remove them from the bucket.
+def replay(s3: Any, kinesis: Any, sqs: Any, bucket: str) -> Replayed:
+    """Put all that failed back, records oldest first, and then remove it from the bucket.
 
     If it is stopped half way, the next one puts all back again: no visit is alerted twice
     by that. What still fails is kept again.
     """
     found: dict[tuple[str, int], Failed] = {}
     read, unreadable = [], []
-    for key in _keys(s3, bucket):
+    for key in _keys(s3, bucket, (failures.SET_ASIDE, GIVEN_UP)):
         try:
             records = read_failure(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except (ValueError, TypeError, KeyError):
@@ -54,7 +59,31 @@ def replay(s3: Any, kinesis: Any, bucket: str) -> Replayed:
     counts = _put_back(kinesis, [found[place] for place in sorted(found)])
     for key in read:
         s3.delete_object(Bucket=bucket, Key=key)
-    return Replayed(counts, unreadable)
+    events = _send_again(s3, sqs, bucket, unreadable)
+    return Replayed(counts, events, unreadable)
+
+
+def _send_again(s3: Any, sqs: Any, bucket: str, unreadable: list[str]) -> dict[str, int]:
+    """Send each kept event to its queue anew; whatever comes twice is done once."""
+    counts: dict[str, int] = {}
+    for key in _keys(s3, bucket, (failures.EVENTS,)):
+        try:
+            kept = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            queue, event = kept["given"]["eventSourceARN"], kept["given"]["body"]
+            url = sqs.get_queue_url(QueueName=queue.split(":")[5])["QueueUrl"]
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            sqs.exceptions.QueueDoesNotExist,
+        ):
+            unreadable.append(key)
+            continue
+        sqs.send_message(QueueUrl=url, MessageBody=event)
+        s3.delete_object(Bucket=bucket, Key=key)
+        counts[queue] = counts.get(queue, 0) + 1
+    return counts
 
 
 def read_failure(body: bytes) -> list[Failed]:
@@ -94,8 +123,8 @@ def _put_back(kinesis: Any, records: list[Failed]) -> dict[str, int]:
     return counts
 
 
-def _keys(s3: Any, bucket: str) -> Iterator[str]:
-    for prefix in (failures.SET_ASIDE, GIVEN_UP):
+def _keys(s3: Any, bucket: str, prefixes: tuple[str, ...]) -> Iterator[str]:
+    for prefix in prefixes:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:
             yield from (item["Key"] for item in page.get("Contents", ()))

@@ -155,16 +155,16 @@ def as_lines(report: Mapping[str, Any]) -> bytes:
 
 
 def _records(report: Mapping[str, Any]) -> str:
-    unsure = f"unsure faces: {report['unsure']}"
+    seen, used, unsure = report["watch"], report["records"], f"unsure faces: {report['unsure']}"
     if report["engine"] == "image-search":
-        if not report["records"]:
-            return "No image was searched: does the camera tag its fragments?"
-        return f"Images searched: {report['records']}, {unsure}."
-    seen = report["watch"]
-    if seen is None:
-        return f"Records with a face: {report['records']}, {unsure}."
-    text = f"Records: {seen['records']}, with a face: {seen['withFace']}, {unsure}."
-    return f"{text} {seen['problem']}".strip()
+        if not used and not (seen and seen["records"]):
+            return "No image came: does the camera tag its fragments?"
+        text = f"Images searched: {used}, {unsure}."
+    elif seen:
+        text = f"Records: {seen['records']}, with a face: {seen['withFace']}, {unsure}."
+    else:
+        text = f"Records with a face: {used}, {unsure}."
+    return f"{text} {seen['problem'] if seen else ''}".strip()
 
 
 def as_text(session: Session, report: dict[str, Any]) -> str:

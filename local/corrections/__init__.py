@@ -1,11 +1,13 @@
 """What MiniStack lacks or does otherwise than AWS, corrected; one module per service."""
 
 from local.corrections import (
+    deletions,
     events,
     executions,
     functions,
     permissions,
     policy_variables,
+    queues,
     schedules,
     subscriptions,
     tasks,
@@ -23,6 +25,8 @@ def install() -> None:
     executions.install()
     tasks.install()
     templates.install()
+    deletions.install()
     events.install()
     schedules.install()
+    queues.install()
     subscriptions.install()

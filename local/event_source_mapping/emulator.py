@@ -3,6 +3,7 @@
 Failure destinations are written to with the rights of the function's role.
 """
 
+import time
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -56,6 +57,8 @@ class Emulator:
 
     def invoke(self, function_arn: str, event: dict[str, Any]) -> Invocation:
         """Invoke a function and wait for its answer."""
+        arrived = event["Records"][-1]["kinesis"]["approximateArrivalTimestamp"]
+        ministack.note_iterator_age(function_arn, 1000 * (time.time() - arrived))
         try:
             answer = ministack.invoke(function_arn, event)
         except signing.ServiceError:

@@ -21,6 +21,7 @@ from local.ministack.functions import (
     function_role,
     invoke,
     kinesis_mappings,
+    note_iterator_age,
     note_mapping_result,
 )
 from local.ministack.names import (
@@ -110,6 +111,7 @@ __all__ = [
     "kinesis_mappings",
     "media_endpoint",
     "note_decision",
+    "note_iterator_age",
     "note_mapping_result",
     "publish_as",
     "put_object_as",

@@ -63,3 +63,12 @@ def count_of_mapping(mapping_uuid: str, metric: str, number: int) -> None:
         names.RECORD_METRIC.get()(
             "AWS/Lambda", metric, number, "Count", {"EventSourceMappingUUID": mapping_uuid}
         )
+
+
+def note_iterator_age(function_arn: str, milliseconds: float) -> None:
+    """Note how old the last record of a batch was (Lambda developer guide, "Types of metrics")."""
+    name = function_arn.split(":")[6]
+    with scope():
+        names.RECORD_METRIC.get()(
+            "AWS/Lambda", "IteratorAge", milliseconds, "Milliseconds", {"FunctionName": name}
+        )

@@ -179,6 +179,9 @@ SPLIT_SHARD = Name("services.kinesis", "_split_shard", "data")
 MERGE_SHARDS = Name("services.kinesis", "_merge_shards", "data")
 RESIZE_STREAM = Name("services.kinesis", "_update_shard_count", "data")
 
+QUEUES = Name("services.sqs", "_queues")
+RECEIVE_FOR_MAPPING = Name("services.sqs", "_receive_messages_for_esm", "queue_url, max_number")
+
 # Step Functions.
 TASK_ERROR = Name("services.stepfunctions", "_ExecutionError")
 MACHINES = Name("services.stepfunctions", "_state_machines")
@@ -229,6 +232,15 @@ COUNT_SUBSCRIPTIONS = Name("services.sns", "_refresh_subscription_counts", "topi
 
 # CloudFormation and EventBridge.
 CFN_HANDLERS = Name("services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+DELETE_RESOURCE = Name(
+    "services.cloudformation.stacks",
+    "_delete_resource",
+    "resource_type, physical_id, props, stack_name, logical_id",
+)
+WITH_DEPENDENCIES = Name(
+    "services.cloudformation.stacks", "_with_dependencies", "logical_ids, res_defs, remaining"
+)
+STACKS = Name("services.cloudformation", "_stacks")
 MACHINE_DEFINITION = Name("services.cloudformation.provisioners", "_sfn_definition", "props")
 INVOKE_TARGET = Name("services.eventbridge", "_invoke_target", "target, event, rule, view")
 CRON_FIELDS = Name("services.eventbridge", "_parse_cron_fields", "expr")

@@ -78,14 +78,7 @@ class Door:
         return latest is None or not latest.held
 
     def messages(self):
-        sqs, found = self.client("sqs"), []
-        while batch := sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
-            for message in batch:
-                found.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return taken(self.client("sqs"), self.inbox)
 
     def has_report(self, execution):
         key = f"sessions/{execution.rpartition(':')[2]}.json"
@@ -121,6 +114,13 @@ class Door:
 @contextmanager
 def subscribed(laptop: Any, stack: Any) -> Iterator[Door]:
     """The stack with an inbox of its own on its topic, until the end of the block."""
+    with inbox_of(laptop, stack.topic_arn) as inbox:
+        yield Door(laptop, stack, inbox)
+
+
+@contextmanager
+def inbox_of(laptop: Any, topic_arn: str) -> Iterator[str]:
+    """The URL of a queue that gets what a topic is sent, until the end of the block."""
     sqs, sns = laptop.client("sqs"), laptop.client("sns")
     inbox = sqs.create_queue(QueueName=f"inbox-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
@@ -129,17 +129,27 @@ def subscribed(laptop: Any, stack: Any) -> Iterator[Door]:
         "Principal": {"Service": "sns.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": arn["QueueArn"],
-        "Condition": {"ArnEquals": {"aws:SourceArn": stack.topic_arn}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"Policy": policy})
     subscription = sns.subscribe(
-        TopicArn=stack.topic_arn,
+        TopicArn=topic_arn,
         Protocol="sqs",
         Endpoint=arn["QueueArn"],
         Attributes={"RawMessageDelivery": "true"},
         ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
-    yield Door(laptop, stack, inbox)
+    yield inbox
     sns.unsubscribe(SubscriptionArn=subscription)
     sqs.delete_queue(QueueUrl=inbox)
+
+
+def taken(sqs: Any, inbox: str) -> list[Any]:
+    """What lies in an inbox, which is empty afterwards."""
+    found = []
+    while batch := sqs.receive_message(QueueUrl=inbox, MaxNumberOfMessages=10).get("Messages"):
+        for message in batch:
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
+    return found

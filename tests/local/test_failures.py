@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.local.laptop_parts import unique
+from tests.local.outages import function, logged, refused
 from tests.local.records import STREAM, a_session, enrolled, frame, poison, put, visit
+from tests.unit.door import RIGHT, face, match
 from whosthere.clock import now_ms
 from whosthere.replaying import replay
+from whosthere.visit_rows import visits_of
 
 PATIENCE = 90
 
@@ -57,18 +59,9 @@ def body(door, key):
     return json.loads(answer["Body"].read())
 
 
-def function(door, word):
-    found = door.client("lambda").list_functions()["Functions"]
-    return next(one for one in found if word in one["FunctionName"])
-
-
 def read_by(door, word):
     """How many records a function says in its logs that it has read."""
-    group = function(door, word)["LoggingConfig"]["LogGroup"]
-    pages = door.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
-    lines = [event["message"] for page in pages for event in page["events"]]
-    told = [json.loads(line) for line in lines if '"records read"' in line]
-    return sum(one["records"] for one in told if word in one["function_name"])
+    return sum(one["records"] for one in logged(door, word, "records read"))
 
 
 def test_poison_is_kept_whole_with_the_reason_and_hides_nobody(door, session, inbox, wait_until):
@@ -101,8 +94,8 @@ def filtered_out(door):
     return sum(point["Sum"] for point in found["Datapoints"])
 
 
-def deployed_mapping(door):
-    name = function(door, "AlertPerson")["FunctionName"]
+def deployed_mapping(door, word="AlertPerson"):
+    name = function(door, word)["FunctionName"]
     found = door.client("lambda").list_event_source_mappings(FunctionName=name)
     return next(
         one for one in found["EventSourceMappings"] if one["EventSourceArn"].endswith(STREAM)
@@ -148,13 +141,86 @@ def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(door, session,
     assert not inbox.has(alice)
     door.table.put_item(Item=whole)
     wait_until(lambda: inbox.has(alice), PATIENCE)  # the deployed one had not given up
-    done = replay(door.client("s3"), door.client("kinesis"), door.stack.bucket)
+    clients = (door.client(name) for name in ("s3", "kinesis", "sqs"))
+    done = replay(*clients, door.stack.bucket)
     (stream,) = done.records
     assert stream.endswith(STREAM) and done.records[stream] >= 2
     assert kept(door, place) == []
     assert len(inbox.settled(alice)) == 1
 
 
+@contextmanager
+def two_shards(door, wait_until):
+    """A data stream with two shards, read as the deployed one is; its name."""
+    kinesis, lambdas = door.client("kinesis"), door.client("lambda")
+    stream = f"{STREAM}-{unique('two')}"
+    kinesis.create_stream(StreamName=stream, ShardCount=2)
+    wait_until(lambda: status(kinesis, stream)["StreamStatus"] == "ACTIVE", PATIENCE)
+    same = ("FunctionResponseTypes", "FilterCriteria", "BisectBatchOnFunctionError")
+    mappings = []
+    for word in ("AlertPerson", "QueueStr"):
+        deployed = deployed_mapping(door, word)
+        made = lambdas.create_event_source_mapping(
+            FunctionName=deployed["FunctionArn"],
+            EventSourceArn=status(kinesis, stream)["StreamARN"],
+            StartingPosition="TRIM_HORIZON",
+            **{field: deployed[field] for field in same},
+        )
+        mappings.append(made["UUID"])
+    try:
+        yield stream
+    finally:
+        for uuid in mappings:
+            lambdas.delete_event_source_mapping(UUID=uuid)
+        kinesis.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)
+
+
+def status(kinesis, stream):
+    return kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+
+
+def test_visits_that_lie_in_two_shards_are_told_once_each(door, session, inbox, wait_until):
+    """Two workers of each function share the frames of four persons and of one stranger."""
+    people = [enrolled(door.table, "Somebody") for _ in range(4)]
+    begin_ms = now_ms()
+
+    def of_strangers():
+        inbox.has("-")
+        return [one for one in inbox.got if one["kind"] == "stranger"]
+
+    with two_shards(door, wait_until) as stream:
+        for turn, person in enumerate(people):
+            moments = [begin_ms + 2000 * turn + 100 * step for step in range(10)]
+            frames = [frame(at, face(match(person)), face(box=RIGHT)) for at in moments]
+            put(door.laptop, *frames, stream=stream, halves=(0, 1))
+        for person in people:
+            wait_until(lambda who=person: inbox.has(who), PATIENCE)
+        wait_until(of_strangers, PATIENCE)
+
+        def sightings():
+            found = visits_of(door.table, session.id, session.camera)
+            return {visit.who: visit.sightings for visit in found if visit.who in people}
+
+        wait_until(lambda: sightings() == dict.fromkeys(people, 10), PATIENCE)
+        both = shards_of(door, stream)
+        assert len(both) == 2 and all(count == 20 for count in both.values())
+    assert [len(inbox.settled(person)) for person in people] == [1] * 4
+    assert len(of_strangers()) == 1
+
+
+def shards_of(door, stream):
+    """How many records lie in each shard."""
+    kinesis = door.client("kinesis")
+    counts = {}
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        counts[shard["ShardId"]] = len(kinesis.get_records(ShardIterator=iterator)["Records"])
+    return counts
+
+
+@pytest.mark.long
 def test_two_functions_at_work_on_the_same_visits_tell_each_once(door, session, inbox, wait_until):
     people = [enrolled(door.table, "Somebody") for _ in range(4)]
     with gives_up_soon(door):
@@ -167,24 +233,15 @@ def test_two_functions_at_work_on_the_same_visits_tell_each_once(door, session, 
     assert [len(inbox.settled(person)) for person in people] == [1] * 4
 
 
-@contextmanager
-def refused(door, action):
-    """Both functions of the records are refused an action."""
-    iam = door.client("iam")
-    roles = [function(door, word)["Role"].split("/")[-1] for word in ("AlertPerson", "QueueStr")]
-    name = unique("refused")
-    statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    for role in roles:
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
-    try:
-        yield
-    finally:
-        for role in roles:
-            iam.delete_role_policy(RoleName=role, PolicyName=name)
-
-
-@pytest.mark.parametrize("action", ["sns:Publish", "dynamodb:*", "s3:PutObject"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "sns:Publish",
+        # tests/unit/test_outages.py has all three of them every time.
+        pytest.param("dynamodb:*", marks=pytest.mark.long),
+        pytest.param("s3:PutObject", marks=pytest.mark.long),
+    ],
+)
 def test_a_service_that_refuses_for_a_while_loses_and_doubles_nothing(
     door, session, inbox, wait_until, action
 ):
@@ -196,7 +253,7 @@ def test_a_service_that_refuses_for_a_while_loses_and_doubles_nothing(
         found = lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         return any("failed" in one["LastProcessingResult"] for one in found)
 
-    with refused(door, action):
+    with refused(door, action, "AlertPerson", "QueueStranger"):
         moment_ms = now_ms()
         first, second = visit(alice, moment_ms, moment_ms + 400)
         _, number, _ = put(door.laptop, first, poison(moment_ms + 200), second)

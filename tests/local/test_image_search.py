@@ -1,41 +1,31 @@
 """The engine image-search end to end: tagged fragments, images in S3, alerts, nothing left on."""
 
 import json
-import subprocess
+import time
 import urllib.request
+import uuid
 
 import pytest
 
-from cli.stack import BINARIES, one_at_a_time
-from local.laptop import ROOT, assert_loopback
 from tests.local.camera import streaming
+from tests.local.outages import logged, refused
 from tests.local.owner import subscribed
+from tests.local.records import a_session
 from tests.local.rights import unused
 from tests.local.scenes import cut, first_appearance, photos_of
+from tests.local.stacks import deploy_beside
+from whosthere import frames
+from whosthere.clock import iso, now_ms
 
 NAME = "whosthere-images"
+# What a function needs only for an event that fails, and after an hour of it.
+FAILING = {"sqs:ChangeMessageVisibility", "s3:PutObject"}
 
 
 @pytest.fixture(scope="module")
-def images(laptop, stack, downloads, tmp_path_factory):
-    """A second stack in the same laptop AWS, of the other engine, built from the same files."""
-    variables = laptop.environment() | {"SAM_CLI_TELEMETRY": "0"}
-    variables["PATH"] = f"{BINARIES}:{variables['PATH']}"
-    assert_loopback(variables)
-    command = [BINARIES / "sam", "deploy", "--config-env", "local", "--stack-name", NAME]
-    command += ["--parameter-overrides", "Engine=image-search"]
-    with one_at_a_time():
-        done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = laptop.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
-    return type(stack)(
-        name=NAME,
-        bucket=outputs["BucketName"],
-        table=outputs["TableName"],
-        topic_arn=outputs["AlertTopicArn"],
-        machine_arn=outputs["StateMachineArn"],
-    )
+def images(laptop, stack):
+    """A second stack in the same laptop AWS, of the other engine, of the same template."""
+    return deploy_beside(laptop, stack, NAME, Engine="image-search")
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +39,18 @@ def seen(laptop, images, tmp_path_factory, wait_until):
     # Nobody for three seconds in between: who comes at once would count as Zoë turned away.
     film = cut(folder / "film.mp4", (0, zoe[1] + 1.5), (stranger[0] - 1.5, stranger[1] + 0.5))
     with subscribed(laptop, images) as door:
-        wait_until(lambda: faces(laptop, f"{NAME}-people") == len(photos_of("Zoë")), 20)
+        wait_until(lambda: faces(laptop, f"{NAME}-people") == len(photos_of("Zoë")), 90)
         settings = {"samplingSeconds": 0.5, "gapSeconds": 5, "tell": ["problem"]}
         settings["silenceSeconds"] = 120  # the film is over before the last alert is out
         arguments = ["--tag", "always", "--hold"]
         with streaming(laptop, folder, *arguments, film=film, stack=NAME) as edge:
             execution = door.start(**settings)
-            wait_until(lambda: door.is_watching(execution), 40)
+            wait_until(lambda: door.is_watching(execution), 90)
             edge.stdin.write("\n")
             edge.stdin.flush()
             edge.wait(timeout=60)
         alerts = []
-        wait_until(lambda: alerts.extend(door.messages()) or len(alerts) >= 2, 30)
+        wait_until(lambda: alerts.extend(door.messages()) or len(alerts) >= 2, 180)
         door.stop()
         ended = door.ended(execution)
         alerts += door.messages()
@@ -68,6 +58,36 @@ def seen(laptop, images, tmp_path_factory, wait_until):
         with urllib.request.urlopen(link) as answer:
             picture = answer.read()
         yield door, execution, ended, alerts, picture
+
+
+def put_images_of_zoe(door, report):
+    """Two of the session's images of her, as if they were made now."""
+    s3, bucket = door.client("s3"), door.stack.bucket
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="frames/front-door/")["Contents"]
+    told = {one["Key"]: s3.head_object(Bucket=bucket, Key=one["Key"])["Metadata"] for one in listed}
+    visit = report["visits"][0]
+    keys = [key for key in told if visit["first"] <= moment(told[key]) <= visit["last"]]
+    for number, key in enumerate(keys[:2]):
+        at = str(now_ms() + 500 * number)
+        s3.copy_object(
+            Bucket=bucket,
+            Key=f"frames/front-door/again_{at}_{uuid.uuid4()}.jpg",
+            CopySource={"Bucket": bucket, "Key": key},
+            Metadata=told[key] | {frames.PRODUCER: at, frames.SERVER: at},
+            MetadataDirective="REPLACE",
+        )
+
+
+def moment(metadata):
+    return iso(int(metadata[frames.PRODUCER]))
+
+
+def is_empty(door, queue):
+    """Whether no message waits in a queue of the stack, or is being worked on."""
+    url = door.client("sqs").get_queue_url(QueueName=f"{door.stack.name}-{queue}")["QueueUrl"]
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = door.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    return not any(int(number) for number in found["Attributes"].values())
 
 
 def faces(laptop, collection):
@@ -133,11 +153,57 @@ def test_no_log_of_the_laptop_aws_holds_a_name(seen, laptop):
 @pytest.mark.parametrize(
     ("role", "rare"),
     [
-        ("SearchFrameRole", set()),
+        ("SearchFrameRole", FAILING),
         # a photo that is replaced or removed: test_people.py
-        ("EnrollPhotoRole", {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "dynamodb:Query"}),
+        (
+            "EnrollPhotoRole",
+            {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "dynamodb:Query"} | FAILING,
+        ),
         ("PictureRole", set()),
     ],
 )
 def test_this_engine_uses_every_right_of_its_roles(seen, laptop, role, rare):
     assert unused(laptop, NAME, role) <= rare
+
+
+def refuse_images(door, execution, wait_until, action, seconds=0.0):
+    """What the owner was told of images that came while a service refused."""
+    before = len(logged(door, "SearchFrame", "event failed"))
+    with a_session(door.table, gapSeconds=1):
+        with refused(door, action, "SearchFrame"):
+            until = time.monotonic() + seconds
+            put_images_of_zoe(door, door.report(execution))
+            wait_until(lambda: len(logged(door, "SearchFrame", "event failed")) >= before + 4, 60)
+            wait_until(lambda: time.monotonic() > until, seconds + 10)
+            assert not is_empty(door, "frames")
+        wait_until(lambda: is_empty(door, "frames"), 180)
+        return [one["kind"] for one in door.messages()]
+
+
+def test_images_that_come_while_dynamodb_refuses_are_searched_after_it(seen, wait_until):
+    """Each is tried at least twice in vain; how often does not matter, only for how long."""
+    door, execution, *_ = seen
+    assert refuse_images(door, execution, wait_until, "dynamodb:*") == ["person"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("action", ["sns:Publish", "dynamodb:*", "s3:GetObject"])
+def test_five_minutes_of_refusals_lose_and_double_no_image(seen, wait_until, action):
+    door, execution, *_ = seen
+    assert refuse_images(door, execution, wait_until, action, 300) == ["person"]
+
+
+def test_a_photo_put_or_removed_while_a_service_refuses_is_settled_after_it(seen, wait_until):
+    door, *_ = seen
+    s3, key = door.client("s3"), "people/Ravi/1.jpg"
+    collection = f"{NAME}-people"
+    before = faces(door.laptop, collection)
+    with refused(door, "dynamodb:*", "EnrollPhoto"):
+        s3.upload_file(str(photos_of("Ravi")[0]), door.stack.bucket, key)
+        wait_until(lambda: len(logged(door, "EnrollPhoto", "event failed")) >= 2, 60)
+    wait_until(lambda: faces(door.laptop, collection) == before + 1, 60)
+    with refused(door, "rekognition:DeleteFaces", "ForgetPhoto"):
+        s3.delete_object(Bucket=door.stack.bucket, Key=key)
+        wait_until(lambda: len(logged(door, "ForgetPhoto", "event failed")) >= 2, 60)
+    wait_until(lambda: faces(door.laptop, collection) == before, 60)
+    wait_until(lambda: is_empty(door, "photos") and is_empty(door, "deletions"), 60)

@@ -160,5 +160,6 @@ def test_the_records_of_the_sample_events_can_be_read(name):
 
 
 def test_the_sample_event_of_an_image_is_a_cameras():
-    event = json.loads((EVENTS / "search_frame.json").read_text())
+    (message,) = json.loads((EVENTS / "search_frame.json").read_text())["Records"]
+    event = json.loads(message["body"])
     assert frames.camera_of(event["detail"]["object"]["key"]) == "front-door"

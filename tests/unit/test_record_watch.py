@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from tests.unit.door import START, a_table, empty, face, match, open_session, record
-from whosthere import record_watch, reports
-from whosthere.arrivals import Arrived, arrived
+from whosthere import record_watch, reports, settings
+from whosthere.arrivals import MOST_ANSWERS, Arrived, arrived, images
 from whosthere.record_watch import Watch, judged
 from whosthere.sessions import end_session, session_key
 
@@ -22,18 +23,20 @@ EMPTY, FACES, JUNK = (
 NOTHING = Arrived()
 
 
-def looks(*seen, every_s=60, limit_s=120):
+def looks(*seen, every_s=60, engine="stream-processor"):
     """Problems after each look; a look is what came, and what has been used until then."""
+    session = SimpleNamespace(
+        engine=engine, camera="front-door", settings=settings.from_values(settings.defaults())
+    )
     watch, problems = Watch(), []
     for number, (came, used, *searching) in enumerate(seen, 1):
         watch = judged(
             watch,
             came,
             used,
-            camera="front-door",
+            session=session,
             searching=not searching,
             now_ms=START + 1000 * every_s * number,
-            limit_ms=1000 * limit_s,
         )
         problems.append(watch.problem)
     return problems
@@ -176,4 +179,43 @@ def test_a_session_of_images_that_never_came_asks_for_the_cameras_tags(table):
         ExpressionAttributeValues={":engine": "image-search"},
     )
     _, text = report_of(table, session)
-    assert "No image was searched" in text
+    assert "No image came: does the camera tag its fragments?" in text
+
+
+def test_images_that_do_not_come_are_no_problem_but_those_that_nobody_searches():
+    one = Arrived(records=3, faces=3)
+    problems = looks(*[(NOTHING, 0)] * 9, (one, 0), *[(NOTHING, 0)] * 2, engine="image-search")
+    assert problems[:-1] == [""] * 11
+    assert problems[-1] == "Images of front-door come, but none of them is searched."
+    assert looks((one, 0), (one, 3), (NOTHING, 6), engine="image-search") == [""] * 3
+
+
+def test_images_are_counted_once_and_only_the_sessions_own(monkeypatch):
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="whosthere-images")
+        seen = images(s3, "whosthere-images", "front-door", {}, 0)
+        assert seen == Arrived(positions={"frames/front-door/": "frames/front-door/"})
+
+        def put_image(camera, at):
+            s3.put_object(Bucket="whosthere-images", Key=f"frames/{camera}/a_{at}_x.jpg")
+
+        for camera, at in (("front-door", 1), ("front-door", 2), ("front-door-2", 3)):
+            put_image(camera, at)
+        seen = images(s3, "whosthere-images", "front-door", seen.positions, 0)
+        assert (seen.records, seen.faces, seen.whole) == (2, 2, True)
+        put_image("front-door", 3)
+        assert images(s3, "whosthere-images", "front-door", seen.positions, 0).records == 1
+        later = images(s3, "whosthere-images", "front-door", {}, 4_102_444_800_000)
+        assert (later.records, later.last_ms) == (0, 0)
+
+
+def test_a_look_at_very_many_images_ends_and_the_next_one_goes_on():
+    pages = []
+
+    def page(**asked):
+        pages.append(asked["StartAfter"])
+        return {"IsTruncated": True, "Contents": []}
+
+    seen = images(SimpleNamespace(list_objects_v2=page), "bucket", "front-door", {}, 0)
+    assert len(pages) == MOST_ANSWERS and not seen.whole

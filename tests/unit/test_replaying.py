@@ -23,6 +23,13 @@ def clients(aws):
     return s3, kinesis
 
 
+@pytest.fixture
+def sqs(clients):
+    client = boto3.client("sqs")
+    client.create_queue(QueueName="whosthere-frames")
+    return client
+
+
 def came(number, body, camera="front-door"):
     """A record as a function gets it."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -61,48 +68,48 @@ def put_back(kinesis, camera="front-door"):
     ]
 
 
-def test_records_of_both_kinds_come_back_in_order_and_whole(clients):
+def test_records_of_both_kinds_come_back_in_order_and_whole(clients, sqs):
     s3, kinesis = clients
     bodies = {number: json.dumps(record(number)).encode() for number in (3, 20, 100)}
     failures.keep(s3, BUCKET, "100", "a field is missing", came(100, bodies[100]))
     give_up(s3, "a", came(20, bodies[20]))
     give_up(s3, "b", came(3, bodies[3]), as_text=True)
-    done = replay(s3, kinesis, BUCKET)
+    done = replay(s3, kinesis, sqs, BUCKET)
     assert done.records == {f"{REGION}whosthere-front-door": 3}
     assert put_back(kinesis) == [(f"key-{n}", bodies[n]) for n in (3, 20, 100)]
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
 
 
-def test_what_both_functions_failed_on_comes_back_once(clients):
+def test_what_both_functions_failed_on_comes_back_once(clients, sqs):
     s3, kinesis = clients
     for name in "ab":
         give_up(s3, name, came(1, b"{}"), came(2, b"[]"))
     failures.keep(s3, BUCKET, "2", "reason", came(2, b"[]"))
-    replay(s3, kinesis, BUCKET)
+    replay(s3, kinesis, sqs, BUCKET)
     assert put_back(kinesis) == [("key-1", b"{}"), ("key-2", b"[]")]
 
 
-def test_each_record_goes_to_the_stream_that_it_came_from(clients):
+def test_each_record_goes_to_the_stream_that_it_came_from(clients, sqs):
     s3, kinesis = clients
     give_up(s3, "a", came(1, b"{}"), came(1, b"[]", "back-door"))
-    replay(s3, kinesis, BUCKET)
+    replay(s3, kinesis, sqs, BUCKET)
     assert put_back(kinesis) == [("key-1", b"{}")]
     assert put_back(kinesis, "back-door") == [("key-1", b"[]")]
 
 
-def test_what_is_no_failure_stays_and_is_named(clients):
+def test_what_is_no_failure_stays_and_is_named(clients, sqs):
     s3, kinesis = clients
     key = "aws/lambda/else"
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"?")
     s3.put_object(Bucket=BUCKET, Key="failures/records/1.json", Body=b'{"given": {}}')
     s3.put_object(Bucket=BUCKET, Key="people/Alice/1.jpg", Body=b"x")
-    done = replay(s3, kinesis, BUCKET)
+    done = replay(s3, kinesis, sqs, BUCKET)
     assert done.records == {}
     assert sorted(done.unreadable) == [key, "failures/records/1.json"]
     assert len(s3.list_objects_v2(Bucket=BUCKET)["Contents"]) == 3
 
 
-def test_a_replay_that_is_stopped_half_way_loses_nothing(clients):
+def test_a_replay_that_is_stopped_half_way_loses_nothing(clients, sqs):
     s3, kinesis = clients
     give_up(s3, "a", *(came(number, b"{}") for number in range(1, 6)))
 
@@ -116,14 +123,14 @@ def test_a_replay_that_is_stopped_half_way_loses_nothing(clients):
             return kinesis.put_record(**given)
 
     with pytest.raises(KeyboardInterrupt):
-        replay(s3, Stops(), BUCKET)
-    replay(s3, kinesis, BUCKET)
+        replay(s3, Stops(), sqs, BUCKET)
+    replay(s3, kinesis, sqs, BUCKET)
     keys = [key for key, _ in put_back(kinesis)]
     assert keys[3:] == [f"key-{number}" for number in range(1, 6)]
 
 
-def test_an_empty_bucket_is_nothing_to_do(clients):
-    assert replay(*clients, BUCKET).records == {}
+def test_an_empty_bucket_is_nothing_to_do(clients, sqs):
+    assert replay(*clients, sqs, BUCKET).records == {}
 
 
 def test_the_two_kinds_read_alike():
@@ -131,3 +138,30 @@ def test_the_two_kinds_read_alike():
     ours = json.dumps({"reason": "r", "given": one}).encode()
     theirs = json.dumps({"payload": {"Records": [one]}}).encode()
     assert read_failure(ours) == read_failure(theirs)
+
+
+def kept_event(s3, name, queue="whosthere-frames"):
+    given = {"eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}", "body": f"{name}!"}
+    failures.keep(s3, BUCKET, name, "ClientError", given, failures.EVENTS)
+
+
+def test_events_come_back_into_their_queue_as_they_were(clients, sqs):
+    s3, kinesis = clients
+    for name in ("one", "two"):
+        kept_event(s3, name)
+    done = replay(s3, kinesis, sqs, BUCKET)
+    assert done.events == {"arn:aws:sqs:us-east-1:123456789012:whosthere-frames": 2}
+    url = sqs.get_queue_url(QueueName="whosthere-frames")["QueueUrl"]
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert {message["Body"] for message in found} == {"one!", "two!"}
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+
+def test_events_of_a_queue_that_is_gone_stay_and_hide_no_others(clients, sqs):
+    s3, kinesis = clients
+    kept_event(s3, "a", "whosthere-gone")
+    kept_event(s3, "b")
+    s3.put_object(Bucket=BUCKET, Key="failures/events/c.json", Body=b"[]")
+    done = replay(s3, kinesis, sqs, BUCKET)
+    assert done.unreadable == ["failures/events/a.json", "failures/events/c.json"]
+    assert list(done.events.values()) == [1]

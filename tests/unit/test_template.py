@@ -71,13 +71,41 @@ def test_each_camera_has_streams_and_two_mappings_of_its_own():
         "Videobackdoor",
     }
     assert len(resources("AWS::Kinesis::Stream", Cameras=cameras)) == 2
-    assert len(resources("AWS::Lambda::EventSourceMapping", Cameras=cameras)) == 4
+    assert len(mappings_of("kinesis", Cameras=cameras)) == 4
 
 
-def test_image_search_has_no_idle_shard():
-    for kind in ("AWS::Kinesis::Stream", "AWS::Lambda::EventSourceMapping"):
-        for body in resources(kind).values():
-            assert body["Condition"] == "HasProcessor"
+def mappings_of(service, **parameters):
+    """Event source mappings of data streams or of queues; a queue is named by its resource."""
+    found = resources("AWS::Lambda::EventSourceMapping", **parameters)
+    queues = {
+        name: "Queue" in str(body["Properties"]["EventSourceArn"]) for name, body in found.items()
+    }
+    return {name: body for name, body in found.items() if queues[name] == (service == "sqs")}
+
+
+def test_image_search_has_no_idle_shard_and_a_processor_no_idle_queue():
+    for body in [*resources("AWS::Kinesis::Stream").values(), *mappings_of("kinesis").values()]:
+        assert body["Condition"] == "HasProcessor"
+    assert mappings_of("sqs")["SearchFrameEvents"]["Condition"] == "HasImages"
+    assert resources("AWS::SQS::Queue")["FramesQueue"]["Condition"] == "HasImages"
+
+
+def test_what_s3_tells_waits_in_a_queue_until_it_is_done():
+    functions = {name: body["Properties"] for name, body in mappings_of("sqs").items()}
+    assert set(functions) == {"SearchFrameEvents", "EnrollPhotoEvents", "ForgetPhotoEvents"}
+    timeout = 60  # of each of the functions
+    for mapping in functions.values():
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BatchSize"] == 1
+        queue = mapping["EventSourceArn"]["Fn::GetAtt"][0]
+        assert resources("AWS::SQS::Queue")[queue]["Properties"]["VisibilityTimeout"] == 6 * timeout
+    waiting = {*resources("AWS::SQS::Queue"), *resources("AWS::SNS::Topic")}
+    rules = [body["Properties"] for body in resources("AWS::Events::Rule").values()]
+    of_s3 = [rule for rule in rules if rule.get("EventPattern", {}).get("source") == ["aws.s3"]]
+    assert len(of_s3) == 4
+    for rule in of_s3:
+        assert set(references(rule["Targets"], waiting))
+        assert not set(references(rule["Targets"], resources("AWS::Lambda::Function")))
 
 
 def test_every_function_is_a_file_with_a_handler_and_a_sample_event():
@@ -190,7 +218,7 @@ def test_each_camera_has_its_own_images_and_no_others():
 
 
 def test_what_fails_is_tried_again_by_age_and_then_kept_whole():
-    mappings = resources("AWS::Lambda::EventSourceMapping")
+    mappings = mappings_of("kinesis")
     assert len(mappings) == 2
     for mapping in mappings.values():
         kept = mapping["Properties"]
@@ -205,10 +233,10 @@ def test_what_fails_is_tried_again_by_age_and_then_kept_whole():
 
 def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
     assert "KmsMasterKeyId" not in resources("AWS::SNS::Topic")["AlarmTopic"]["Properties"]
-    both = {"RecordsSetAside", "AlertsUndelivered"}
+    both = {"RecordsSetAside", "AlertsUndelivered", "EventsFailing", "PhotosWait", "DeletionsWait"}
     alarms_of = {
         "stream-processor": both | {"PersonsReadLate", "StrangersReadLate"},
-        "image-search": both | {"ImagesDropped"},
+        "image-search": both | {"ImagesWait"},
     }
     for engine, names in alarms_of.items():
         alarms = resources("AWS::CloudWatch::Alarm", Engine=engine)
@@ -225,13 +253,30 @@ def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
     )
 
 
-def test_the_alarm_of_poison_counts_the_line_that_the_functions_log():
-    (counted,) = resources("AWS::Logs::MetricFilter").values()
-    phrase = re.search('"(.+)"', counted["Properties"]["FilterPattern"])[1]
-    assert f'logger.warning("{phrase}"' in (ROOT / "functions/whosthere/kinesis.py").read_text()
-    (made,) = counted["Properties"]["MetricTransformations"]
-    alarm = resources("AWS::CloudWatch::Alarm")["RecordsSetAside"]["Properties"]
-    assert (made["MetricNamespace"], made["MetricName"]) == (
-        alarm["Namespace"],
-        alarm["MetricName"],
-    )
+@pytest.mark.parametrize(
+    ("counted", "alarm", "file"),
+    [
+        ("SetAsideInLogs", "RecordsSetAside", "kinesis.py"),
+        ("SetAsideInLogs", "RecordsSetAside", "messages.py"),
+        ("EventsFailLong", "EventsFailing", "messages.py"),
+    ],
+)
+def test_an_alarm_of_the_logs_counts_the_line_that_the_functions_log(counted, alarm, file):
+    found = resources("AWS::Logs::MetricFilter")[counted]["Properties"]
+    phrase = re.search('"(.+?)"', found["FilterPattern"])[1]
+    assert f'logger.warning("{phrase}"' in (ROOT / "functions/whosthere" / file).read_text()
+    (made,) = found["MetricTransformations"]
+    kept = resources("AWS::CloudWatch::Alarm")[alarm]["Properties"]
+    assert (made["MetricNamespace"], made["MetricName"]) == (kept["Namespace"], kept["MetricName"])
+
+
+def test_only_alarms_and_the_rule_on_what_was_given_up_write_to_the_topic_of_alarms():
+    (policy,) = resources("AWS::SNS::TopicPolicy").values()
+    conditions = {
+        one["Principal"]["Service"]: text(next(iter(one["Condition"].values()))["aws:SourceArn"])
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]
+    }
+    assert conditions == {
+        "cloudwatch.amazonaws.com": "arn:aws:cloudwatch:us-east-1:111122223333:alarm:whosthere-*",
+        "events.amazonaws.com": "${RecordsGivenUp.Arn}",
+    }
