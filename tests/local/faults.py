@@ -15,6 +15,14 @@ def meet(laptop, *faults):
     fresh.replace(path)
 
 
+def first_met(laptop, execution):
+    """When an execution first met a failure, in seconds since the epoch; None if it did not."""
+    path = (laptop.directory / FAULTS).with_suffix(".met")
+    lines = path.read_text().splitlines() if path.exists() else []
+    met = [found["at"] for found in map(json.loads, lines) if found.get("execution") == execution]
+    return min(met, default=None)
+
+
 @contextmanager
 def without_rule(door):
     """The net of the rule on ended executions is cut inside."""
