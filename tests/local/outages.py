@@ -30,6 +30,26 @@ def refused(door, action, *words):
             iam.delete_role_policy(RoleName=role, PolicyName=name)
 
 
+@contextmanager
+def switched_off(door, function):
+    """The event source mappings of a function read nothing meanwhile."""
+    client = door.client("lambda")
+    uuids = [
+        one["UUID"]
+        for page in client.get_paginator("list_event_source_mappings").paginate()
+        for one in page["EventSourceMappings"]
+        if f":{door.stack.name}-{function}" in one["FunctionArn"]
+    ]
+    assert uuids
+    for uuid in uuids:
+        client.update_event_source_mapping(UUID=uuid, Enabled=False)
+    try:
+        yield
+    finally:
+        for uuid in uuids:
+            client.update_event_source_mapping(UUID=uuid, Enabled=True)
+
+
 def logged(door, word, line):
     """What a function has logged with that message until now."""
     group = function(door, word)["LoggingConfig"]["LogGroup"]

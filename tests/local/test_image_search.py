@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tests.local.camera import streaming
-from tests.local.outages import logged, refused
+from tests.local.outages import logged, refused, switched_off
 from tests.local.owner import subscribed
 from tests.local.records import a_session
 from tests.local.rights import unused
@@ -207,3 +207,29 @@ def test_a_photo_put_or_removed_while_a_service_refuses_is_settled_after_it(seen
         wait_until(lambda: len(logged(door, "ForgetPhoto", "event failed")) >= 2, 60)
     wait_until(lambda: faces(door.laptop, collection) == before, 60)
     wait_until(lambda: is_empty(door, "photos") and is_empty(door, "deletions"), 60)
+
+
+@pytest.mark.long
+def test_images_that_nobody_searches_are_told_and_so_is_their_end(
+    images, laptop, tmp_path, wait_until
+):
+    limits = {"healthCheckSeconds": 1, "recordsMissingSeconds": 3, "silenceSeconds": 60}
+    inbox = []
+
+    def told():
+        inbox.extend(one["subject"] for one in door.messages() if one["kind"] == "problem")
+        return inbox
+
+    with (
+        subscribed(laptop, images) as door,
+        streaming(laptop, tmp_path, "--tag", "always", stack=NAME),
+    ):
+        execution = door.start(5, **limits)
+        wait_until(lambda: (door.row(execution) or {}).get("watch", {}).get("used"), 120)
+        with switched_off(door, "SearchFrame"):
+            wait_until(lambda: told() == ["Faces are not searched at front-door"], 120)
+            assert "none of them is searched" in door.row(execution)["watch"]["problem"]
+        wait_until(lambda: told()[1:] == ["Faces are searched again at front-door"], 120)
+        door.stop()
+        door.ended(execution, 120)
+    assert door.report(execution)["watch"]["records"] > 3

@@ -1,12 +1,12 @@
 """What a session does when the camera's video stops, or its records do."""
 
 import json
-from contextlib import contextmanager
 
 import pytest
 
 from tests.local.camera import streaming
 from tests.local.faults import meet
+from tests.local.outages import switched_off
 from tests.local.records import STREAM, enrolled, put, visit
 from whosthere.clock import now_ms
 
@@ -92,23 +92,3 @@ FAILED, BACK = "Faces are not searched at front-door", "Faces are searched again
 def watched(door, execution):
     """What the session's watch over its records says."""
     return (door.row(execution) or {}).get("watch", {})
-
-
-@contextmanager
-def switched_off(door, function):
-    """The event source mappings of a function read nothing meanwhile."""
-    client = door.client("lambda")
-    uuids = [
-        one["UUID"]
-        for page in client.get_paginator("list_event_source_mappings").paginate()
-        for one in page["EventSourceMappings"]
-        if f":{door.stack.name}-{function}" in one["FunctionArn"]
-    ]
-    assert uuids
-    for uuid in uuids:
-        client.update_event_source_mapping(UUID=uuid, Enabled=False)
-    try:
-        yield
-    finally:
-        for uuid in uuids:
-            client.update_event_source_mapping(UUID=uuid, Enabled=True)
