@@ -1,4 +1,4 @@
-"""Spans of the day such as 22:00-06:00: how long they are, and what the clock does to them."""
+"""Spans of the day such as 22:00-06:00, and what calendar and clock do to them."""
 
 import re
 from collections.abc import Iterable
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from cli.errors import InputError
+from cli.weekdays import EVERY_DAY, NAMES, written
 from whosthere.settings import zone
 
 SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 DAY_MINUTES = 1440
+WEEK_MINUTES = 7 * DAY_MINUTES
 # A session takes its time to begin, up to a minute, and to end; the camera is busy meanwhile.
 APART_MINUTES = 5
 AHEAD_DAYS = 3 * 366
@@ -35,10 +37,29 @@ class Span:
         """How long it is where the clocks don't change."""
         return (self.end - self.begin) % DAY_MINUTES
 
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """A span and the days of the week on which it begins; Monday is 0."""
+
+    span: Span
+    days: frozenset[int] = EVERY_DAY
+
+    def __str__(self) -> str:
+        days = "every day" if self.days == EVERY_DAY else written(self.days)
+        return f"{self.span} {days}"
+
     @property
     def cron(self) -> str:
-        """Its begin each day, as EventBridge Scheduler takes it."""
-        return f"cron({self.begin % 60} {self.begin // 60} * * ? *)"
+        """Its begins, as EventBridge Scheduler takes them."""
+        days = ",".join(NAMES[day].upper() for day in sorted(self.days))
+        day_fields = "* * ?" if self.days == EVERY_DAY else f"? * {days}"
+        return f"cron({self.span.begin % 60} {self.span.begin // 60} {day_fields} *)"
+
+    @property
+    def begins(self) -> list[int]:
+        """Its begins in minutes of the week."""
+        return [day * DAY_MINUTES + self.span.begin for day in sorted(self.days)]
 
 
 def is_span(text: str) -> bool:
@@ -61,33 +82,37 @@ def read_span(text: str) -> Span:
     return span
 
 
-def check_apart(span: Span, others: Iterable[Span]) -> None:
-    """InputError if the camera would still be busy with another span when this one begins."""
+def check_apart(one: Weekly, others: Iterable[Weekly]) -> None:
+    """InputError if the camera would still be busy with another one when this one begins."""
     for other in others:
-        gaps = [(span.begin - other.end) % DAY_MINUTES, (other.begin - span.end) % DAY_MINUTES]
-        # Around the clock both spans and both gaps make up one day, unless the spans overlap.
-        lies_apart = sum(gaps) + span.minutes + other.minutes == DAY_MINUTES
-        if not lies_apart or min(gaps) < APART_MINUTES:
+        if not all(
+            _lie_apart(one, begin, other, at) for begin in one.begins for at in other.begins
+        ):
             raise InputError(
-                f"{span} comes too close to {other}, which is scheduled already: leave "
+                f"{one} comes too close to {other}, which is scheduled already: leave "
                 f"{APART_MINUTES} minutes between two sessions of a camera"
             )
 
 
-def skipped(span: Span, time_zone: str, today: date) -> date | None:
-    """The next day, within three years, on which the clocks skip the span's begin.
+def _lie_apart(one: Weekly, begin: int, other: Weekly, at: int) -> bool:
+    lengths = one.span.minutes, other.span.minutes
+    gaps = (begin - at - lengths[1]) % WEEK_MINUTES, (at - begin - lengths[0]) % WEEK_MINUTES
+    # Around the week both spans and both gaps make up one week, unless the spans overlap.
+    return sum(gaps) + sum(lengths) == WEEK_MINUTES and min(gaps) >= APART_MINUTES
+
+
+def skipped(one: Weekly, time_zone: str, today: date) -> date | None:
+    """The next day, within three years, on which the clocks skip its begin.
 
     EventBridge Scheduler starts nothing then (user guide, "Daylight saving time on
     EventBridge Scheduler"); where a time comes twice it starts once.
     """
     there = zone(time_zone)
-    begin = time(span.begin // 60, span.begin % 60)
+    begin = time(one.span.begin // 60, one.span.begin % 60)
     for ahead in range(AHEAD_DAYS):
         wall = datetime.combine(today + timedelta(days=ahead), begin)
-        if (
-            wall.replace(tzinfo=there).astimezone(UTC).astimezone(there).replace(tzinfo=None)
-            != wall
-        ):
+        as_shown = wall.replace(tzinfo=there).astimezone(UTC).astimezone(there).replace(tzinfo=None)
+        if as_shown != wall and wall.weekday() in one.days:
             return wall.date()
     return None
 

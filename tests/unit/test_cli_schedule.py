@@ -62,6 +62,26 @@ def test_schedules_are_listed_by_camera_and_removed_by_their_span(scheduled):
         scheduled("front-door", "22:00-06:00", "--remove")
 
 
+def test_some_days_have_a_schedule_of_their_own(scheduled):
+    said = scheduled("front-door", "22:00-06:00", "--days", "mon-thu,sun")
+    assert "front-door 22:00-06:00 mon-thu,sun, Europe/Berlin; each" in said
+    kept = scheduled.kept("front-door.2200-0600.mon-thu_sun")
+    assert kept["ScheduleExpression"] == "cron(0 22 ? * MON,TUE,WED,THU,SUN *)"
+    with pytest.raises(InputError, match="22:00-06:00 mon-thu,sun, which is scheduled already"):
+        scheduled("front-door", "22:00-06:00")
+    scheduled("front-door", "23:00-08:00", "--days", "fri-sat")
+    listed = json.loads(scheduled("--json"))["schedules"]
+    assert [one["days"] for one in listed] == [
+        ["mon", "tue", "wed", "thu", "sun"],
+        ["fri", "sat"],
+    ]
+    with pytest.raises(InputError, match="no schedule 22:00-06:00 mon"):
+        scheduled("front-door", "22:00-06:00", "--days", "mon", "--remove")
+    assert "mon-thu,sun" in scheduled("front-door", "22:00-06:00", "--remove")
+    scheduled("front-door", "23:00-08:00", "--days", "sat,fri", "--remove")
+    assert scheduled() == "nothing is scheduled\n"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

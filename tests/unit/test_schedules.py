@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cli.errors import InputError
-from cli.spans import check_apart, read_span, skipped
+from cli.spans import Weekly, check_apart, read_span, skipped
+from cli.weekdays import EVERY_DAY, read_days, written
 from local.corrections.schedules import is_due
 from whosthere.opening import deadline_of
 
@@ -50,12 +51,14 @@ def test_a_session_that_begins_in_the_hour_that_comes_twice_ends_at_the_next_suc
     assert length_ms / 3_600_000 == pytest.approx(hours, abs=0.1)
 
 
-def daily(hour, minute):
-    """The next such time on a wall clock."""
+def daily(hour, minute, days=EVERY_DAY):
+    """The next such time on a wall clock, on one of the days."""
 
     def next_wall(after):
         wall = after.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return wall if wall > after else wall + timedelta(days=1)
+        while wall <= after or wall.weekday() not in days:
+            wall += timedelta(days=1)
+        return wall
 
     return next_wall
 
@@ -78,6 +81,16 @@ def test_a_schedule_fires_at_the_same_time_of_day_through_both_changes():
     assert autumn == ["29 20:00", "30 20:00", "31 21:00", "01 21:00"]
 
 
+def test_a_night_belongs_to_the_day_on_which_it_begins_through_both_changes():
+    saturdays = daily(22, 5, read_days("sat"))
+    assert fired(saturdays, BERLIN, at("2027-03-20T00:00", BERLIN), 15) == [
+        "20 21:00",
+        "27 21:00",
+        "03 20:00",
+    ]
+    assert hours_of("2027-03-27T22:05", "06:05", BERLIN) == 7
+
+
 def test_a_time_that_the_clocks_skip_does_not_come_and_one_that_comes_twice_comes_once():
     assert fired(daily(2, 35), BERLIN, at("2027-03-27T00:00", BERLIN), 3) == [
         "27 01:30",
@@ -89,7 +102,9 @@ def test_a_time_that_the_clocks_skip_does_not_come_and_one_that_comes_twice_come
 
 def test_a_span_knows_its_length_and_its_begin():
     span = read_span("22:30-06:00")
-    assert (span.minutes, span.until, span.cron) == (450, "06:00", "cron(30 22 * * ? *)")
+    assert (span.minutes, span.until) == (450, "06:00")
+    assert Weekly(span).cron == "cron(30 22 * * ? *)"
+    assert Weekly(span, read_days("fri-sat")).cron == "cron(30 22 ? * FRI,SAT *)"
     assert str(read_span("06:05-06:30")) == "06:05-06:30"
 
 
@@ -115,17 +130,70 @@ def test_what_cannot_be_a_daily_session_is_refused(text):
     ],
 )
 def test_two_spans_of_a_camera_leave_it_time_between(one, other, is_fine):
-    if is_fine:
-        check_apart(read_span(one), [read_span(other)])
-        return
-    with pytest.raises(InputError, match="leave 5 minutes"):
-        check_apart(read_span(one), [read_span(other)])
+    check(weekly(one), weekly(other), is_fine)
+
+
+def weekly(text):
+    """`22:00-06:00 mon-fri`."""
+    span, _, days = text.partition(" ")
+    return Weekly(read_span(span), read_days(days) if days else EVERY_DAY)
+
+
+def check(one, other, is_fine):
+    for first, second in ((one, other), (other, one)):
+        if is_fine:
+            check_apart(first, [second])
+            continue
+        with pytest.raises(InputError, match="leave 5 minutes"):
+            check_apart(first, [second])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_fine"),
+    [
+        ("22:00-06:00 mon-thu", "23:00-08:00 fri-sun", True),
+        ("22:00-06:00 mon-fri", "05:00-07:00 sat", False),  # Friday's night
+        ("22:00-06:00 mon-fri", "05:00-07:00 mon", True),
+        ("22:00-06:00 sun", "05:00-07:00 mon", False),  # round the end of the week
+        ("08:00-09:00 mon,wed", "08:00-09:00 tue,thu", True),
+        ("08:00-09:00 mon,wed", "08:30-09:30 wed", False),
+        ("08:00-09:00", "08:30-09:30 wed", False),
+    ],
+)
+def test_spans_of_different_days_meet_only_where_their_nights_do(one, other, is_fine):
+    check(weekly(one), weekly(other), is_fine)
+
+
+@pytest.mark.parametrize(
+    ("text", "days", "shortest"),
+    [
+        ("mon-fri", {0, 1, 2, 3, 4}, "mon-fri"),
+        ("sat,sun", {5, 6}, "sat-sun"),
+        ("Fri-Mon", {4, 5, 6, 0}, "mon,fri-sun"),
+        ("wed", {2}, "wed"),
+        ("sun,mon, wed", {6, 0, 2}, "mon,wed,sun"),
+        ("mon-sun", EVERY_DAY, "mon-sun"),
+    ],
+)
+def test_days_are_read_and_written_in_the_shortest_way(text, days, shortest):
+    assert read_days(text) == days
+    assert written(read_days(text)) == shortest
+    assert read_days(shortest) == days
+
+
+@pytest.mark.parametrize("text", ["", "monday", "mon-", "-fri", "mon;tue", "weekdays"])
+def test_what_is_no_day_is_refused(text):
+    with pytest.raises(InputError, match="say mon-fri"):
+        read_days(text)
 
 
 def test_a_begin_that_the_clocks_skip_is_found_with_its_day():
     today = date(2026, 11, 22)
-    assert skipped(read_span("02:30-06:00"), "Europe/Berlin", today) == SPRING
-    assert skipped(read_span("01:30-06:00"), "Europe/London", today) == SPRING
-    assert skipped(read_span("02:30-06:00"), "America/New_York", today) == date(2027, 3, 14)
-    assert skipped(read_span("22:00-02:30"), "Europe/Berlin", today) is None
-    assert skipped(read_span("02:30-06:00"), "Asia/Kathmandu", today) is None
+    assert skipped(weekly("02:30-06:00"), "Europe/Berlin", today) == SPRING
+    assert skipped(weekly("01:30-06:00"), "Europe/London", today) == SPRING
+    assert skipped(weekly("02:30-06:00"), "America/New_York", today) == date(2027, 3, 14)
+    assert skipped(weekly("22:00-02:30"), "Europe/Berlin", today) is None
+    assert skipped(weekly("02:30-06:00"), "Asia/Kathmandu", today) is None
+    # The clocks change on Sundays there.
+    assert skipped(weekly("02:30-06:00 mon-sat"), "Europe/Berlin", today) is None
+    assert skipped(weekly("02:30-06:00 sat,sun"), "Europe/Berlin", today) == SPRING
