@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import botocore.session
+from botocore.loaders import Loader
 
 from . import credential_endpoint
 from .config import Config
@@ -29,6 +30,7 @@ class CameraSession(botocore.session.Session):
 
     def __init__(self, *, endpoint_url: str = "") -> None:
         super().__init__()
+        self.register_component("data_loader", SmallData())
         self.keys: RenewedKeys | None = None
         self._endpoint_url = endpoint_url
 
@@ -41,3 +43,36 @@ class CameraSession(botocore.session.Session):
         if self._endpoint_url:
             options.setdefault("endpoint_url", self._endpoint_url)
         return super().create_client(service_name, **options)
+
+
+class SmallData(Loader):
+    """botocore's data without its list of every endpoint there is: that takes 7 MB.
+
+    Where a service is follows from rules of its own; of the list only the partitions
+    are asked for, and those have a small file too.
+    """
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """Give a file's content, and the path it was read from."""
+        if name != "endpoints":
+            given: tuple[Any, str] = super().load_data_with_path(name)
+            return given
+        known, path = super().load_data_with_path("partitions")
+        partitions = [_without_services(partition) for partition in known["partitions"]]
+        return {"version": 3, "partitions": partitions}, path
+
+
+def _without_services(partition: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "partition": partition["id"],
+        "partitionName": partition["id"],
+        "dnsSuffix": partition["outputs"]["dnsSuffix"],
+        "regionRegex": partition["regionRegex"],
+        "regions": {name: {} for name in partition["regions"]},
+        "defaults": {
+            "hostname": "{service}.{region}.{dnsSuffix}",
+            "protocols": ["https"],
+            "signatureVersions": ["v4"],
+        },
+        "services": {},
+    }

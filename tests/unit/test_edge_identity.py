@@ -1,5 +1,6 @@
 """The camera's own keys: fetched with its certificate, renewed in time, refused after unpairing."""
 
+import contextlib
 import datetime
 import http.server
 import json
@@ -7,9 +8,13 @@ import ssl
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.credentials import ReadOnlyCredentials
+from botocore.parsers import ResponseParserError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -277,3 +282,37 @@ def test_without_a_certificate_the_usual_chain_is_asked(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     session = identity.session(parse(["--camera", "gate"]), pytest.fail)
     assert session.get_credentials().access_key == "AKIDEXAMPLE"
+
+
+def called(session, service, region):
+    """Where a session sends a call, and for which region and service it is signed."""
+    client = session.create_client(
+        service,
+        region_name=region,
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="not-a-secret",
+    )
+    seen = []
+
+    def answer(request, **_):
+        seen.append((request.url, request.headers["Authorization"].split(b"/", 2)[2][:60]))
+        return AWSResponse(request.url, 200, {}, SimpleNamespace(stream=lambda: iter([b"{}"])))
+
+    client.meta.events.register("before-send", answer)
+    if service == "sts":
+        with contextlib.suppress(ResponseParserError):
+            client.get_caller_identity()
+    else:
+        client.describe_stream(StreamName="any")
+    return seen
+
+
+def test_a_camera_finds_the_services_where_botocore_does(monkeypatch):
+    """Though its data has no list of endpoints."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    plain, own = botocore.session.Session(), identity.CameraSession()
+    regions = ("eu-west-1", "cn-north-1", "us-gov-west-1", "a-region-of-tomorrow-1")
+    for region in regions:
+        theirs, ours = (called(each, "kinesisvideo", region) for each in (plain, own))
+        assert ours == theirs != [], region
+    assert called(own, "sts", "cn-north-1") == called(plain, "sts", "cn-north-1") != []
