@@ -14,6 +14,7 @@ import pytest
 
 from edge import pipeline
 from edge.config import parse
+from edge.errors import RefusedError
 from edge.report import Report
 from edge.video_stream import VideoStream
 from tests.local.edge_run import archive, fragments_in
@@ -28,12 +29,12 @@ def film(tmp_path):
     return draw(tmp_path / "film.mp4", frames=26, size=(320, 240))
 
 
-def run_edge(laptop, *arguments, **environment):
+def run_edge(laptop, *arguments):
     command = [sys.executable, "-m", "edge", "--camera", "front-door", *arguments]
     return subprocess.run(
         [str(part) for part in command],
         cwd=ROOT,
-        env=laptop.environment() | environment,
+        env=laptop.environment(),
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -111,15 +112,21 @@ def test_a_connection_cut_in_the_middle_is_made_good(laptop, stream, film, monke
     assert arrived.count(list(range(10))) == 1
 
 
-def test_a_wrong_secret_is_an_error_that_says_so(laptop, stream, film):
-    ran = run_edge(laptop, "--source", film, "--stream", stream, AWS_SECRET_ACCESS_KEY="wrong")
-    assert ran.returncode == 3
-    assert "Check the credentials" in ran.stderr
-    assert "Traceback" not in ran.stderr
+def test_what_the_service_refuses_is_an_error_that_says_what_to_do(
+    laptop, stream, film, tmp_path, monkeypatch
+):
+    for name, value in laptop.environment().items():
+        monkeypatch.setenv(name, value)
+    given = ["--camera", "front-door", "--source", str(film), "--buffer-folder", str(tmp_path)]
 
+    def refused(*options):
+        config = parse([*given, *options])
+        with pytest.raises(RefusedError) as error:
+            pipeline.run(config, Report(config, io.StringIO(), io.StringIO()), threading.Event())
+        return str(error.value)
 
-def test_a_stream_that_is_not_there_is_an_error_that_says_what_to_do(laptop, film):
-    ran = run_edge(laptop, "--source", film, "--stack", "elsewhere")
-    assert ran.returncode == 3
-    assert "elsewhere-front-door" in ran.stderr
-    assert "There is no such stream here" in ran.stderr
+    nowhere = refused("--stack", "elsewhere")
+    assert "elsewhere-front-door" in nowhere
+    assert "There is no such stream here" in nowhere
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    assert "Check the credentials" in refused("--stream", stream)

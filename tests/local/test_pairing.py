@@ -1,18 +1,24 @@
 """A camera from pairing to unpairing: the real verbs, the real stack, the real edge."""
 
+import io
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
 import time
 import tomllib
+from contextlib import redirect_stderr, redirect_stdout
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.__main__ import main
+from edge import __main__ as edge
 from edge import credential_endpoint
 from edge.config import parse
 from edge.credential_endpoint import TemporaryKeys
@@ -25,15 +31,44 @@ from tests.unit.edge_films import draw
 LIMIT_S = 120
 
 
+def called(command, arguments, folder, environment):
+    """A command as in a shell of its own, in this process: that saves its start."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name in os.environ:
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        try:
+            code = command([str(part) for part in arguments])
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
 @pytest.fixture(scope="module")
 def verb(laptop, stack, tmp_path_factory):
     """Run a verb as its owner does, from a folder of its own."""
     folder = tmp_path_factory.mktemp("owner")
 
+    def run(*arguments):
+        return called(main, arguments, folder, laptop.environment())
+
+    run.folder = folder
+    return run
+
+
+@pytest.fixture(scope="module")
+def shell(laptop, verb):
+    """The same in a shell, where something can be typed."""
+
     def run(*arguments, typed=""):
         return subprocess.run(
             [sys.executable, "-P", "-m", "cli", *arguments],
-            cwd=folder,
+            cwd=verb.folder,
             env=laptop.environment() | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'functions'}"},
             input=typed,
             capture_output=True,
@@ -41,14 +76,13 @@ def verb(laptop, stack, tmp_path_factory):
             timeout=LIMIT_S,
         )
 
-    run.folder = folder
     return run
 
 
 @pytest.fixture(scope="module")
-def paired(verb):
+def paired(shell, verb):
     """The folder of front-door after `./whosthere pair`."""
-    done = verb("pair")
+    done = shell("pair")
     assert done.returncode == 0, done.stderr
     assert done.stderr == "laptop\n"
     assert "scp -r front-door pi:" in done.stdout
@@ -74,15 +108,10 @@ def client(laptop, service, folder):
 
 def send(folder, film, *arguments):
     """The edge with what the folder holds, and nothing else of AWS."""
-    return subprocess.run(
-        [sys.executable, "-m", "edge", "run", "--settings", str(folder / "settings.toml")]
-        + ["--source", str(film), "--buffer-folder", str(folder / "state"), *arguments],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-    )
+    options = ["run", "--settings", folder / "settings.toml", "--source", film]
+    options += ["--buffer-folder", folder / "state", *arguments]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    return called(edge.main, options, ROOT, environment)
 
 
 def test_the_folder_holds_all_that_the_camera_needs_and_is_nobody_elses(paired, laptop):
@@ -173,9 +202,9 @@ def test_pairing_again_keeps_the_certificate_and_what_the_owner_has_set(paired, 
     assert len(principals["principals"]) == 1
 
 
-def test_a_password_is_asked_for_and_lies_in_the_settings_only(paired, verb):
+def test_a_password_is_asked_for_and_lies_in_the_settings_only(paired, verb, shell):
     source = "rtsp://zoe@camera.lan:8554/stream1"
-    done = verb("pair", "front-door", "--source", source, typed="hu/sh@\n")
+    done = shell("pair", "front-door", "--source", source, typed="hu/sh@\n")
     assert done.returncode == 0, done.stderr
     assert "hu/sh" not in done.stdout + done.stderr
     config = parse(["--settings", str(paired / "settings.toml")])
