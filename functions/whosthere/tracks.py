@@ -23,6 +23,7 @@ from whosthere.sightings import CLAIM_MS, Reading, Sighting, read_face
 OPEN, DUE, CLAIMED, DONE = "open", "due", "claimed", "done"
 HITS = 20  # good sightings that a track remembers: as many as settings can ask for
 FRAMES = 240  # capture times by which a frame that comes again is told from a new one
+STEP_MS, STEPS = 1000, 15  # of a track's trail: so far may one shard be behind another
 TRACKS = 40
 FORGET_MS = 60_000
 FORGET_UNSETTLED_MS = 3_600_000
@@ -45,7 +46,8 @@ class Hit:
 class Track:
     """One face followed; `who` is a person, a stranger, or nobody yet.
 
-    `touched_ms` is when a frame last came for it, by AWS's clock.
+    `touched_ms` is when a frame last came for it, by AWS's clock; `trail` is where it was
+    at which capture times, about one a second.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Track:
     box_ms: int
     touched_ms: int
     who: str = ""
+    trail: tuple[tuple[int, Box], ...] = ()
     hits: tuple[Hit, ...] = ()
     unsure_ms: int = 0
     state: str = OPEN
@@ -63,6 +66,15 @@ class Track:
     def is_open(self) -> bool:
         """Whether it still can become anybody's."""
         return not self.who and self.state == OPEN
+
+    def place(self, moment_ms: int) -> tuple[Box, int]:
+        """Where it was nearest to a moment, and how long before or after.
+
+        Of two shards one may be seconds behind, so the last place is not all that counts.
+        """
+        places = ((self.box_ms, self.box), *self.trail)
+        near_ms, box = min(places, key=lambda place: abs(moment_ms - place[0]))
+        return box, abs(moment_ms - near_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +133,10 @@ class Follower:
     def _nearest(self, free: Sequence[Track], one: Received, reading: Reading) -> Track | None:
         found = []
         for track in free:
-            elapsed_ms = abs(one.frame.captured_ms - track.box_ms)
+            box, elapsed_ms = track.place(one.frame.captured_ms)
             if elapsed_ms > CLAIM_MS:
                 continue
-            apart = distance(track.box, reading.face.box, elapsed_ms)
+            apart = distance(box, reading.face.box, elapsed_ms)
             if apart is None:
                 continue
             same = track.who in reading.persons
@@ -140,7 +152,8 @@ class Follower:
 
     def _extend(self, track: Track, one: Received, reading: Reading) -> Track:
         moment_ms = one.frame.captured_ms
-        track = replace(track, touched_ms=self._now_ms)
+        trail = _longer(track.trail, moment_ms, reading.face.box)
+        track = replace(track, touched_ms=self._now_ms, trail=trail)
         if moment_ms >= track.box_ms:
             track = replace(track, box=reading.face.box, box_ms=moment_ms)
         if reading.persons:
@@ -192,6 +205,15 @@ class Follower:
         unsettled = track.state in (DUE, CLAIMED)
         patience_ms = FORGET_UNSETTLED_MS if unsettled else FORGET_MS
         return self._now_ms - track.touched_ms > patience_ms
+
+
+def _longer(
+    trail: tuple[tuple[int, Box], ...], moment_ms: int, box: Box
+) -> tuple[tuple[int, Box], ...]:
+    if any(abs(moment_ms - at_ms) < STEP_MS for at_ms, _ in trail):
+        return trail
+    longer = sorted((*trail, (moment_ms, box)), key=lambda place: place[0])
+    return tuple(longer[-STEPS:])
 
 
 def sighting_of(one: Received, reading: Reading) -> Sighting:

@@ -230,6 +230,20 @@ def test_off_keeps_nothing(make):
     assert kept == {"lock", "session"}
 
 
+def test_of_two_shards_one_may_be_seconds_behind_and_it_is_one_stranger(porch):
+    """Nobody can tell by a picture: the video is gone."""
+    porch.video.reason = "no video is kept"
+    porch.sees(*(somebody(second) for second in (3, 4.5, 6, 7.5)))
+    porch.sees(*(somebody(second) for second in (1.2, 2.2, 3.7, 5.2)))
+    assert len(porch.strangers) == len(porch.owner.alerts) == 1
+
+
+def test_somebody_known_and_turned_away_is_no_stranger_to_a_shard_that_is_behind(porch):
+    porch.sees(alice(3), *(somebody(second) for second in (4.5, 6, 7.5)))
+    porch.sees(*(somebody(second) for second in (3.7, 4.2, 5.2, 5.9)))
+    assert not porch.strangers and not porch.owner.alerts
+
+
 def test_queue_queues_and_tells_nobody(make):
     porch = make(strangers="queue")
     porch.sees(somebody(0), somebody(1))
