@@ -6,12 +6,13 @@ import sys
 import threading
 from types import FrameType
 
-from . import show_cameras, show_status
+from . import again, show_cameras, show_status, status
 from .config import parse
 from .errors import EdgeError
 from .pipeline import run
-from .pipeline_text import pipeline_text
+from .pipeline_text import missing, pipeline_text
 from .report import Report
+from .systemd import Systemd
 
 STOPPED_AT_ONCE = 130
 OVERVIEW = """\
@@ -41,6 +42,7 @@ def _run(arguments: list[str]) -> int:
     config = parse(arguments)
     if config.is_pipeline_printed:
         sys.stdout.write(pipeline_text(config) + "\n")
+        sys.stderr.write(missing(config))
         return 0
     report = Report(config, sys.stdout, sys.stderr)
     stop = threading.Event()
@@ -56,7 +58,11 @@ def _run(arguments: list[str]) -> int:
         return 0 if run(config, report, stop) else 1
     except EdgeError as exc:
         report.say(str(exc))
+        failures = again.note(status.folder(config.buffer_folder), exc)
+        again.put_off_end(again.pause_s(failures, exc), report, stop)
         return exc.exit_code
+    finally:
+        Systemd().stopping()
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ class Capturing:
     def __init__(self, config: Config, report: Report) -> None:
         self.error: Exception | None = None
         self.last_error = ""
+        self.last_error_at = 0.0
         self.seconds = 0.0
         self._config = config
         self._report = report
@@ -156,4 +157,4 @@ class Capturing:
         self._stopped.wait(pause_s)
 
     def _note(self, lost: SourceLostError) -> None:
-        self.last_error = str(lost)
+        self.last_error, self.last_error_at = str(lost), time.time()

@@ -13,15 +13,20 @@ EdgeError
 
 
 class EdgeError(Exception):
-    """Something that stops the edge, told in words for its owner."""
+    """Something that stops the edge, told in words for its owner.
+
+    `longest_pause_s` is how long it is of no use to start it anew, after many such ends.
+    """
 
     exit_code = 1
+    longest_pause_s = 0.0
 
 
 class SourceError(EdgeError):
     """The video source cannot be read."""
 
     exit_code = 2
+    longest_pause_s = 60.0
 
 
 class SourceLostError(EdgeError):
@@ -34,12 +39,14 @@ class InUseError(EdgeError):
     """Another process sends from the folder that fragments are kept in."""
 
     exit_code = 2
+    longest_pause_s = 60.0
 
 
 class RefusedError(EdgeError):
     """AWS refused, and asking again would not help."""
 
     exit_code = 3
+    longest_pause_s = 300.0
 
 
 class UnreachableError(EdgeError):
@@ -52,6 +59,7 @@ class ClockError(EdgeError):
     """This machine's clock is so wrong that the service refuses what it signs."""
 
     exit_code = 5
+    longest_pause_s = 60.0
 
 
 class UnhealthyError(EdgeError):

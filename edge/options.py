@@ -139,7 +139,7 @@ def _add_patience(add: Add) -> None:
     add("--buffer-mb", type=whole, default=512, metavar="N", help="kept on disk, at most (512)")
     add("--buffer-folder", type=Path, metavar="DIR", help="where (default: the user's state)")
     add("--max-behind", type=duration, default="10m", metavar="T", help="drop what is older (10m)")
-    add("--ack-limit", type=duration, default="60s", metavar="T", help="healthy within (60s)")
+    add("--ack-limit", type=duration, default="30s", metavar="T", help="healthy within (30s)")
 
 
 def _add_manners(add: Add) -> None:

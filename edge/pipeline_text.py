@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from .config import Config
 from .settings import Identity
-from .urls import is_url
+from .urls import is_url, user_of, without_secrets
 
 # Where Debian, and so Raspberry Pi OS, keeps the authorities it trusts.
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
@@ -18,6 +18,16 @@ def pipeline_text(config: Config) -> str:
     return JOIN.join([f"gst-launch-1.0 -e {_source(config)}", _sink(config)])
 
 
+def missing(config: Config) -> str:
+    """Say what the pipeline needs besides and does not get here; nothing if it is whole."""
+    if without_secrets(config.source) == config.source:
+        return ""
+    return (
+        "The camera's password (user-pw=...) and what follows ? in its URL are left out: whoever "
+        "can list processes could read them in this command. whosthere-edge run needs neither.\n"
+    )
+
+
 def _source(config: Config) -> str:
     width, height = config.size
     rate = Fraction(config.rate).limit_denominator(1001)
@@ -26,7 +36,8 @@ def _source(config: Config) -> str:
     if is_url(config.source):
         # As it is: how often it has a key frame is set in the camera.
         location = shlex.quote(config.shown_source)
-        return JOIN.join([f"rtspsrc location={location}", "rtph264depay", "h264parse", H264])
+        user = f" user-id={shlex.quote(name)}" if (name := user_of(config.source)) else ""
+        return JOIN.join([f"rtspsrc location={location}{user}", "rtph264depay", "h264parse", H264])
     if config.source in ("", "picamera"):
         captured = ["libcamerasrc", raw]
     elif config.source == "test":

@@ -62,6 +62,7 @@ class Sender:
     ) -> None:
         self.error: Exception | None = None
         self.last_error = ""
+        self.last_error_at = 0.0
         self.is_accepted = False
         self.is_over = False
         self.is_connected = False
@@ -196,7 +197,7 @@ class Sender:
 
     def _after(self, lost: ConnectionLostError) -> None:
         self._buffer.flows(False)
-        self.last_error = str(lost)
+        self.last_error, self.last_error_at = str(lost), time.time()
         pause_s = self._back_off.pause_s()
         is_first = not self.is_accepted and self._back_off.failures >= self._patience.first_attempts
         if is_first:

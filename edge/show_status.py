@@ -54,7 +54,17 @@ def in_words(state: Mapping[str, Any]) -> str:
     )
     for reason, number in state["dropped"].items():
         text += f", {number} dropped ({reason})"
-    return text + (f"; last error: {state['last_error']}" if state["last_error"] else "")
+    if not state["last_error"]:
+        return text
+    ago_s = max(0.0, time.time() - state.get("last_error_at", 0.0))
+    return f"{text}; last error {_ago(ago_s)} ago: {state['last_error']}"
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _state(path: Path) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """How a camera is doing, as one value and as the file that `whosthere-edge status` reads."""
 
+import contextlib
 import json
 import os
 import time
@@ -17,7 +18,9 @@ class Status:
 
     `captured` counts frames; `sent`, `acknowledged`, `buffered` and `dropped` (by reason)
     count fragments. `behind_s` is the age of the oldest video not acknowledged yet.
-    `since` is when the run began, in seconds since 1970.
+    `since` is when the run began, `last_error_at` when the last error came, in seconds
+    since 1970. `failures` counts the runs that ended with an error since something was
+    acknowledged.
     """
 
     captured: int = 0
@@ -28,6 +31,8 @@ class Status:
     dropped: dict[str, int] = field(default_factory=dict)
     behind_s: float = 0.0
     last_error: str = ""
+    last_error_at: float = 0.0
+    failures: int = 0
     is_healthy: bool = True
     since: float = 0.0
 
@@ -40,7 +45,32 @@ def folder(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
 
 def write(path: Path, status: Status) -> None:
     """Replace the file as a whole, so that a reader never sees half of it."""
-    content = {**asdict(status), "at": time.time(), "pid": os.getpid()}
+    _replace(path, asdict(status))
+
+
+def note_end(path: Path, error: str) -> int:
+    """Put in what ended a run, beside what it had counted; give how many have ended so in a row."""
+    try:
+        known = read(path)
+        failures = int(known.get("failures", 0)) + 1
+    except (OSError, ValueError):
+        known, failures = asdict(Status()), 1
+    facts = {"is_healthy": False, "last_error": error, "last_error_at": time.time()}
+    with contextlib.suppress(OSError):  # no folder: it ended before it had any
+        _replace(path, known | facts | {"failures": failures})
+    return failures
+
+
+def failures(path: Path) -> int:
+    """Say how many runs in a row have ended with an error."""
+    try:
+        return int(read(path).get("failures", 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def _replace(path: Path, facts: Mapping[str, Any]) -> None:
+    content = {**facts, "at": time.time(), "pid": os.getpid()}
     part = path.with_suffix(".part")
     part.write_text(json.dumps(content) + "\n")
     part.replace(path)

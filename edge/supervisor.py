@@ -51,6 +51,8 @@ class Supervisor:
         self._watchdog = Watchdog(config.ack_limit_s)
         self._clock = ClockWatch()
         self._has_begun = False
+        self._file = status.folder(config.buffer_folder) / status.FILE
+        self._failures = status.failures(self._file)
         self._since = time.time()
         self._file_at = 0.0
         self._line_at = time.monotonic() + STATUS_S
@@ -100,7 +102,6 @@ class Supervisor:
 
     def end(self) -> None:
         """Stop capturing, whatever happened, and tell what became of it all."""
-        self._systemd.stopping()
         self._end_capture()
         if self._has_begun:
             self._write_file()
@@ -149,7 +150,11 @@ class Supervisor:
             self._systemd.alive()
 
     def _reason(self) -> str:
-        return self._capturing.last_error or self._sender.last_error or "for no known reason"
+        return self._newest_error()[1] or "for no known reason"
+
+    def _newest_error(self) -> tuple[float, str]:
+        parts = (self._capturing, self._sender)
+        return max((part.last_error_at, part.last_error) for part in parts)
 
     def _tell(self) -> None:
         now = time.monotonic()
@@ -163,8 +168,7 @@ class Supervisor:
 
     def _write_file(self) -> None:
         try:
-            folder = status.folder(self._config.buffer_folder)
-            status.write(folder / status.FILE, self.status())
+            status.write(self._file, self.status())
         except OSError:
             # A full disk is told by whoever keeps fragments there.
             return
@@ -173,6 +177,7 @@ class Supervisor:
         """Say how the run is doing now."""
         counts, oldest = self._buffer.counts, self._buffer.oldest
         is_behind = oldest is not None and oldest.is_complete
+        error_at, error = self._newest_error()
         behind_s = time.time() - oldest.timecode / 1000 if oldest and is_behind else 0.0
         return Status(
             captured=counts.frames,
@@ -182,7 +187,9 @@ class Supervisor:
             buffered_bytes=self._buffer.buffered_bytes,
             dropped=counts.dropped_by | ({"refused": counts.refused} if counts.refused else {}),
             behind_s=round(max(0.0, behind_s), 3),
-            last_error=self._capturing.last_error or self._sender.last_error,
+            last_error=error,
+            last_error_at=error_at,
+            failures=0 if counts.persisted else self._failures,
             is_healthy=self._watchdog.is_healthy,
             since=self._since,
         )

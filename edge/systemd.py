@@ -6,6 +6,8 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
+LEEWAY_S = 30
+
 
 class Systemd:
     """Tells the service manager how it goes; says nothing where there is none.
@@ -32,6 +34,17 @@ class Systemd:
     def ready(self) -> None:
         """Say that the service runs."""
         self._tell("READY=1")
+
+    @property
+    def is_there(self) -> bool:
+        """Say whether a service manager listens."""
+        return bool(self._address)
+
+    def hold(self, seconds: float, why: str) -> None:
+        """Say that nothing will happen for so long, and that this is as it should be."""
+        self.status(why)
+        self._tell(f"EXTEND_TIMEOUT_USEC={round((seconds + LEEWAY_S) * 1e6)}")
+        self._tell("WATCHDOG=1")
 
     def status(self, text: str) -> None:
         """Say in one line how it is doing."""

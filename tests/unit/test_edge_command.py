@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
+from edge import again
 from edge.__main__ import main
 from edge.video_stream import VideoStream
 from tests.unit import edge_service
@@ -283,6 +285,60 @@ def test_told_twice_it_ends_at_once(environment, service, tmp_path):
             assert time.monotonic() < deadline
     acks_held_back.set()
     assert process.returncode == 130
+
+
+@pytest.fixture
+def manager(environment, tmp_path):
+    """A service manager as systemd is one; what it has heard."""
+    path = tmp_path / "notify"
+    (tmp_path / "run").mkdir()
+    environment.setenv("NOTIFY_SOCKET", str(path))
+    environment.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    environment.setattr(again, "FIRST_PAUSE_S", 0.02)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(str(path))
+        yield bound
+
+
+def heard(manager, beginning):
+    manager.setblocking(False)
+    messages = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            messages.append(manager.recv(4096).decode())
+    return [message for message in messages if message.startswith(beginning)]
+
+
+def test_what_a_restart_does_not_mend_is_tried_ever_more_rarely(edge, service, manager, tmp_path):
+    service.failures["/describeStream"] = failing(403, "AccessDeniedException", "You may not")
+    for failures in (1, 2, 3):
+        assert edge()[0] == 3
+        state = json.loads((tmp_path / "run" / "status.json").read_text())
+        assert (state["failures"], state["is_healthy"]) == (failures, False)
+        assert "You may not" in state["last_error"]
+    held = [int(text.partition("=")[2]) / 1e6 - 30 for text in heard(manager, "EXTEND_TIMEOUT")]
+    assert held == pytest.approx([0.02, 0.04, 0.08])
+    del service.failures["/describeStream"]
+    assert edge()[0] == 0
+    state = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (state["failures"], state["last_error"]) == (0, "")
+
+
+def test_told_to_stop_while_it_waits_to_be_tried_again_it_ends(edge, service, manager, environment):
+    environment.setattr(again, "FIRST_PAUSE_S", 300.0)
+    service.failures["/describeStream"] = failing(403, "AccessDeniedException", "You may not")
+
+    def stop_when_it_waits():
+        while not manager.recv(4096).startswith(b"EXTEND_TIMEOUT"):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_when_it_waits, daemon=True).start()
+    begun = time.monotonic()
+    code, _, err = edge()
+    assert (code, time.monotonic() - begun < LIMIT_S) == (3, True)
+    assert "It is tried again in 300 s." in err
+    assert heard(manager, "WATCHDOG") == ["WATCHDOG=1"], "a wait is no hang"
 
 
 @contextlib.contextmanager

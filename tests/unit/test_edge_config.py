@@ -41,7 +41,7 @@ def test_the_defaults_suit_faces_and_tag_what_moves():
     assert (config.size, config.rate, config.fragment_seconds) == ((1280, 720), 10, 1)
     assert (config.tag, config.is_only_tagged, config.source) == ("motion", False, "")
     assert (config.stream, config.buffer_mb, config.max_behind_s) == ("whosthere-gate", 512, 600)
-    assert (config.ack_limit_s, config.identity, config.is_unpaced) == (60, None, False)
+    assert (config.ack_limit_s, config.identity, config.is_unpaced) == (30, None, False)
 
 
 def test_a_settings_file_holds_every_option_and_the_identity(settings):

@@ -36,13 +36,18 @@ def state(tmp_path, monkeypatch):
 
 def test_status_tells_of_each_camera_and_is_0_when_all_are_healthy(state, capsys):
     state("gate", captured=100, sent=10, acknowledged=9, buffered=1, buffered_bytes=2_500_000)
-    state("garage", dropped={"disk full": 3}, last_error="no ack for 30 s")
+    state(
+        "garage",
+        dropped={"disk full": 3},
+        last_error="no ack for 30 s",
+        last_error_at=time.time() - 130,
+    )
     assert main(["status"]) == 0
     garage, gate = capsys.readouterr().out.splitlines()
     assert gate.startswith("gate: healthy; 100 frames captured, 10 fragments sent, 9 acknowledged")
     assert "1 buffered (2.5 MB)" in gate
     assert "3 dropped (disk full)" in garage
-    assert "last error: no ack for 30 s" in garage
+    assert "last error 2 min ago: no ack for 30 s" in garage
 
 
 def test_status_is_1_when_one_is_not_healthy_or_does_not_run(state, capsys):
@@ -151,7 +156,7 @@ def test_the_pipeline_has_the_very_rate_that_was_asked_for():
     assert "key-int-max=8" in text
 
 
-def test_the_pipeline_of_a_paired_network_camera_holds_no_password_and_no_key(tmp_path):
+def test_the_pipeline_of_a_paired_network_camera_holds_no_password_and_no_key(tmp_path, capsys):
     path = tmp_path / "settings.toml"
     path.touch(mode=0o600)
     path.write_text(
@@ -161,8 +166,12 @@ def test_the_pipeline_of_a_paired_network_camera_holds_no_password_and_no_key(tm
         'certificate = "certificate.pem"\nkey = "private.key"\n'
     )
     text = pipeline_text(parse(["--settings", str(path)]))
-    assert "hush" not in text
-    assert "rtspsrc location=rtsp://camera.lan/a ! " in text
+    assert main(["--settings", str(path), "--print-pipeline"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == text + "\n"
+    assert "user-pw" in printed.err
+    assert "hush" not in text + printed.err
+    assert "rtspsrc location=rtsp://camera.lan/a user-id=zoe ! " in text
     assert "x264enc" not in text
     words = shlex.split(text.replace("\\\n", " "))
     (certificate,) = [word for word in words if word.startswith("iot-certificate=")]
