@@ -409,3 +409,17 @@ def test_a_processor_counts_as_deleted_only_when_it_is_not_there():
     look = TASKS["LookForProcessor"]
     assert (look["Assign"]["endedBy"], look["Next"]) == ("not-stopped", "CloseSession")
     assert {way["Next"] for way in look["Catch"]} == {"WhatNext", "CloseSession"}
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if "lambda:invoke" in str(TASKS[name])])
+def test_a_function_that_may_not_be_invoked_is_not_waited_for(name):
+    """Lambda's name for a denial is its name for much else, so it is tried again, but not long."""
+    (retry,) = [
+        retry
+        for retry in TASKS[name]["Retry"]
+        if "Lambda.AWSLambdaException" in retry["ErrorEquals"]
+    ]
+    waits = [
+        retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
+    ]
+    assert sum(waits) <= 3
