@@ -20,6 +20,22 @@ PATIENT = (
 )
 
 
+def patiently[Answer](
+    call: Callable[[], Answer], pause: Callable[[float], None], seconds: float = 45
+) -> Answer:
+    """The call's answer; what passes by itself is waited for, at most that long."""
+    end = time.monotonic() + seconds
+    wait = 0.5
+    while True:  # apart from others who wait for the same second
+        try:
+            return call()
+        except ClientError as error:
+            if _code(error) not in PATIENT or time.monotonic() + wait > end:
+                raise
+        pause(wait * random.uniform(0.75, 1.25))  # noqa: S311
+        wait = min(wait * 2, 6)
+
+
 def stop_processor(
     rekognition: Any,
     name: str,
@@ -31,17 +47,10 @@ def stop_processor(
 
     Safe to repeat at any moment; raises the last ClientError when `seconds` are over.
     """
-    there = False
-
-    def look() -> None:
-        nonlocal there
-        there = _exists(rekognition, name)
-
-    _patiently(look, seconds, pause)
-    if not there:
+    if not patiently(lambda: _exists(rekognition, name), pause, seconds):
         return False
-    _patiently(lambda: _stop(rekognition, name), seconds, pause)
-    _patiently(lambda: _delete(rekognition, name), seconds, pause)
+    patiently(lambda: _stop(rekognition, name), pause, seconds)
+    patiently(lambda: _delete(rekognition, name), pause, seconds)
     return True
 
 
@@ -53,22 +62,16 @@ def stop_images(
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Switch the stream's image generation off; whether it was on. Gone with its stream is off."""
-    configuration: dict[str, Any] | None = None
-
-    def look() -> None:
-        nonlocal configuration
-        configuration = images_of(kinesisvideo, stream)
-
-    _patiently(look, seconds, pause)
+    configuration = patiently(lambda: images_of(kinesisvideo, stream), pause, seconds)
     if configuration is None:
         return False
     off = configuration | {"Status": "DISABLED"}
-    _patiently(
+    patiently(
         lambda: kinesisvideo.update_image_generation_configuration(
             StreamName=stream, ImageGenerationConfiguration=off
         ),
-        seconds,
         pause,
+        seconds,
     )
     return True
 
@@ -111,20 +114,6 @@ def _delete(rekognition: Any, name: str) -> None:
     except ClientError as error:
         if _code(error) != "ResourceNotFoundException":
             raise
-
-
-def _patiently(call: Callable[[], Any], seconds: float, pause: Callable[[float], None]) -> None:
-    end = time.monotonic() + seconds
-    wait = 0.5
-    while True:  # apart from others who wait for the same second
-        try:
-            call()
-            return
-        except ClientError as error:
-            if _code(error) not in PATIENT or time.monotonic() + wait > end:
-                raise
-        pause(wait * random.uniform(0.75, 1.25))  # noqa: S311
-        wait = min(wait * 2, 6)
 
 
 def _code(error: ClientError) -> str:

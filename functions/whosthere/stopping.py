@@ -12,7 +12,7 @@ from whosthere.alerts import Alert
 from whosthere.clock import now_ms
 from whosthere.closing import NOT_STOPPED, Ending, close
 from whosthere.deadlines import disarm
-from whosthere.engines import stop_images, stop_processor
+from whosthere.engines import patiently, stop_images, stop_processor
 from whosthere.names import processor_name, stream_name
 from whosthere.sessions import Session, give_up, mark_told, read_session, was_refused
 
@@ -90,7 +90,7 @@ def stop_overdue(tools: Tools, session_id: str) -> dict[str, Any]:
 
 def end(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
     """Abort the session's execution, then stop what it started."""
-    abort(tools.stepfunctions, session.execution)
+    patiently(lambda: abort(tools.stepfunctions, session.execution), tools.pause)
     return stop(tools, session, ending)
 
 

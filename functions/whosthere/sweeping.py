@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.deadlines import GRACE_S
-from whosthere.engines import images_of, stop_images, stop_processor
+from whosthere.engines import images_of, patiently, stop_images, stop_processor
 from whosthere.locks import relock
 from whosthere.names import camera_of_arn, stack_prefix, stream_name
 from whosthere.sessions import Session, latest_session, read_session
@@ -73,7 +73,7 @@ def _free(tools: Tools, camera: str) -> bool:
 
 
 def _end_unless_alive(tools: Tools, session: Session) -> bool:
-    running = runs(tools.stepfunctions, session.execution)
+    running = patiently(lambda: runs(tools.stepfunctions, session.execution), tools.pause)
     if running and tools.now_ms() < session.deadline_ms + LATE_MS:
         return False
     if running:
@@ -85,8 +85,7 @@ def _end_unless_alive(tools: Tools, session: Session) -> bool:
 
 def _ours(tools: Tools, engine: str) -> list[str]:
     try:
-        pages = tools.rekognition.get_paginator("list_stream_processors").paginate()
-        names = [processor["Name"] for page in pages for processor in page["StreamProcessors"]]
+        names = patiently(lambda: _all(tools), tools.pause)
     except ClientError as error:
         # Accounts that stream processors are closed to have none.
         denied = error.response["Error"]["Code"] == "AccessDeniedException"
@@ -96,8 +95,13 @@ def _ours(tools: Tools, engine: str) -> list[str]:
     return [name for name in names if name.startswith(stack_prefix(tools.stack))]
 
 
+def _all(tools: Tools) -> list[str]:
+    pages = tools.rekognition.get_paginator("list_stream_processors").paginate()
+    return [processor["Name"] for page in pages for processor in page["StreamProcessors"]]
+
+
 def _stop_orphan(tools: Tools, name: str, role_name: str) -> bool:
-    found = _described(tools, name)
+    found = patiently(lambda: _described(tools, name), tools.pause)
     # Another stack's name may begin with this one's: its processors have another role.
     if found is None or found["RoleArn"].rpartition("/")[2] != role_name:
         return False
@@ -123,7 +127,8 @@ def _described(tools: Tools, name: str) -> dict[str, Any] | None:
 
 
 def _stop_images(tools: Tools, camera: str) -> bool:
-    configuration = images_of(tools.kinesisvideo, stream_name(tools.stack, camera))
+    stream = stream_name(tools.stack, camera)
+    configuration = patiently(lambda: images_of(tools.kinesisvideo, stream), tools.pause)
     ours = f"s3://{tools.bucket}/frames/{camera}/"
     if configuration is None or configuration["DestinationConfig"]["Uri"] != ours:
         return False
@@ -136,7 +141,7 @@ def _stop_images(tools: Tools, camera: str) -> bool:
     if not session.held and not relock(tools.table, session):
         return False
     if session.engine == STREAM_PROCESSOR:  # then one before left them on
-        stop_images(tools.kinesisvideo, stream_name(tools.stack, camera))
+        stop_images(tools.kinesisvideo, stream, pause=tools.pause)
     if not session.held:
         stop(tools, session, SWEPT)
     return True
