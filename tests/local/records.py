@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from contextlib import contextmanager
+from itertools import cycle
 
 from tests.unit.door import face, match, record
 from whosthere import locks, settings
@@ -33,14 +34,18 @@ def poison(moment_ms):
     return broken
 
 
-def put(laptop, *bodies, stream=STREAM):
-    """Put JSON or bytes into a data stream; their sequence numbers."""
+def put(laptop, *bodies, stream=STREAM, halves=(0,)):
+    """Put JSON or bytes into a data stream; their sequence numbers.
+
+    Of a stream with two shards `halves` says which get them in turn.
+    """
     records = [
         {
             "PartitionKey": stream,
+            "ExplicitHashKey": str(half * 2**127),
             "Data": body if isinstance(body, bytes) else json.dumps(body).encode(),
         }
-        for body in bodies
+        for body, half in zip(bodies, cycle(halves), strict=False)
     ]
     answer = laptop.client("kinesis").put_records(StreamName=stream, Records=records)
     assert answer["FailedRecordCount"] == 0
