@@ -27,6 +27,12 @@ MIN_FACE_PX = 30  # below that Rekognition does not compare reliably
 PRODUCER = "aws_kinesisvideo_producer_timestamp"
 SERVER = "aws_kinesisvideo_server_timestamp"
 FRAGMENT = "aws_kinesisvideo_fragment_number"
+# Of an image that never gets better: no JPEG or PNG after all, less than 80 px, too large.
+UNUSABLE = {
+    "InvalidImageFormatException",
+    "InvalidParameterException",
+    "ImageTooLargeException",
+}
 # What a record has of a face, here and in the collection (developer guide, "Reference:
 # Kinesis face recognition record"); the image operations answer more.
 DETECTED = ("BoundingBox", "Confidence", "Landmarks", "Pose", "Quality")
@@ -114,8 +120,8 @@ def _detect(rekognition: Any, image: Image) -> list[Any]:
     try:
         answer = rekognition.detect_faces(Image={"Bytes": image.content})
     except ClientError as error:
-        if error.response["Error"]["Code"] == "InvalidImageFormatException":
-            raise PictureError("the image cannot be decoded") from error
+        if error.response["Error"]["Code"] in UNUSABLE:
+            raise PictureError("Rekognition cannot use the image") from error
         raise
     faces: list[Any] = answer["FaceDetails"]
     return faces

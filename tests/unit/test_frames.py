@@ -94,10 +94,13 @@ def test_a_cut_in_which_no_face_is_found_is_a_face_without_a_match():
     assert [face["MatchedFaces"] for face in faces] == [[]]
 
 
-def test_an_image_that_rekognition_cannot_decode_is_refused():
+@pytest.mark.parametrize(
+    "code", ["InvalidImageFormatException", "InvalidParameterException", "ImageTooLargeException"]
+)
+def test_an_image_that_rekognition_can_never_use_is_refused(code):
     class Broken(Detector):
         def detect_faces(self, *, Image):
-            error = {"Code": "InvalidImageFormatException", "Message": ""}
+            error = {"Code": code, "Message": ""}
             raise ClientError({"Error": error}, "DetectFaces")
 
     with pytest.raises(PictureError):
