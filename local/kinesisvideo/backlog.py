@@ -1,5 +1,6 @@
 """Work that tagged fragments cause beside the media plane's loop, within bounds."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,9 @@ class Backlog:
             self.dropped += 1
             LOGGER.warning("%s: too many fragments wait, dropped %d", self._what, self.dropped)
             return
-        self._worker.submit(self._run, task, arguments)
+        # A session may still store a fragment while the laptop AWS stops.
+        with contextlib.suppress(RuntimeError):
+            self._worker.submit(self._run, task, arguments)
 
     def stop(self) -> None:
         """Drop what waits and let the fragment in hand be the last."""

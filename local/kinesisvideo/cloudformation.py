@@ -37,9 +37,10 @@ def update(name: str, before: Properties, properties: Properties, stack_name: st
         return created
     streams = running().streams
     storage = properties.get("StreamStorageConfiguration", {})
+    hours = int(properties.get("DataRetentionInHours", 0))
     changed = streams.retain(
         streams.find(name),
-        int(properties.get("DataRetentionInHours", 0)),
+        lambda _: hours,
         media_type=properties.get("MediaType"),
         device_name=properties.get("DeviceName"),
         storage_tier=storage.get("DefaultStorageTier", "HOT"),

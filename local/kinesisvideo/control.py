@@ -5,14 +5,9 @@ from typing import Any
 
 from local import ministack
 from local.kinesisvideo import image_settings, notification_settings, requests, stream_tags
-from local.kinesisvideo.errors import (
-    KinesisVideoError,
-    elsewhere,
-    invalid_argument,
-    not_implemented,
-)
+from local.kinesisvideo.errors import elsewhere, invalid_argument, not_implemented
 from local.kinesisvideo.state import KinesisVideo
-from local.kinesisvideo.streams import MAX_RETENTION_HOURS, Stream, new_version
+from local.kinesisvideo.streams import MAX_RETENTION_HOURS, Stream
 
 type Answer = dict[str, Any]
 Parameters = requests.Parameters
@@ -79,9 +74,7 @@ def list_streams(service: KinesisVideo, asked: Parameters) -> Answer:
 
 def delete_stream(service: KinesisVideo, asked: Parameters) -> Answer:
     """The stream and all its fragments are gone at once."""
-    stream = _find(service, asked)
-    _check_version(stream, asked.get("CurrentVersion", stream.version))
-    service.delete(stream)
+    service.delete(_find(service, asked), asked.get("CurrentVersion", ""))
     return {}
 
 
@@ -93,25 +86,24 @@ def get_data_endpoint(service: KinesisVideo, asked: Parameters) -> Answer:
 
 def update_stream(service: KinesisVideo, asked: Parameters) -> Answer:
     """Another media type or device name."""
-    stream = _find(service, asked)
-    _check_version(stream, asked["CurrentVersion"])
-    service.streams.change(
-        stream,
-        version=new_version(),
-        media_type=asked.get("MediaType", stream.media_type),
-        device_name=asked.get("DeviceName", stream.device_name),
-    )
+
+    def changes(now: Stream) -> Answer:
+        return {
+            "media_type": asked.get("MediaType", now.media_type),
+            "device_name": asked.get("DeviceName", now.device_name),
+        }
+
+    service.streams.change_version(_find(service, asked), changes, asked["CurrentVersion"])
     return {}
 
 
 def update_data_retention(service: KinesisVideo, asked: Parameters) -> Answer:
     """More or fewer hours, given as the difference."""
-    stream = _find(service, asked)
-    _check_version(stream, asked["CurrentVersion"])
     change = asked["DataRetentionChangeInHours"]
     if asked["Operation"] == "DECREASE_DATA_RETENTION":
         change = -change
-    service.streams.retain(stream, stream.retention_hours + change)
+    stream, version = _find(service, asked), asked["CurrentVersion"]
+    service.streams.retain(stream, lambda hours: hours + change, version)
     service.store.expire()
     return {}
 
@@ -128,21 +120,14 @@ def describe_storage(service: KinesisVideo, asked: Parameters) -> Answer:
 
 def update_storage(service: KinesisVideo, asked: Parameters) -> Answer:
     """Another tier."""
-    stream = _find(service, asked)
-    _check_version(stream, asked["CurrentVersion"])
-    tier = asked["StreamStorageConfiguration"]["DefaultStorageTier"]
-    service.streams.change(stream, version=new_version(), storage_tier=tier)
+    changes = {"storage_tier": asked["StreamStorageConfiguration"]["DefaultStorageTier"]}
+    version = asked["CurrentVersion"]
+    service.streams.change_version(_find(service, asked), lambda _: changes, version)
     return {}
 
 
 def _find(service: KinesisVideo, asked: Parameters) -> Stream:
     return service.streams.find(*requests.stream_of(asked))
-
-
-def _check_version(stream: Stream, version: str) -> None:
-    if version != stream.version:
-        message = f"The current version of {stream.name} is not {version}"
-        raise KinesisVideoError("VersionMismatchException", message)
 
 
 def _info(stream: Stream) -> Answer:

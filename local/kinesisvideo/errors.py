@@ -29,6 +29,12 @@ def no_data_retention(name: str) -> KinesisVideoError:
     return KinesisVideoError("NoDataRetentionException", message)
 
 
+def version_mismatch(name: str, version: str) -> KinesisVideoError:
+    """Say that the stream was changed since the caller looked."""
+    message = f"The current version of {name} is not {version}"
+    return KinesisVideoError("VersionMismatchException", message)
+
+
 def nothing_found() -> KinesisVideoError:
     """Say that no fragment lies in the range."""
     message = "No fragments found in the stream for the range"
@@ -45,6 +51,11 @@ def elsewhere(name: str) -> KinesisVideoError:
     """Say where an operation is that was asked for at the control plane."""
     message = f"{name} is not here but at the endpoint that GetDataEndpoint gives (--endpoint-url)"
     return KinesisVideoError("UnknownOperationException", message, 404)
+
+
+def stopped() -> KinesisVideoError:
+    """Say that the laptop AWS is about to end."""
+    return KinesisVideoError("ServiceUnavailableException", "Kinesis Video has stopped", 503)
 
 
 def answer(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes]:

@@ -42,8 +42,6 @@ class FragmentStore:
         self._shelves: dict[str, Shelf] = {}
         self._watchers: dict[str, set[Callable[[], None]]] = {}
         self._numbers = itertools.count(time.time_ns())
-        for part in directory.glob(f"*{UNFINISHED}"):
-            part.unlink()
 
     def next_number(self) -> str:
         """A fragment number: 47 digits, as AWS's, and higher than every one before."""
@@ -68,7 +66,7 @@ class FragmentStore:
             tags=finished.tags,
         )
         written = self._directory / f"{number}{UNFINISHED}"
-        write_file(written, fragment, finished)  # nobody waits for the disk
+        write_file(written, finished)  # nobody waits for the disk
         try:
             with self._lock:
                 if self._retention_hours(arn) is None:

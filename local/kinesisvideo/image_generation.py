@@ -8,21 +8,22 @@ from urllib.parse import quote, urlsplit
 
 from local import ministack
 from local.kinesisvideo import images
-from local.kinesisvideo.backlog import Backlog
 from local.kinesisvideo.fragments import FragmentStore
 from local.kinesisvideo.shelf import Fragment, Selector
-from local.kinesisvideo.streams import Stream
+from local.kinesisvideo.streams import Delayed, Stream
+from local.kinesisvideo.tagged import SERVICE_PREFIX, TaggedFragments
 
-IMAGE_TAG = "AWS_KINESISVIDEO_IMAGE_GENERATION"
 PREFIX_TAG = "AWS_KINESISVIDEO_IMAGE_PREFIX"
-SERVICE_PREFIX = "AWS_"
 # What may stand as it is in a header's name and in its value (RFC 9110).
 _NAME = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~-]+")
 _VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 
 
-class ImageGenerator:
-    """Makes images of one fragment after the other, beside the media plane's loop."""
+class ImageGenerator(TaggedFragments):
+    """Makes images of one fragment after the other."""
+
+    what = "images"
+    tag = "AWS_KINESISVIDEO_IMAGE_GENERATION"
 
     def __init__(
         self,
@@ -31,27 +32,23 @@ class ImageGenerator:
         clock: Callable[[], float],
         put: Callable[..., None] = ministack.put_object_as,
     ) -> None:
-        self.backlog = Backlog("images")
+        super().__init__(delay, clock)
         self._store = store
         self._put = put
-        self._delay = delay
-        self._clock = clock
         self._due: dict[str, int] = {}  # when each stream's next image is due
 
-    def offer(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
-        """Make images of the fragment if it is tagged and generation is in effect."""
-        settings = stream.images.effective(self._clock(), self._delay)
-        tagged = any(name == IMAGE_TAG for name, _ in fragment.tags)
-        if tagged and settings is not None and settings["Status"] == "ENABLED":
-            self.backlog.submit(self._make, stream, fragment, caller, settings)
+    def configuration(self, stream: Stream) -> Delayed:
+        """Which images to make and where to put them."""
+        return stream.images
 
-    def _make(
+    def act(
         self,
         stream: Stream,
         fragment: Fragment,
         caller: ministack.Principal,
         settings: Mapping[str, Any],
     ) -> None:
+        """Make the images of the fragment that are due."""
         media = self._store.read(stream.arn, fragment)
         if media is None:
             return

@@ -8,7 +8,6 @@ from local.kinesisvideo import requests
 from local.kinesisvideo.errors import invalid_argument, no_data_retention
 from local.kinesisvideo.requests import Parameters
 from local.kinesisvideo.state import KinesisVideo
-from local.kinesisvideo.streams import Delayed
 
 MIN_SAMPLING_MS = 200
 
@@ -21,9 +20,7 @@ def update(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
     wanted = asked.get("ImageGenerationConfiguration")
     if wanted is not None:
         _check(wanted)
-    now = service.clock()
-    before = stream.images.effective(now, service.image_delay)
-    service.streams.change(stream, images=Delayed(wanted, now, before))
+    service.configure(stream, "images", wanted)
     return {}
 
 

@@ -8,7 +8,6 @@ from local.kinesisvideo import requests
 from local.kinesisvideo.errors import invalid_argument, no_data_retention
 from local.kinesisvideo.requests import Parameters
 from local.kinesisvideo.state import KinesisVideo
-from local.kinesisvideo.streams import Delayed
 
 # Standard topics only: a FIFO topic's name ends in .fifo ("Set up notifications").
 TOPIC = re.compile(rf"arn:aws:sns:{ministack.REGION}:\d{{12}}:[A-Za-z0-9_-]{{1,256}}")
@@ -22,9 +21,7 @@ def update(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
     wanted = asked.get("NotificationConfiguration")
     if wanted is not None and not TOPIC.fullmatch(wanted["DestinationConfig"]["Uri"]):
         raise invalid_argument("DestinationConfig.Uri must be the ARN of a standard SNS topic")
-    now = service.clock()
-    before = stream.notifications.effective(now, service.image_delay)
-    service.streams.change(stream, notifications=Delayed(wanted, now, before))
+    service.configure(stream, "notifications", wanted)
     return {}
 
 

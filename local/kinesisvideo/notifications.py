@@ -5,17 +5,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local import ministack
-from local.kinesisvideo.backlog import Backlog
-from local.kinesisvideo.image_generation import SERVICE_PREFIX
 from local.kinesisvideo.shelf import Fragment
-from local.kinesisvideo.streams import Stream
+from local.kinesisvideo.streams import Delayed, Stream
+from local.kinesisvideo.tagged import SERVICE_PREFIX, TaggedFragments
 
-NOTIFICATION_TAG = "AWS_KINESISVIDEO_NOTIFICATION"
 SUBJECT = "Kinesis Video Streams Notification"
 
 
-class Notifier:
-    """Tells of one fragment after the other, beside the media plane's loop."""
+class Notifier(TaggedFragments):
+    """Tells of one fragment after the other."""
+
+    what = "notifications"
+    tag = "AWS_KINESISVIDEO_NOTIFICATION"
 
     def __init__(
         self,
@@ -23,25 +24,21 @@ class Notifier:
         clock: Callable[[], float],
         publish: Callable[..., None] = ministack.publish_as,
     ) -> None:
-        self.backlog = Backlog("notifications")
-        self._delay = delay
-        self._clock = clock
+        super().__init__(delay, clock)
         self._publish = publish
 
-    def offer(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
-        """Tell of the fragment if it is tagged and notifications are in effect."""
-        settings = stream.notifications.effective(self._clock(), self._delay)
-        tagged = any(name == NOTIFICATION_TAG for name, _ in fragment.tags)
-        if tagged and settings is not None and settings["Status"] == "ENABLED":
-            self.backlog.submit(self._tell, stream, fragment, caller, settings)
+    def configuration(self, stream: Stream) -> Delayed:
+        """Where to tell of them."""
+        return stream.notifications
 
-    def _tell(
+    def act(
         self,
         stream: Stream,
         fragment: Fragment,
         caller: ministack.Principal,
         settings: Mapping[str, Any],
     ) -> None:
+        """Tell of the fragment."""
         topic = settings["DestinationConfig"]["Uri"]
         self._publish(caller, topic, json.dumps(_message(stream, fragment)), subject=SUBJECT)
 

@@ -1,7 +1,6 @@
 """The service module that MiniStack routes the control operations to."""
 
 import sys
-from typing import Any
 
 from local import ministack
 from local.kinesisvideo import cloudformation, control, errors
@@ -37,16 +36,6 @@ async def handle_request(
 def reset() -> None:
     """Delete every stream and fragment."""
     running().reset()
-
-
-def get_state() -> dict[str, Any]:
-    """The streams; the fragments stay where they are, on disk."""
-    return {"streams": running().streams.dump()}
-
-
-def load_persisted_state(data: dict[str, Any]) -> None:
-    """Take back the streams; each finds its fragments when it is asked for them."""
-    running().streams.load(data.get("streams", []))
 
 
 def stop() -> None:

@@ -1,12 +1,10 @@
 """The fragments of one stream: their files, and indexes by number and by both times."""
 
 import hashlib
-import json
-import os
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -40,13 +38,12 @@ class Fragment:
         return self.producer_ms if selector is Selector.PRODUCER else self.server_ms
 
 
-def write_file(path: Path, fragment: Fragment, finished: Finished) -> None:
-    """One line of JSON, then the media; nothing is left of a file that could not be written."""
+def write_file(path: Path, finished: Finished) -> None:
+    """The header, then the cluster; nothing is left of a file that could not be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(asdict(fragment)).encode() + b"\n"
     try:
         with path.open("wb") as file:
-            file.writelines((line, finished.header, finished.cluster))
+            file.writelines((finished.header, finished.cluster))
     except OSError:
         path.unlink(missing_ok=True)
         raise
@@ -56,22 +53,13 @@ def read_file(path: Path, fragment: Fragment) -> tuple[bytes, bytes] | None:
     """The header and the cluster; None when there is no such file."""
     try:
         with path.open("rb") as file:
-            file.seek(-fragment.size, os.SEEK_END)
             return file.read(fragment.header_length), file.read()
     except FileNotFoundError:
         return None
 
 
-def _read_line(path: Path) -> Fragment:
-    with path.open("rb") as file:
-        known = json.loads(file.readline())
-    tags = tuple((name, value) for name, value in known["tags"])
-    arrival = int(path.name.partition("-")[0])
-    return Fragment(**{**known, "arrival": arrival, "tags": tags})
-
-
 class Shelf:
-    """One stream's fragments; finds again what an earlier run left in its folder."""
+    """One stream's fragments."""
 
     def __init__(self, directory: Path, arn: str) -> None:
         # A stream's name may be longer than a file's.
@@ -83,9 +71,6 @@ class Shelf:
         }
         self.size = 0
         self.last_arrival = 0
-        kept = [_read_line(path) for path in self._folder.glob("*.fragment")]
-        for fragment in sorted(kept, key=lambda fragment: fragment.arrival):
-            self._add(fragment)
 
     @property
     def oldest_ms(self) -> int:

@@ -5,16 +5,18 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Literal
 
 from local import ministack
+from local.kinesisvideo.errors import stopped
 from local.kinesisvideo.fragments import STORE_BYTES, FragmentStore
 from local.kinesisvideo.image_generation import ImageGenerator
 from local.kinesisvideo.notifications import Notifier
 from local.kinesisvideo.shelf import Fragment
-from local.kinesisvideo.streams import Stream, Streams
+from local.kinesisvideo.streams import Delayed, Stream, Streams
 
 LOGGER = logging.getLogger(__name__)
 IMAGE_DELAY_SECONDS = 60.0
@@ -58,7 +60,11 @@ class KinesisVideo:
     ) -> T:
         """Run what decodes or wraps media, beside the loop and few at a time."""
         call = functools.partial(function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, call)
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._decoders, call)
+        except RuntimeError as error:  # whoever still asks came too late
+            raise stopped() from error
+        return await done
 
     async def keep_expiring(self) -> None:
         """Delete what has expired, also of streams that nobody writes or reads."""
@@ -84,9 +90,24 @@ class KinesisVideo:
             backlog.stop()
         self._decoders.shutdown(wait=True, cancel_futures=True)
 
-    def delete(self, stream: Stream) -> None:
+    def configure(
+        self,
+        stream: Stream,
+        what: Literal["images", "notifications"],
+        wanted: Mapping[str, Any] | None,
+    ) -> None:
+        """Ask for another configuration, which takes a while to hold; None deletes it."""
+        since = self.clock()
+
+        def changes(now: Stream) -> Mapping[str, Any]:
+            delayed: Delayed = getattr(now, what)
+            return {what: Delayed(wanted, since, delayed.effective(since, self.image_delay))}
+
+        self.streams.change(stream, changes)
+
+    def delete(self, stream: Stream, version: str = "") -> None:
         """Delete a stream and its fragments; who reads or writes it finds it gone."""
-        self.streams.delete(stream.name)
+        self.streams.delete(stream, version)
         self.store.forget(stream.arn)
 
     def reset(self) -> None:

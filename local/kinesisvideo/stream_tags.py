@@ -6,6 +6,7 @@ from local.kinesisvideo import requests
 from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.requests import Parameters
 from local.kinesisvideo.state import KinesisVideo
+from local.kinesisvideo.streams import Stream
 
 MAX_TAGS = 50
 
@@ -13,11 +14,15 @@ MAX_TAGS = 50
 def tag(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
     """Add tags; one of the same key is replaced."""
     stream = service.streams.find(*requests.stream_of(asked))
-    tags = {**stream.tags, **asked["Tags"]}
-    if len(tags) > MAX_TAGS:
-        message = f"A stream has at most {MAX_TAGS} tags"
-        raise KinesisVideoError("TagsPerResourceExceededLimitException", message)
-    service.streams.change(stream, tags=tags)
+
+    def added(now: Stream) -> dict[str, Any]:
+        tags = {**now.tags, **asked["Tags"]}
+        if len(tags) > MAX_TAGS:
+            message = f"A stream has at most {MAX_TAGS} tags"
+            raise KinesisVideoError("TagsPerResourceExceededLimitException", message)
+        return {"tags": tags}
+
+    service.streams.change(stream, added)
     return {}
 
 
@@ -25,8 +30,11 @@ def untag(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
     """Remove tags by their keys; one that is not there is no error."""
     stream = service.streams.find(*requests.stream_of(asked))
     gone = set(asked["TagKeyList"])
-    kept = {key: value for key, value in stream.tags.items() if key not in gone}
-    service.streams.change(stream, tags=kept)
+
+    def kept(now: Stream) -> dict[str, Any]:
+        return {"tags": {key: value for key, value in now.tags.items() if key not in gone}}
+
+    service.streams.change(stream, kept)
     return {}
 
 

@@ -4,10 +4,15 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from local.kinesisvideo.errors import KinesisVideoError, invalid_argument, stream_not_found
+from local.kinesisvideo.errors import (
+    KinesisVideoError,
+    invalid_argument,
+    stream_not_found,
+    version_mismatch,
+)
 
 MAX_RETENTION_HOURS = 87_600
 
@@ -92,25 +97,50 @@ class Streams:
         stream = self.get(arn.rsplit("/", 2)[-2])
         return stream if stream and stream.arn == arn else None
 
-    def change(self, stream: Stream, **changes: Any) -> Stream:
-        """The stream with changed properties; the last writer wins."""
+    def change(
+        self, stream: Stream, changes: Callable[[Stream], Mapping[str, Any]], version: str = ""
+    ) -> Stream:
+        """The stream with the properties that follow from those it has now.
+
+        Nobody changes it in between; an error if it has not the version that is given.
+        """
         with self._lock:
-            current = self.find(stream.name, stream.arn)
-            self._streams[stream.name] = replace(current, **changes)
+            current = self._current(stream, version)
+            self._streams[stream.name] = replace(current, **changes(current))
             return self._streams[stream.name]
 
-    def retain(self, stream: Stream, hours: int, **changes: Any) -> Stream:
-        """The stream with another retention; what was not archived never will be."""
-        if not 0 <= hours <= MAX_RETENTION_HOURS:
-            raise invalid_argument(f"DataRetentionInHours is not from 0 to {MAX_RETENTION_HOURS}")
-        if hours and not stream.retention_hours:
-            changes["archived_since"] = self._clock()
-        return self.change(stream, retention_hours=hours, version=new_version(), **changes)
+    def change_version(
+        self, stream: Stream, changes: Callable[[Stream], Mapping[str, Any]], version: str = ""
+    ) -> Stream:
+        """The same, and the stream has a new version then."""
+        return self.change(stream, lambda now: {**changes(now), "version": new_version()}, version)
 
-    def delete(self, name: str) -> None:
-        """Forget a stream, if there is one of that name."""
+    def retain(
+        self, stream: Stream, hours: Callable[[int], int], version: str = "", **changes: Any
+    ) -> Stream:
+        """The stream with another retention; what was not archived never will be."""
+
+        def retained(now: Stream) -> Mapping[str, Any]:
+            wanted = hours(now.retention_hours)
+            if not 0 <= wanted <= MAX_RETENTION_HOURS:
+                message = f"DataRetentionInHours is not from 0 to {MAX_RETENTION_HOURS}"
+                raise invalid_argument(message)
+            begins = bool(wanted) and not now.retention_hours
+            since = self._clock() if begins else now.archived_since
+            return {**changes, "retention_hours": wanted, "archived_since": since}
+
+        return self.change_version(stream, retained, version)
+
+    def delete(self, stream: Stream, version: str = "") -> None:
+        """Forget a stream; an error if it is gone, or has not the version that is given."""
         with self._lock:
-            self._streams.pop(name, None)
+            del self._streams[self._current(stream, version).name]
+
+    def _current(self, stream: Stream, version: str) -> Stream:
+        current = self.find(stream.name, stream.arn)
+        if version and version != current.version:
+            raise version_mismatch(stream.name, version)
+        return current
 
     def all(self) -> list[Stream]:
         """Every stream, by name."""
@@ -121,15 +151,3 @@ class Streams:
         """Forget all streams."""
         with self._lock:
             self._streams.clear()
-
-    def dump(self) -> list[dict[str, Any]]:
-        """All streams as plain values."""
-        return [asdict(stream) for stream in self.all()]
-
-    def load(self, streams: list[dict[str, Any]]) -> None:
-        """Take back what `dump` gave out."""
-        with self._lock:
-            for kept in streams:
-                delayed = {name: Delayed(**kept[name]) for name in ("images", "notifications")}
-                stream = Stream(**{**kept, **delayed})
-                self._streams[stream.name] = stream

@@ -29,10 +29,6 @@ class ServiceModule(Protocol):
 
     def reset(self) -> None: ...
 
-    def get_state(self) -> dict[str, Any]: ...
-
-    def load_persisted_state(self, data: dict[str, Any]) -> None: ...
-
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -61,12 +57,7 @@ _registered: dict[str, Service] = {}
 def register_service(service: Service) -> None:
     """Route a service's requests, tasks, CloudFormation types and IAM checks to our module."""
     name = service.name
-    module = SimpleNamespace(
-        handle_request=_guarded_handler(service),
-        reset=service.module.reset,
-        get_state=service.module.get_state,
-        load_persisted_state=service.module.load_persisted_state,
-    )
+    module = SimpleNamespace(handle_request=_guarded_handler(service), reset=service.module.reset)
     names.LOADED_MODULES.get()[name] = module
     names.SERVICE_REGISTRY.get()[name] = {"module": name}
     names.STATE_MAP.get()[name] = name

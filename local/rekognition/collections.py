@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.rekognition.errors import RekognitionError, not_found
@@ -127,20 +127,6 @@ class Collections:
     def clear(self) -> None:
         """Forget everything."""
         self._all.clear()
-
-    def dump(self) -> list[dict[str, Any]]:
-        """Everything as plain values."""
-        return [
-            {**asdict(one), "faces": [asdict(face) for face in one.faces.values()]}
-            for one in self._all.values()
-        ]
-
-    def load(self, dumped: Iterable[dict[str, Any]]) -> None:
-        """Bring back what `dump` gave."""
-        for one in dumped:
-            faces = [Face(**{**face, "vector": tuple(face["vector"])}) for face in one["faces"]]
-            loaded = Collection(**{**one, "faces": {face.face_id: face for face in faces}})
-            self._all[loaded.name] = loaded
 
 
 def image_id(digest: str) -> str:

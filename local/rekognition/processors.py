@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,19 +128,6 @@ class Processors:
                     processor.run.stop()
             self._all.clear()
             self._freed.clear()
-
-    def dump(self) -> list[Request]:
-        """All processors as plain values, without what they were doing."""
-        return [
-            {"request": {**one.request, "Tags": one.tags}, "created": one.created}
-            for one in self._all.values()
-        ]
-
-    def load(self, dumped: Iterable[tuple[Spec, Request, float]]) -> None:
-        """Bring back what `dump` gave, stopped."""
-        for spec, request, created in dumped:
-            tags = dict(request.get("Tags", {}))
-            self._all[spec.name] = Processor(spec, request, created=created, tags=tags)
 
     def _check_free(self, spec: Spec) -> None:
         """Neither name nor streams may belong to another processor."""

@@ -5,7 +5,7 @@ import contextvars
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,7 +22,6 @@ from local.rekognition.cloud import LaptopCloud
 from local.rekognition.collections import Collections
 from local.rekognition.errors import RekognitionError
 from local.rekognition.pool import Pool
-from local.rekognition.processor_operations import specified
 from local.rekognition.processors import Processors
 from local.rekognition.validation import checked
 from local.rekognition.worker import WorkerDiedError
@@ -94,23 +93,6 @@ def stop() -> None:
     _application_now.processors.clear()
     _application_now.pool.close()
     _threads.shutdown(wait=False)  # what waits still gets an answer: that there is no more
-
-
-def get_state() -> dict[str, Any]:
-    """Everything as plain values."""
-    return {
-        "collections": _application_now.collections.dump(),
-        "processors": _application_now.processors.dump(),
-    }
-
-
-def load_persisted_state(data: Mapping[str, Any]) -> None:
-    """Bring back what `get_state` gave; processors come back stopped."""
-    _application_now.collections.load(data.get("collections", []))
-    _application_now.processors.load(
-        (specified(one["request"], _application_now.arn_prefix), one["request"], one["created"])
-        for one in data.get("processors", [])
-    )
 
 
 def _answer(operation: str, body: bytes) -> ministack.Answer:

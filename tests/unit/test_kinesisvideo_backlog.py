@@ -54,6 +54,12 @@ def test_room_comes_back_as_tasks_are_done(backlog):
     assert backlog.dropped == 0
 
 
+def test_what_comes_while_the_laptop_aws_stops_is_dropped_without_a_word(backlog, caplog):
+    backlog.stop()
+    backlog.submit(caplog.handler.emit)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     ("error", "level"),
     [

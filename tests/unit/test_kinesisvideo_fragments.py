@@ -23,10 +23,11 @@ class Shop:
         self.now = NOON
         self.hours = {DOOR: 1, YARD: 24}
         self.directory = directory
-        self.store = self.open(**limits)
+        clock = self.clock
+        self.store = FragmentStore(directory, self.hours.get, clock=clock, **limits)
 
-    def open(self, **limits):
-        return FragmentStore(self.directory, self.hours.get, clock=lambda: self.now, **limits)
+    def clock(self):
+        return self.now
 
     def add(self, arn=DOOR, *, producer=None, size=100, tags=()):
         media = Finished(0, 0, 1000, b"header|", b"x" * (size - 7), tags)
@@ -157,19 +158,6 @@ def test_numbers_of_arrival_go_on_when_everything_has_expired(shop):
     shop.add()
     shop.now += 4000
     assert shop.add().arrival == 2
-
-
-def test_a_later_run_finds_what_an_earlier_one_left(shop):
-    first, second = shop.add(producer=1), shop.add(producer=2, tags=(("zone", "7"),))
-    again = shop.open()
-    assert again.after(DOOR, 0) == [first, second]
-    assert again.read(DOOR, second) == shop.store.read(DOOR, second)
-
-
-def test_what_an_earlier_run_did_not_finish_is_removed(shop):
-    (shop.directory / "17.part").write_bytes(b"half of it")
-    assert shop.open().after(DOOR, 0) == []
-    assert list(shop.directory.iterdir()) == []
 
 
 def test_nothing_is_left_of_a_fragment_that_the_disk_refused(shop, monkeypatch):

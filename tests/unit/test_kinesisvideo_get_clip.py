@@ -109,6 +109,14 @@ def test_ranges_that_are_none_and_that_hold_nothing_are_named(plane, one, kind, 
     assert caught.value.code == name
 
 
+def test_who_asks_for_a_clip_while_the_laptop_aws_stops_is_told_so(plane, one):
+    plane.put(one, start=START)
+    plane.service.stop()
+    with pytest.raises(KinesisVideoError) as caught:
+        plane.clip(START, START + 1)
+    assert (caught.value.code, caught.value.status) == ("ServiceUnavailableException", 503)
+
+
 def test_what_expired_while_the_clip_was_made_is_left_out(plane, one):
     plane.put(one, start=START)
     last = plane.put(one, start=START + 1000)
