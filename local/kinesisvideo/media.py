@@ -16,7 +16,7 @@ from local.kinesisvideo import (
     get_media,
     put_media,
     requests,
-    shapes,
+    validation,
 )
 from local.kinesisvideo.connection import Connection, read_body
 from local.kinesisvideo.errors import KinesisVideoError, not_implemented
@@ -94,7 +94,7 @@ async def _run(scope: Scope, connection: Connection) -> None:
 
 
 def _operation(path: str) -> tuple[str, Handler]:
-    name = shapes.operation_at(path)
+    name = validation.operation_at(path)
     if name not in OPERATIONS:
         raise not_implemented(name or path[:100])
     return name, OPERATIONS[name]

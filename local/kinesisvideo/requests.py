@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from local.kinesisvideo import shapes
+from local.kinesisvideo import validation
 from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
 
 Parameters = Mapping[str, Any]
@@ -30,16 +30,7 @@ def read(operation: str, body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         message = "The request body is not JSON"
         raise KinesisVideoError("SerializationException", message) from error
-    for complaint in shapes.complaints_about(operation, parameters):
-        raise invalid_argument(complaint)
-    return dict(_given(parameters))
-
-
-def _given(value: Any) -> Any:
-    """Without what is null, which is as good as not given, at any depth."""
-    if not isinstance(value, dict):
-        return value
-    return {name: _given(inner) for name, inner in value.items() if inner is not None}
+    return validation.checked(operation, parameters)
 
 
 def _refuse_constant(name: str) -> NoReturn:

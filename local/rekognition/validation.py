@@ -1,127 +1,61 @@
-"""Check requests against the constraints of AWS's own model of the service, which botocore has."""
+"""Check requests against AWS's model of Rekognition, and say in its words what is wrong."""
 
-import base64
-import binascii
-import functools
-import re
 from typing import Any
 
-from botocore.loaders import Loader
-from botocore.model import ServiceModel, Shape
-
+from local import shapes
 from local.rekognition.errors import RekognitionError, invalid_parameter, too_large
+from local.shapes import BreachError, Path, Rule
 
 Parameters = dict[str, Any]
-
-_TYPES: dict[str, Any] = {
-    "structure": dict,
-    "list": list,
-    "map": dict,
-    "string": str,
-    "blob": str,
-    "integer": int,
-    "long": int,
-    "float": (int, float),
-    "double": (int, float),
-    "boolean": bool,
-    "timestamp": (int, float),
-}
-_SEPARATORS = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Unicode's category Z
-_NUMBERS = {"integer", "long", "float", "double"}
-
-
-@functools.cache
-def model() -> ServiceModel:
-    """AWS's model; read when first needed, because it is large."""
-    return ServiceModel(Loader().load_service_model("rekognition", "service-2"), "rekognition")
 
 
 def checked(operation: str, parameters: Any) -> Parameters:
     """The parameters, with pictures as bytes, if they keep to the model's constraints."""
-    shape = model().operation_model(operation).input_shape
-    checked_parameters: Parameters = _check(shape, parameters, "")
-    return checked_parameters
-
-
-def _check(shape: Any, value: Any, path: str) -> Any:
-    number = shape.type_name in _NUMBERS
-    if not isinstance(value, _TYPES[shape.type_name]) or (number and isinstance(value, bool)):
-        raise RekognitionError("SerializationException", f"{path or 'Request'} has a wrong type")
-    if shape.type_name == "structure":
-        return _check_structure(shape, value, path)
-    if shape.type_name == "blob":
-        return _check_blob(shape, value, path)
-    _check_size(shape, value, path)
-    if shape.type_name == "list":
-        return [_check(shape.member, one, f"{path}.{n}.member") for n, one in enumerate(value, 1)]
-    if shape.type_name == "map":
-        return {
-            _check(shape.key, key, path): _check(shape.value, one, f"{path}.{key}.member")
-            for key, one in value.items()
-        }
-    if shape.type_name == "string":
-        _check_text(shape, value, path)
-    return value
-
-
-def _check_structure(shape: Any, value: Parameters, path: str) -> Parameters:
-    for name in shape.required_members:
-        if value.get(name) is None:
-            raise _violation("null", _below(path, name), "Member must not be null")
-    return {
-        name: _check(shape.members[name], one, _below(path, name))
-        for name, one in value.items()
-        if name in shape.members and one is not None
-    }
-
-
-def _check_blob(shape: Shape, value: str, path: str) -> bytes:
+    shape = shapes.model("rekognition").operation_model(operation).input_shape
     try:
-        data = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RekognitionError("SerializationException", f"{path} is not Base64") from error
-    if len(data) > shape.metadata.get("max", len(data)):
-        raise too_large()
-    if len(data) < shape.metadata.get("min", 0):
-        raise _violation("", path, "Member must have length greater than or equal to 1")
-    return data
+        read: Parameters = shapes.read(shape, parameters)
+    except BreachError as breach:
+        raise _refusal(breach) from breach
+    return read
 
 
-def _check_size(shape: Shape, value: Any, path: str) -> None:
-    number = shape.type_name in _NUMBERS
-    size = value if number else len(value) if hasattr(value, "__len__") else 0
-    word = "value" if number else "length"
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and size < low:
-        raise _violation(value, path, f"Member must have {word} greater than or equal to {low}")
-    if high is not None and size > high:
-        raise _violation(value, path, f"Member must have {word} less than or equal to {high}")
-
-
-def _check_text(shape: Any, value: str, path: str) -> None:
-    pattern = shape.metadata.get("pattern")
-    if pattern and not _pattern(pattern).fullmatch(value):
-        raise _violation(value, path, f"Member must satisfy regular expression pattern: {pattern}")
-    if shape.enum and value not in shape.enum:
-        members = ", ".join(shape.enum)
-        raise _violation(value, path, f"Member must satisfy enum value set: [{members}]")
-
-
-@functools.cache
-def _pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern of the model, which is Java's: letters and numbers, separators, in our words."""
-    spelled = pattern.replace(r"\p{L}", r"\w").replace(r"\p{N}", "")
-    return re.compile(spelled.replace(r"\p{Z}", _SEPARATORS))
-
-
-def _violation(value: Any, path: str, constraint: str) -> RekognitionError:
-    shown = str(value)[:64]
+def _refusal(breach: BreachError) -> RekognitionError:
+    where = _written(breach.path)
+    match breach.rule:
+        case Rule.TYPE:
+            return RekognitionError(
+                "SerializationException", f"{where or 'Request'} has a wrong type"
+            )
+        case Rule.BASE64:
+            return RekognitionError("SerializationException", f"{where} is not Base64")
+        case Rule.MOST if breach.shape.type_name == "blob":
+            return too_large()
+    # No error repeats what may be a picture.
+    shown = "null" if breach.value is None else "" if _is_blob(breach) else str(breach.value)[:64]
     return invalid_parameter(
-        f"1 validation error detected: Value '{shown}' at '{path}' failed to satisfy constraint: "
-        f"{constraint}"
+        f"1 validation error detected: Value '{shown}' at '{where}' failed to satisfy constraint: "
+        f"{_constraint(breach)}"
     )
 
 
-def _below(path: str, name: str) -> str:
-    name = name[0].lower() + name[1:]
-    return f"{path}.{name}" if path else name
+def _is_blob(breach: BreachError) -> bool:
+    return bool(breach.shape.type_name == "blob")
+
+
+def _constraint(breach: BreachError) -> str:
+    word = "value" if shapes.is_number(breach.shape) else "length"
+    match breach.rule:
+        case Rule.LEAST:
+            return f"Member must have {word} greater than or equal to {breach.limit}"
+        case Rule.MOST:
+            return f"Member must have {word} less than or equal to {breach.limit}"
+        case Rule.PATTERN:
+            return f"Member must satisfy regular expression pattern: {breach.limit}"
+        case Rule.ENUM:
+            return f"Member must satisfy enum value set: [{', '.join(breach.limit)}]"
+    return "Member must not be null"
+
+
+def _written(path: Path) -> str:
+    parts = [f"{one}.member" if isinstance(one, int) else one[:1].lower() + one[1:] for one in path]
+    return ".".join(parts)

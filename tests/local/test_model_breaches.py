@@ -4,8 +4,9 @@ from functools import cache
 
 import pytest
 
-from local.kinesisvideo import shapes
-from local.rekognition import validation
+from local.kinesisvideo import validation as kinesisvideo
+from local.kinesisvideo.errors import KinesisVideoError
+from local.rekognition import validation as rekognition
 from local.rekognition.errors import RekognitionError
 from tests.local.model_breaches import breaches, sample
 from tests.local.model_checks import ask, model
@@ -39,11 +40,10 @@ def broken(service, name):
 
 def complaint(service, name, parameters):
     """What our own validation says of a request; empty if nothing."""
-    if service != "rekognition":
-        return next(shapes.complaints_about(name, parameters), "")
+    checked = rekognition.checked if service == "rekognition" else kinesisvideo.checked
     try:
-        validation.checked(name, parameters)
-    except RekognitionError as error:
+        checked(name, parameters)
+    except (RekognitionError, KinesisVideoError) as error:
         return error.message
     return ""
 
