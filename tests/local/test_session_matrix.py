@@ -11,16 +11,9 @@ import pytest
 from cli.stack import table_of
 from tests.local.camera import streaming
 from tests.local.faults import invoke, meet
-from tests.local.matrix import (
-    BY_SWEEP,
-    DARK,
-    IN_THE_DARK,
-    PATIENT,
-    Faults,
-    Runner,
-    cells,
-    table_of_results,
-)
+from tests.local.matrix import BY_SWEEP, DARK, IN_THE_DARK, PATIENT, cells
+from tests.local.matrix_runner import Faults, Runner
+from tests.local.matrix_table import table_of_results
 from tests.local.owner import subscribed
 from tests.local.stacks import deploy
 from tests.unit.edge_films import draw
