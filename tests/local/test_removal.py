@@ -4,8 +4,11 @@ import pytest
 
 from cli.stack import describe
 from tests.local.camera import streaming
+from tests.local.nets import Told, denied
 from tests.local.owner import subscribed
+from tests.local.rights import unused
 from tests.local.stacks import deploy
+from whosthere.sessions import lock_key
 
 pytestmark = pytest.mark.long
 
@@ -63,12 +66,49 @@ def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_un
     cloudformation = laptop.client("cloudformation")
     with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
         execution = started(door, wait_until, "front-door")
-        assert len(running(door, execution)) == 1
-        cloudformation.delete_stack(StackName=name)
+        told = Told(door, execution)
+        # At first it cannot be stopped from there: the stack stays, and with it the other nets.
+        with denied(door, "EndSessionsRole", "rekognition:StopStreamProcessor"):
+            cloudformation.delete_stack(StackName=name)
+            wait_until(lambda: status(cloudformation, name) == "DELETE_FAILED", 120)
         wait_until(lambda: not running(door, execution), 60)
-        assert "its camera or the stack was removed" in problems(door, wait_until)[0]["message"]
+        wait_until(lambda: len(told.texts()) == 2, 20)
+        assert "AccessDeniedException" in told.texts()[0]
+        assert len(rules(door)) == 2
+
+        # And no session begins any more.
+        assert door.table.get_item(Key=lock_key("front-door"))["Item"]["shut"]
+
+        cloudformation.delete_stack(StackName=name)
         wait_until(lambda: is_gone(cloudformation, name), 120)
     assert describe(laptop).name == stack.name  # whose name the other's begins with
+
+
+def rules(door):
+    """The rules that wake the nets: on ended executions, and hourly."""
+    nets = ("StopSessionFunction", "SweepSessionsFunction")
+    listed = door.client("events").list_rules(NamePrefix=f"{door.stack.name}-")["Rules"]
+    return [one["Name"] for one in listed if any(net in one["Name"] for net in nets)]
+
+
+def status(cloudformation, name):
+    return cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+
+
+def test_a_session_of_a_stack_that_is_deleted_ends_first(laptop, stack, tmp_path, wait_until):
+    name = f"{stack.name}-gone"
+    going = deploy(laptop, name, Cameras="front-door")
+    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
+        execution = started(door, wait_until, "front-door")
+        assert len(running(door, execution)) == 1
+        laptop.client("cloudformation").delete_stack(StackName=name)
+        wait_until(lambda: not running(door, execution), 60)
+        (text,) = wait_until(Told(door, execution).texts, 20)
+        assert "its camera or the stack was removed" in text
+        wait_until(lambda: is_gone(laptop.client("cloudformation"), name), 120)
+    # What only a camera's images, or a session that outlives all, would need.
+    never = {"kinesisvideo:UpdateImageGenerationConfiguration", "states:DescribeExecution"}
+    assert unused(laptop, name, "EndSessionsRole") <= never
 
 
 def is_gone(cloudformation, name):
