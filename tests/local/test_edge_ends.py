@@ -21,11 +21,15 @@ STOPS_WITHIN_S = 30
 
 
 class Child:
-    """A running edge, the folder where it keeps fragments, and the network before it."""
+    """A running edge, the folders where it keeps fragments, and the network before it.
 
-    def __init__(self, laptop, proxy, stream, folder):
-        self.folder, self.proxy = folder, proxy
-        self._stream, self._environment = stream, laptop.environment()
+    `copies` is the one that systemd gives a service, in memory.
+    """
+
+    def __init__(self, laptop, proxy, stream, folder, copies):
+        self.folder, self.copies, self.proxy = folder, copies, proxy
+        self._stream = stream
+        self._environment = laptop.environment() | {"RUNTIME_DIRECTORY": str(copies)}
 
     @contextmanager
     def running(self):
@@ -49,13 +53,17 @@ class Child:
     def on_disk(self):
         return on_disk(self.folder)
 
+    def copied(self):
+        return on_disk(self.copies)
+
     def persisted(self):
         return [a["FragmentTimecode"] for a in self.proxy.acks if a["EventType"] == "PERSISTED"]
 
 
 @pytest.fixture
 def child(laptop, proxy, stream, tmp_path):
-    return Child(laptop, proxy, stream, tmp_path / "buffer")
+    (tmp_path / "run").mkdir()
+    return Child(laptop, proxy, stream, tmp_path / "buffer", tmp_path / "run")
 
 
 def told_to_stop(process):
@@ -107,9 +115,15 @@ def test_told_to_stop_it_ends_cleanly_whatever_it_is_doing(laptop, child, stream
         assert code == 0
         assert took_s < STOPS_WITHIN_S
     assert f"{len(kept)} fragments that were kept on disk are sent first." in err
+    runs = [first, second, third]
+    if left := child.on_disk():
+        # It was stopped before all of it was sent, as on a machine with much else to do.
+        with child.running() as process:
+            wait_until(lambda: set(left) <= set(child.persisted()), LIMIT_S)
+            runs.append(told_to_stop(process)[2])
     assert child.on_disk() == []
     stored = Stored(laptop, stream)
-    assert_runs_whole(stored, first, second, third)
+    assert_runs_whole(stored, *runs)
     assert stored.repeated <= 1, "only the one that was under way"
 
 
@@ -125,7 +139,8 @@ def stalled_at(timecode, proxy):
     return on_ack
 
 
-def test_killed_and_started_again_what_lay_on_disk_arrives(laptop, child, stream, wait_until):
+def test_killed_and_started_again_all_that_had_ended_arrives(laptop, child, stream, wait_until):
+    # While it makes good a cut: most lies on disk, the newest in memory.
     with child.running() as process:
         wait_until(lambda: len(child.persisted()) >= 2, LIMIT_S)
         child.proxy.cut()
@@ -134,26 +149,47 @@ def test_killed_and_started_again_what_lay_on_disk_arrives(laptop, child, stream
         child.proxy.on_ack = stalled_at(before[1], child.proxy)
         child.proxy.mend()
         wait_until(child.proxy.is_stalled.is_set, LIMIT_S)
-        process.kill()
-        process.wait()
+        killed(process)
     child.proxy.cut_connections()
     child.proxy.is_stalled.clear()
     # The acks that were on their way when it died are known to nobody here.
-    left, acknowledged = child.on_disk(), child.persisted()
-    assert left
-    assert set(before) <= set(left) | set(acknowledged)
+    first, acknowledged = child.on_disk() + child.copied(), child.persisted()
+    assert child.on_disk()
+    assert set(before) <= set(first) | set(acknowledged)
     newest = max(child.folder.glob("*/*.ring"))
     with newest.open("ab") as file:
         file.write(segment.MAGIC + b"a record that was torn by a power cut")
+
+    # While all is well, as far as it knows: nothing is on disk.
     with child.running() as process:
-        wait_until(lambda: set(left) <= set(child.persisted()), LIMIT_S)
+        wait_until(lambda: set(first) <= set(child.persisted()), LIMIT_S)
+        wait_until(lambda: max(child.persisted()) > max(first), LIMIT_S)
+        wait_until(lambda: child.on_disk() == [], LIMIT_S)
+        child.proxy.is_stalled.set()
+        wait_until(lambda: len(child.copied()) >= 2, LIMIT_S)
+        killed(process)
+    child.proxy.cut_connections()
+    child.proxy.is_stalled.clear()
+    second = child.on_disk() + child.copied()
+    with child.running() as process:
+        wait_until(lambda: set(second) <= set(child.persisted()), LIMIT_S)
+        wait_until(lambda: max(child.persisted()) > max(second), LIMIT_S)
         assert told_to_stop(process)[1] == 0
     stored = Stored(laptop, stream)
-    assert set(before) <= set(stored.timecodes)
+    assert set(before) | set(second) <= set(stored.timecodes)
     # Twice only what was under way, or its ack, when it was killed.
-    assert stored.repeated <= 2
+    assert stored.repeated <= 4
     assert all(len(numbers) == 10 for numbers in stored.numbers[:-1])
-    both = zip(stored.timecodes, stored.numbers, strict=True)
-    first_run = [n for timecode, numbers in both if timecode <= max(left) for n in numbers]
-    assert sorted(set(first_run)) == list(range(max(first_run) + 1)), "no frame is missing"
-    assert child.on_disk() == []
+    by_run = [], []
+    for timecode, numbers in zip(stored.timecodes, stored.numbers, strict=True):
+        if timecode <= max(second):
+            by_run[timecode > max(first)].extend(numbers)
+    for run in by_run:
+        assert sorted(set(run)) == list(range(max(run) + 1)), "no frame is missing"
+    assert child.on_disk() == child.copied() == []
+
+
+def killed(process):
+    """As the kernel ends it that has no memory left, with no word of farewell."""
+    process.kill()
+    process.wait()
