@@ -1,7 +1,8 @@
-"""What all tests share: `--long`, which run in one process, and waiting with a deadline."""
+"""What all tests share: `--long`, which run in one process, figures, waiting with a deadline."""
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 POLL_SECONDS = 0.05
+SAID = "said"
 # What uses the deployed stack, or writes what `sam local invoke` reads, runs in one process.
 ON_THE_STACK = {
     "test_alarms.py": "stack",
@@ -52,6 +54,23 @@ class TogetherWhatShares(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherWhatShares:
     """Which tests run in one process."""
     return TogetherWhatShares(config, log)
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """`say(text)`: a figure or a table for the end of the run, whichever process has it."""
+    return partial(record_property, SAID)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests had to say."""
+    reports = [one for found in terminalreporter.stats.values() for one in found]
+    calls = [one for one in reports if getattr(one, "when", "") == "call"]
+    said = [text for one in calls for name, text in one.user_properties if name == SAID]
+    if said:
+        terminalreporter.section("figures")
+    for text in said:
+        terminalreporter.write_line(text)
 
 
 def wait_until_true(condition: Callable[[], Any], seconds: float = 10) -> Any:

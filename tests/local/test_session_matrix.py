@@ -1,6 +1,5 @@
 """Every state aborted and timed out, every call failing in every way: nothing is ever left."""
 
-import sys
 import threading
 from collections import deque
 from contextlib import ExitStack, suppress
@@ -94,11 +93,9 @@ def played(laptop, stack, wanted, cameras, dark=None):
     return {cell: results[cell] for cell in wanted}
 
 
-def test_nothing_is_left_whatever_happens_in_whichever_state(
-    laptop, cameras, film, tmp_path, capsys
-):
+def test_nothing_is_left_whatever_happens_in_whichever_state(laptop, cameras, film, tmp_path, say):
     dark = partial(streaming, laptop, tmp_path, "--camera", DARK, film=film, stack=cameras.name)
-    judge(played(laptop, cameras, cells(images=False), CAMERAS, dark), capsys)
+    judge(played(laptop, cameras, cells(images=False), CAMERAS, dark), say)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +112,8 @@ def still(laptop, stack, film, tmp_path_factory):
         yield deployed
 
 
-def test_nothing_is_left_of_image_generation_either(laptop, still, capsys):
-    judge(played(laptop, still, cells(images=True), CAMERAS[:2]), capsys)
+def test_nothing_is_left_of_image_generation_either(laptop, still, say):
+    judge(played(laptop, still, cells(images=True), CAMERAS[:2]), say)
 
 
 def test_who_lost_the_camera_leaves_the_images_of_the_next_session_on(laptop, still, wait_until):
@@ -141,10 +138,9 @@ def test_who_lost_the_camera_leaves_the_images_of_the_next_session_on(laptop, st
         assert images() == "DISABLED"
 
 
-def judge(results, capsys):
+def judge(results, say):
     """Print the matrix; fail with the cells of which something was left, or too long."""
-    with capsys.disabled():
-        sys.stdout.write(f"\n{table_of_results(results)}\n")
+    say(table_of_results(results))
     assert {cell: found for cell, found in results.items() if found["left"]} == {}
     swept = {(cell.state, cell.failure) for cell, found in results.items() if found["swept"]}
     assert swept == BY_SWEEP & {(cell.state, cell.failure) for cell in results}

@@ -1,7 +1,6 @@
 """Real sessions on the laptop AWS: however one ends, what it started is stopped."""
 
 import json
-import sys
 import time
 
 import pytest
@@ -80,7 +79,7 @@ def test_a_second_session_on_the_camera_is_told_which_one_runs(door, watching):
     assert not door.is_free()
 
 
-def test_a_session_ends_at_its_deadline_and_takes_few_transitions(door, camera, capsys):
+def test_a_session_ends_at_its_deadline_and_takes_few_transitions(door, camera, say):
     execution = door.start(minutes=0.3)
     found = door.ended(execution)
     assert json.loads(found["output"])["endedBy"] == "deadline"
@@ -90,8 +89,7 @@ def test_a_session_ends_at_its_deadline_and_takes_few_transitions(door, camera, 
     assert rounds >= 6
     once = len(entered) - rounds
     hour = once + 3 * 3600 // 60  # a round a minute is the default
-    with capsys.disabled():
-        sys.stdout.write(f"\na session-hour takes {hour} state transitions, {once} of them once\n")
+    say(f"a session-hour takes {hour} state transitions, {once} of them once")
     assert hour <= 250
 
 

@@ -6,7 +6,6 @@ end there is one alert for each visit. By default some of the lines; with `--lon
 them, when they are executed for the first and for the last time.
 """
 
-import sys
 from functools import partial
 
 import boto3
@@ -51,17 +50,16 @@ def start_again(table, clock, sns):
     sns.accepted.clear()
 
 
-def each_crash(lines, run, request, capsys, what):
+def each_crash(lines, run, request, say, what):
     """Kill at executed lines in turn; say at how many of all."""
     points = chosen(lines, request)
     for point in points:
         run(Deadly(point))
     hit = {lines[point - 1] for point in points}
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\n{what}: killed {len(points)} times, at {len(hit)} of the {len(set(lines))} lines"
-            f" that it executes ({len(lines)} executions)\n"
-        )
+    say(
+        f"{what}: killed {len(points)} times, at {len(hit)} of the {len(set(lines))} lines"
+        f" that it executes ({len(lines)} executions)"
+    )
 
 
 def chosen(lines, request):
@@ -74,7 +72,7 @@ def chosen(lines, request):
     return ordered[:: max(1, len(ordered) // SAMPLED)]
 
 
-def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, request, capsys):
+def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, request, say):
     with function(monkeypatch, "alert_person", table, BUCKET=BUCKET) as (module, clock):
         sns = Sns()
         module.publish = partial(alerts.publish, sns, "arn")
@@ -90,10 +88,10 @@ def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, requ
         alive = Deadly()
         run(alive)
         assert len(set(alive.lines)) > 200
-        each_crash(alive.lines, run, request, capsys, "alert_person")
+        each_crash(alive.lines, run, request, say, "alert_person")
 
 
-def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, request, capsys):
+def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, request, say):
     given = {
         "BUCKET": BUCKET,
         "STRANGERS_COLLECTION": "strangers",
@@ -120,4 +118,4 @@ def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, reques
         alive = Deadly()
         run(alive)
         assert len(set(alive.lines)) > 300
-        each_crash(alive.lines, run, request, capsys, "queue_stranger")
+        each_crash(alive.lines, run, request, say, "queue_stranger")
