@@ -27,7 +27,7 @@ from whosthere.persons import alert_persons
 from whosthere.pictures import Linker
 from whosthere.queueing import Studio, queue_strangers
 from whosthere.records import Received, read_frame
-from whosthere.sessions import Session, latest_session
+from whosthere.sessions import Session, last_begun, latest_session
 from whosthere.strangers import Album
 from whosthere.tracks import Hit
 
@@ -76,20 +76,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def settle(event: Mapping[str, Any], lease_ms: int) -> str:
-    """Search the image if its camera is being watched.
+    """Search the image if its camera was being watched when AWS got it.
 
     What became of it: `searched`, `refused`, `outside` of a session, `ignored`.
     """
     key = event["detail"]["object"]["key"]
     camera = frames.camera_of(key)
     session = latest_session(table, camera) if camera else None
-    if session is None:
+    if camera is None or session is None:
         return "ignored"
-    if not session.held:  # image generation goes on a while after it is switched off
-        add_counts(table, session.id, {"images_outside": 1})
-        return "outside"
     try:
         image = frames.fetch(s3, BUCKET, key)
+        # One that had to wait in the queue may be of a session that is over.
+        owner = last_begun(table, camera, image.server_ms)
+        # Image generation goes on a while after it is switched off.
+        if owner is None or owner.is_over(image.server_ms):
+            add_counts(table, session.id, {"images_outside": 1})
+            return "outside"
+        session = owner
         faces = frames.search(rekognition, PEOPLE_COLLECTION, image, session.settings.quality)
     except PictureError:
         add_counts(table, session.id, calls.take() + Counter(images_refused=1))

@@ -34,8 +34,11 @@ class Session:
 
     def answers_for(self, server_ms: int) -> bool:
         """Whether it alerts for what AWS received at that moment."""
-        is_over = self.ended_ms is not None and server_ms > self.ended_ms + AFTERGLOW_MS
-        return self.started_ms <= server_ms and not is_over
+        return self.started_ms <= server_ms and not self.is_over(server_ms - AFTERGLOW_MS)
+
+    def is_over(self, moment_ms: int) -> bool:
+        """Whether it had ended before that moment."""
+        return self.ended_ms is not None and moment_ms > self.ended_ms
 
 
 def session_key(session_id: str) -> dict[str, str]:

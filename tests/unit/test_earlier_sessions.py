@@ -2,9 +2,22 @@
 
 from dataclasses import replace
 
+import boto3
 import pytest
 
-from tests.unit.door import START, Door, a_table, empty, face, match, open_session, received
+from tests.unit.crashing import function
+from tests.unit.door import (
+    LEFT,
+    START,
+    Door,
+    a_table,
+    empty,
+    face,
+    match,
+    open_session,
+    received,
+)
+from tests.unit.gallery import RED, draw
 from whosthere import locks, sessions, visit_rows
 from whosthere.batches import work_on
 from whosthere.persons import alert_persons
@@ -159,6 +172,36 @@ def test_two_late_visits_on_both_sides_of_an_earlier_one_are_told_once_each(came
         camera.sees(alice(200), alice(201))
     visits = [f"{ALICE}-{START + 1000 * at}" for at in (1000, 2 * HOUR + 1, 1800, 200)]
     assert [visit for _, visit in camera.told] == visits
+
+
+def test_an_image_that_waited_until_its_session_was_over_is_searched_in_it(
+    camera, table, monkeypatch
+):
+    camera.session("one", -10, 60)
+    camera.session("two", HOUR)
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="whosthere-images")
+    given = {"BUCKET": "whosthere-images", "PEOPLE_COLLECTION": "people", "FRAMES_QUEUE": "queue"}
+    given |= {"STRANGERS_COLLECTION": "strangers", "PICTURE_ROLE_ARN": "arn"}
+    with function(monkeypatch, "search_frame", table, **given) as (module, _clock):
+        monkeypatch.setattr(module.frames, "search", lambda *_given: [face(match(ALICE))])
+        module.publish = camera.door.owner
+
+        def settled(second):
+            key = f"frames/front-door/{START + 1000 * second}.jpg"
+            times = {module.frames.PRODUCER: 0, module.frames.SERVER: 0}
+            told = dict.fromkeys(times, str(START + round(1000 * second)))
+            told[module.frames.FRAGMENT] = "1"
+            body = draw([LEFT, RED])
+            s3.put_object(Bucket=given["BUCKET"], Key=key, Body=body, Metadata=told)
+            detail = {"object": {"key": key}}
+            event = {"region": "us-east-1", "account": "111122223333", "detail": detail}
+            return module.settle(event, 60_000)
+
+        assert [settled(second) for second in (0, 1)] == ["searched", "searched"]
+        assert [settled(second) for second in (-60, 61, HOUR - 1)] == ["outside"] * 3
+        assert settled(HOUR + 1) == "searched"
+    assert camera.told == [("one", f"{ALICE}-{START}")]
 
 
 def test_a_session_whose_rows_are_gone_counts_for_nothing(camera, table):
