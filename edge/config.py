@@ -82,6 +82,8 @@ def _config(
 ) -> Config:
     if options.camera is None:
         parser.error("which camera? Give --camera NAME")
+    if options.only_tagged and options.tag == "never":
+        parser.error("--only-tagged sends nothing at all with --tag never")
     return Config(
         camera=options.camera,
         source=options.source,

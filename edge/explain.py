@@ -1,12 +1,15 @@
 """Writes pictures that show what counted as motion, so that settings can be understood."""
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import SourceError
 from .luma import small
 from .motion import COLUMNS, ROWS, Cells, Seen
 
@@ -16,6 +19,8 @@ KEPT, FOLDER_MODE, FILE_MODE = 100, 0o700, 0o600
 MOVING_S, STILL_S = 5.0, 300.0
 WIDTH, HEIGHT = 640, 360
 WHITE, EDGE = 235, 2
+# In a folder of the owner's own, other pictures stay.
+OWN = "[0-9]*T[0-9]*Z-*-percent*.jpg"
 
 
 class Explain:
@@ -25,8 +30,14 @@ class Explain:
         self._folder = folder
         self._counted = counted
         self._written_ms = 0
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        folder.chmod(FOLDER_MODE)
+        try:
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            TemporaryFile(dir=folder).close()
+        except OSError as exc:
+            raise SourceError(
+                f"--explain {folder} cannot be written to: {exc.strerror}. A service may write "
+                "below /var/lib/whosthere-edge/CAMERA."
+            ) from exc
 
     def look(self, image: av.VideoFrame, seen: Seen, faces: int | None, at_ms: int) -> None:
         """Write the picture if it is time for one."""
@@ -38,10 +49,13 @@ class Explain:
         self._darken_mask(luma)
         if seen.changed.any():
             _frame(luma, seen.changed)
-        path = self._folder / _name(seen, faces, at_ms)
+        with contextlib.suppress(OSError):  # a full disk must not end the video
+            self._write(self._folder / _name(seen, faces, at_ms), _jpeg(luma))
+
+    def _write(self, path: Path, picture: bytes) -> None:
         path.touch(mode=FILE_MODE)
-        path.write_bytes(_jpeg(luma))
-        for old in sorted(self._folder.glob("*.jpg"))[:-KEPT]:
+        path.write_bytes(picture)
+        for old in sorted(self._folder.glob(OWN))[:-KEPT]:
             old.unlink(missing_ok=True)
 
     def _darken_mask(self, luma: NDArray[np.uint8]) -> None:

@@ -85,6 +85,7 @@ def command_line(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
     """Make the parser of `run`; a settings file is read with it too."""
     parser = argparse.ArgumentParser(
         prog=prog,
+        usage="%(prog)s --camera NAME [--source SOURCE] [OPTIONS], see --help",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

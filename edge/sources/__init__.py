@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..config import Config
 from ..errors import SourceError
+from ..urls import is_url
 from .film import Film, HeldFilm
 from .pattern import PatternSource
 from .picamera import PiCamera, has_camera
@@ -17,6 +18,10 @@ DEVICES = "/dev/"
 NO_SOURCE = (
     "No camera module answers here. Give --source: a device such as /dev/video0, "
     "rtsp://HOST/PATH, a film, or test."
+)
+
+NO_RTSP = (
+    "{} cannot be read: of network cameras, rtsp://HOST/PATH can. Look for RTSP in its manual."
 )
 
 
@@ -38,6 +43,8 @@ def open_source(config: Config, stop: threading.Event) -> Source:
         return open_v4l2(config.source, config, stop)
     if not config.source:
         return _default(config, stop)
+    if is_url(config.source):
+        raise SourceError(NO_RTSP.format(config.shown_source))
     return Film(Path(config.source), is_unpaced=config.is_unpaced)
 
 

@@ -143,3 +143,8 @@ def test_state_lies_where_systemd_says_else_with_the_user(tmp_path):
     assert state_folder("gate", {"STATE_DIRECTORY": "/var/lib/a:/b"}) == Path("/var/lib/a")
     own = state_folder("gate", {"XDG_STATE_HOME": str(tmp_path)})
     assert own == tmp_path / "whosthere-edge" / "gate"
+
+
+def test_what_would_send_nothing_at_all_is_refused(capsys):
+    given = ("--camera", "gate", "--only-tagged", "--tag", "never")
+    assert "--only-tagged sends nothing" in error_of(capsys, *given)

@@ -150,3 +150,11 @@ def test_the_url_is_opened_and_its_password_kept_out_of_the_name(packets):
         with open_source(config, threading.Event()) as source:
             assert source.is_passable
             assert PASSWORD not in source.name
+
+
+def test_another_kind_of_url_is_no_missing_file():
+    with pytest.raises(
+        SourceError, match="http://camera.lan/video cannot be read: .* rtsp://"
+    ) as no:
+        open_source(config_of("http://camera.lan/video?token=x"), threading.Event())
+    assert "token" not in str(no.value)

@@ -1,5 +1,6 @@
 """Which fragments are marked for images: while something moves, or only where a face is."""
 
+import errno
 import functools
 import stat
 import sys
@@ -17,6 +18,7 @@ from edge.errors import SourceError
 from edge.faces import FaceCheck
 from edge.sources.samples import Coded, Picture
 from edge.sources.source import Source
+from edge.tags import Tagger
 from edge.timeline import MS, PlayedTime
 from tests.unit.edge_capture import Kept, Said, capture, config_of
 from tests.unit.edge_scenes import Scene
@@ -171,17 +173,37 @@ def test_the_check_finds_the_films_people_and_nobody_on_an_empty_doorstep():
 
 def test_explain_writes_a_few_annotated_pictures_for_this_user_only(tmp_path):
     folder = tmp_path / "explain"
-    folder.mkdir()
+    folder.mkdir(mode=0o755)
     for number in range(150):
-        (folder / f"2026{number:04}.jpg").touch()
+        (folder / f"20260101T000000.{number:03}Z-still-0.00-percent.jpg").touch()
+    for number in range(150):
+        (folder / f"IMG_{number}.jpg").touch()
     run("--explain", str(folder))
-    assert len(list(folder.glob("*.jpg"))) == 100, "the last hundred are kept"
+    assert len(list(folder.glob("2*.jpg"))) == 100, "the last hundred are kept"
+    assert len(list(folder.glob("IMG*.jpg"))) == 150, "what is the owner's own stays"
     pictures = [path for path in sorted(folder.glob("*.jpg")) if path.stat().st_size]
     assert 2 <= len(pictures) <= 5
     assert any("-motion-" in path.name for path in pictures)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755, "a folder that was there is as it was"
     assert {stat.S_IMODE(path.stat().st_mode) for path in pictures} == {0o600}
     with av.open(str(next(p for p in pictures if "-motion-" in p.name))) as container:
         luma = next(container.decode(video=0)).reformat(format="gray8").to_ndarray()
     assert luma.shape == (360, 640)
     assert (luma > 225).any(axis=0).sum() > 4, "no frame around what moved"
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_and_one_that_is_made_is_this_users(tmp_path):
+    config = config_of("test", "--explain", str(tmp_path / "new" / "explain"))
+    Tagger(config)
+    assert stat.S_IMODE((tmp_path / "new" / "explain").stat().st_mode) == 0o700
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match="--explain .* cannot be written to"):
+        Tagger(config_of("test", "--explain", str(tmp_path / "file")))
+
+
+def test_a_disk_that_takes_no_explaining_picture_does_not_end_the_video(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert run("--explain", str(tmp_path)).fragments
