@@ -133,7 +133,7 @@ def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_
         return got
 
     services = ["sns:Publish", "dynamodb:*", "s3:PutObject"]
-    with a_session(door.table):
+    with a_session(door.table, gapSeconds=3600):
         with refused(door, services, "AlertPerson", "QueueStranger"):
             begun = time.monotonic()
             first, second = visit(alice, now_ms(), now_ms() + 400)

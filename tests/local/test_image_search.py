@@ -215,7 +215,8 @@ def test_a_photo_put_or_removed_while_a_service_refuses_is_settled_after_it(seen
 def test_images_that_nobody_searches_are_told_and_so_is_their_end(
     images, laptop, tmp_path, wait_until
 ):
-    limits = {"healthCheckSeconds": 1, "recordsMissingSeconds": 3, "silenceSeconds": 60}
+    # Longer than the function's first start takes, when nothing is searched either.
+    limits = {"healthCheckSeconds": 2, "recordsMissingSeconds": 30, "silenceSeconds": 60}
     inbox = []
 
     def told():
