@@ -257,6 +257,7 @@ def test_a_missing_region_is_an_error_that_names_the_variable(edge, environment)
     assert "AWS_DEFAULT_REGION" in err
 
 
+@pytest.mark.long
 def test_told_to_stop_it_finishes_its_fragment_and_waits_for_the_ack(
     environment, service, tmp_path
 ):

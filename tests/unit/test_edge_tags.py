@@ -24,7 +24,7 @@ from tests.unit.edge_capture import Kept, Said, capture, config_of
 from tests.unit.edge_scenes import Scene
 
 RATE = 5
-STILL_S, WALK_S, AFTER_S = 8, 3, 12
+STILL_S, WALK_S, AFTER_S = 5, 3, 9
 FILM = Path(__file__).parents[2] / "demo" / "film.mp4"
 # Seconds of the demo film in which somebody faces the camera, or nobody is there.
 FACES = dict.fromkeys((3.0, 12.0, 24.0, 32.0, 37.0), True) | dict.fromkeys((0.0, 9.0, 29.0), False)
@@ -65,7 +65,7 @@ def image_of(picture):
 
 @functools.cache
 def a_walk():
-    """Nobody for 8 s, somebody for 3 s, nobody for 12 s."""
+    """Nobody for 5 s, somebody for 3 s, nobody for 9 s."""
     scene = Scene()
     walk = [scene.picture(person=10 + 7 * n, height=30) for n in range(WALK_S * RATE)]
     before = [scene.picture() for _ in range(STILL_S * RATE)]
