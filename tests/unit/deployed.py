@@ -5,6 +5,9 @@ import json
 import boto3
 
 from cli.target import Target
+from whosthere import locks, settings
+from whosthere.clock import now_ms
+from whosthere.sessions import Session
 
 BUCKET = "the-bucket"
 MINUTE_MS = 60_000
@@ -32,3 +35,22 @@ def deployed(table):
         id="arn:aws:cloudformation:eu-west-1:111122223333:stack/whosthere/one",
         outputs={"TableName": table.name, "BucketName": BUCKET, "StateMachineArn": machine},
     )
+
+
+def running(table, camera="front-door", session_id="one", minutes=60.0, **changed):
+    """A session that began a minute ago."""
+    values = settings.defaults() | {"timeZone": "Europe/Berlin"} | changed
+    session = Session(
+        id=session_id,
+        camera=camera,
+        engine="stream-processor",
+        execution=f"arn:{session_id}",
+        started_ms=now_ms() - MINUTE_MS,
+        deadline_ms=now_ms() + round(minutes * MINUTE_MS),
+        ended_ms=None,
+        ended_by=None,
+        held=True,
+        settings=settings.from_values(values),
+    )
+    locks.open_session(table, session, values)
+    return session
