@@ -17,13 +17,13 @@ def test_a_cut_is_made_good_in_order_and_nothing_comes_twice(
     laptop, proxy, stream, edge, persisted, wait_until
 ):
     run = edge()
-    persisted(2)
+    persisted(1)
     proxy.cut()
     run.wait_for("Connecting anew")
     wait_until(lambda: len(on_disk(run.config.buffer_folder)) >= 3, 40)
     began, mended = len(proxy.acks), time.monotonic()
     proxy.mend()
-    persisted(6)
+    persisted(5)
     late_s = time.monotonic() - mended
     ended = run.finish()
     stored = Stored(laptop, stream)
@@ -75,9 +75,9 @@ def test_a_connection_that_dies_within_a_fragment_costs_nothing(
 def test_acks_that_stop_while_tcp_lives_bring_a_new_connection(
     laptop, proxy, stream, edge, persisted, patience
 ):
-    patience(ack_s=2.0)
+    patience(ack_s=1.5)
     run, lost = edge(), []
-    persisted(2)
+    persisted(1)
 
     def lose(ack):
         lost.append(ack)
@@ -86,7 +86,7 @@ def test_acks_that_stop_while_tcp_lives_bring_a_new_connection(
     run.wait_for("no ack for 2 s")
     assert proxy.put_media_calls == 1
     proxy.on_ack = lambda ack: ack
-    persisted(6)
+    persisted(5)
     ended = run.finish()
     stored = Stored(laptop, stream)
     unheard = {ack["FragmentTimecode"] for ack in lost if ack["EventType"] == "PERSISTED"}
@@ -132,7 +132,7 @@ def test_an_error_about_one_fragment_leaves_out_that_one_alone(
 ):
     proxy.on_ack = lie = error_for(3, 4006)
     run = edge()
-    persisted(4)
+    persisted(3)
     ended = run.finish()
     stored = Stored(laptop, stream)
     assert (ended["refused"], ended["persisted"]) == (1, ended["fragments"] - 1)
@@ -163,7 +163,7 @@ def test_an_error_about_the_stream_stops_and_what_was_captured_is_kept(
     proxy.on_ack = lambda ack: ack
     second = edge()
     second.wait_for("kept on disk are sent first")
-    persisted(5)
+    persisted(4)
     second.finish()
     stored = Stored(laptop, stream)
     assert_runs_whole(stored, run.events(), second.events())

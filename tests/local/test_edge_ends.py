@@ -88,10 +88,10 @@ def test_told_to_stop_it_ends_cleanly_whatever_it_is_doing(laptop, child, stream
 
     # While all is well: the last fragment is acknowledged.
     with child.running() as process:
-        wait_until(lambda: len(child.persisted()) >= 2, LIMIT_S)
+        wait_until(child.persisted, LIMIT_S)
         took_s, code, first, err = told_to_stop(process)
         assert (code, err) == (0, "")
-        assert first[-1]["persisted"] == first[-1]["fragments"] >= 3
+        assert first[-1]["persisted"] == first[-1]["fragments"] >= 2
         assert took_s < STOPS_WITHIN_S
     assert child.on_disk() == []
 
@@ -99,7 +99,7 @@ def test_told_to_stop_it_ends_cleanly_whatever_it_is_doing(laptop, child, stream
     with child.running() as process:
         wait_until(lambda: len(child.persisted()) >= first[-1]["persisted"] + 1, LIMIT_S)
         child.proxy.cut()
-        wait_until(lambda: len(child.on_disk()) >= 3, LIMIT_S)
+        wait_until(lambda: len(child.on_disk()) >= 2, LIMIT_S)
         took_s, code, second, err = told_to_stop(process)
         assert code == 0
         assert took_s < STOPS_WITHIN_S
