@@ -75,7 +75,7 @@ def test_the_schedule_needs_no_other_net_and_is_gone_afterwards(door, wait_until
     assert is_told(door, wait_until, execution, "stopped by its schedule")
 
 
-def test_the_sweep_needs_no_other_net_and_leaves_alone_what_should_run(door, wait_until):
+def test_the_sweep_needs_no_other_net(door, wait_until):
     execution = abandoned(door, wait_until)
     name = execution.rpartition(":")[2]
     door.client("scheduler").delete_schedule(Name=name, GroupName="whosthere-deadlines")
@@ -84,14 +84,19 @@ def test_the_sweep_needs_no_other_net_and_leaves_alone_what_should_run(door, wai
     assert door.report(execution)["endedBy"] == "swept"
     assert is_told(door, wait_until, execution, "the hourly sweep found it")
 
+
+@pytest.mark.long
+def test_late_events_and_the_sweep_leave_alone_what_should_run(door, wait_until):
+    before = abandoned(door, wait_until).rpartition(":")[2]
+    invoke(door, "SweepSessionsFunction", {})
     execution = watched(door, wait_until)
     assert invoke(door, "SweepSessionsFunction", {}) == {"locks": 0, "processors": 0, "images": 0}
     assert len(door.processors()) == 1
     # The event of the session before comes late, while this one runs.
     event = sample("stop_session.json")
-    event["detail"]["name"] = name
+    event["detail"]["name"] = before
     invoke(door, "StopSessionFunction", event)
-    invoke(door, "StopSessionFunction", {"overdue": name})
+    invoke(door, "StopSessionFunction", {"overdue": before})
     assert len(door.processors()) == 1
     assert not door.is_free()
     door.stop()
