@@ -58,8 +58,11 @@ NEVER = "never opened"
 DARK = "dark-door"  # sends only when it is told to
 # Nothing but the sweep can see it: "not found" is what somebody who stops twice is answered.
 BY_SWEEP = {("LookForProcessor", "not found"), ("DisableImages", "not found")}
-# What is in use now (a name just freed, a processor that is STOPPING) passes by itself.
+# What is in use now (a name just freed, a processor that is STOPPING) passes by itself. Who is
+# told that nothing has to be stopped waits so for one that runs on, too, before the rule's turn.
 PATIENT = {
+    ("StopProcessor", "not found"),
+    ("StopProcessor", "in use"),
     ("CreateProcessor", "in use"),
     ("DeleteProcessor", "in use"),
     ("EnableImages", "in use"),
@@ -115,7 +118,9 @@ class Cell:
     def request(self, camera):
         """The input of its session."""
         asked = {"camera": camera, "minutes": -1 if self.state == "Refused" else 1}
-        limits = {"mediaWaitSeconds": 10} if self.state == "WaitForMedia" else {}
+        limits = {}
+        if self.state == "WaitForMedia":  # what is aborted there has to come there, however late
+            limits = {"mediaWaitSeconds": 60 if self.status else 10}
         if self.state in BY_SILENCE:
             limits = {"silenceSeconds": 3}
         if self.state in WITHOUT_RECORDS:
