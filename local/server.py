@@ -24,6 +24,7 @@ SERVICES = ("kinesisvideo", "rekognition")
 # The certificate that clients check the credential provider with.
 AUTHORITY = "authority.pem"
 GRACE_SECONDS = 1
+IDLE_SECONDS = 15  # clients notice that a pooled connection was closed, and open another
 START_SECONDS = 30
 
 
@@ -145,6 +146,6 @@ def _config(listener: socket.socket) -> Config:
     config = Config()
     # hypercorn closes the descriptor it is given; the socket itself stays ours.
     config.bind = [f"fd://{listener.dup().detach()}"]
-    config.keep_alive_timeout = 75
+    config.keep_alive_timeout = IDLE_SECONDS
     config.graceful_timeout = GRACE_SECONDS
     return config

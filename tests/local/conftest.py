@@ -9,6 +9,16 @@ from cli.stack import Sam, Stack, describe, forget_accounts, one_at_a_time
 from local.laptop import LaptopAWS
 from tests.local.edge_days import edge, patience, persisted, proxy, stream  # noqa: F401
 from tests.local.faults import FAULTS
+from tests.local.kinesisvideo_fixtures import (  # noqa: F401
+    archive,
+    film,
+    media,
+    stored,
+    stream_arn,
+    streams,
+    unharmed,
+    user,
+)
 from tests.local.model_checks import watch
 from tests.local.owner import Door, subscribed
 

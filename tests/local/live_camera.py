@@ -6,7 +6,7 @@ import time
 from tests.local.kinesisvideo_client import Producer
 from tests.unit.clips import cluster, encoded, parts
 
-RATE = 10
+RATE = 3  # each frame that is analysed takes a core for a tenth of a second
 SECOND = 1.0
 
 

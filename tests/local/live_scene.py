@@ -11,14 +11,14 @@ from tests.local.rekognition_client import photo, portrait
 SERVICE = "rekognition.amazonaws.com"
 READ = ["kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"]
 WRITE = "kinesis:PutRecord"
-EMPTY = Image.new("RGB", (640, 480), "grey")
+EMPTY = Image.new("RGB", (400, 300), "grey")
 
 
-def visit(*names, size=(640, 480)):
-    """A picture of people at the door."""
+def visit(*names, size=(400, 300)):
+    """A picture of people at the door, as small as faces can be told apart in."""
     picture = EMPTY.resize(size)
     for place, name in enumerate(names):
-        picture.paste(portrait(name).resize((283, 360)), (20 + 300 * place, 60))
+        picture.paste(portrait(name).resize((177, 225)), (12 + 188 * place, 38))
     return picture
 
 

@@ -13,18 +13,21 @@ from typing import Any
 
 from local.laptop import LaptopAWS
 
-# To import the CLI takes a second, which a process that was forked afterwards has behind it.
+# To import the CLI, to load its plugins and to read AWS's models takes most of a command's time:
+# a process that was forked afterwards has it behind it.
 READY = """
 import json, os, sys
 import awscli.clidriver
+driver = awscli.clidriver.create_clidriver()
+for service in ("iam", "kinesis", "kinesisvideo", "rekognition", "sns", "sqs"):
+    driver.session.get_service_model(service)
 for line in sys.stdin:
     if not (child := os.fork()):
         asked = json.loads(line)
         for descriptor, name in ((1, "out"), (2, "err")):
             opened = os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(opened, descriptor)
-        sys.argv = ["aws", *asked["typed"]]
-        status = awscli.clidriver.main()
+        status = driver.main(asked["typed"])
         sys.stdout.flush()
         os._exit(status)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

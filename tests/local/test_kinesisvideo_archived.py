@@ -10,25 +10,8 @@ from tests.local.kinesisvideo_archive import (
     between,
     error_of,
     images_of,
-    stored_fragments,
 )
-from tests.local.kinesisvideo_client import Film, Producer, frames_of, media_client, tags_of
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture(scope="module")
-def stored(laptop, film):
-    with stored_fragments(laptop, film) as name:
-        yield name
-
-
-@pytest.fixture(scope="module")
-def archive(laptop):
-    return media_client(laptop, "kinesis-video-archived-media")
+from tests.local.kinesisvideo_client import Producer, frames_of, tags_of
 
 
 def starts_of(answer):

@@ -14,29 +14,12 @@ from tests.local.kinesisvideo_archive import (
     between,
     error_of,
     images_of,
-    stored_fragments,
 )
-from tests.local.kinesisvideo_client import Film, Producer, media_client
+from tests.local.kinesisvideo_client import Producer
 from tests.unit import mkv_bytes as mkv
 from tests.unit.edge_films import brightness, draw
 
 REORDERED = {"bf": "3", "b_strategy": "0", "sc_threshold": "0", "g": "10", "flags": "+cgop"}
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture(scope="module")
-def stored(laptop, film):
-    with stored_fragments(laptop, film) as name:
-        yield name
-
-
-@pytest.fixture(scope="module")
-def archive(laptop):
-    return media_client(laptop, "kinesis-video-archived-media")
 
 
 def opened(image):

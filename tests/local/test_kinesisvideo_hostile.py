@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from tests.local.hostile import address, exchange, nobody_harmed, request, signed, two_streams
-from tests.local.kinesisvideo_client import Film, Producer
+from tests.local.hostile import address, exchange, request, signed
+from tests.local.kinesisvideo_client import Producer
 from tests.unit import mkv_bytes as mkv
 
 NOON = 1_800_000_000_000
@@ -36,30 +36,6 @@ PUT_MEDIA = {
     "x_amzn_producer_start_timestamp": "1800000000.000",
 }
 TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "\x80/\xff")
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture(scope="module")
-def streams(laptop):
-    """The good producer's stream, and one for everybody else."""
-    with two_streams(laptop) as names:
-        yield names
-
-
-@pytest.fixture
-def unharmed(laptop, streams, film):
-    """Meanwhile a good session gets all its acknowledgements, memory stays bounded, no failure."""
-    with nobody_harmed(laptop, streams[0], film):
-        yield
-
-
-@pytest.fixture
-def media(laptop):
-    return laptop.facts["media_endpoint"]
 
 
 def junk(chance):

@@ -7,18 +7,13 @@ import uuid
 import pytest
 
 from tests.local import kvssink_mkv as mkv
-from tests.local.kinesisvideo_client import Film, Reader, frames_of, listed, tags_of
+from tests.local.kinesisvideo_client import Reader, frames_of, listed, tags_of
 from tests.local.kvssink import Kvssink
 from tests.local.laptop_parts import allow, make_role
 
 NOON = 1_800_000_000_000
 CURL_GIVES_UP_WAITING_SECONDS = 1.0
 AAC = bytes.fromhex("1210")
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
 
 
 @pytest.fixture

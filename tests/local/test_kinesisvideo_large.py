@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from local.kinesisvideo import ebml
-from tests.local.kinesisvideo_client import Film, Producer, media_client
+from tests.local.kinesisvideo_client import Producer, media_client
 from tests.local.memory import growth
 from tests.unit import mkv_bytes as mkv
 from tests.unit.clips import encoded, later
@@ -23,11 +23,6 @@ FRAGMENTS = 110
 GROWTH = 64 * MEGABYTE  # less than a clip
 IMAGES = 25
 CLUSTER = ebml.CLUSTER.to_bytes(4)
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
 
 
 @pytest.fixture(scope="module")

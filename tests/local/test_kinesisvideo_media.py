@@ -7,7 +7,6 @@ import uuid
 import pytest
 
 from tests.local.kinesisvideo_client import (
-    Film,
     Producer,
     Reader,
     frames_of,
@@ -19,23 +18,9 @@ from tests.unit import mkv_bytes as mkv
 NOON = 1_800_000_000_000
 
 
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
 @pytest.fixture
 def control(laptop):
     return laptop.client("kinesisvideo")
-
-
-@pytest.fixture
-def stream(control):
-    """A stream of its own for each test."""
-    name = f"stream-{uuid.uuid4().hex[:8]}"
-    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
-    yield name
-    control.delete_stream(StreamARN=arn)
 
 
 def test_a_fragment_is_acknowledged_three_times_each_in_a_chunk_of_its_own(laptop, stream, film):

@@ -58,14 +58,28 @@ def is_error_of_aws(answer, *names):
     )
 
 
+def some(name, whole, odd):
+    """All that is odd, or one of it, another for each operation."""
+    return odd if whole else [odd[sorted(OPERATIONS).index(name) % len(odd)]]
+
+
+# Requests of all operations are read in one place: by default each is asked with something else.
+WHOLE = pytest.mark.parametrize(
+    "whole", [False, pytest.param(True, marks=pytest.mark.long)], ids=["one", "all"]
+)
+
+
+@WHOLE
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
-def test_every_operation_of_aws_s_answers_what_is_no_request_by_an_error_s_name(laptop, name):
+def test_every_operation_of_aws_s_answers_what_is_no_request_by_an_error_s_name(
+    laptop, name, whole
+):
     known = ["SerializationException"] if name in IMPLEMENTED else ["UnknownOperationException"]
-    for body in NO_JSON:
+    for body in some(name, whole, NO_JSON):
         assert is_error_of_aws(asked(laptop, name, body), *known), body[:20]
     if name in IMPLEMENTED:
         known = ["InvalidArgumentException"]
-    for body in NO_PARAMETERS:
+    for body in some(name, whole, NO_PARAMETERS):
         assert is_error_of_aws(asked(laptop, name, body), *known, "SerializationException")
 
 
@@ -92,9 +106,10 @@ def test_a_parameter_of_another_type_or_far_too_large_is_refused(laptop, stream,
         assert is_error_of_aws(answer, "InvalidArgumentException"), (member, answer.body)
 
 
+@WHOLE
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
-def test_another_method_is_no_operation(laptop, name):
-    for method in ("GET", "PUT", "DELETE", "PATCH"):
+def test_another_method_is_no_operation(laptop, name, whole):
+    for method in some(name, whole, ("GET", "PUT", "DELETE", "PATCH")):
         answer = asked(laptop, name, b"{}", method=method)
         assert (answer.status, answer.error) == (404, "UnknownOperationException"), method
 

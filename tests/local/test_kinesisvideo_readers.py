@@ -17,7 +17,6 @@ from botocore.exceptions import ClientError
 from local.kinesisvideo import ebml
 from tests.local.kinesisvideo_client import (
     EBML,
-    Film,
     Producer,
     Reader,
     elements_of,
@@ -32,20 +31,6 @@ NOON = 1_800_000_000_000
 MEGABYTE = 1024 * 1024
 NUMBERS = ("MILLIS_BEHIND_NOW", "PRODUCER_TIMESTAMP", "SERVER_TIMESTAMP")
 TIMESTAMP = re.compile(r"\d+\.\d{3}")
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture
-def stream(laptop):
-    control = laptop.client("kinesisvideo")
-    name = f"stream-{uuid.uuid4().hex[:8]}"
-    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
-    yield name
-    control.delete_stream(StreamARN=arn)
 
 
 class Consumer(threading.Thread):

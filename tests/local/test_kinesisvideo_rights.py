@@ -1,54 +1,27 @@
 """Who may do what on the media plane."""
 
-import uuid
-
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.kinesisvideo_client import Film, Producer
-from tests.local.kinesisvideo_users import users
+from tests.local.kinesisvideo_client import Producer
 
 NOON = 1_800_000_000_000
 
 
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture
-def stream(laptop):
-    control = laptop.client("kinesisvideo")
-    name = f"stream-{uuid.uuid4().hex[:8]}"
-    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
-    yield name
-    control.delete_stream(StreamARN=arn)
-
-
-@pytest.fixture
-def arn(laptop, stream):
-    control = laptop.client("kinesisvideo")
-    return control.describe_stream(StreamName=stream)["StreamInfo"]["StreamARN"]
-
-
-@pytest.fixture
-def user(laptop):
-    with users(laptop) as make:
-        yield make
-
-
-def test_put_media_needs_its_action_on_the_very_stream(laptop, stream, arn, film, user):
-    allowed = user(kinesisvideo_PutMedia=arn)
+def test_put_media_needs_its_action_on_the_very_stream(laptop, stream, stream_arn, film, user):
+    allowed = user(kinesisvideo_PutMedia=stream_arn)
     with Producer(laptop, stream, keys=allowed) as producer:
         acks = producer.send(film.header, film.fragment(NOON)).end()
     assert acks[-1]["EventType"] == "PERSISTED"
-    others = user(kinesisvideo_PutMedia=arn.replace(stream, "other"), kinesisvideo_GetMedia=arn)
+    others = user(
+        kinesisvideo_PutMedia=stream_arn.replace(stream, "other"), kinesisvideo_GetMedia=stream_arn
+    )
     with Producer(laptop, stream, keys=others) as producer:
         assert producer.status == 403
         name, message = producer.error()
     assert name == "AccessDeniedException"
-    assert f"not authorized to perform: kinesisvideo:PutMedia on resource: {arn}" in message
+    assert f"not authorized to perform: kinesisvideo:PutMedia on resource: {stream_arn}" in message
 
 
 @pytest.mark.parametrize(
@@ -93,7 +66,7 @@ def test_put_media_needs_its_action_on_the_very_stream(laptop, stream, arn, film
     ],
 )
 def test_each_reading_operation_needs_its_own_action(
-    laptop, stream, arn, user, service, operation, parameters
+    laptop, stream, stream_arn, user, service, operation, parameters
 ):
     def call(keys):
         client = boto3.client(
@@ -113,8 +86,8 @@ def test_each_reading_operation_needs_its_own_action(
             answer["Payload"].close()
         return answer["ResponseMetadata"]["HTTPStatusCode"]
 
-    assert call(user(**{f"kinesisvideo_{operation}": arn})) == 200
+    assert call(user(**{f"kinesisvideo_{operation}": stream_arn})) == 200
     with pytest.raises(ClientError) as caught:
-        call(user(kinesisvideo_PutMedia=arn))
+        call(user(kinesisvideo_PutMedia=stream_arn))
     assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
     assert f"kinesisvideo:{operation}" in caught.value.response["Error"]["Message"]

@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from tests.local.kinesisvideo_client import Film, Producer
-from tests.local.kinesisvideo_users import users
+from tests.local.kinesisvideo_client import Producer
 from tests.unit import mkv_bytes as mkv
 
 NOON = 1_800_000_000_000
@@ -19,32 +18,6 @@ IMAGE, PREFIX = "AWS_KINESISVIDEO_IMAGE_GENERATION", "AWS_KINESISVIDEO_IMAGE_PRE
 NOTIFICATION = "AWS_KINESISVIDEO_NOTIFICATION"
 TAG = mkv.tags((IMAGE, ""))
 DELAY_SECONDS = 1  # as the tests' laptop AWS is started with
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture
-def stream(laptop):
-    control = laptop.client("kinesisvideo")
-    name = f"stream-{uuid.uuid4().hex[:8]}"
-    arn = control.create_stream(StreamName=name, DataRetentionInHours=1)["StreamARN"]
-    yield name
-    control.delete_stream(StreamARN=arn)
-
-
-@pytest.fixture
-def arn(laptop, stream):
-    control = laptop.client("kinesisvideo")
-    return control.describe_stream(StreamName=stream)["StreamInfo"]["StreamARN"]
-
-
-@pytest.fixture
-def user(laptop):
-    with users(laptop) as make:
-        yield make
 
 
 @pytest.fixture
@@ -157,12 +130,12 @@ def test_tags_before_the_end_of_a_fragment_are_about_that_fragment(
 
 
 def test_images_are_written_with_the_rights_of_who_puts_the_media(
-    laptop, stream, arn, film, bucket, user, wait_until
+    laptop, stream, stream_arn, film, bucket, user, wait_until
 ):
     configure(laptop, stream, bucket)
     folder = f"arn:aws:s3:::{bucket}/frames/door/*"
-    without = user(kinesisvideo_PutMedia=arn, s3_PutObject=folder.replace("door", "yard"))
-    with_right = user(kinesisvideo_PutMedia=arn, s3_PutObject=folder)
+    without = user(kinesisvideo_PutMedia=stream_arn, s3_PutObject=folder.replace("door", "yard"))
+    with_right = user(kinesisvideo_PutMedia=stream_arn, s3_PutObject=folder)
     # Who may not write them gets the same acknowledgements as everybody else.
     put(laptop, stream, film.header, TAG, film.fragment(NOON), keys=without)
     put(laptop, stream, film.header, TAG, film.fragment(NOON + 60_000), keys=with_right)
@@ -170,15 +143,15 @@ def test_images_are_written_with_the_rights_of_who_puts_the_media(
 
 
 def test_a_right_that_is_withdrawn_counts_from_the_next_image_on(
-    laptop, stream, arn, film, bucket, user, wait_until
+    laptop, stream, stream_arn, film, bucket, user, wait_until
 ):
     configure(laptop, stream, bucket)
-    rights = {"kinesisvideo_PutMedia": arn, "s3_PutObject": f"arn:aws:s3:::{bucket}/*"}
+    rights = {"kinesisvideo_PutMedia": stream_arn, "s3_PutObject": f"arn:aws:s3:::{bucket}/*"}
     keys = user(**rights)
     with Producer(laptop, stream, keys=keys) as producer:
         producer.send(film.header, TAG, film.fragment(NOON), mkv.end()).until("PERSISTED")
         wait_for_images(laptop, bucket, wait_until, NOON)
-        user.allow(keys[0], kinesisvideo_PutMedia=arn)
+        user.allow(keys[0], kinesisvideo_PutMedia=stream_arn)
         acks = producer.send(TAG, film.fragment(NOON + 60_000)).end()
     assert [ack["EventType"] for ack in acks] == ["BUFFERING", "RECEIVED", "PERSISTED"]
     put(laptop, stream, film.header, TAG, film.fragment(LATER))
@@ -242,11 +215,11 @@ def notify(laptop, stream, topic, status="ENABLED"):
 
 
 def test_a_tagged_fragment_is_told_of_with_the_rights_of_who_puts_the_media(
-    laptop, stream, arn, film, bucket, user, topic, inbox, wait_until
+    laptop, stream, stream_arn, film, bucket, user, topic, inbox, wait_until
 ):
     notify(laptop, stream, topic)
-    without = user(kinesisvideo_PutMedia=arn)
-    with_right = user(kinesisvideo_PutMedia=arn, sns_Publish=topic)
+    without = user(kinesisvideo_PutMedia=stream_arn)
+    with_right = user(kinesisvideo_PutMedia=stream_arn, sns_Publish=topic)
     tag = mkv.tags((NOTIFICATION, ""), ("zone", "7"), ("wo", "Tür"))
     both = mkv.tags((IMAGE, ""), ("zone", "7"), ("wo", "Tür"))
     put(laptop, stream, film.header, tag, film.fragment(NOON), keys=without)
@@ -259,7 +232,7 @@ def test_a_tagged_fragment_is_told_of_with_the_rights_of_who_puts_the_media(
     server = message.pop("FragmentStartServerTimestamp")
     assert abs(server / 1000 - time.time()) < 300
     assert message == {
-        "StreamArn": arn,
+        "StreamArn": stream_arn,
         "FragmentNumber": number,
         "FragmentStartProducerTimestamp": NOON + 120_000,
         "NotificationType": "PERSISTED",

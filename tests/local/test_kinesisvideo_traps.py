@@ -7,37 +7,13 @@ import time
 
 import pytest
 
-from tests.local.hostile import MEGABYTE, address, nobody_harmed, signed, two_streams
-from tests.local.kinesisvideo_client import Film, Producer
+from tests.local.hostile import MEGABYTE, address, signed
+from tests.local.kinesisvideo_client import Producer
 from tests.unit import mkv_bytes as mkv
 from tests.unit.mkv_mutations import good, mutated
 
 NOON = 1_800_000_000_000
 MANY = 100_000
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return Film(tmp_path_factory.mktemp("film"))
-
-
-@pytest.fixture(scope="module")
-def streams(laptop):
-    """The good producer's stream, and one for everybody else."""
-    with two_streams(laptop) as names:
-        yield names
-
-
-@pytest.fixture
-def unharmed(laptop, streams, film):
-    """Meanwhile a good session gets all its acknowledgements, memory stays bounded, no failure."""
-    with nobody_harmed(laptop, streams[0], film):
-        yield
-
-
-@pytest.fixture
-def media(laptop):
-    return laptop.facts["media_endpoint"]
 
 
 def refused(laptop, stream, *pieces):

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -12,6 +14,9 @@ import pytest
 from local import signing
 from local.laptop import LaptopAWS, LaptopError, assert_loopback
 from tests.local.laptop_parts import error_code, invoke, make_function
+from tests.local.terminal import terminal
+
+IDLE_SECONDS = 15  # how long the laptop AWS keeps an idle connection
 
 
 @pytest.fixture
@@ -39,10 +44,10 @@ def listening(pids):
     return found
 
 
-def test_it_listens_on_three_loopback_ports_and_nowhere_else(own):
-    ports = {int(address.rsplit(":", 1)[1], 16) for address in listening([own.facts["pid"]])}
-    hosts = {address.rsplit(":", 1)[0] for address in listening([own.facts["pid"]])}
-    assert ports == set(own.ports())
+def test_it_listens_on_three_loopback_ports_and_nowhere_else(laptop):
+    ports = {int(address.rsplit(":", 1)[1], 16) for address in listening([laptop.facts["pid"]])}
+    hosts = {address.rsplit(":", 1)[0] for address in listening([laptop.facts["pid"]])}
+    assert ports == set(laptop.ports())
     assert len(ports) == 3
     assert hosts == {"0100007F"}  # 127.0.0.1, as Linux writes it
 
@@ -92,32 +97,32 @@ def test_workers_die_with_it_even_when_it_is_killed(own, wait_until):
     wait_until(lambda: not own.processes(), 15)
 
 
-def test_a_start_that_fails_says_why(tmp_path, own):
-    taken = own.ports()[0]
+def test_a_start_that_fails_says_why(tmp_path, laptop):
+    taken = laptop.ports()[0]
     with pytest.raises(LaptopError, match="in use"):
         LaptopAWS(tmp_path / "second", port=taken).start()
 
 
-def test_its_environment_is_accepted_and_reaches_it(own):
-    environment = own.environment()
+def test_its_environment_is_accepted_and_reaches_it(laptop):
+    environment = laptop.environment()
     assert_loopback(environment)
     code = "import boto3, json; print(json.dumps(boto3.client('sts').get_caller_identity()['Arn']))"
-    python = Path(own.emulator).parents[2] / "project" / "bin" / "python"
+    python = Path(laptop.emulator).parents[2] / "project" / "bin" / "python"
     answer = subprocess.run(
         [python, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert json.loads(answer.stdout) == "arn:aws:iam::000000000000:user/owner"
 
 
-def test_its_environment_ignores_the_callers_own_account(own, monkeypatch, tmp_path):
+def test_its_environment_ignores_the_callers_own_account(laptop, monkeypatch, tmp_path):
     (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n[profile real]\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         monkeypatch.setenv(name, "real")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    assert_loopback(own.environment())
-    account = own.client("sts").get_caller_identity()["Account"]
+    assert_loopback(laptop.environment())
+    account = laptop.client("sts").get_caller_identity()["Account"]
     assert account == "000000000000"
 
 
@@ -148,3 +153,17 @@ def test_our_own_requests_leave_no_connection_behind(own, wait_until):
     for _ in range(30):
         signing.call(facts["endpoint"], keys, "kinesis", "ListStreams", {}, region="us-east-1")
     wait_until(lambda: len(list(files.iterdir())) < before + 10, 20)
+
+
+@pytest.mark.long
+def test_an_idle_connection_is_closed_and_clients_do_not_notice(laptop, tmp_path, wait_until):
+    where = "127.0.0.1", urlsplit(laptop.endpoint).port
+    client = laptop.client("kinesisvideo")
+    with (
+        socket.create_connection(where, 2 * IDLE_SECONDS) as idle,
+        terminal(laptop, tmp_path) as at,
+    ):
+        for _ in range(2):
+            client.list_streams()
+            at.aws("kinesisvideo list-streams")
+            assert idle.recv(1) == b""

@@ -25,6 +25,7 @@ MEGABYTE = 1024 * 1024
 # More than before, per worker: its start, a picture of 50 megapixels, a search at twice the size.
 MOST_MEGABYTES = 450 * min(os.cpu_count() or 1, 4)
 PATIENCE_SECONDS = 300  # several large pictures on a busy machine
+LOOK_SECONDS = 0.2  # each look at the processes takes a moment of a core
 FUZZ_SEEDS = range(20)
 FUZZ_ROUNDS = 12
 
@@ -133,7 +134,7 @@ class Peak:
         self._thread.join()
 
     def _watch(self):
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(LOOK_SECONDS):
             self.megabytes = max(self.megabytes, resident_megabytes(self._laptop))
 
 

@@ -221,7 +221,7 @@ def test_a_small_face_is_found_beside_a_large_one(rekognition):
     both.paste(far, (both.width - far.width, 0))
     sizes = [face["BoundingBox"]["Width"] * both.width for face in detected(rekognition, both)]
     assert len(sizes) == 2
-    assert sizes[0] > 150 > 80 > sizes[1]
+    assert sizes[0] > 110 > 80 > sizes[1]
 
 
 def test_thresholds_and_most_faces_cut_the_matches(laptop, people):

@@ -247,6 +247,7 @@ def test_a_processor_that_hangs_in_starting_can_be_deleted(door, wait_until):
     assert door.settle(wait_until) == ("RUNNING", None)
 
 
+@pytest.mark.long  # without their processes: tests/unit/test_rekognition_processors.py
 def test_ten_run_at_once_and_no_more(door, wait_until):
     doors = [Door(door.laptop, door.rekognition).furnish() for _ in range(10)]
     for one in doors:
@@ -300,6 +301,7 @@ def test_what_is_no_face_search_is_an_invalid_parameter(door, change):
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
+LONG = pytest.mark.long
 TRUST = {
     "its account": ({"StringEquals": {"aws:SourceAccount": "000000000000"}}, "RUNNING"),
     "another account": ({"StringEquals": {"aws:SourceAccount": "111122223333"}}, "FAILED"),
@@ -308,7 +310,13 @@ TRUST = {
 }
 
 
-@pytest.mark.parametrize("trusted", TRUST)
+@pytest.mark.parametrize(
+    "trusted",
+    [
+        pytest.param(one, marks=() if one in ("its account", "another account") else LONG)
+        for one in TRUST
+    ],
+)
 def test_the_conditions_of_the_roles_trust_are_held_against_the_processor(
     door, wait_until, trusted
 ):

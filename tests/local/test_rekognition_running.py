@@ -8,7 +8,7 @@ from tests.local.laptop_parts import set_policy
 from tests.local.live_camera import LiveCamera, clip
 from tests.local.live_scene import EMPTY, Scene, names_in, place, visit
 
-REORDERED = {"bf": "2", "x264-params": "b-adapt=0:rc-lookahead=5"}
+REORDERED = {"rate": 10, "bf": "2", "x264-params": "b-adapt=0:rc-lookahead=5"}
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_media_that_stops_comes_back_in_another_form(scene, wait_until):
 
     with LiveCamera(scene.laptop, scene.name, clip(visit("Zoë"))) as camera:
         wait_until(seen_at, 180)
-        wide = clip(visit("Zoë", size=(1280, 720)), sound=True)
+        wide = clip(visit("Zoë", size=(800, 450)), sound=True)
         camera.show(wide)  # a new connection; the same pixel of a frame twice as wide
         wait_until(lambda: len(seen_at()) == 2, 180)
     assert seen_at() == {3, 1}
