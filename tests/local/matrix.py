@@ -58,15 +58,10 @@ NEVER = "never opened"
 DARK = "dark-door"  # sends only when it is told to
 # Nothing but the sweep can see it: "not found" is what somebody who stops twice is answered.
 BY_SWEEP = {("LookForProcessor", "not found"), ("DisableImages", "not found")}
-# What is in use now (a name just freed, a processor that is STOPPING) passes by itself. Who is
-# told that nothing has to be stopped waits so for one that runs on, too, before the rule's turn.
+# What is in use now (a name just freed, a video whose settings change) passes by itself.
 PATIENT = {
-    ("StopProcessor", "not found"),
-    ("StopProcessor", "in use"),
     ("CreateProcessor", "in use"),
-    ("DeleteProcessor", "in use"),
     ("EnableImages", "in use"),
-    ("DisableImages", "in use"),
 }
 IMAGES_ONLY = {"EnableImages", "DisableImages"}
 PROCESSOR_ONLY = {
@@ -78,6 +73,8 @@ PROCESSOR_ONLY = {
     "StopProcessor",
     "DeleteProcessor",
     "LookForProcessor",
+    "IsItStopping",
+    "WaitToStop",
 }
 # Come to only where no video comes, or none any more: a camera of their own.
 BY_SILENCE = {"ShallOwnerKnowSilence", "TellSilence"}
@@ -86,8 +83,11 @@ IN_THE_DARK = {"WaitForMedia"} | BY_SILENCE | WITHOUT_RECORDS
 # What else has to go wrong for a session to come to a state at all.
 ON_THE_WAY = {
     "EndedByProblem": ("MarkRunning", "DynamoDb.AccessDeniedException"),
-    "LookForProcessor": ("DeleteProcessor", "Rekognition.ResourceNotFoundException"),
 }
+ON_THE_WAY |= dict.fromkeys(
+    ("LookForProcessor", "IsItStopping", "WaitToStop"),
+    ("DeleteProcessor", "Rekognition.ResourceNotFoundException"),
+)
 # When a running session is asked to stop, for the states that it comes to before.
 STOP_AFTER_SECONDS = {"Paused": 5} | dict.fromkeys(BY_SILENCE | WITHOUT_RECORDS, 15)
 SETTINGS = {

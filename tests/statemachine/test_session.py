@@ -59,6 +59,7 @@ VARIABLES = {
     "silentSince": 0,
     "recordsProblem": "",
     "waited": 0,
+    "looks": 1,
     "endedBy": "deadline",
     "error": "Some.Error",
     "cause": "why",
@@ -404,11 +405,35 @@ def test_every_variable_has_a_value_whichever_way_led_there(name):
 
 
 def test_a_processor_counts_as_deleted_only_when_it_is_not_there():
-    deleted = {tuple(way["ErrorEquals"]): way["Next"] for way in TASKS["DeleteProcessor"]["Catch"]}
-    assert deleted[("Rekognition.ResourceNotFoundException",)] == "LookForProcessor"
+    deleted = {
+        error: way["Next"]
+        for way in TASKS["DeleteProcessor"]["Catch"]
+        for error in way["ErrorEquals"]
+    }
+    assert deleted["Rekognition.ResourceNotFoundException"] == "LookForProcessor"
+    assert deleted["Rekognition.ResourceInUseException"] == "LookForProcessor"
     look = TASKS["LookForProcessor"]
-    assert (look["Assign"]["endedBy"], look["Next"]) == ("not-stopped", "CloseSession")
+    assert look["Next"] == "IsItStopping"
     assert {way["Next"] for way in look["Catch"]} == {"WhatNext", "CloseSession"}
+
+
+@pytest.mark.parametrize(
+    ("status", "looks", "then"),
+    [
+        ("STOPPING", 1, "WaitToStop"),
+        ("STARTING", 19, "WaitToStop"),
+        ("STOPPING", 20, "CloseSession"),
+        ("RUNNING", 1, "WaitToStop"),
+        ("RUNNING", 2, "CloseSession"),
+        ("STOPPED", 2, "CloseSession"),
+    ],
+)
+def test_what_is_stopping_is_waited_for_and_what_runs_on_is_left_to_the_next_net(
+    status, looks, then
+):
+    taken, assigned = choose("IsItStopping", {"status": status}, looks=looks)
+    assert taken == then
+    assert assigned.get("endedBy") == ("not-stopped" if then == "CloseSession" else None)
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if "lambda:invoke" in str(TASKS[name])])
