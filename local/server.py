@@ -58,8 +58,9 @@ async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[
                 yield {**urls, **facts}
         finally:
             # First who reads and writes media: a running processor would hold the plane open.
-            _stop(services)
-            plane.stop()
+            # What they are in the middle of may be a request to ourselves: go on answering.
+            await asyncio.to_thread(_stop, services)
+            await asyncio.to_thread(plane.stop)
             provider.stop()
             ended.set()
             await server

@@ -1,10 +1,13 @@
 """The laptop AWS as a process: its start, its end, and what it leaves."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
+import threading
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,9 +16,12 @@ import pytest
 
 from local import signing
 from local.laptop import LaptopAWS, LaptopError, assert_loopback
+from tests.local.kinesisvideo_client import Producer
 from tests.local.laptop_parts import error_code, invoke, make_function
 from tests.local.terminal import terminal
+from tests.unit import mkv_bytes as mkv
 
+LONGEST_SECONDS = 20_000  # of a film: more than can be sent while something is waited for
 IDLE_SECONDS = 15  # how long the laptop AWS keeps an idle connection
 
 
@@ -88,6 +94,47 @@ def test_a_signal_ends_it_in_order(own, wait_until, number):
     os.kill(own.facts["pid"], number)
     wait_until(lambda: not own.processes(), 15)
     assert own._process.wait(5) == 0
+
+
+def ask_for_images(laptop, stream):
+    """From now on images are made of that stream's tagged fragments."""
+    laptop.client("s3").create_bucket(Bucket=stream)
+    destination = {"Uri": f"s3://{stream}", "DestinationRegion": laptop.facts["region"]}
+    asked = {
+        "Status": "ENABLED",
+        "ImageSelectorType": "PRODUCER_TIMESTAMP",
+        "DestinationConfig": destination,
+        "SamplingInterval": 200,
+        "Format": "JPEG",
+    }
+    control = laptop.client("kinesisvideo")
+    control.create_stream(StreamName=stream, DataRetentionInHours=1)
+    control.update_image_generation_configuration(
+        StreamName=stream, ImageGenerationConfiguration=asked
+    )
+
+
+def test_it_ends_in_order_while_a_camera_sends_and_images_are_made(tmp_path, film, wait_until):
+    tag = mkv.tags(("AWS_KINESISVIDEO_IMAGE_GENERATION", ""))
+    settings = {"KVS_IMAGE_DELAY_SECONDS": "0"}
+    with LaptopAWS(tmp_path / "laptop", settings=settings) as running:
+        ask_for_images(running, "front-door")
+        with Producer(running, "front-door") as producer:
+
+            def send():
+                with contextlib.suppress(OSError):  # it has ended
+                    producer.send(film.header)
+                    for second in range(LONGEST_SECONDS):
+                        producer.send(tag, film.fragment(1000 * second), mkv.end())
+
+            sending = threading.Thread(target=send)
+            sending.start()
+            listed = partial(running.client("s3").list_objects_v2, Bucket="front-door")
+            wait_until(lambda: listed()["KeyCount"], 60)
+            running.stop()
+            sending.join()
+        assert running._process.returncode == 0
+        assert "Traceback" not in (running.directory / "laptop.log").read_text()
 
 
 def test_workers_die_with_it_even_when_it_is_killed(own, wait_until):
