@@ -73,7 +73,9 @@ def test_over_the_range_in_which_landmarks_are_found_pose_follows_the_head(measu
     assert roll == pytest.approx([10] * 8, abs=4)
 
 
-@pytest.mark.parametrize(("number", "angle"), [(1, -30), (2, 10), (1, 40)])
+@pytest.mark.parametrize(
+    ("number", "angle"), [pytest.param(1, -30, marks=pytest.mark.long), (2, 10), (1, 40)]
+)
 def test_turning_a_photo_moves_roll_by_the_angle(measured, number, angle):
     image = portrait("Zoë", number)
     turned = image.rotate(-angle, resample=Image.Resampling.BICUBIC, fillcolor="grey")

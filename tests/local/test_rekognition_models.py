@@ -33,8 +33,8 @@ print(json.dumps(distances))
 
 @pytest.mark.parametrize(
     "names",
-    ["*/1.jpg", pytest.param("*/*.jpg", marks=pytest.mark.long)],
-    ids=["one of each person", "all"],
+    ["Zoë/1.jpg", pytest.param("*/*.jpg", marks=pytest.mark.long)],
+    ids=["one", "all"],
 )
 def test_vectors_are_those_of_dlibs_own_network(names):
     photos = sorted(str(path) for path in PEOPLE.glob(names))
@@ -43,5 +43,5 @@ def test_vectors_are_those_of_dlibs_own_network(names):
         cwd=ROOT, env={"PATH": os.environ["PATH"]}, check=True, capture_output=True, text=True,
     )  # fmt: skip
     distances = json.loads(done.stdout)
-    assert len(distances) == len(photos) >= 2
+    assert len(distances) == len(photos) >= 1
     assert max(distances) < 1e-4
