@@ -11,7 +11,7 @@ from cli.tools import ROOT
 HELP = "run the tests; --long adds what takes minutes"
 EXAMPLE = "./whosthere test -k visit"
 TAKES_MORE = True  # what pytest takes
-# Each process starts a laptop AWS of its own, so more of them soon cost more than they save.
+# One more than cores, for tests wait a lot; but each has a laptop AWS of its own.
 MOST_PROCESSES = 4
 # As collected, so that the slow ones come first.
 IN_ORDER = ("--dist", "loadfile", "--no-loadscope-reorder")
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Run pytest and give its exit code."""
     forget_accounts()
     long = ["--long"] if arguments.long else []
-    side_by_side = ["-n", str(min(os.cpu_count() or 1, MOST_PROCESSES)), *IN_ORDER]
+    side_by_side = ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), *IN_ORDER]
     command = [str(BINARIES / "python"), "-m", "pytest", *side_by_side, *long, *arguments.more]
     interrupts.ignore()  # pytest gets the same Ctrl-C and ends by itself
     return subprocess.run(command, cwd=ROOT).returncode

@@ -73,11 +73,12 @@ def test_what_is_taken_away_while_it_runs_is_named_and_it_runs_again_once_that_i
         wait_until(scene.records, 180)
         for thing, message in messages.items():
             getattr(thief, f"take_{thing}")()
-            wait_until(lambda message=message: scene.described() == ("FAILED", message), 180)
+            wait_until(lambda: scene.described()[0] != "RUNNING", 60)
+            assert scene.described() == ("FAILED", message)
             getattr(thief, f"return_{thing}")()
             before = len(scene.records())
             scene.start()
-            wait_until(lambda before=before: len(scene.records()) > before, 180)
+            wait_until(lambda before=before: len(scene.records()) > before, 60)
             assert scene.described() == ("RUNNING", None)
 
 

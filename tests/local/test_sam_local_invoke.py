@@ -179,6 +179,7 @@ def test_stop_session_cleans_up_after_an_aborted_execution(invoke, held, door):
     assert door.nothing_is_left()
 
 
+@by_default_deployed
 def test_alert_person_sends_the_alert(invoke, held, door, wait_until):
     who = json.loads((ROOT / "events" / "alert_person.json").read_text())
     assert invoke("alert_person") == {"batchItemFailures": []}
@@ -208,6 +209,7 @@ def test_queue_stranger_puts_the_stranger_into_the_queue(invoke, held, door, wai
     take_away_visits(door)
 
 
+@by_default_deployed
 def test_enroll_photo_and_forget_photo_do_and_undo(invoke, door, wait_until):
     s3 = door.client("s3")
     with rule_off(door, "PhotosRule"), rule_off(door, "DeletionsRule"):

@@ -359,6 +359,7 @@ class FlakyClient:
         return counted
 
 
+@pytest.mark.long  # by default test_crashes.py dies at some of all lines
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("what", ["table", "clients"])
 def test_a_crash_at_any_call_makes_one_stranger_one_picture_one_alert(porch, what, after):

@@ -277,6 +277,7 @@ def test_an_alert_that_is_refused_is_sent_by_the_retry_at_once(door, error):
     assert len(door.owner.alerts) == 1
 
 
+@pytest.mark.long  # by default test_crashes.py dies at some of all lines
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("dies", [True, False], ids=["killed", "refused"])
 def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(door, after, dies):
