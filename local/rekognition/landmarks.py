@@ -18,7 +18,14 @@ JITTER = 0.06  # of a face's width
 MOST_TILT, MOST_TURN = 8.0, 15.0
 MOST_STRETCH_TURN = 45.0
 MOST_VIEWS = 3  # as long as the head turns out to be tilted further
+MOST_CHANGE = 1.5  # degrees of yaw between two looks that agree
 SURROUNDINGS = 1.6  # face widths around its middle
+# Which of the 68 landmarks each is in the mirror: jaw, brows, nose, eyes, lips.
+MIRRORED = [
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+]  # fmt: skip
 
 
 class Landmarks:
@@ -36,13 +43,23 @@ class Landmarks:
         if abs(turned["Roll"]) <= MOST_TILT and abs(turned["Yaw"]) <= MOST_TURN:
             return (points + self._look(pixels, second)) / 2 if second else points
         for _ in range(MOST_VIEWS if thorough else 1):
-            view, roll = View.of(box, turned), turned["Roll"]
-            again = _around(view.box()) if thorough else [view.box()]
-            points = view.back(self._look(view.crop(pixels), again))
+            view, before = View.of(box, turned), turned
+            points = view.back(self._look_at(view, pixels, thorough))
             turned = pose(points)
-            if abs(turned["Roll"] - roll) <= MOST_TILT / 2:
+            rolled, yawed = (abs(turned[axis] - before[axis]) for axis in ("Roll", "Yaw"))
+            if rolled <= MOST_TILT / 2 and yawed <= MOST_CHANGE:
                 break
         return points
+
+    def _look_at(self, view: "View", pixels: Pixels, thorough: bool) -> Points:
+        """The landmarks in a view; the model sees both halves of a face alike in its mirror."""
+        crop = view.crop(pixels)
+        if not thorough:
+            return self._look(crop, [view.box()])
+        points = self._look(crop, _around(view.box()))
+        mirrored = self._look(np.ascontiguousarray(crop[:, ::-1]), _around(view.box()))[MIRRORED]
+        mirrored[:, 0] = crop.shape[1] - 1 - mirrored[:, 0]
+        return np.asarray((points + mirrored) / 2)
 
     def _look(self, pixels: Pixels, boxes: list[Any]) -> Points:
         """The mean of several looks: each jitters by a pixel or two."""

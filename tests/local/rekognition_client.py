@@ -17,10 +17,10 @@ PEOPLE = Path(__file__).parents[2] / "demo" / "people"
 SIZE = (330, 420)  # each picture is searched at twice its size too, which takes time
 
 
-def portrait(name: str, number: int = 1) -> Image.Image:
-    """A picture of one of the demo's people, smaller than its file."""
+def portrait(name: str, number: int = 1, size: tuple[int, int] = SIZE) -> Image.Image:
+    """A picture of one of the demo's people, by default smaller than its file."""
     whole = Image.open(PEOPLE / name / f"{number}.jpg").convert("RGB")
-    return whole.resize(SIZE, Image.Resampling.LANCZOS)
+    return whole.resize(size, Image.Resampling.LANCZOS)
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
