@@ -19,7 +19,7 @@ OPTIONS = ("--tag", "never", "--rate", "20", "--size", "160x96")
 
 @pytest.fixture(scope="module")
 def packets():
-    return good(30, rate=20, group=20)
+    return good(40, rate=20, group=20)  # whole groups, also when it is played again
 
 
 @pytest.fixture
