@@ -58,6 +58,7 @@ class Thief:
         self.return_permission()
 
 
+@pytest.mark.long
 def test_what_is_taken_away_while_it_runs_is_named_and_it_runs_again_once_that_is_back(
     scene, wait_until
 ):
