@@ -24,8 +24,33 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> N
     Raises CameraBusyError if another session holds the camera or it is shut, LockLostError
     if this one was given up meanwhile.
     """
-    lock = {
-        "TableName": table.name,
+    try:
+        table.meta.client.transact_write_items(
+            TransactItems=[
+                {"Update": _locking(session) | {"TableName": table.name}},
+                {
+                    "Put": {
+                        "TableName": table.name,
+                        "Item": _row(session, values),
+                        "ConditionExpression": "attribute_not_exists(endedAt)",
+                    }
+                },
+                {"Put": {"TableName": table.name, "Item": _found_by(session)}},
+            ]
+        )
+    except ClientError as error:
+        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+        if reasons[:1] == [CONDITION_FAILED]:
+            raise CameraBusyError(_who_holds(table, session.camera)) from error
+        if reasons[1:2] == [CONDITION_FAILED]:
+            raise LockLostError("the session was given up before it was open") from error
+        if "TransactionConflict" in reasons:
+            raise TryAgainError("somebody else writes the lock right now") from error
+        raise
+
+
+def _locking(session: Session) -> dict[str, Any]:
+    return {
         "Key": lock_key(session.camera),
         "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
         " deadline = :deadline REMOVE #token, stopRequested, pausedUntil",
@@ -44,29 +69,12 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> N
             ":false": False,
         },
     }
-    row = {
-        "TableName": table.name,
-        "Item": _row(session, values),
-        "ConditionExpression": "attribute_not_exists(endedAt)",
-    }
-    found_by = {
-        "TableName": table.name,
-        "Item": history_key(session)
-        | {"session": session.id, "expires": session.deadline_ms // 1000 + KEEP_ROWS_S},
-    }
-    try:
-        table.meta.client.transact_write_items(
-            TransactItems=[{"Update": lock}, {"Put": row}, {"Put": found_by}]
-        )
-    except ClientError as error:
-        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
-        if reasons[:1] == [CONDITION_FAILED]:
-            raise CameraBusyError(_who_holds(table, session.camera)) from error
-        if reasons[1:2] == [CONDITION_FAILED]:
-            raise LockLostError("the session was given up before it was open") from error
-        if "TransactionConflict" in reasons:
-            raise TryAgainError("somebody else writes the lock right now") from error
-        raise
+
+
+def _found_by(session: Session) -> dict[str, Any]:
+    """The row by which a session is found by the time of its camera's records."""
+    expires = session.deadline_ms // 1000 + KEEP_ROWS_S
+    return history_key(session) | {"session": session.id, "expires": expires}
 
 
 def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,38 +109,25 @@ def shut(table: Table, camera: str) -> None:
 
 def unlock(table: Table, session: Session) -> bool:
     """Free the camera if this session holds it; whether it did."""
-    try:
-        table.update_item(
-            Key=lock_key(session.camera),
-            UpdateExpression="SET held = :false REMOVE #token, stopRequested, pausedUntil",
-            ConditionExpression="#session = :session AND held = :true",
-            ExpressionAttributeNames={"#session": "session", "#token": "token"},
-            ExpressionAttributeValues={
-                ":session": session.id,
-                ":true": True,
-                ":false": False,
-            },
-        )
-    except ClientError as error:
-        if rows.condition_failed(error):
-            return False
-        raise
-    return True
+    free = "SET held = :false REMOVE #token, stopRequested, pausedUntil"
+    return _write(table, session, free, "held = :true", {"#token": "token"})
 
 
 def relock(table: Table, session: Session) -> bool:
     """Lock the camera for a session that has ended and left something; whether it was free."""
+    return _write(table, session, "SET held = :true", "held = :false", {})
+
+
+def _write(
+    table: Table, session: Session, update: str, condition: str, names: Mapping[str, str]
+) -> bool:
     try:
         table.update_item(
             Key=lock_key(session.camera),
-            UpdateExpression="SET held = :true",
-            ConditionExpression="#session = :session AND held = :false",
-            ExpressionAttributeNames={"#session": "session"},
-            ExpressionAttributeValues={
-                ":session": session.id,
-                ":true": True,
-                ":false": False,
-            },
+            UpdateExpression=update,
+            ConditionExpression=f"#session = :session AND {condition}",
+            ExpressionAttributeNames={"#session": "session", **names},
+            ExpressionAttributeValues={":session": session.id, ":true": True, ":false": False},
         )
     except ClientError as error:
         if rows.condition_failed(error):

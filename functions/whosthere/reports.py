@@ -67,16 +67,21 @@ def make_report(
         for visit in visit_rows.visits_of(table, session.id, session.camera)
         if visit.alert != "none"  # never confirmed
     ]
-    running = row.get("runningAt")
     counters = {name: int(count) for name, count in sorted(row["counts"].items())}
-    counts = {
-        name: count
-        for name, count in counters.items()
-        if not is_call(name) and not name.startswith(latencies.COUNTER)
+    return {
+        **_frame(session, row.get("runningAt")),
+        "error": error,
+        "cause": cause,
+        **_counted(counters),
+        "watch": facts(watch_of(row)),
+        "latencies": _latencies(counters, visits),
+        "calls": _calls(counters, calls),
+        "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],
+        "strangers": [_visit(visit) for visit in visits if _is_stranger(visit)],
     }
-    made = Counter(calls) + Counter(
-        {name: count for name, count in counters.items() if is_call(name)}
-    )
+
+
+def _frame(session: Session, running: Any) -> dict[str, Any]:
     return {
         "session": session.id,
         "camera": session.camera,
@@ -88,18 +93,28 @@ def make_report(
         "ended": None if session.ended_ms is None else iso(session.ended_ms),
         "minutes": _minutes(session),
         "endedBy": session.ended_by,
-        "error": error,
-        "cause": cause,
+    }
+
+
+def _counted(counters: Mapping[str, int]) -> dict[str, Any]:
+    counts = {
+        name: count
+        for name, count in counters.items()
+        if not is_call(name) and not name.startswith(latencies.COUNTER)
+    }
+    return {
         "records": counts.get("records", 0),
         "unsure": counts.get("unsure", 0),
         "drops": {name: count for name, count in counts.items() if name.startswith(DROPS)},
-        "watch": facts(watch_of(row)),
         "counts": counts,
-        "latencies": _latencies(counters, visits),
-        "calls": dict(sorted(made.items())),
-        "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],
-        "strangers": [_visit(visit) for visit in visits if _is_stranger(visit)],
     }
+
+
+def _calls(counters: Mapping[str, int], calls: Mapping[str, int]) -> dict[str, int]:
+    """Those of the functions, which count their own, and of the execution."""
+    made = Counter(calls)
+    made.update({name: count for name, count in counters.items() if is_call(name)})
+    return dict(sorted(made.items()))
 
 
 def _minutes(session: Session) -> dict[str, float | None]:
