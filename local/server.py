@@ -130,8 +130,15 @@ class MediaPlane:
         ended = asyncio.create_task(trigger())
         await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
         # hypercorn would wait for open connections without end before its grace period
-        # begins; whoever still streams then is cut off when the runner closes.
+        # begins; whoever still streams then is cut off.
         await asyncio.wait({serving}, timeout=GRACE_SECONDS)
+        # Once cancelled, hypercorn waits until the client has read what was written to it, and
+        # one that sends without reading never does: it takes another to end that.
+        for _ in range(2):
+            if left := asyncio.all_tasks() - {asyncio.current_task()}:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left, timeout=GRACE_SECONDS)
 
 
 @contextlib.contextmanager
