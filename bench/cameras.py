@@ -15,8 +15,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from cli.tools import ROOT
-from edge import mkv
+from cli.setup.toolchain import ROOT
+from edge.media import mkv
 from local.laptop import LaptopAWS
 
 FRAMES_PER_SECOND = 25

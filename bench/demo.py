@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.measure import measure
-from cli.outcome import latency
-from cli.tools import ROOT
+from cli.demo.result import latency
+from cli.setup.toolchain import ROOT
 
 FRAGMENT_SECONDS = 1.0  # an alert cannot come before its fragment is whole
 LIMITS = {

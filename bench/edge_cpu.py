@@ -18,12 +18,12 @@ import av
 from av.video.stream import VideoStream
 
 from bench.measure import measure
-from edge import h264
-from edge.capture import Capture
+from edge.capture.pipeline import Capture
 from edge.config import parse
 from edge.fragments import EncodedFrame
-from edge.mkv import Track
-from edge.report import Report
+from edge.media import h264
+from edge.media.mkv import Track
+from edge.monitor.report import Report
 from edge.sources import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ SIZE, RATE = (1280, 720), 10
 SHORT_S, LONG_S = 5, 40
 CLIPS: dict[str, dict[int, Path]] = {}
 LIMITS = {"encoded, times gst-launch": 1.15, "passed on, times gst-launch": 0.15}
-# The settings of edge/encode.py in x264enc's words.
+# The settings of edge/capture/encoder.py in x264enc's words.
 X264ENC = (
     "x264enc speed-preset=superfast tune=zerolatency pass=qual quantizer=23 bitrate=4000 "
     "vbv-buf-capacity=1000 key-int-max=10 bframes=0 threads=1 option-string=scenecut=0"
@@ -103,7 +103,7 @@ def capture(source: str, seconds: str = "0") -> None:
 def four_cameras() -> float:
     """Share of a core that four network cameras take, each in a process of its own."""
     # The tests' camera, which has no types.
-    camera_of = importlib.import_module("tests.unit.edge_rtsp").Camera
+    camera_of = importlib.import_module("tests.support.edge_rtsp").Camera
     with av.open(str(CLIPS["camera"][SHORT_S])) as container:
         film = [packet for packet in container.demux(video=0) if packet.size]
         extradata = container.streams.video[0].codec_context.extradata

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import av
 
-from edge.capture import Capture
+from edge.capture.pipeline import Capture
 from edge.config import parse
 from edge.fragments import EncodedFrame
-from edge.mkv import Track
-from edge.report import Report
+from edge.media.mkv import Track
+from edge.monitor.report import Report
 from edge.sources import open_source
 
 ROOT = Path(__file__).resolve().parents[1]

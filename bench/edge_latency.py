@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.measure import measure
-from cli.stack import forget_accounts
-from cli.tools import ROOT
+from cli.setup.laptop_stack import forget_accounts
+from cli.setup.toolchain import ROOT
 from local.laptop import LaptopAWS
-from tests.local.edge_proxy import Ack, Proxy
+from tests.support.edge_proxy import Ack, Proxy
 
 FRAGMENTS, CUT_SECONDS, FRAGMENT_MS, STEP_MS = 40, 15, 1000, 100
 STREAM = "bench-front-door"
@@ -108,7 +108,7 @@ def running(
     python: Path, laptop: LaptopAWS, proxy: Proxy, folder: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """The edge, sending through the proxy."""
-    command = [str(python), "-m", "tests.local.edge_child"]
+    command = [str(python), "-m", "tests.support.edge_child"]
     command += [json.dumps(list(proxy.detours.items())), "--camera", "front-door"]
     command += ["--source", "test", "--stream", STREAM, "--tag", "motion"]
     variables = {**laptop.environment(), "PYTHONPATH": str(ROOT)}

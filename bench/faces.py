@@ -22,11 +22,11 @@ import dlib
 import numpy as np
 
 from bench.measure import measure
-from local.rekognition.faces import CHIP_SIZE, models
-from local.rekognition.network import Network
-from local.rekognition.pool import Pool
-from local.rekognition.video import rgb
-from local.rekognition.worker import FEW_THREADS, ROOT
+from local.rekognition.processors.video import rgb
+from local.rekognition.worker.faces import CHIP_SIZE, models
+from local.rekognition.worker.network import Network
+from local.rekognition.worker.pool import Pool
+from local.rekognition.worker.process import FEW_THREADS, ROOT
 
 TURNS, FRAMES, EVERY = 7, 12, 5
 SIZE = (640, 480)

@@ -15,12 +15,14 @@ from typing import Any
 
 from bench import hour
 from bench.measure import measure
-from whosthere import sessions, settings, visit_rows
-from whosthere.announcing import Desk
-from whosthere.batches import Outcome
-from whosthere.kinesis import Inbox, take_in
-from whosthere.persons import alert_persons
-from whosthere.sessions import Session
+from whosthere import session_store as sessions
+from whosthere import settings
+from whosthere.ingest.batches import Outcome
+from whosthere.ingest.kinesis import Inbox, take_in
+from whosthere.session_store import Session
+from whosthere.visits import store as visit_rows
+from whosthere.visits.persons import alert_persons
+from whosthere.visits.record_sightings import Desk
 
 BATCH = 100
 REPEATS = 60

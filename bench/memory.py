@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.measure import measure
 from cli.progress import Progress
-from cli.stack import Sam, bring_up, forget_accounts
+from cli.setup.laptop_stack import Sam, bring_up, forget_accounts
 from local.laptop import LaptopAWS
 
 SETTLE_SECONDS = 5

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.cameras import Camera, Film
 from bench.measure import measure
 from cli.progress import Progress
-from cli.stack import CAMERA, NAME, Sam, Stack, bring_up, forget_accounts
+from cli.setup.laptop_stack import CAMERA, NAME, Sam, Stack, bring_up, forget_accounts
 from local.laptop import LaptopAWS
 
 KILOBITS = 2000

@@ -20,11 +20,13 @@ from typing import Any
 from bench import hour
 from bench.measure import measure
 from cli.progress import Progress
-from cli.stack import Sam, Stack, bring_up, forget_accounts, table_of
+from cli.setup.laptop_stack import Sam, Stack, bring_up, forget_accounts, table_of
 from local.laptop import LaptopAWS
-from whosthere import locks, sessions, settings
+from whosthere import session_store as sessions
+from whosthere import settings
 from whosthere.clock import now_ms
-from whosthere.sessions import Session
+from whosthere.session import lock as locks
+from whosthere.session_store import Session
 
 DOWNLOADS = forget_accounts()
 OURS, TUTORIAL = "whosthere-front-door", "tutorial"

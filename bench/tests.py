@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from bench.measure import measure
-from cli.tools import ROOT
+from cli.setup.toolchain import ROOT
 
 LIMITS = {"seconds": 300}
 

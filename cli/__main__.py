@@ -6,7 +6,7 @@ import os
 import sys
 from types import ModuleType
 
-from cli import (
+from cli.commands import (
     alert,
     demo,
     mute,
@@ -24,7 +24,7 @@ from cli import (
 )
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
-from cli.runs import logs_left
+from cli.setup.run_dirs import logs_left
 
 GROUPS: dict[str, dict[str, ModuleType]] = {
     "try": {"demo": demo, "test": test, "up": up},

@@ -6,13 +6,15 @@ import sys
 import threading
 from types import FrameType
 
-from . import again, show_cameras, show_status, status
+from .commands import cameras as show_cameras
+from .commands.pipeline_text import missing, pipeline_text
 from .config import parse
 from .errors import EdgeError
-from .pipeline import run
-from .pipeline_text import missing, pipeline_text
-from .report import Report
-from .systemd import Systemd
+from .monitor import restart_backoff as again
+from .monitor import show_status, status
+from .monitor.report import Report
+from .monitor.systemd import Systemd
+from .run import run
 
 STOPPED_AT_ONCE = 130
 OVERVIEW = """\

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from . import mkv
+from .media import mkv
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Iterable
 
-from . import mkv
 from .backlog import Backlog
 from .fragment import Counts, EncodedFrame, Fragment
+from .media import mkv
 from .stock import Limits
 
 __all__ = ["Counts", "EncodedFrame", "Fragment", "FragmentBuffer", "Limits"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from . import segment
 from .errors import InUseError
 from .fragment import Fragment, Place
-from .mkv import Track
+from .media.mkv import Track
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 SUFFIX = ".ring"

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from . import mkv
 from .fragment import Fragment, Place
+from .media import mkv
 
 MAGIC = b"wef1"
 HEAD = struct.Struct(">4sBBHqqIII")

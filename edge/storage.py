@@ -16,7 +16,7 @@ from .fragment import Fragment, Place
 from .fragments import FragmentBuffer, Limits
 from .keeper import Keeper
 from .ring import SEGMENT_BYTES, SUFFIX, Ring
-from .sender import nowhere
+from .upload.sender import nowhere
 
 Say = Callable[[str], None]
 # A film without a pace is captured no further ahead of the service than this.

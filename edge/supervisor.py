@@ -4,17 +4,17 @@ import threading
 import time
 from dataclasses import asdict
 
-from . import show_status, status
-from .capturing import Capturing
-from .clock import ClockWatch
+from .capture.thread import Capturing
 from .config import Config
 from .errors import UnhealthyError
 from .fragments import FragmentBuffer
-from .report import Report
-from .sender import Sender
-from .status import Status
-from .systemd import Systemd
-from .watchdog import Remedy, Watchdog
+from .monitor import show_status, status
+from .monitor.report import Report
+from .monitor.status import Status
+from .monitor.systemd import Systemd
+from .monitor.watchdog import Remedy, Watchdog
+from .upload.sender import Sender
+from .upload.service_clock import ClockWatch
 
 # A service that has not answered by now does so after the body, if at all.
 ACCEPTED_S = 3.0

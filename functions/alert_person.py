@@ -8,15 +8,15 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere import alerts
-from whosthere.announcing import Desk
-from whosthere.batches import Outcome
+from whosthere.alerts import message as alerts
 from whosthere.calls import Calls
 from whosthere.clock import now_ms
-from whosthere.kinesis import Inbox, take_in
-from whosthere.persons import alert_persons
-from whosthere.records import Received
-from whosthere.sessions import Session
+from whosthere.ingest.batches import Outcome
+from whosthere.ingest.kinesis import Inbox, take_in
+from whosthere.ingest.record import Received
+from whosthere.session_store import Session
+from whosthere.visits.persons import alert_persons
+from whosthere.visits.record_sightings import Desk
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])

@@ -8,15 +8,15 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere import record_watch
-from whosthere.arrivals import Arrived, arrived, images
-from whosthere.engines import images_of
 from whosthere.errors import LockLostError
-from whosthere.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.names import processor_name, stream_name
-from whosthere.record_watch import Watch
-from whosthere.sessions import Session, read_session, session_key
-from whosthere.wishes import wishes
+from whosthere.session.engine import images_of
+from whosthere.session.health import records as record_watch
+from whosthere.session.health.arrivals import Arrived, arrived, images
+from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
+from whosthere.session.health.records import Watch
+from whosthere.session.requests import wishes
+from whosthere.session_store import Session, read_session, session_key
 
 STACK = os.environ["STACK"]
 BUCKET = os.environ["BUCKET"]

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.closing import NOT_STOPPED, Ending, close
-from whosthere.deadlines import disarm
+from whosthere.session.close import NOT_STOPPED, Ending, close
+from whosthere.session.deadline import disarm
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])

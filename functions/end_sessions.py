@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.removing import DELETE, leaving, retire
-from whosthere.stopping import tools_of
-from whosthere.sweeping import sweep
+from whosthere.session.remove import DELETE, leaving, retire
+from whosthere.session.stop import tools_of
+from whosthere.session.sweep import sweep
 
 PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.enrolling import Register, settle_photo
-from whosthere.messages import Queue, take_in
-from whosthere.photos import Studio
+from whosthere.ingest.sqs import Queue, take_in
+from whosthere.people.enroll import Register, settle_photo
+from whosthere.people.photos import Studio
 
 BUCKET = os.environ["BUCKET"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.enrolling import Register, settle_photo
-from whosthere.messages import Queue, take_in
-from whosthere.photos import Studio
-from whosthere.strangers import Album, forget_if_gone, stranger_of
+from whosthere.ingest.sqs import Queue, take_in
+from whosthere.people.enroll import Register, settle_photo
+from whosthere.people.photos import Studio
+from whosthere.strangers.store import Album, forget_if_gone, stranger_of
 
 BUCKET = os.environ["BUCKET"]
 

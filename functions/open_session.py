@@ -8,10 +8,11 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from whosthere import deadlines, settings, settings_file
+from whosthere import settings, settings_file
 from whosthere.errors import SessionInputError
-from whosthere.locks import open_session
-from whosthere.opening import opened, plan
+from whosthere.session import deadline as deadlines
+from whosthere.session.lock import open_session
+from whosthere.session.open import opened, plan
 
 STACK = os.environ["STACK"]
 BUCKET = os.environ["BUCKET"]

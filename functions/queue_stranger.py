@@ -9,18 +9,18 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from whosthere import alerts
-from whosthere.announcing import Desk
-from whosthere.batches import Outcome
+from whosthere.alerts import message as alerts
 from whosthere.calls import Calls
 from whosthere.clock import now_ms
-from whosthere.kinesis import Inbox, take_in
+from whosthere.ingest.batches import Outcome
+from whosthere.ingest.kinesis import Inbox, take_in
+from whosthere.ingest.record import Received
 from whosthere.names import stream_name
-from whosthere.pictures import Linker, VideoStills
-from whosthere.queueing import Studio, queue_strangers
-from whosthere.records import Received
-from whosthere.sessions import Session
-from whosthere.strangers import Album
+from whosthere.session_store import Session
+from whosthere.strangers.pictures import Linker, VideoStills
+from whosthere.strangers.process import Studio, queue_strangers
+from whosthere.strangers.store import Album
+from whosthere.visits.record_sightings import Desk
 
 STACK = os.environ["STACK"]
 BUCKET = os.environ["BUCKET"]

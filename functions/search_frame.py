@@ -14,22 +14,23 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from whosthere import alerts, frames
-from whosthere.announcing import Desk
+from whosthere.alerts import message as alerts
 from whosthere.calls import Calls
 from whosthere.clock import now_ms
 from whosthere.counters import add_counts
 from whosthere.errors import PictureError
-from whosthere.frames import Image
-from whosthere.messages import Queue, take_in
+from whosthere.faces.tracker import Hit
+from whosthere.ingest import frame as frames
+from whosthere.ingest.frame import Image
+from whosthere.ingest.record import Received, read_frame
+from whosthere.ingest.sqs import Queue, take_in
 from whosthere.names import stream_name
-from whosthere.persons import alert_persons
-from whosthere.pictures import Linker
-from whosthere.queueing import Studio, queue_strangers
-from whosthere.records import Received, read_frame
-from whosthere.sessions import Session, last_begun, latest_session
-from whosthere.strangers import Album
-from whosthere.tracks import Hit
+from whosthere.session_store import Session, last_begun, latest_session
+from whosthere.strangers.pictures import Linker
+from whosthere.strangers.process import Studio, queue_strangers
+from whosthere.strangers.store import Album
+from whosthere.visits.persons import alert_persons
+from whosthere.visits.record_sightings import Desk
 
 STACK = os.environ["STACK"]
 BUCKET = os.environ["BUCKET"]

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.closing import Ending
-from whosthere.stopping import stop_ended, stop_overdue, tools_of
+from whosthere.session.close import Ending
+from whosthere.session.stop import stop_ended, stop_overdue, tools_of
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])

@@ -6,8 +6,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.stopping import tools_of
-from whosthere.sweeping import sweep
+from whosthere.session.stop import tools_of
+from whosthere.session.sweep import sweep
 
 CAMERAS = os.environ["CAMERAS"].split(",")
 ENGINE = os.environ["ENGINE"]

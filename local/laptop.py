@@ -17,7 +17,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from local.loopback import LOOPBACK, NotLoopbackError, assert_loopback
+from local.security.loopback import LOOPBACK, NotLoopbackError, assert_loopback
 
 __all__ = ["LaptopAWS", "LaptopError", "NotLoopbackError", "Process", "assert_loopback"]
 

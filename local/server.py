@@ -15,10 +15,10 @@ from hypercorn.config import Config
 
 from local import ministack
 from local.event_source_mapping.install import serving as event_source_mappings
-from local.guard import HEALTH, Guard
 from local.iot.endpoint import CredentialProvider
 from local.ministack import names
-from local.request_size import SizeLimit
+from local.security.guard import HEALTH, Guard
+from local.security.request_size import SizeLimit
 
 SERVICES = ("kinesisvideo", "rekognition")
 # The certificate that clients check the credential provider with.
@@ -69,8 +69,8 @@ async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[
 def _install(credential_endpoint: str) -> list[ministack.Service]:
     """Correct MiniStack and put our services beside it; nothing of it is imported before."""
     names.check_names()
-    importlib.import_module("local.corrections").install()
-    importlib.import_module("local.faults").install()
+    importlib.import_module("local.patches").install()
+    importlib.import_module("local.patches.faults").install()
     importlib.import_module("local.iot.install").install(credential_endpoint)
     services = [importlib.import_module(f"local.{name}.service").SERVICE for name in SERVICES]
     for service in services:
@@ -79,7 +79,7 @@ def _install(credential_endpoint: str) -> list[ministack.Service]:
 
 
 def _media_application() -> Any:
-    return importlib.import_module("local.kinesisvideo.media").app
+    return importlib.import_module("local.kinesisvideo.media.app").app
 
 
 def _stop(services: list[ministack.Service]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .. import h264
+from ..media import h264
 
 SUPPLEMENT = 6
 FRAME_SLICES = (h264.SLICE, h264.KEY_SLICE)

@@ -7,7 +7,7 @@ import av
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
-from ..timeline import MendedTimes
+from ..media.timeline import MendedTimes
 from .samples import Coded, Picture
 
 

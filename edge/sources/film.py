@@ -9,8 +9,8 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
-from ..timeline import MendedTimes, PlayedTime
-from ..upright import is_upright
+from ..media.rotate import is_upright
+from ..media.timeline import MendedTimes, PlayedTime
 from .decode import Decoding
 from .hold import enter_pressed, held
 from .samples import Coded, Picture

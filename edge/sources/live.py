@@ -9,7 +9,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import SourceError, SourceLostError
-from ..timeline import LiveTime, MendedTimes
+from ..media.timeline import LiveTime, MendedTimes
 from .feed import Feed
 from .samples import Coded
 from .source import STALL_S, Source

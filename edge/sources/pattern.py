@@ -8,7 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..timeline import PlayedTime
+from ..media.timeline import PlayedTime
 from . import band, glyphs
 from .samples import Picture
 from .source import Source

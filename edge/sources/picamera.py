@@ -17,11 +17,11 @@ from av.video.stream import VideoStream
 
 from ..config import Config
 from ..errors import SourceError, SourceLostError
-from ..timeline import MS, LiveTime
+from ..media.timeline import MS, LiveTime
 from .annex_b import Frame, Frames
-from .complaints import Complaints
 from .samples import Coded
 from .source import STALL_S, STOP_POLL_S, Source
+from .stderr_tail import Complaints
 
 # The program's name since 2024, and before.
 PROGRAMS = ("rpicam-vid", "libcamera-vid")

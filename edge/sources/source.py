@@ -7,7 +7,7 @@ from typing import Self
 
 from av.video.codeccontext import VideoCodecContext
 
-from ..timeline import Timeline
+from ..media.timeline import Timeline
 from .samples import Coded, Picture
 
 # A live source that gives nothing for so long is lost.

@@ -12,7 +12,7 @@ from ..config import Config
 from ..errors import SourceError, SourceLostError
 from .live import LiveInput
 from .source import STALL_S
-from .v4l2_asks import Device, Ioctl, Mode, ask
+from .v4l2_ioctl import Device, Ioctl, Mode, ask
 
 INPUT_FORMAT = "v4l2"
 # FFmpeg's names of what is taken, the cheapest for us first where two are as good.

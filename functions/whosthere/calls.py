@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere.batches import Outcome
+from whosthere.ingest.batches import Outcome
 
 TRANSITIONS = "states:Transition"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from whosthere.rows import Table
-from whosthere.sessions import session_key
+from whosthere.dynamodb import Table
+from whosthere.session_store import session_key
 
 
 def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms: int = 0) -> None:

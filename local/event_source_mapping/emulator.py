@@ -8,10 +8,11 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from local import ministack, signing
+from local import ministack
 from local.event_source_mapping import streams
 from local.event_source_mapping.model import DestinationError, Invocation, Record, Shard
-from local.iam import AccessDenied
+from local.security import signing
+from local.security.iam import AccessDenied
 
 SESSION = "event-source-mapping"
 # The fields that hold what happened, not what was asked for.

@@ -9,10 +9,10 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from local.iam import AccessDenied
 from local.iot.role_aliases import ALIASES, RoleAlias
 from local.ministack import iot
 from local.ministack.roles import assume_role_as_service, longest_session_s
+from local.security.iam import AccessDenied
 
 SERVICE = "credentials.iot.amazonaws.com"
 TOO_LONG = "The requested CredentialDurationSeconds exceeds the MaxSessionDuration set for the role"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.iam import denial, principal_name
 from local.ministack import names
 from local.ministack.running import ACCOUNT, REGION, note, scope
+from local.security.iam import denial, principal_name
 
 
 @dataclass(frozen=True, slots=True)

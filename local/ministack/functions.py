@@ -5,7 +5,7 @@ from typing import Any
 
 from local.ministack import names
 from local.ministack.running import scope
-from local.signing import ServiceError
+from local.security.signing import ServiceError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from local.ministack.access import Principal
 from local.ministack.roles import credentials_of
 from local.ministack.running import REGION, endpoint
-from local.signing import Credentials, Response, call, send
+from local.security.signing import Credentials, Response, call, send
 
 
 def call_as(

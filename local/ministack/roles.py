@@ -5,11 +5,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from local.iam import AccessDenied, denial
 from local.ministack import names
 from local.ministack.access import Principal, service_context
 from local.ministack.running import ACCOUNT, note, scope
-from local.signing import Credentials
+from local.security.iam import AccessDenied, denial
+from local.security.signing import Credentials
 
 
 def assume_role_as_service(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.iam import DecisionLog
 from local.ministack import names
-from local.signing import TARGETS, ServiceError
+from local.security.iam import DecisionLog
+from local.security.signing import TARGETS, ServiceError
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

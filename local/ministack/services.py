@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from local.iam import AccessDenied
 from local.ministack import names
 from local.ministack.access import Principal, acting, authorize, handling, principal_of_key
 from local.ministack.running import ACCOUNT, REGION
-from local.resource_types import resource_of
+from local.security.iam import AccessDenied
+from local.security.resource_types import resource_of
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -7,7 +7,7 @@ import jsonata
 import pytest
 from cfnlint.api import lint_all
 
-from tests.sam import definition, template_text
+from tests.support.sam import definition, template_text
 from whosthere import errors
 
 STATES = definition()["States"]

@@ -6,23 +6,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from cli import talk
+from cli.aws import connect as talk
 from cli.interrupts import Interrupts
-from tests.unit.deployed import FIRST_LINE, deployed
+from tests.support.deployed import FIRST_LINE, deployed
 
 
 @pytest.fixture(autouse=True)
-def no_real_account(monkeypatch, tmp_path_factory):
+def _always_keyless(keyless: None) -> None:
     """Nothing of the caller's AWS configuration reaches a test."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    nowhere = str(tmp_path_factory.getbasetemp() / "no-such-file")
-    monkeypatch.setenv("AWS_CONFIG_FILE", nowhere)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @pytest.fixture

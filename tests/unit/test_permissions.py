@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sam import ROOT, resources, text
+from tests.support.sam import ROOT, resources, text
 
 TABLE = ROOT / "tests" / "unit" / "permissions.txt"
 # APIs that know no resource (AWS service authorization reference)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.sam import ROOT, resources, template_text, text, transformed
+from tests.support.sam import ROOT, resources, template_text, text, transformed
 
 
 def references(value, names):
@@ -256,9 +256,9 @@ def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
 @pytest.mark.parametrize(
     ("counted", "alarm", "file"),
     [
-        ("SetAsideInLogs", "RecordsSetAside", "kinesis.py"),
-        ("SetAsideInLogs", "RecordsSetAside", "messages.py"),
-        ("EventsFailLong", "EventsFailing", "messages.py"),
+        ("SetAsideInLogs", "RecordsSetAside", "ingest/kinesis.py"),
+        ("SetAsideInLogs", "RecordsSetAside", "ingest/sqs.py"),
+        ("EventsFailLong", "EventsFailing", "ingest/sqs.py"),
     ],
 )
 def test_an_alarm_of_the_logs_counts_the_line_that_the_functions_log(counted, alarm, file):

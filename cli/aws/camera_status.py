@@ -1,0 +1,65 @@
+"""What a camera does at the moment, read from the table."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from whosthere.session.health.records import Watch, watch_of
+from whosthere.session.requests import Wishes, wishes
+from whosthere.session_store import Session, latest_session, session_key
+from whosthere.visits.store import STRANGER_PREFIX, visits_of
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """A camera and its session, the last one if none runs; times in milliseconds."""
+
+    camera: str
+    state: str
+    session: Session | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    paused_until_ms: int | None = None
+    last_record_ms: int | None = None
+    watch: Watch = field(default_factory=Watch)
+    visits: int = 0
+    strangers: int = 0
+
+
+def watching(table: Any, camera: str, now_ms: int) -> Watching:
+    """What the camera does now; "so far" are the confirmed visits."""
+    session = latest_session(table, camera)
+    if session is None:
+        return Watching(camera, "free")
+    row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
+    visits = [one for one in visits_of(table, session.id, camera) if one.alert != "none"]
+    strangers = sum(one.who.startswith(STRANGER_PREFIX) for one in visits)
+    last = row.get("lastRecord")
+    asked = wishes(table, session)
+    state = _state(session, asked, row, now_ms)
+    return Watching(
+        camera,
+        state,
+        session,
+        since_ms=session.started_ms if session.held else session.ended_ms,
+        until_ms=session.deadline_ms if session.held else None,
+        paused_until_ms=asked.paused_until_ms if state == "paused" else None,
+        last_record_ms=None if last is None else int(last),
+        watch=watch_of(row),
+        visits=len(visits) - strangers,
+        strangers=strangers,
+    )
+
+
+def _state(session: Session, asked: Wishes, row: dict[str, Any], now_ms: int) -> str:
+    if not session.held:
+        return "free"
+    if asked.stop:
+        return "stopping"
+    if asked.paused_until_ms > now_ms:
+        return "paused"
+    if "runningAt" not in row:
+        return "waiting for video"
+    # Kinesis Video Streams takes a minute until it makes images.
+    if session.engine == "image-search" and "lastRecord" not in row:
+        return "warming up"
+    return "searching"

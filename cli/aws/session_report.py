@@ -1,0 +1,66 @@
+"""A session's report as text: the names come from the table, the report itself holds none."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from cli.aws.durations import shown
+from whosthere.session.report import ENDINGS
+
+Report = Mapping[str, Any]
+LATENCIES = {
+    "capturedToRecognised": "from capture to recognised",
+    "recognisedToSent": "from recognised to alert",
+    "capturedToSent": "from capture to alert",
+}
+
+
+def lines(
+    report: Report, name_of: Callable[[str], str], time_zone: str, now_ms: int
+) -> Iterator[str]:
+    """The report; `name_of` gives a person's name."""
+
+    def at(moment: str | None) -> str:
+        return shown(_milliseconds(moment), time_zone, now_ms) if moment else "-"
+
+    yield f"Session {report['session']} at {report['camera']}, engine {report['engine']}"
+    yield f"from {at(report['started'])} to {at(report['ended'])}, planned {at(report['deadline'])}"
+    yield f"ended because {ENDINGS.get(str(report['endedBy']), str(report['endedBy']))}"
+    if report["error"]:
+        yield f"{report['error']}: {report['cause']}"
+    yield from _visits("People", report["visits"], name_of, at)
+    yield from _visits("Strangers", report["strangers"], lambda who: who[:10], at)
+    yield f"Records {report['records']}, unsure faces {report['unsure']}"
+    yield "Dropped: " + _counts(report["drops"])
+    yield from _latencies(report["latencies"])
+    yield "Called: " + _counts(report["calls"])
+
+
+def _visits(
+    title: str,
+    visits: list[Report],
+    name_of: Callable[[str], str],
+    at: Callable[[str | None], str],
+) -> Iterator[str]:
+    yield f"{title}: {len(visits)} visits"
+    for visit in visits:
+        how_sure = f", best {visit['similarity']:.1f} of 100" if visit["similarity"] else ""
+        yield (
+            f"  {name_of(visit['who'])}, {at(visit['first'])} to {at(visit['last'])}, "
+            f"{visit['sightings']} sightings{how_sure}, alert {visit['alert']}"
+        )
+
+
+def _latencies(latencies: Mapping[str, Any]) -> Iterator[str]:
+    for name, text in LATENCIES.items():
+        if late := latencies[name]:
+            half, most = late["p50"] / 1000, late["p95"] / 1000
+            yield f"Seconds {text}: {half:.1f} median, {most:.1f} p95, of {late['of']}"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing"
+
+
+def _milliseconds(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)

@@ -1,0 +1,4 @@
+"""The verbs of `./whosthere`, a file each.
+
+Uses every other package of cli/.
+"""

@@ -1,0 +1,57 @@
+"""`./whosthere alert`: who gets alerts, and whether they reach them."""
+
+import argparse
+from typing import Any
+
+from cli.aws.connect import add_options, talking, tell
+from cli.aws.test_alert import Subscriber, send_test, subscribers
+from cli.errors import InputError
+from cli.interrupts import Interrupts
+from whosthere.clock import now_ms
+
+HELP = "list who gets alerts; --try sends them a test alert"
+EXAMPLE = "./whosthere alert --try"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    add_options(parser, camera=False)
+    parser.add_argument(
+        "--try", action="store_true", dest="tries", help="send a marked test alert to all"
+    )
+
+
+def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
+    """List the subscribers or try them, and give the exit code; 1 if nobody can be reached."""
+    with talking(arguments) as target:
+        sns, topic = target.client("sns"), target.output("AlertTopicArn")
+        found = send_test(sns, topic, now_ms()) if arguments.tries else subscribers(sns, topic)
+    reached = sum(one.is_confirmed for one in found)
+    if arguments.tries and not reached:
+        raise InputError(
+            "nobody gets alerts: " + (_lines(found) or "nobody has subscribed to the topic")
+        )
+    done = f"a test alert went to {reached} of {len(found)}" if arguments.tries else ""
+    content = {"sent": arguments.tries, "subscribers": [_content(one) for one in found]}
+    tell(arguments, content, "\n".join(filter(None, [done, _lines(found)])) or "nobody")
+    return 0
+
+
+def _lines(found: list[Subscriber]) -> str:
+    return "\n".join(_line(one) for one in found)
+
+
+def _line(one: Subscriber) -> str:
+    text = f"{one.protocol} {one.endpoint}"
+    if not one.is_confirmed:
+        return f"{text}: has not confirmed yet; AWS has sent a message with a link"
+    return f"{text}: only {one.policy}" if one.policy else text
+
+
+def _content(one: Subscriber) -> dict[str, Any]:
+    return {
+        "protocol": one.protocol,
+        "endpoint": one.endpoint,
+        "confirmed": one.is_confirmed,
+        "policy": one.policy or None,
+    }

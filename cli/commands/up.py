@@ -1,0 +1,146 @@
+"""`./whosthere up`: the laptop AWS with the stack in it, to look around, until Ctrl-C."""
+
+import argparse
+import json
+import shlex
+import time
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from cli.demo.leaks import of_laptop
+from cli.demo.report import left_line
+from cli.errors import VerbError
+from cli.interrupts import Interrupts
+from cli.progress import Progress
+from cli.setup.laptop_stack import BINARIES, CAMERA, Sam, Stack, bring_up, forget_accounts
+from cli.setup.run_dirs import run_folder
+from cli.setup.toolchain import PLACE
+from local.laptop import LaptopAWS, LaptopError
+from local.relay import gateway, relaying
+
+HELP = "run the laptop AWS with the stack in it until Ctrl-C, and look around"
+EXAMPLE = "./whosthere up --port 4566"
+POLL_SECONDS = 0.5
+# What another shell may have that would lead its AWS client elsewhere.
+IN_THE_WAY = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+# samconfig.toml names it: what `sam local invoke` gives the functions.
+INVOKE_ENVIRONMENT = PLACE / "invoke.json"
+INVOKE = "sam local invoke OpenSessionFunction --config-env local --event events/open_session.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument(
+        "--port", type=int, default=0, help="of every service (default: a free one)"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("stream-processor", "image-search"),
+        default="stream-processor",
+        help="what makes records out of video",
+    )
+    parser.add_argument(
+        "--containers",
+        action="store_true",
+        help="let this machine's containers reach it too, for `sam local invoke`",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show what sam says")
+
+
+def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
+    """Bring it up, say how to reach it, wait; 0 after Ctrl-C, which is how it is meant to end."""
+    downloads = forget_accounts()
+    progress = Progress()
+    with run_folder("up") as logs:
+        sam = Sam(arguments.engine, logs, downloads, verbose=arguments.verbose)
+        laptop = LaptopAWS(logs / "laptop", port=arguments.port)
+        try:
+            stack = bring_up(laptop, sam, progress)
+            write_invoke_environment(laptop, stack)
+            progress.say(directions(laptop, stack, containers=arguments.containers))
+            with _reachable(laptop, arguments.containers), interrupts.deferred():
+                _wait(laptop, interrupts)
+        except LaptopError as error:
+            raise VerbError(str(error)) from error
+        finally:
+            interrupts.ignore()
+            laptop.stop()
+            INVOKE_ENVIRONMENT.unlink(missing_ok=True)
+        left = of_laptop(laptop)
+    progress.say(left_line(left))
+    return 1 if any(left.values()) else 0
+
+
+def _wait(laptop: LaptopAWS, interrupts: Interrupts) -> None:
+    while not interrupts.asked:
+        if not laptop.processes():
+            raise VerbError("the laptop AWS has died; its log says why")
+        time.sleep(POLL_SECONDS)
+
+
+def _reachable(laptop: LaptopAWS, containers: bool) -> AbstractContextManager[None]:
+    """Open to containers if that was asked for."""
+    if not containers:
+        return nullcontext()
+    address = gateway()
+    if address is None:
+        raise VerbError("--containers needs a running Docker engine, and `docker` finds none here")
+    return relaying(address, laptop.ports())
+
+
+def directions(laptop: LaptopAWS, stack: Stack, *, containers: bool = False) -> str:
+    """The lines to paste into another shell, and commands that work there as printed."""
+    names = {name: value for name, value in laptop.environment().items() if name.startswith("AWS_")}
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in names.items()]
+    portrait = next(iter(sorted(Path("demo/people").glob("*/*.jpg"))), Path("photo.jpg"))
+    session = json.dumps({"camera": CAMERA, "minutes": 10})
+    return "\n".join(
+        [
+            "",
+            "It is up. In another shell, in this folder:",
+            "",
+            f"unset {' '.join(IN_THE_WAY)}",
+            *exports,
+            f"export NO_PROXY=127.0.0.1,localhost PATH={shlex.quote(str(BINARIES))}:$PATH",
+            "",
+            "Then, for example:",
+            "",
+            f"aws s3 cp {shlex.quote(str(portrait))} s3://{stack.bucket}/people/Alice/",
+            f"aws stepfunctions start-execution --state-machine-arn {stack.machine_arn} "
+            f"--name look-1 --input {shlex.quote(session)}",
+            f"python -m edge --camera {CAMERA} --source demo/film.mp4",
+            f"aws dynamodb scan --table-name {stack.table} --output table",
+            f"aws s3 ls --recursive s3://{stack.bucket}/",
+            # Version 1 of the CLI asks AWS itself for queues, whatever AWS_ENDPOINT_URL says.
+            'aws sqs list-queues --endpoint-url "$AWS_ENDPOINT_URL"  # sqs alone needs to be told',
+            *([INVOKE] if containers else []),
+            "",
+            "Ctrl-C here ends it and all it holds.",
+        ]
+    )
+
+
+def write_invoke_environment(laptop: LaptopAWS, stack: Stack) -> None:
+    """What `sam local invoke` needs to reach the laptop AWS with the stack's own names."""
+    endpoint = {
+        name: value
+        for name, value in laptop.environment().items()
+        if name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    }
+    # A container's 127.0.0.1 is its own; samconfig.toml gives it a `localhost` that is the relay.
+    endpoint["AWS_ENDPOINT_URL"] = endpoint["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
+    functions = laptop.client("lambda").list_functions()["Functions"]
+    variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
+    own = {
+        name: value
+        for each in variables
+        if each.get("STACK") == stack.name
+        for name, value in each.items()
+    }
+    content = json.dumps({"Parameters": own | endpoint}, indent=2)
+    INVOKE_ENVIRONMENT.write_text(content + "\n")

@@ -1,0 +1,88 @@
+"""Tells when all that the film showed has been worked off.
+
+The processor's records lie in the data stream, those without a face too: so its reader sees
+how far the analysis is, and how many records with faces the functions have to count.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from cli.setup.laptop_stack import CAMERA, NAME, Stack, table_of
+from local.laptop import LaptopAWS
+
+# Nothing changed in the table for so long. Images come as slowly as one a second.
+QUIET_SECONDS = {"stream-processor": 2.0, "image-search": 5.0}
+PATIENCE_SECONDS = 20.0  # after the film; then the session ends with what there is
+SAMPLE_SECONDS = 1.5  # of the film's end may never be looked at: a processor samples
+STALL_SECONDS = 5.0  # without a new record, the processor has no more to say
+
+
+class Backlog:
+    """Asked again and again after the film; `is_done` once nothing more is to come."""
+
+    def __init__(self, laptop: LaptopAWS, stack: Stack, session_id: str, engine: str) -> None:
+        self._kinesis = laptop.client("kinesis")
+        self._table = table_of(laptop, stack)
+        self._session_id = session_id
+        self._has_stream = engine == "stream-processor"
+        self._quiet_seconds = QUIET_SECONDS[engine]
+        self._iterator = ""
+        self._faces = 0
+        self._analysed = 0.0
+        self._since = time.monotonic()
+        self._seen: list[Any] = []
+        self._changed = self._last_record = self._since
+
+    def is_done(self, film_end: float) -> bool:
+        """Whether all is worked off that was captured until `film_end`, seconds since 1970."""
+        now = time.monotonic()
+        if now - self._since > PATIENCE_SECONDS:
+            return True
+        # The lock and a session's watch change with every health check; that is no work done.
+        items = self._table.scan(ConsistentRead=True)["Items"]
+        rows = [
+            {name: value for name, value in row.items() if name != "watch"}
+            for row in items
+            if row["sk"] != "lock"
+        ]
+        if rows != self._seen:
+            self._seen, self._changed = rows, now
+        quiet = now - self._changed > self._quiet_seconds
+        if not self._has_stream:
+            return quiet
+        self._read()
+        over = self._analysed >= film_end - SAMPLE_SECONDS
+        analysed = over or now - self._last_record > STALL_SECONDS
+        return analysed and quiet and self._counted(rows) >= self._faces
+
+    def _counted(self, rows: list[dict[str, Any]]) -> int:
+        key = f"session#{self._session_id}"
+        own = [row for row in rows if (row["pk"], row["sk"]) == (key, "session")]
+        return sum(int(row["counts"].get("records", 0)) for row in own)
+
+    def _read(self) -> None:
+        self._iterator = self._iterator or self._first_iterator()
+        while True:
+            answer = self._kinesis.get_records(ShardIterator=self._iterator)
+            self._iterator = answer["NextShardIterator"]
+            if not answer["Records"]:
+                return
+            self._last_record = time.monotonic()
+            for record in answer["Records"]:
+                self._take(json.loads(record["Data"]))
+
+    def _take(self, record: Mapping[str, Any]) -> None:
+        video = record["InputInformation"]["KinesisVideo"]
+        at = float(video["ProducerTimestamp"]) + float(video["FrameOffsetInSeconds"])
+        self._analysed = max(self._analysed, at)
+        self._faces += bool(record["FaceSearchResponse"])
+
+    def _first_iterator(self) -> str:
+        stream = f"{NAME}-{CAMERA}"
+        shard = self._kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
+        answer = self._kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )
+        return str(answer["ShardIterator"])

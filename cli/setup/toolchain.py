@@ -1,0 +1,175 @@
+"""Finds or fetches what makes the environments: uv and a CPython 3.13.
+
+Runs on Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / ".whosthere"
+OLDEST_UV = (0, 8)  # the first whose `uv venv` knows --clear
+
+# A `python3.13` that is merely there proves nothing: a pyenv shim may answer with an
+# error, and a free-threaded build cannot load what the lock files hold.
+PROBE = """
+import ctypes, platform, sqlite3, ssl, sys, sysconfig, zlib
+cpython = platform.python_implementation() == "CPython"
+threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
+sys.exit(0 if cpython and sys.version_info[:2] == (3, 13) and not threaded else 1)
+"""
+
+NO_UV = """\
+uv is missing and could not be fetched (log: .whosthere/uv.log).
+Without a network connection nothing can be installed. With one, {python}
+lacks both a working venv and pip: install one of them
+  Debian, Ubuntu:  sudo apt install python3-venv
+  Fedora:          sudo dnf install python3-pip
+or uv itself (https://docs.astral.sh/uv/getting-started/installation/),
+then run this again."""
+
+NO_PYTHON = """\
+there is no CPython 3.13 here and none could be fetched ({error}).
+Install Python 3.13 with what this machine uses, for example
+  pyenv install 3.13  |  brew install python@3.13  |  sudo apt install python3.13
+then run this again."""
+
+
+class BootstrapError(Exception):
+    """The environments cannot be made; the text says what to install."""
+
+
+def find_uv() -> str:
+    """A uv that works and is new enough: the one on PATH, else our own copy."""
+    own = PLACE / "uv"
+    for candidate in (shutil.which("uv"), str(own / "bin" / "uv")):
+        if candidate and _uv_version(candidate) >= OLDEST_UV:
+            return candidate
+    say("fetching uv, which makes the environments")
+    part = PLACE / "uv.part"
+    for fetch in (_uv_by_venv, _uv_by_pip):
+        shutil.rmtree(part, ignore_errors=True)
+        if fetch(part) and _uv_version(str(part / "bin" / "uv")) >= OLDEST_UV:
+            shutil.rmtree(own, ignore_errors=True)
+            part.replace(own)
+            return str(own / "bin" / "uv")
+    raise BootstrapError(NO_UV.format(python=sys.executable))
+
+
+def _uv_by_venv(place: Path) -> bool:
+    made = _logged(sys.executable, "-m", "venv", str(place))
+    return made and _logged(str(place / "bin" / "python"), *_pip_install())
+
+
+def _uv_by_pip(place: Path) -> bool:
+    return _logged(sys.executable, *_pip_install(), "--target", str(place))
+
+
+def _pip_install() -> list[str]:
+    lock = str(ROOT / "environments" / "uv.lock")
+    return ["-m", "pip", "install", "--no-cache-dir", "--require-hashes", "-r", lock]
+
+
+def _uv_version(uv: str) -> tuple[int, ...]:
+    try:
+        command = [uv, "--version"]
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        return tuple(int(part) for part in asked.stdout.split()[1].split(".")[:2])
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return (0,)
+
+
+def find_python(uv: str) -> str:
+    """A CPython 3.13 that runs: one of this machine, else one fetched for us."""
+    for candidate in _candidates():
+        if works(candidate):
+            return candidate
+    say("no CPython 3.13 on this machine: fetching one")
+    place = PLACE / "python"
+    try:
+        run(uv, "python", "install", "--no-bin", "--install-dir", str(place), "3.13")
+    except BootstrapError as error:
+        raise BootstrapError(NO_PYTHON.format(error=error)) from error
+    return str(next(place.glob("cpython-3.13*/bin/python3.13")))
+
+
+def _candidates() -> Iterator[str]:
+    folders = [Path(folder) for folder in os.get_exec_path() if folder]
+    yield from (str(folder / "python3.13") for folder in folders)
+    pyenvs = [Path.home() / ".pyenv"]
+    if "PYENV_ROOT" in os.environ:
+        pyenvs.insert(0, Path(os.environ["PYENV_ROOT"]))
+    for pyenv in pyenvs:
+        yield from _found(pyenv / "versions", "3.13*/bin/python3.13")
+    managed = Path.home() / ".local" / "share" / "uv" / "python"
+    for place in (
+        Path(os.environ.get("UV_PYTHON_INSTALL_DIR", managed)),
+        PLACE / "python",
+    ):
+        yield from _found(place, "cpython-3.13*/bin/python3.13")
+    yield sys.executable
+    yield from (str(folder / "python3") for folder in folders)
+
+
+def _found(place: Path, pattern: str) -> list[str]:
+    return sorted((str(path) for path in place.glob(pattern)), reverse=True)
+
+
+def works(python: str) -> bool:
+    """Whether that file runs and is a CPython 3.13 with what the lock files need."""
+    if not os.access(python, os.X_OK):
+        return False
+    try:
+        command = [python, "-I", "-c", PROBE]
+        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def run(*command: str) -> None:
+    """Run uv; what it says goes to standard error, as standard output is the verb's."""
+    variables = {**clean(dict(os.environ)), "UV_PYTHON_DOWNLOADS": "manual"}
+    trusted = ssl.get_default_verify_paths()
+    if trusted.cafile or trusted.capath:
+        # uv's own list does not know the certificate of a company's proxy
+        variables.setdefault("UV_SYSTEM_CERTS", "1")
+    try:
+        done = subprocess.run(command, stdout=sys.stderr, env=variables, cwd=str(ROOT))
+    except OSError as error:
+        raise BootstrapError(f"{command[0]}: {error}") from error
+    if done.returncode:
+        raise BootstrapError(f"`uv {command[1]} {command[2]}` failed, see above")
+
+
+def _logged(*command: str) -> bool:
+    variables = clean(dict(os.environ))
+    with (PLACE / "uv.log").open("a") as log:
+        try:
+            done = subprocess.run(command, stdout=log, stderr=log, env=variables)
+        except OSError as error:
+            log.write(f"{error}\n")
+            return False
+    return done.returncode == 0
+
+
+def clean(variables: dict[str, str]) -> dict[str, str]:
+    """The environment without what points Python or uv somewhere else than here."""
+    foreign = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV"}
+    foreign |= {"CONDA_PREFIX", "UV_SYSTEM_PYTHON", "__PYVENV_LAUNCHER__"}
+    return {name: value for name, value in variables.items() if name not in foreign}
+
+
+def say(text: str) -> None:
+    """One line of progress, on standard error."""
+    sys.stderr.write(f"whosthere: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,83 @@
+"""The GStreamer pipeline for AWS's own kvssink that does what this camera's settings say."""
+
+import shlex
+from fractions import Fraction
+
+from ..config import Config
+from ..settings import Identity
+from ..urls import is_url, user_of, without_secrets
+
+# Where Debian, and so Raspberry Pi OS, keeps the authorities it trusts.
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+H264 = "video/x-h264,stream-format=avc,alignment=au"
+JOIN = " ! \\\n  "
+
+
+def pipeline_text(config: Config) -> str:
+    """The command as it can be pasted into a shell; no key and no password is in it."""
+    return JOIN.join([f"gst-launch-1.0 -e {_source(config)}", _sink(config)])
+
+
+def missing(config: Config) -> str:
+    """Say what the pipeline needs besides and does not get here; nothing if it is whole."""
+    if without_secrets(config.source) == config.source:
+        return ""
+    return (
+        "The camera's password (user-pw=...) and what follows ? in its URL are left out: whoever "
+        "can list processes could read them in this command. whosthere-edge run needs neither.\n"
+    )
+
+
+def _source(config: Config) -> str:
+    width, height = config.size
+    rate = Fraction(config.rate).limit_denominator(1001)
+    each = f"{rate.numerator}/{rate.denominator}"
+    raw = f"video/x-raw,width={width},height={height},framerate={each}"
+    if is_url(config.source):
+        # As it is: how often it has a key frame is set in the camera.
+        location = shlex.quote(config.shown_source)
+        user = f" user-id={shlex.quote(name)}" if (name := user_of(config.source)) else ""
+        return JOIN.join([f"rtspsrc location={location}{user}", "rtph264depay", "h264parse", H264])
+    if config.source in ("", "picamera"):
+        captured = ["libcamerasrc", raw]
+    elif config.source == "test":
+        captured = ["videotestsrc is-live=true pattern=ball", raw, "timeoverlay"]
+    elif config.source.startswith("/dev/"):
+        captured = [f"v4l2src do-timestamp=true device={config.source}", "decodebin"]
+        captured += ["videoconvert", "videoscale", "videorate", raw]
+    else:
+        name = shlex.quote(config.source)
+        captured = [f"filesrc location={name}", "decodebin", "videoconvert", "videoscale"]
+        captured += ["videorate", raw, "identity sync=true"]
+    return JOIN.join([*captured, "videoconvert", "video/x-raw,format=I420", _encoder(config), H264])
+
+
+def _encoder(config: Config) -> str:
+    # One-second groups of pictures, whatever else is set: kvssink cuts fragments at key frames.
+    return (
+        f"x264enc bframes=0 key-int-max={round(config.rate)} bitrate={config.bitrate_kbit} "
+        "tune=zerolatency speed-preset=superfast ! h264parse"
+    )
+
+
+def _sink(config: Config) -> str:
+    parts = [f"kvssink stream-name={config.stream}", "allow-create-stream=false"]
+    if config.region:
+        parts.append(f"aws-region={config.region}")
+    if config.identity:
+        parts.append(f"iot-certificate={shlex.quote(_certificate(config, config.identity))}")
+    return " ".join(parts)
+
+
+def _certificate(config: Config, identity: Identity) -> str:
+    fields = {
+        "endpoint": identity.credential_endpoint,
+        "cert-path": identity.certificate.resolve(),
+        "key-path": identity.key.resolve(),
+        "ca-path": config.ca.resolve() if config.ca else AUTHORITIES,
+        "role-aliases": identity.role_alias,
+        "iot-thing-name": identity.thing,
+    }
+    return ",".join(
+        ["iot-certificate", *(f'{name}=(string)"{value}"' for name, value in fields.items())]
+    )

@@ -1,0 +1,4 @@
+"""How the edge is doing: status for people and programs, watchdog and systemd.
+
+Uses the modules beside this package.
+"""

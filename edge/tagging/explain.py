@@ -1,0 +1,94 @@
+"""Writes pictures that show what counted as motion, so that settings can be understood."""
+
+import contextlib
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SourceError
+from ..media.thumbnail import small
+from .motion import COLUMNS, ROWS, Cells, Seen
+
+# These pictures show people: few are kept, and for this user only.
+KEPT, FOLDER_MODE, FILE_MODE = 100, 0o700, 0o600
+# At most one in so many seconds, and one now and then when nothing moves.
+MOVING_S, STILL_S = 5.0, 300.0
+WIDTH, HEIGHT = 640, 360
+WHITE, EDGE = 235, 2
+# In a folder of the owner's own, other pictures stay.
+OWN = "[0-9]*T[0-9]*Z-*-percent*.jpg"
+
+
+class Explain:
+    """Keeps the last pictures in a folder of its own."""
+
+    def __init__(self, folder: Path, counted: Cells | None) -> None:
+        self._folder = folder
+        self._counted = counted
+        self._written_ms = 0
+        try:
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            TemporaryFile(dir=folder).close()
+        except OSError as exc:
+            raise SourceError(
+                f"--explain {folder} cannot be written to: {exc.strerror}. A service may write "
+                "below /var/lib/whosthere-edge/CAMERA."
+            ) from exc
+
+    def look(self, image: av.VideoFrame, seen: Seen, faces: int | None, at_ms: int) -> None:
+        """Write the picture if it is time for one."""
+        pause_s = MOVING_S if seen.is_motion else STILL_S
+        if at_ms - self._written_ms < pause_s * 1000:
+            return
+        self._written_ms = at_ms
+        luma = small(image, WIDTH, HEIGHT)
+        self._darken_mask(luma)
+        if seen.changed.any():
+            _frame(luma, seen.changed)
+        with contextlib.suppress(OSError):  # a full disk must not end the video
+            self._write(self._folder / _name(seen, faces, at_ms), _jpeg(luma))
+
+    def _write(self, path: Path, picture: bytes) -> None:
+        path.touch(mode=FILE_MODE)
+        path.write_bytes(picture)
+        for old in sorted(self._folder.glob(OWN))[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+    def _darken_mask(self, luma: NDArray[np.uint8]) -> None:
+        if self._counted is not None:
+            luma[~_enlarged(self._counted)] //= 4
+
+
+def _name(seen: Seen, faces: int | None, at_ms: int) -> str:
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3]
+    what = "motion" if seen.is_motion else "still"
+    with_faces = "" if faces is None else f"-{faces}-faces"
+    return f"{moment}Z-{what}-{seen.share * 100:.2f}-percent{with_faces}.jpg"
+
+
+def _frame(luma: NDArray[np.uint8], changed: Cells) -> None:
+    """Draw a frame around all that changed."""
+    large = _enlarged(changed)
+    rows, columns = np.flatnonzero(large.any(axis=1)), np.flatnonzero(large.any(axis=0))
+    area = luma[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    for edge in (area[:EDGE], area[-EDGE:], area[:, :EDGE], area[:, -EDGE:]):
+        edge[:] = WHITE
+
+
+def _enlarged(cells: Cells) -> Cells:
+    large: Cells = np.kron(cells, np.ones((HEIGHT // ROWS, WIDTH // COLUMNS), bool))
+    return large
+
+
+def _jpeg(luma: NDArray[np.uint8]) -> bytes:
+    codec = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(codec, av.VideoCodecContext)
+    codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+    image = av.VideoFrame.from_ndarray(luma, format="gray8").reformat(format="yuvj420p")
+    image.pts = 0
+    packets = [*codec.encode(image), *codec.encode(None)]
+    return b"".join(bytes(packet) for packet in packets)

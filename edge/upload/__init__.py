@@ -1,0 +1,4 @@
+"""Sends fragments to Kinesis Video Streams: PutMedia, its acks, and reconnecting.
+
+Uses media, the buffer and auth.
+"""

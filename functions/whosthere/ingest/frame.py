@@ -1,0 +1,172 @@
+"""Images of the engine image-search, made into the same records as a stream processor's.
+
+What lies under `frames/` is untrusted: the camera is taken from the prefix, and size and
+pixels are bounded before anything is decoded.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from whosthere.errors import PictureError
+from whosthere.geometry import Box
+from whosthere.settings import Quality
+from whosthere.strangers.pictures import crop
+
+KEY = re.compile(r"^frames/([a-z][a-z0-9-]{0,31})/[^/]+\.(?:jpg|jpeg|png)$")
+MAX_BYTES = 5_242_880  # Rekognition, Image: Bytes
+MAX_PIXELS = 3840 * 2160  # Kinesis Video Streams, ImageGenerationConfiguration
+MAX_FACES = 20  # each costs a search
+MIN_FACE_PX = 30  # below that Rekognition does not compare reliably
+# Kinesis Video Streams developer guide, "Automated real-time image generation":
+# the object's metadata, times in milliseconds.
+PRODUCER = "aws_kinesisvideo_producer_timestamp"
+SERVER = "aws_kinesisvideo_server_timestamp"
+FRAGMENT = "aws_kinesisvideo_fragment_number"
+# Of an image that never gets better: no JPEG or PNG after all, less than 80 px, too large.
+UNUSABLE = {
+    "InvalidImageFormatException",
+    "InvalidParameterException",
+    "ImageTooLargeException",
+}
+# What a record has of a face, here and in the collection (developer guide, "Reference:
+# Kinesis face recognition record"); the image operations answer more.
+DETECTED = ("BoundingBox", "Confidence", "Landmarks", "Pose", "Quality")
+MATCHED = ("BoundingBox", "FaceId", "Confidence", "ImageId", "ExternalImageId")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of a camera's video, safe to decode."""
+
+    content: bytes
+    height_px: int
+    fragment: str
+    producer_ms: int
+    server_ms: int
+
+
+def camera_of(key: str) -> str | None:
+    """The camera whose image lies under a key, or None if it is no image's key."""
+    found = KEY.match(key)
+    return found.group(1) if found else None
+
+
+def fetch(s3: Any, bucket: str, key: str) -> Image:
+    """The image under a key; PictureError says why it cannot be used."""
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            raise PictureError("the image is gone") from error
+        raise
+    if answer["ContentLength"] > MAX_BYTES:
+        raise PictureError("the image has more than 5 MB")
+    content = answer["Body"].read()
+    told = answer["Metadata"]
+    try:
+        times = int(told[PRODUCER]), int(told[SERVER])
+        fragment = told[FRAGMENT]
+    except (KeyError, ValueError) as error:
+        raise PictureError("the image was not made by Kinesis Video Streams") from error
+    return Image(content, _height_px(content), fragment, *times)
+
+
+def _height_px(content: bytes) -> int:
+    from PIL import Image as Pillow
+    from PIL import UnidentifiedImageError
+
+    try:
+        # Reads the header only; pixels are decoded when they are first touched.
+        with Pillow.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+            width, height = image.size
+    except (UnidentifiedImageError, OSError, Pillow.DecompressionBombError) as error:
+        raise PictureError("the image is no JPEG or PNG") from error
+    if width * height > MAX_PIXELS:
+        raise PictureError("the image has more pixels than Kinesis Video Streams makes")
+    return height
+
+
+def search(rekognition: Any, collection: str, image: Image, wanted: Quality) -> list[Any]:
+    """The record's `FaceSearchResponse`: all faces that can be compared, with their matches.
+
+    SearchFacesByImage takes only the largest face of an image, so each is cut out. A
+    face too small or too unclear to compare is left out: it would look like a stranger.
+    """
+    found = _detect(rekognition, image)
+    largest_first = sorted(found, key=lambda face: -face["BoundingBox"]["Height"])
+    boxes = [_box(face) for face in largest_first]
+    answers = []
+    for face, box in zip(largest_first[:MAX_FACES], boxes, strict=False):
+        unclear = face["Confidence"] < wanted.confidence
+        if unclear or box.height * image.height_px < MIN_FACE_PX:
+            continue
+        others = [other for other in boxes if other is not box]
+        cut = crop(image.content, box, others).face
+        answers.append(
+            {
+                "DetectedFace": _only(DETECTED, face),
+                "MatchedFaces": _matches(rekognition, collection, cut),
+            }
+        )
+    return answers
+
+
+def _detect(rekognition: Any, image: Image) -> list[Any]:
+    try:
+        answer = rekognition.detect_faces(Image={"Bytes": image.content})
+    except ClientError as error:
+        if error.response["Error"]["Code"] in UNUSABLE:
+            raise PictureError("Rekognition cannot use the image") from error
+        raise
+    faces: list[Any] = answer["FaceDetails"]
+    return faces
+
+
+def _matches(rekognition: Any, collection: str, face: bytes) -> list[Any]:
+    try:
+        answer = rekognition.search_faces_by_image(
+            CollectionId=collection,
+            Image={"Bytes": face},
+            FaceMatchThreshold=80,  # the floor of a stream processor: below is nobody
+        )
+    except ClientError as error:
+        # That is how SearchFacesByImage says that it finds no face in the image.
+        if error.response["Error"]["Code"] == "InvalidParameterException":
+            return []
+        raise
+    return [
+        {"Similarity": match["Similarity"], "Face": _only(MATCHED, match["Face"])}
+        for match in answer["FaceMatches"]
+    ]
+
+
+def _only(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a face that a record has."""
+    return {name: found[name] for name in names if name in found}
+
+
+def _box(face: Mapping[str, Any]) -> Box:
+    box = face["BoundingBox"]
+    return Box(box["Left"], box["Top"], box["Width"], box["Height"])
+
+
+def record(stream_arn: str, image: Image, faces: list[Any]) -> dict[str, Any]:
+    """The record of an image, in the shape of a stream processor's."""
+    return {
+        "InputInformation": {
+            "KinesisVideo": {
+                "StreamArn": stream_arn,
+                "FragmentNumber": image.fragment,
+                "ServerTimestamp": image.server_ms / 1000,
+                "ProducerTimestamp": image.producer_ms / 1000,
+                "FrameOffsetInSeconds": 0.0,
+            }
+        },
+        "StreamProcessorInformation": {"Status": "RUNNING"},
+        "FaceSearchResponse": faces,
+    }

@@ -1,0 +1,136 @@
+"""The camera's lock: one session holds it at a time.
+
+Every write to it is conditional on the session's id, so a late event of one session can
+never touch the next one's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from whosthere import dynamodb as rows
+from whosthere.clock import iso
+from whosthere.dynamodb import KEEP_ROWS_S, Table
+from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
+from whosthere.session_store import Session, history_key, lock_key, session_key
+
+CONDITION_FAILED = "ConditionalCheckFailed"
+
+
+def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> None:
+    """Lock the camera and write the session's rows, all or nothing; twice changes nothing.
+
+    Raises CameraBusyError if another session holds the camera or it is shut, LockLostError
+    if this one was given up meanwhile.
+    """
+    try:
+        table.meta.client.transact_write_items(
+            TransactItems=[
+                {"Update": _locking(session) | {"TableName": table.name}},
+                {
+                    "Put": {
+                        "TableName": table.name,
+                        "Item": _row(session, values),
+                        "ConditionExpression": "attribute_not_exists(endedAt)",
+                    }
+                },
+                {"Put": {"TableName": table.name, "Item": _found_by(session)}},
+            ]
+        )
+    except ClientError as error:
+        reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+        if reasons[:1] == [CONDITION_FAILED]:
+            raise CameraBusyError(_who_holds(table, session.camera)) from error
+        if reasons[1:2] == [CONDITION_FAILED]:
+            raise LockLostError("the session was given up before it was open") from error
+        if "TransactionConflict" in reasons:
+            raise TryAgainError("somebody else writes the lock right now") from error
+        raise
+
+
+def _locking(session: Session) -> dict[str, Any]:
+    return {
+        "Key": lock_key(session.camera),
+        "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
+        " deadline = :deadline REMOVE #token, stopRequested, pausedUntil",
+        "ConditionExpression": "attribute_not_exists(shut)"
+        " AND (attribute_not_exists(held) OR held = :false OR #session = :session)",
+        "ExpressionAttributeNames": {
+            "#session": "session",
+            "#token": "token",
+            "#execution": "execution",
+        },
+        "ExpressionAttributeValues": {
+            ":session": session.id,
+            ":execution": session.execution,
+            ":deadline": session.deadline_ms,
+            ":true": True,
+            ":false": False,
+        },
+    }
+
+
+def _found_by(session: Session) -> dict[str, Any]:
+    """The row by which a session is found by the time of its camera's records."""
+    expires = session.deadline_ms // 1000 + KEEP_ROWS_S
+    return history_key(session) | {"session": session.id, "expires": expires}
+
+
+def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
+    return session_key(session.id) | {
+        "camera": session.camera,
+        "engine": session.engine,
+        "execution": session.execution,
+        "startedAt": session.started_ms,
+        "deadline": session.deadline_ms,
+        "settings": rows.decimals(values),
+        "counts": {},
+        "expires": session.deadline_ms // 1000 + KEEP_ROWS_S,
+    }
+
+
+def _who_holds(table: Table, camera: str) -> str:
+    lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item", {})
+    if lock.get("shut"):
+        return f"{camera} takes no session any more: its stack is being deleted"
+    until = iso(int(lock["deadline"])) if "deadline" in lock else "its deadline"
+    return f"{camera} is held by session {lock.get('session', '?')} until {until}"
+
+
+def shut(table: Table, camera: str) -> None:
+    """Let no session be opened at the camera any more; the one that holds it goes on."""
+    table.update_item(
+        Key=lock_key(camera),
+        UpdateExpression="SET shut = :true",
+        ExpressionAttributeValues={":true": True},
+    )
+
+
+def unlock(table: Table, session: Session) -> bool:
+    """Free the camera if this session holds it; whether it did."""
+    free = "SET held = :false REMOVE #token, stopRequested, pausedUntil"
+    return _write(table, session, free, "held = :true", {"#token": "token"})
+
+
+def relock(table: Table, session: Session) -> bool:
+    """Lock the camera for a session that has ended and left something; whether it was free."""
+    return _write(table, session, "SET held = :true", "held = :false", {})
+
+
+def _write(
+    table: Table, session: Session, update: str, condition: str, names: Mapping[str, str]
+) -> bool:
+    try:
+        table.update_item(
+            Key=lock_key(session.camera),
+            UpdateExpression=update,
+            ConditionExpression=f"#session = :session AND {condition}",
+            ExpressionAttributeNames={"#session": "session", **names},
+            ExpressionAttributeValues={":session": session.id, ":true": True, ":false": False},
+        )
+    except ClientError as error:
+        if rows.condition_failed(error):
+            return False
+        raise
+    return True

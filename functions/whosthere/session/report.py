@@ -1,0 +1,202 @@
+"""The report a session leaves behind: JSON in S3, and a short text.
+
+It names persons by their opaque ids, so that forgetting somebody needs no search
+through old reports.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from whosthere import latencies
+from whosthere.calls import is_call
+from whosthere.clock import iso
+from whosthere.dynamodb import Table
+from whosthere.latencies import Latency
+from whosthere.session.health.records import facts, watch_of
+from whosthere.session_store import Session, session_key
+from whosthere.settings import zone
+from whosthere.visits import store as visit_rows
+from whosthere.visits.store import STRANGER_PREFIX
+from whosthere.visits.visit import Visit
+
+ENDINGS = {
+    "stop": "it was asked to stop",
+    "deadline": "its time was over",
+    "silence": "the camera's video stopped",
+    "no-media": "no video came from the camera",
+    "denied": "Rekognition denied the stream processor",
+    "problem": "something failed",
+    "not-stopped": "the engine could not be stopped",
+    "aborted": "its execution was aborted",
+    "timed out": "its execution timed out",
+    "failed": "its execution failed",
+    "overdue": "it still ran after its deadline and was stopped by its schedule",
+    "swept": "nothing watched it any more and the hourly sweep found it",
+    "removed": "its camera or the stack was removed or changed",
+}
+
+
+def report_key(session_id: str) -> str:
+    """Key of a session's report in the bucket."""
+    return f"sessions/{session_id}.json"
+
+
+# Counters of what was seen and not used; all others are in the report as they are.
+DROPS = ("dropped_", "before_session", "after_session", "images_")
+
+
+def lines_key(session_id: str) -> str:
+    """Key of a session's visits in the bucket, one line of JSON each."""
+    return f"sessions/visits/{session_id}.jsonl"
+
+
+def make_report(
+    table: Table, session: Session, error: str, cause: str, calls: Mapping[str, int]
+) -> dict[str, Any]:
+    """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100.
+
+    `calls` are those of the execution; latencies are in milliseconds, and begin at the
+    camera's own clock.
+    """
+    row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
+    visits = [
+        visit
+        for visit in visit_rows.visits_of(table, session.id, session.camera)
+        if visit.alert != "none"  # never confirmed
+    ]
+    counters = {name: int(count) for name, count in sorted(row["counts"].items())}
+    return {
+        **_frame(session, row.get("runningAt")),
+        "error": error,
+        "cause": cause,
+        **_counted(counters),
+        "watch": facts(watch_of(row)),
+        "latencies": _latencies(counters, visits),
+        "calls": _calls(counters, calls),
+        "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],
+        "strangers": [_visit(visit) for visit in visits if _is_stranger(visit)],
+    }
+
+
+def _frame(session: Session, running: Any) -> dict[str, Any]:
+    return {
+        "session": session.id,
+        "camera": session.camera,
+        "engine": session.engine,
+        "execution": session.execution,
+        "started": iso(session.started_ms),
+        "running": None if running is None else iso(int(running)),
+        "deadline": iso(session.deadline_ms),
+        "ended": None if session.ended_ms is None else iso(session.ended_ms),
+        "minutes": _minutes(session),
+        "endedBy": session.ended_by,
+    }
+
+
+def _counted(counters: Mapping[str, int]) -> dict[str, Any]:
+    counts = {
+        name: count
+        for name, count in counters.items()
+        if not is_call(name) and not name.startswith(latencies.COUNTER)
+    }
+    return {
+        "records": counts.get("records", 0),
+        "unsure": counts.get("unsure", 0),
+        "drops": {name: count for name, count in counts.items() if name.startswith(DROPS)},
+        "counts": counts,
+    }
+
+
+def _calls(counters: Mapping[str, int], calls: Mapping[str, int]) -> dict[str, int]:
+    """Those of the functions, which count their own, and of the execution."""
+    made = Counter(calls)
+    made.update({name: count for name, count in counters.items() if is_call(name)})
+    return dict(sorted(made.items()))
+
+
+def _minutes(session: Session) -> dict[str, float | None]:
+    planned, real = session.deadline_ms, session.ended_ms
+    return {
+        name: None if end is None else round((end - session.started_ms) / 60_000, 1)
+        for name, end in (("planned", planned), ("real", real))
+    }
+
+
+def _latencies(counters: Mapping[str, int], visits: Iterable[Visit]) -> dict[str, Any]:
+    sent = [visit for visit in visits if visit.sent_ms]
+    found: dict[str, Latency | None] = {
+        "capturedToRecognised": latencies.of_counters(counters),
+        "recognisedToSent": latencies.of_lengths([one.sent_ms - one.recognised_ms for one in sent]),
+        "capturedToSent": latencies.of_lengths([one.sent_ms - one.captured_ms for one in sent]),
+    }
+    return {name: latency and asdict(latency) for name, latency in found.items()}
+
+
+def _is_stranger(visit: Visit) -> bool:
+    return visit.who.startswith(STRANGER_PREFIX)
+
+
+def _visit(visit: Visit) -> dict[str, Any]:
+    return {
+        "visit": visit.id,
+        "who": visit.who,
+        "first": iso(visit.first_ms),
+        "last": iso(visit.last_ms),
+        "sightings": visit.sightings,
+        "similarity": visit.similarity,
+        "alert": visit.alert,
+        "captured": iso(visit.captured_ms),
+        "recognised": iso(visit.recognised_ms),
+        "sent": iso(visit.sent_ms) if visit.sent_ms else None,
+    }
+
+
+def as_json(report: dict[str, Any]) -> bytes:
+    """The report as it lies in the bucket."""
+    return json.dumps(report, indent=2).encode()
+
+
+def as_lines(report: Mapping[str, Any]) -> bytes:
+    """Each visit as one line of JSON that stands alone, for DuckDB, Athena and their like."""
+    lines = []
+    for kind, visits in (("person", report["visits"]), ("stranger", report["strangers"])):
+        for visit in visits:
+            own = {"session": report["session"], "camera": report["camera"], "kind": kind}
+            lines.append(json.dumps(own | visit) + "\n")
+    return "".join(lines).encode()
+
+
+def _records(report: Mapping[str, Any]) -> str:
+    seen, used, unsure = report["watch"], report["records"], f"unsure faces: {report['unsure']}"
+    if report["engine"] == "image-search":
+        if not used and not (seen and seen["records"]):
+            return "No image came: does the camera tag its fragments?"
+        text = f"Images searched: {used}, {unsure}."
+    elif seen:
+        text = f"Records: {seen['records']}, with a face: {seen['withFace']}, {unsure}."
+    else:
+        text = f"Records with a face: {used}, {unsure}."
+    return f"{text} {seen['problem'] if seen else ''}".strip()
+
+
+def as_text(session: Session, report: dict[str, Any]) -> str:
+    """The report in a few lines, for a phone."""
+    start, end = (
+        datetime.fromtimestamp(moment / 1000, zone(session.settings.time_zone)).strftime("%H:%M")
+        for moment in (session.started_ms, session.ended_ms or session.started_ms)
+    )
+    why = ENDINGS.get(str(session.ended_by), str(session.ended_by))
+    lines = [
+        f"The session at {session.camera} ran from {start} to {end} and ended because {why}.",
+        f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
+        _records(report),
+    ]
+    if late := report["latencies"]["capturedToSent"]:
+        lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
+    if report["error"]:
+        lines.append(f"{report['error']}: {report['cause']}")
+    return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""Sessions: the row of one, from its opening to its end, and whose camera it holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
+
+from whosthere import dynamodb as rows
+from whosthere import settings as _settings
+from whosthere.dynamodb import KEEP_ROWS_S, Table
+from whosthere.settings import Settings
+
+# A processor that is being stopped still delivers what it had read.
+AFTERGLOW_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session as its rows tell it; times in milliseconds since the epoch, UTC."""
+
+    id: str
+    camera: str
+    engine: str
+    execution: str
+    started_ms: int
+    deadline_ms: int
+    ended_ms: int | None
+    ended_by: str | None
+    held: bool
+    settings: Settings
+    told: bool = False  # the owner, of its end
+
+    def answers_for(self, server_ms: int) -> bool:
+        """Whether it alerts for what AWS received at that moment."""
+        return self.started_ms <= server_ms and not self.is_over(server_ms - AFTERGLOW_MS)
+
+    def is_over(self, moment_ms: int) -> bool:
+        """Whether it had ended before that moment."""
+        return self.ended_ms is not None and moment_ms > self.ended_ms
+
+
+def session_key(session_id: str) -> dict[str, str]:
+    """Key of the session's own row."""
+    return {"pk": f"session#{session_id}", "sk": "session"}
+
+
+def lock_key(camera: str) -> dict[str, str]:
+    """Key of the camera's lock row."""
+    return {"pk": f"camera#{camera}", "sk": "lock"}
+
+
+def history_key(session: Session) -> dict[str, str]:
+    """Key of the row by which a session is found by its camera and its start."""
+    return {
+        "pk": f"camera#{session.camera}",
+        "sk": f"session#{session.started_ms:013d}#{session.id}",
+    }
+
+
+def was_refused(table: Table, session_id: str) -> bool:
+    """Whether the owner was told that no session of that id could be opened."""
+    row = table.get_item(Key=session_key(session_id), ConsistentRead=True).get("Item", {})
+    return bool(row.get("told"))
+
+
+def give_up(table: Table, session_id: str, now_ms: int) -> bool:
+    """Let no session of that id be opened any more; False if there is one.
+
+    An aborted execution's `open_session` may still be running.
+    """
+    try:
+        table.update_item(
+            Key=session_key(session_id),
+            UpdateExpression="SET endedAt = if_not_exists(endedAt, :now), expires = :expires",
+            ConditionExpression="attribute_not_exists(camera)",
+            ExpressionAttributeValues={
+                ":now": now_ms,
+                ":expires": now_ms // 1000 + KEEP_ROWS_S,
+            },
+        )
+    except ClientError as error:
+        if rows.condition_failed(error):
+            return False
+        raise
+    return True
+
+
+def latest_session(table: Table, camera: str) -> Session | None:
+    """The session that holds the camera's lock or, if it is free, the last one that did."""
+    lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item")
+    if not lock or "session" not in lock:
+        return None
+    return read_session(table, lock["session"], lock)
+
+
+def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
+    """The last session of the camera that had begun at that moment, by now over or not."""
+    begun = Key("sk").between("session#", f"session#{server_ms + 1:013d}")
+    found = rows.first(table, Key("pk").eq(f"camera#{camera}") & begun, ascending=False)
+    return read_session(table, found["session"]) if found else None
+
+
+def read_session(
+    table: Table, session_id: str, lock: Mapping[str, Any] | None = None
+) -> Session | None:
+    """The session of that id, or None; `held` says whether it still holds its camera."""
+    row = table.get_item(Key=session_key(session_id), ConsistentRead=True).get("Item")
+    if not row or "camera" not in row:  # given up before it was open
+        return None
+    if lock is None:
+        key = lock_key(row["camera"])
+        lock = table.get_item(Key=key, ConsistentRead=True).get("Item", {})
+    ended = row.get("endedAt")
+    return Session(
+        id=session_id,
+        camera=row["camera"],
+        engine=row["engine"],
+        execution=row["execution"],
+        started_ms=int(row["startedAt"]),
+        deadline_ms=int(row["deadline"]),
+        ended_ms=None if ended is None else int(ended),
+        ended_by=row.get("endedBy"),
+        held=bool(lock.get("held")) and lock.get("session") == session_id,
+        settings=_settings.from_values(row["settings"]),
+        told=bool(row.get("told")),
+    )
+
+
+def end_session(table: Table, session: Session, ended_by: str, now_ms: int) -> Session:
+    """Note when and how the session ended; what was noted first stays."""
+    row = table.update_item(
+        Key=session_key(session.id),
+        UpdateExpression="SET endedAt = if_not_exists(endedAt, :now),"
+        " endedBy = if_not_exists(endedBy, :by)",
+        ExpressionAttributeValues={":now": now_ms, ":by": ended_by},
+        ReturnValues="ALL_NEW",
+    )["Attributes"]
+    assert row["camera"] == session.camera
+    found = read_session(table, session.id)
+    assert found is not None  # the row has just been written
+    return found
+
+
+def mark_told(table: Table, session_id: str) -> None:
+    """Note that the owner has the message of the session's end."""
+    table.update_item(
+        Key=session_key(session_id),
+        UpdateExpression="SET told = :true",
+        ExpressionAttributeValues={":true": True},
+    )

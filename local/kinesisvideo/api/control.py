@@ -1,0 +1,166 @@
+"""The control plane: streams are created, described, changed and deleted."""
+
+from collections.abc import Callable
+from typing import Any
+
+from local import ministack
+from local.kinesisvideo import requests
+from local.kinesisvideo.api import image_settings, notification_settings, stream_tags
+from local.kinesisvideo.errors import elsewhere, invalid_argument, not_implemented
+from local.kinesisvideo.store.state import KinesisVideo
+from local.kinesisvideo.store.streams import MAX_RETENTION_HOURS, Stream
+
+type Answer = dict[str, Any]
+Parameters = requests.Parameters
+
+OF_MEDIA = {
+    "PutMedia",
+    "GetMedia",
+    "ListFragments",
+    "GetMediaForFragmentList",
+    "GetClip",
+    "GetImages",
+}
+
+
+def handle(service: KinesisVideo, operation: str, body: bytes) -> Answer:
+    """Run one operation; the error names what is not implemented."""
+    run = OPERATIONS.get(operation)
+    if operation in OF_MEDIA:
+        raise elsewhere(operation)
+    if run is None:
+        raise not_implemented(operation)
+    return run(service, requests.read(operation, body))
+
+
+def create_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """A new stream, ACTIVE at once."""
+    hours = asked.get("DataRetentionInHours", 0)
+    if hours > MAX_RETENTION_HOURS:
+        raise invalid_argument(f"DataRetentionInHours exceeds {MAX_RETENTION_HOURS}")
+    stream = service.streams.create(
+        asked["StreamName"],
+        retention_hours=hours,
+        media_type=asked.get("MediaType"),
+        device_name=asked.get("DeviceName"),
+        kms_key=asked.get("KmsKeyId"),
+        storage_tier=asked.get("StreamStorageConfiguration", {}).get("DefaultStorageTier", "HOT"),
+        tags=dict(asked.get("Tags", {})),
+    )
+    return {"StreamARN": stream.arn}
+
+
+def describe_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """What is known of one stream."""
+    return {"StreamInfo": _info(_find(service, asked))}
+
+
+def list_streams(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The streams by name, a page at a time."""
+    prefix = asked.get("StreamNameCondition", {}).get("ComparisonValue", "")
+    after = ""
+    if token := asked.get("NextToken"):
+        after = str(requests.unseal(f"ListStreams {prefix}", token)["after"])
+    found = [
+        stream
+        for stream in service.streams.all()
+        if stream.name.startswith(prefix) and stream.name > after
+    ]
+    page = found[: asked.get("MaxResults", 10_000)]
+    answer: Answer = {"StreamInfoList": [_info(stream) for stream in page]}
+    if len(page) < len(found):
+        answer["NextToken"] = requests.seal(f"ListStreams {prefix}", {"after": page[-1].name})
+    return answer
+
+
+def delete_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The stream and all its fragments are gone at once."""
+    service.delete(_find(service, asked), asked.get("CurrentVersion", ""))
+    return {}
+
+
+def get_data_endpoint(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The media plane's URL, the same for every operation of it."""
+    _find(service, asked)
+    return {"DataEndpoint": ministack.media_endpoint()}
+
+
+def update_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+    """Another media type or device name."""
+
+    def changes(now: Stream) -> Answer:
+        return {
+            "media_type": asked.get("MediaType", now.media_type),
+            "device_name": asked.get("DeviceName", now.device_name),
+        }
+
+    service.streams.change_version(_find(service, asked), changes, asked["CurrentVersion"])
+    return {}
+
+
+def update_data_retention(service: KinesisVideo, asked: Parameters) -> Answer:
+    """More or fewer hours, given as the difference."""
+    change = asked["DataRetentionChangeInHours"]
+    if asked["Operation"] == "DECREASE_DATA_RETENTION":
+        change = -change
+    stream, version = _find(service, asked), asked["CurrentVersion"]
+    service.streams.retain(stream, lambda hours: hours + change, version)
+    service.store.expire()
+    return {}
+
+
+def describe_storage(service: KinesisVideo, asked: Parameters) -> Answer:
+    """The tier that was asked for; here all media lies on the same disk."""
+    stream = _find(service, asked)
+    return {
+        "StreamName": stream.name,
+        "StreamARN": stream.arn,
+        "StreamStorageConfiguration": {"DefaultStorageTier": stream.storage_tier},
+    }
+
+
+def update_storage(service: KinesisVideo, asked: Parameters) -> Answer:
+    """Another tier."""
+    changes = {"storage_tier": asked["StreamStorageConfiguration"]["DefaultStorageTier"]}
+    version = asked["CurrentVersion"]
+    service.streams.change_version(_find(service, asked), lambda _: changes, version)
+    return {}
+
+
+def _find(service: KinesisVideo, asked: Parameters) -> Stream:
+    return service.streams.find(*requests.stream_of(asked))
+
+
+def _info(stream: Stream) -> Answer:
+    key = f"arn:aws:kms:{ministack.REGION}:{ministack.ACCOUNT}:alias/aws/kinesisvideo"
+    optional = {"DeviceName": stream.device_name, "MediaType": stream.media_type}
+    return {
+        "StreamName": stream.name,
+        "StreamARN": stream.arn,
+        "KmsKeyId": stream.kms_key or key,
+        "Version": stream.version,
+        "Status": "ACTIVE",
+        "CreationTime": stream.created,
+        "DataRetentionInHours": stream.retention_hours,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+OPERATIONS: dict[str, Callable[[KinesisVideo, Parameters], Answer]] = {
+    "CreateStream": create_stream,
+    "DescribeStream": describe_stream,
+    "ListStreams": list_streams,
+    "DeleteStream": delete_stream,
+    "GetDataEndpoint": get_data_endpoint,
+    "UpdateStream": update_stream,
+    "UpdateDataRetention": update_data_retention,
+    "DescribeStreamStorageConfiguration": describe_storage,
+    "UpdateStreamStorageConfiguration": update_storage,
+    "TagStream": stream_tags.tag,
+    "UntagStream": stream_tags.untag,
+    "ListTagsForStream": stream_tags.listed,
+    "UpdateImageGenerationConfiguration": image_settings.update,
+    "DescribeImageGenerationConfiguration": image_settings.describe,
+    "UpdateNotificationConfiguration": notification_settings.update,
+    "DescribeNotificationConfiguration": notification_settings.describe,
+}

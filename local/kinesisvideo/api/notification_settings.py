@@ -1,0 +1,31 @@
+"""UpdateNotificationConfiguration and DescribeNotificationConfiguration."""
+
+import re
+from typing import Any
+
+from local import ministack
+from local.kinesisvideo import requests
+from local.kinesisvideo.errors import invalid_argument, no_data_retention
+from local.kinesisvideo.requests import Parameters
+from local.kinesisvideo.store.state import KinesisVideo
+
+# Standard topics only: a FIFO topic's name ends in .fifo ("Set up notifications").
+TOPIC = re.compile(rf"arn:aws:sns:{ministack.REGION}:\d{{12}}:[A-Za-z0-9_-]{{1,256}}")
+
+
+def update(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+    """Set where tagged fragments are told of; nothing given deletes it."""
+    stream = service.streams.find(*requests.stream_of(asked))
+    if not stream.retention_hours:
+        raise no_data_retention(stream.name)
+    wanted = asked.get("NotificationConfiguration")
+    if wanted is not None and not TOPIC.fullmatch(wanted["DestinationConfig"]["Uri"]):
+        raise invalid_argument("DestinationConfig.Uri must be the ARN of a standard SNS topic")
+    service.configure(stream, "notifications", wanted)
+    return {}
+
+
+def describe(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+    """What was asked last, also while it is not in effect yet."""
+    asked_last = service.streams.find(*requests.stream_of(asked)).notifications.asked
+    return {"NotificationConfiguration": dict(asked_last)} if asked_last else {}

@@ -1,0 +1,29 @@
+"""How many connections of one operation a stream may have at once."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.kinesisvideo.errors import KinesisVideoError
+from local.kinesisvideo.store.streams import Stream
+
+
+class ConnectionLimit:
+    """Counts an operation's connections to each stream; for one event loop."""
+
+    def __init__(self, operation: str, most: int, error: str) -> None:
+        self._operation, self._most, self._error = operation, most, error
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, stream: Stream) -> Iterator[None]:
+        """One connection; the operation's error when there are as many as may be."""
+        if self._open[stream.arn] >= self._most:
+            message = f"Stream {stream.name} has {self._most} {self._operation} connections already"
+            raise KinesisVideoError(self._error, message)
+        self._open[stream.arn] += 1
+        try:
+            yield
+        finally:
+            self._open[stream.arn] -= 1
+            self._open += Counter()  # without those that are at zero

@@ -1,0 +1,84 @@
+"""GetImages: the frames of archived fragments at given times."""
+
+from local.kinesisvideo import requests
+from local.kinesisvideo.api.image_settings import MIN_SAMPLING_MS
+from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
+from local.kinesisvideo.media.connection import Connection
+from local.kinesisvideo.media.frame_search import Image, ImageSearch
+from local.kinesisvideo.store import archive, images
+from local.kinesisvideo.store.fragment_index import Selector
+from local.kinesisvideo.store.state import KinesisVideo
+from local.kinesisvideo.store.streams import Stream
+
+MAX_RANGE_MS = 300_000
+MAX_PAGE = 25
+DEFAULT_SAMPLING_MS = 3_000  # no page states one; our reading
+
+
+async def get_images(
+    service: KinesisVideo,
+    stream: Stream,
+    asked: requests.Parameters,
+    connection: Connection,
+) -> None:
+    """One image per sampling interval of the range, a page at a time."""
+    archive.require_retention(stream)
+    times = _times(stream, asked)
+    page = times[: min(asked.get("MaxResults", MAX_PAGE), MAX_PAGE)]
+    search = ImageSearch(
+        service,
+        stream,
+        Selector(asked["ImageSelectorType"]),
+        _interval(asked),
+        _format(asked),
+    )
+    found = await service.decode(search.find, page)
+    rest = times[len(found) :]
+    token = requests.seal(_listing(stream), {"first": rest[0]}) if rest else None
+    await _send(found, token, connection)
+
+
+def _times(stream: Stream, asked: requests.Parameters) -> list[int]:
+    """When an image is asked for: the range in steps, from where the last page ended."""
+    start, end = archive.time_range(asked)
+    if end - start > MAX_RANGE_MS:
+        raise invalid_argument(f"The range is longer than {MAX_RANGE_MS // 1000} s")
+    if token := asked.get("NextToken"):
+        start = requests.unseal(_listing(stream), token)["first"]
+        if start > end:
+            raise invalid_argument("NextToken is of another range")
+    return list(range(start, max(end, start + 1), _interval(asked)))
+
+
+def _listing(stream: Stream) -> str:
+    return f"GetImages {stream.arn}"
+
+
+def _interval(asked: requests.Parameters) -> int:
+    interval: int = asked.get("SamplingInterval", DEFAULT_SAMPLING_MS)
+    if interval < MIN_SAMPLING_MS:
+        raise invalid_argument(f"SamplingInterval is less than {MIN_SAMPLING_MS}")
+    return interval
+
+
+def _format(asked: requests.Parameters) -> images.Format:
+    """As asked; that the height may stand alone and the width may not is AWS's rule."""
+    if "WidthPixels" in asked and "HeightPixels" not in asked:
+        message = "WidthPixels must be given together with HeightPixels"
+        raise KinesisVideoError("ValidationException", message)
+    return images.read_format(asked)
+
+
+async def _send(found: list[Image], token: str | None, connection: Connection) -> None:
+    """Send image by image: all in one piece would be in memory several times."""
+    pieces = [b'{"Images":[']
+    for image in found:
+        pieces += [image, b","]
+    pieces[-1:] = [pieces[-1].removesuffix(b","), b"]"]
+    pieces.append(b',"NextToken":"' + token.encode() + b'"}' if token else b"}")
+    headers = {"content-type": "application/json", "content-length": str(sum(map(len, pieces)))}
+    await connection.begin(200, headers)
+    for piece in pieces:
+        if not connection.gone:
+            await connection.write(piece)
+    await connection.end()

@@ -1,0 +1,128 @@
+"""GetMedia: a live film, fragment after fragment, each a Matroska file of its own."""
+
+import logging
+from contextlib import closing
+
+from local.kinesisvideo import requests
+from local.kinesisvideo.errors import invalid_argument
+from local.kinesisvideo.media.connection import Connection
+from local.kinesisvideo.media.connection_limit import ConnectionLimit
+from local.kinesisvideo.mkv import ebml
+from local.kinesisvideo.store.fragment_index import Fragment, Selector
+from local.kinesisvideo.store.state import KinesisVideo
+from local.kinesisvideo.store.streams import Stream
+
+LOGGER = logging.getLogger(__name__)
+MAX_READERS = 3  # GetMedia connections per stream (Kinesis Video Streams quotas)
+CONTENT_TYPE = "video/webm"
+PREFIX = "AWS_KINESISVIDEO_"
+# A film without media, to say that there is none.
+EMPTY = ebml.element(ebml.EBML, ebml.element(ebml.DOC_TYPE, b"matroska"))
+FRAGMENT_NOT_FOUND, INTERNAL_ERROR = 4000, 5000
+ERROR_CODES = {FRAGMENT_NOT_FOUND: "FRAGMENT_NOT_FOUND", INTERNAL_ERROR: "INTERNAL_ERROR"}
+
+READERS = ConnectionLimit("GetMedia", MAX_READERS, "ConnectionLimitExceededException")
+
+
+async def get_media(
+    service: KinesisVideo,
+    stream: Stream,
+    asked: requests.Parameters,
+    connection: Connection,
+) -> None:
+    """Send fragments from a start on, and each new one, until the client leaves."""
+    with READERS.one(stream), closing(connection):
+        arrival = _start(service, stream, asked["StartSelector"])
+        await connection.begin(200, {"content-type": CONTENT_TYPE})
+        if arrival is None:
+            await connection.write(_error(FRAGMENT_NOT_FOUND))
+        else:
+            await _follow_until_it_fails(service, stream, arrival, connection)
+        await connection.end()
+
+
+def _start(service: KinesisVideo, stream: Stream, selector: requests.Parameters) -> int | None:
+    """The arrival to start behind; None when the named fragment is not there."""
+    kind = selector["StartSelectorType"]
+    if kind == "NOW":
+        return service.store.last_arrival(stream.arn)
+    if kind == "EARLIEST":
+        return 0
+    if kind in ("FRAGMENT_NUMBER", "CONTINUATION_TOKEN"):
+        named = "AfterFragmentNumber" if kind == "FRAGMENT_NUMBER" else "ContinuationToken"
+        if not selector.get(named):
+            raise invalid_argument(f"{kind} needs {named}")
+        fragment = service.store.numbered(stream.arn, selector[named])
+        return fragment.arrival if fragment else None
+    if "StartTimestamp" not in selector:
+        raise invalid_argument(f"{kind} needs StartTimestamp")
+    start = requests.milliseconds(selector["StartTimestamp"])
+    return _arrival_at(service, stream, Selector(kind), start)
+
+
+def _arrival_at(service: KinesisVideo, stream: Stream, selector: Selector, start: int) -> int:
+    """The arrival before the first fragment that reaches beyond a time."""
+    for fragment in service.store.after(stream.arn, 0):
+        if fragment.start(selector) + fragment.length_ms > start:
+            return fragment.arrival - 1
+    return service.store.last_arrival(stream.arn)
+
+
+async def _follow_until_it_fails(
+    service: KinesisVideo, stream: Stream, arrival: int, connection: Connection
+) -> None:
+    try:
+        await _follow(service, stream, arrival, connection)
+    except OSError:
+        LOGGER.exception("a fragment could not be read")
+        await connection.write(_error(INTERNAL_ERROR))
+
+
+async def _follow(
+    service: KinesisVideo, stream: Stream, arrival: int, connection: Connection
+) -> None:
+    store = service.store
+    with store.watch(stream.arn) as news:
+        while not connection.gone and service.streams.by_arn(stream.arn):
+            news.clear()
+            fragments = store.after(stream.arn, arrival)
+            for fragment in fragments:
+                arrival = fragment.arrival
+                media = await service.on_disk(store.read, stream.arn, fragment)
+                if media and not connection.gone:
+                    behind = store.latest_ms(stream.arn) - fragment.server_ms
+                    for piece in _pieces(fragment, *media, behind):
+                        await connection.write(piece)
+            if not fragments:
+                await connection.wait_for(news)
+
+
+def _pieces(
+    fragment: Fragment, header: bytes, cluster: bytes, behind_ms: int
+) -> tuple[bytes, bytes, bytes]:
+    """The producer's header, tags about the fragment, the media, tags for the reader."""
+    before = [
+        (f"{PREFIX}FRAGMENT_NUMBER", fragment.number),
+        (f"{PREFIX}SERVER_TIMESTAMP", seconds(fragment.server_ms)),
+        (f"{PREFIX}PRODUCER_TIMESTAMP", seconds(fragment.producer_ms)),
+    ]
+    after = [
+        (f"{PREFIX}MILLIS_BEHIND_NOW", str(max(0, behind_ms))),
+        (f"{PREFIX}CONTINUATION_TOKEN", fragment.number),
+    ]
+    own = ebml.tags(fragment.tags) if fragment.tags else b""
+    return header + ebml.tags(before) + own, cluster, ebml.tags(after)
+
+
+def seconds(milliseconds: int) -> str:
+    """A time as GetMedia's tags write it."""
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
+
+
+def _error(error_id: int) -> bytes:
+    """Why no more comes, in tags. AWS documents the numbers; the words are ours."""
+    error = [
+        (f"{PREFIX}ERROR_CODE", ERROR_CODES[error_id]),
+        (f"{PREFIX}ERROR_ID", str(error_id)),
+    ]
+    return EMPTY + ebml.SEGMENT_HEAD + ebml.tags(error)

@@ -1,0 +1,31 @@
+"""PutMedia: takes a film in as it is made and acknowledges each fragment."""
+
+from contextlib import closing
+
+from local import ministack
+from local.kinesisvideo.media.connection import Connection
+from local.kinesisvideo.media.connection_limit import ConnectionLimit
+from local.kinesisvideo.media.ingest import Ingest
+from local.kinesisvideo.media.put_media_headers import Asked
+from local.kinesisvideo.store.state import KinesisVideo
+from local.kinesisvideo.store.streams import Stream
+
+# AWS's page says one. But its own producer overlaps two while it renews credentials,
+# and after a lost connection the old session may still be there.
+MAX_SESSIONS = 5
+
+SESSIONS = ConnectionLimit("PutMedia", MAX_SESSIONS, "ConnectionLimitExceededException")
+
+
+async def put_media(
+    service: KinesisVideo,
+    stream: Stream,
+    asked: Asked,
+    principal: ministack.Principal,
+    connection: Connection,
+) -> None:
+    """Serve one session, from the head of its answer to the end of its body."""
+    with SESSIONS.one(stream), closing(connection):
+        await connection.begin(200, {"content-type": "application/json"})
+        await Ingest(service, stream, asked, principal, connection).run()
+        await connection.end()

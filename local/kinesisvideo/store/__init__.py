@@ -1,0 +1,4 @@
+"""Streams and their fragments on disk, and the work that tagged fragments cause.
+
+Uses mkv.
+"""

@@ -1,0 +1,30 @@
+"""What a stream has archived: the fragments that the reading operations may give."""
+
+from local.kinesisvideo import requests
+from local.kinesisvideo.errors import invalid_argument, no_data_retention
+from local.kinesisvideo.store.fragment_index import Fragment, Selector
+from local.kinesisvideo.store.state import KinesisVideo
+from local.kinesisvideo.store.streams import Stream
+
+
+def time_range(given: requests.Parameters) -> tuple[int, int]:
+    """Start and end in milliseconds, in that order."""
+    start = requests.milliseconds(given["StartTimestamp"])
+    end = requests.milliseconds(given["EndTimestamp"])
+    if end < start:
+        raise invalid_argument("EndTimestamp is before StartTimestamp")
+    return start, end
+
+
+def require_retention(stream: Stream) -> None:
+    """Refuse an operation that AWS refuses on a stream that keeps nothing."""
+    if not stream.retention_hours:
+        raise no_data_retention(stream.name)
+
+
+def between(
+    service: KinesisVideo, stream: Stream, selector: Selector, start: int, end: int
+) -> list[Fragment]:
+    """The archived fragments that start in a range, both ends included, by time."""
+    found = service.store.between(stream.arn, selector, start, end)
+    return [fragment for fragment in found if stream.archives(fragment.server_ms)]

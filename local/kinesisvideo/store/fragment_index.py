@@ -1,0 +1,161 @@
+"""The fragments of one stream: their files, and indexes by number and by both times."""
+
+import hashlib
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from local.kinesisvideo.mkv.cluster import Tags
+from local.kinesisvideo.mkv.parser import Finished
+
+
+class Selector(StrEnum):
+    """Whose clock a timestamp is of."""
+
+    PRODUCER = "PRODUCER_TIMESTAMP"
+    SERVER = "SERVER_TIMESTAMP"
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What is known of a stored fragment; times are of its start."""
+
+    number: str
+    arrival: int  # counts the fragments of the stream as they became complete; 0 before
+    producer_ms: int
+    server_ms: int
+    cluster_ms: int  # the time written in the cluster
+    length_ms: int
+    header_length: int
+    size: int
+    tags: Tags
+
+    def start(self, selector: Selector) -> int:
+        """The start by one of the two clocks."""
+        return self.producer_ms if selector is Selector.PRODUCER else self.server_ms
+
+
+def write_file(path: Path, finished: Finished) -> None:
+    """The header, then the cluster; nothing is left of a file that could not be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("wb") as file:
+            file.writelines((finished.header, finished.cluster))
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def read_file(path: Path, fragment: Fragment) -> tuple[bytes, bytes] | None:
+    """The header and the cluster; None when there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(fragment.header_length), file.read()
+    except FileNotFoundError:
+        return None
+
+
+class Shelf:
+    """One stream's fragments."""
+
+    def __init__(self, directory: Path, arn: str) -> None:
+        # A stream's name may be longer than a file's.
+        self._folder = directory / hashlib.sha256(arn.encode()).hexdigest()[:32]
+        self._queue: deque[Fragment] = deque()
+        self._numbers: dict[str, Fragment] = {}
+        self._times: dict[Selector, list[tuple[int, int, Fragment]]] = {
+            selector: [] for selector in Selector
+        }
+        self.size = 0
+        self.last_arrival = 0
+
+    @property
+    def oldest_ms(self) -> int:
+        """When the oldest fragment began to arrive."""
+        return self._queue[0].server_ms
+
+    @property
+    def latest_ms(self) -> int:
+        """When the newest fragment began to arrive; 0 when there is none."""
+        return self._queue[-1].server_ms if self._queue else 0
+
+    def path(self, fragment: Fragment) -> Path:
+        """Where the fragment lies."""
+        return self._folder / f"{fragment.arrival}-{fragment.number}.fragment"
+
+    def take(self, written: Path, fragment: Fragment) -> Fragment:
+        """Move a fragment's file here; it is the next to arrive."""
+        arrived = replace(fragment, arrival=self.last_arrival + 1)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        written.rename(self.path(arrived))
+        self._add(arrived)
+        return arrived
+
+    def _add(self, fragment: Fragment) -> None:
+        self.last_arrival = fragment.arrival
+        self.size += fragment.size
+        self._queue.append(fragment)
+        self._numbers[fragment.number] = fragment
+        for selector, times in self._times.items():
+            entry = (fragment.start(selector), fragment.arrival, fragment)
+            insort(times, entry, key=_order)
+
+    def after(self, arrival: int) -> list[Fragment]:
+        """What arrived later, in order."""
+        newer = []
+        for fragment in reversed(self._queue):
+            if fragment.arrival <= arrival:
+                break
+            newer.append(fragment)
+        return newer[::-1]
+
+    def numbered(self, number: str) -> Fragment | None:
+        """The fragment of that number, if it is here."""
+        return self._numbers.get(number)
+
+    def between(self, selector: Selector, start: int, end: int) -> list[Fragment]:
+        """The fragments that start in a range, by time."""
+        times = self._times[selector]
+        first = bisect_left(times, start, key=_time)
+        last = bisect_right(times, end, key=_time)
+        return [fragment for _, _, fragment in times[first:last]]
+
+    def drop_older_than(self, server_ms: int) -> None:
+        """Delete what began to arrive before a time."""
+        self._drop_while(lambda: self._queue[0].server_ms < server_ms)
+
+    def shrink_to(self, size: int) -> None:
+        """Delete the oldest until the rest has at most a size."""
+        self._drop_while(lambda: self.size > size)
+
+    def clear(self) -> None:
+        """Delete everything, the folder too."""
+        self._drop_while(lambda: True)
+        if self._folder.exists():
+            self._folder.rmdir()
+
+    def _drop_while(self, condition: Callable[[], bool]) -> None:
+        while self._queue and condition():
+            self.drop_oldest()
+
+    def drop_oldest(self) -> int:
+        """Delete the oldest fragment; how many bytes that freed."""
+        fragment = self._queue.popleft()
+        self.size -= fragment.size
+        del self._numbers[fragment.number]
+        for selector, times in self._times.items():
+            key = (fragment.start(selector), fragment.arrival)
+            del times[bisect_left(times, key, key=_order)]
+        self.path(fragment).unlink(missing_ok=True)
+        return fragment.size
+
+
+def _order(entry: tuple[int, int, Fragment]) -> tuple[int, int]:
+    return entry[:2]
+
+
+def _time(entry: tuple[int, int, Fragment]) -> int:
+    return entry[0]

@@ -1,0 +1,170 @@
+"""The store of fragments: one file each, within a limit and the stream's retention."""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from local.kinesisvideo.mkv.parser import Finished
+from local.kinesisvideo.store.fragment_index import Fragment, Selector, Shelf, read_file, write_file
+
+HOUR = 3600.0
+# A stream without retention keeps this much for its live readers (CreateStream).
+BUFFER_SECONDS = 300.0
+BUFFER_BYTES = 200 * 1024 * 1024
+STORE_BYTES = 4 * 1024**3
+UNFINISHED = ".part"
+
+
+class StreamGoneError(Exception):
+    """The stream has been deleted."""
+
+
+class FragmentStore:
+    """Keeps fragments and tells live readers of new ones; safe from any thread."""
+
+    def __init__(
+        self,
+        directory: Path,
+        retention_hours: Callable[[str], int | None],
+        *,
+        clock: Callable[[], float] = time.time,
+        limit_bytes: int = STORE_BYTES,
+    ) -> None:
+        self._directory = directory
+        self._retention_hours = retention_hours
+        self._clock = clock
+        self._limit_bytes = limit_bytes
+        self._lock = threading.RLock()
+        self._shelves: dict[str, Shelf] = {}
+        self._watchers: dict[str, set[Callable[[], None]]] = {}
+        self._numbers = itertools.count(time.time_ns())
+
+    def next_number(self) -> str:
+        """A fragment number: 47 digits, as AWS's, and higher than every one before."""
+        return f"913438523331{next(self._numbers):035d}"
+
+    def add(
+        self, arn: str, number: str, finished: Finished, *, producer: int, server: int
+    ) -> Fragment:
+        """Store a fragment; the times are those of its start, in milliseconds.
+
+        StreamGoneError if the stream was deleted meanwhile, OSError if the disk refuses.
+        """
+        fragment = Fragment(
+            number=number,
+            arrival=0,
+            producer_ms=producer,
+            server_ms=server,
+            cluster_ms=finished.start_ms,
+            length_ms=finished.length_ms,
+            header_length=len(finished.header),
+            size=len(finished.header) + len(finished.cluster),
+            tags=finished.tags,
+        )
+        written = self._directory / f"{number}{UNFINISHED}"
+        write_file(written, finished)  # nobody waits for the disk
+        try:
+            with self._lock:
+                if self._retention_hours(arn) is None:
+                    raise StreamGoneError(arn)
+                fragment = self._shelf(arn).take(written, fragment)
+                self._expire_all()
+                self._wake(arn)
+        finally:
+            written.unlink(missing_ok=True)
+        return fragment
+
+    def read(self, arn: str, fragment: Fragment) -> tuple[bytes, bytes] | None:
+        """The header and the cluster; None when the fragment has expired meanwhile."""
+        with self._lock:
+            path = self._shelf(arn).path(fragment)
+        return read_file(path, fragment)
+
+    def after(self, arn: str, arrival: int) -> list[Fragment]:
+        """The fragments that arrived after a given one, in order of arrival."""
+        with self._lock:
+            return self._current(arn).after(arrival)
+
+    def last_arrival(self, arn: str) -> int:
+        """The arrival of the newest fragment ever; 0 before the first."""
+        with self._lock:
+            return self._shelf(arn).last_arrival
+
+    def latest_ms(self, arn: str) -> int:
+        """When the newest fragment began to arrive; 0 when there is none."""
+        with self._lock:
+            return self._shelf(arn).latest_ms
+
+    def numbered(self, arn: str, number: str) -> Fragment | None:
+        """The fragment of that number, if it is still there."""
+        with self._lock:
+            return self._current(arn).numbered(number)
+
+    def between(self, arn: str, selector: Selector, start: int, end: int) -> list[Fragment]:
+        """The fragments whose start lies in a range, both ends included, by time."""
+        with self._lock:
+            return self._current(arn).between(selector, start, end)
+
+    def forget(self, arn: str) -> None:
+        """Delete everything of a stream and wake its readers, who then find it gone."""
+        with self._lock:
+            self._shelf(arn).clear()
+            del self._shelves[arn]
+            self._wake(arn)
+
+    def expire(self) -> None:
+        """Delete what is past its stream's retention or beyond the store's limit."""
+        with self._lock:
+            self._expire_all()
+
+    @contextlib.contextmanager
+    def watch(self, arn: str) -> Iterator[asyncio.Event]:
+        """An event, of the running loop, that is set whenever the stream has news."""
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(event.set)
+
+        with self._lock:
+            self._watchers.setdefault(arn, set()).add(wake)
+        try:
+            yield event
+        finally:
+            with self._lock:
+                self._watchers[arn].discard(wake)
+
+    def _wake(self, arn: str) -> None:
+        for wake in self._watchers.get(arn, ()):
+            wake()
+
+    def _shelf(self, arn: str) -> Shelf:
+        if arn not in self._shelves:
+            self._shelves[arn] = Shelf(self._directory, arn)
+        return self._shelves[arn]
+
+    def _current(self, arn: str) -> Shelf:
+        shelf = self._shelf(arn)
+        self._expire(arn, shelf)
+        return shelf
+
+    def _expire(self, arn: str, shelf: Shelf) -> None:
+        hours = self._retention_hours(arn)
+        seconds = hours * HOUR if hours else BUFFER_SECONDS
+        shelf.drop_older_than(int((self._clock() - seconds) * 1000))
+        if not hours:
+            shelf.shrink_to(BUFFER_BYTES)
+
+    def _expire_all(self) -> None:
+        for arn, shelf in self._shelves.items():
+            self._expire(arn, shelf)
+        excess = sum(shelf.size for shelf in self._shelves.values()) - self._limit_bytes
+        while excess > 0:
+            oldest = min(
+                (shelf for shelf in self._shelves.values() if shelf.size),
+                key=lambda shelf: shelf.oldest_ms,
+            )
+            excess -= oldest.drop_oldest()

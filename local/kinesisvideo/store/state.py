@@ -1,0 +1,126 @@
+"""What both planes share: the streams, their fragments and the settings."""
+
+import asyncio
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+from local import ministack
+from local.kinesisvideo.errors import stopped
+from local.kinesisvideo.store.fragment_index import Fragment
+from local.kinesisvideo.store.fragments import STORE_BYTES, FragmentStore
+from local.kinesisvideo.store.image_generation import ImageGenerator
+from local.kinesisvideo.store.notifications import Notifier
+from local.kinesisvideo.store.streams import Delayed, Stream, Streams
+
+LOGGER = logging.getLogger(__name__)
+IMAGE_DELAY_SECONDS = 60.0
+DECODERS = 2  # the rest of the cores is for those who send media
+EXPIRY_SECONDS = 30.0
+MEGABYTE = 1024 * 1024
+
+
+class KinesisVideo:
+    """One running Kinesis Video Streams."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        image_delay: float = IMAGE_DELAY_SECONDS,
+        clock: Callable[[], float] = time.time,
+        store_bytes: int = STORE_BYTES,
+    ) -> None:
+        self.clock = clock
+        self.image_delay = image_delay
+        self.streams = Streams(ministack.ACCOUNT, ministack.REGION, clock)
+        self.store = FragmentStore(
+            directory, self._retention_hours, clock=clock, limit_bytes=store_bytes
+        )
+        # Threads that only read and write: no clip in the making holds up an acknowledgement.
+        self._disk = ThreadPoolExecutor(4, "kinesis-video-disk")
+        self.images = ImageGenerator(self.store, image_delay, clock)
+        self.notifier = Notifier(image_delay, clock)
+        self._decoders = ThreadPoolExecutor(DECODERS, "kinesis-video-decoding")
+
+    async def on_disk[**P, T](
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run what reads or writes fragments, beside the loop."""
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call)
+
+    async def decode[**P, T](
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run what decodes or wraps media, beside the loop and few at a time."""
+        call = functools.partial(function, *args, **kwargs)
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._decoders, call)
+        except RuntimeError as error:  # whoever still asks came too late
+            raise stopped() from error
+        return await done
+
+    async def keep_expiring(self) -> None:
+        """Delete what has expired, also of streams that nobody writes or reads."""
+        while True:
+            try:
+                await self.on_disk(self.store.expire)
+            except OSError:
+                LOGGER.exception("what has expired could not be deleted")
+            await asyncio.sleep(EXPIRY_SECONDS)
+
+    def _retention_hours(self, arn: str) -> int | None:
+        stream = self.streams.by_arn(arn)
+        return stream.retention_hours if stream else None
+
+    def announce(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
+        """Do for a persisted fragment what its tags ask for, under its producer's rights."""
+        self.images.offer(stream, fragment, caller)
+        self.notifier.offer(stream, fragment, caller)
+
+    def stop(self) -> None:
+        """End what runs beside the requests."""
+        for backlog in (self.images.backlog, self.notifier.backlog):
+            backlog.stop()
+        self._decoders.shutdown(wait=True, cancel_futures=True)
+
+    def configure(
+        self,
+        stream: Stream,
+        what: Literal["images", "notifications"],
+        wanted: Mapping[str, Any] | None,
+    ) -> None:
+        """Ask for another configuration, which takes a while to hold; None deletes it."""
+        since = self.clock()
+
+        def changes(now: Stream) -> Mapping[str, Any]:
+            delayed: Delayed = getattr(now, what)
+            return {what: Delayed(wanted, since, delayed.effective(since, self.image_delay))}
+
+        self.streams.change(stream, changes)
+
+    def delete(self, stream: Stream, version: str = "") -> None:
+        """Delete a stream and its fragments; who reads or writes it finds it gone."""
+        self.streams.delete(stream, version)
+        self.store.forget(stream.arn)
+
+    def reset(self) -> None:
+        """Delete every stream."""
+        for stream in self.streams.all():
+            self.delete(stream)
+
+
+@functools.cache
+def running() -> KinesisVideo:
+    """The one service of this process; its fragments lie where the launcher says."""
+    delay = float(os.environ.get("KVS_IMAGE_DELAY_SECONDS", IMAGE_DELAY_SECONDS))
+    megabytes = int(os.environ.get("KVS_STORE_MEGABYTES", STORE_BYTES // MEGABYTE))
+    # The launcher makes TMPDIR a folder of its own, which goes when it ends.
+    directory = Path(os.environ["TMPDIR"]) / "fragments"
+    return KinesisVideo(directory, image_delay=delay, store_bytes=megabytes * MEGABYTE)

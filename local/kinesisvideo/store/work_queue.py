@@ -1,0 +1,57 @@
+"""Work that tagged fragments cause beside the media plane's loop, within bounds."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
+from typing import Any
+
+from local.kinesisvideo.store.images import UndecodableError
+from local.security.iam import AccessDenied
+from local.security.signing import ServiceError
+
+LOGGER = logging.getLogger(__name__)
+ROOM = 32  # fragments that wait; what comes beyond is dropped and counted
+
+
+class Backlog:
+    """One thing after the other, in order; as on AWS, nobody is told of a failure."""
+
+    def __init__(self, what: str, room: int = ROOM) -> None:
+        self.dropped = 0
+        self._what = what
+        self._worker = ThreadPoolExecutor(1, f"kinesis-video-{what}")
+        self._room = BoundedSemaphore(room)
+
+    def submit(self, task: Callable[..., None], *arguments: Any) -> None:
+        """Do it when what came before is done; drop it when too much waits."""
+        if not self._room.acquire(blocking=False):
+            self.dropped += 1
+            LOGGER.warning("%s: too many fragments wait, dropped %d", self._what, self.dropped)
+            return
+        # A session may still store a fragment while the laptop AWS stops.
+        with contextlib.suppress(RuntimeError):
+            self._worker.submit(self._run, task, arguments)
+
+    def stop(self) -> None:
+        """Drop what waits and let the fragment in hand be the last."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def finish(self) -> None:
+        """Do all that waits, and no more."""
+        self._worker.shutdown(wait=True)
+
+    def _run(self, task: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        try:
+            task(*arguments)
+        except AccessDenied:
+            LOGGER.info("%s: the producer may not write there", self._what)
+        except ServiceError as error:
+            LOGGER.info("%s: refused, %s", self._what, error.code)
+        except UndecodableError:
+            LOGGER.info("%s: a tagged fragment could not be decoded", self._what)
+        except Exception:
+            LOGGER.exception("%s: failed", self._what)
+        finally:
+            self._room.release()

@@ -1,0 +1,32 @@
+"""What MiniStack lacks or does otherwise than AWS, corrected; one module per service."""
+
+from local.patches import (
+    deletions,
+    events,
+    executions,
+    functions,
+    permissions,
+    policy_variables,
+    queues,
+    schedules,
+    subscriptions,
+    tasks,
+    templates,
+)
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Put every correction in place; once, after `names.check_names`."""
+    permissions.install()
+    policy_variables.install()
+    functions.install()
+    executions.install()
+    tasks.install()
+    templates.install()
+    deletions.install()
+    events.install()
+    schedules.install()
+    queues.install()
+    subscriptions.install()

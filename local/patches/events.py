@@ -1,0 +1,79 @@
+"""EventBridge: who may reach a target, as on AWS, and functions that fail are tried again.
+
+Functions, topics and queues allow a rule in their own policies, a state machine is started
+under the target's role (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
+A schedule does everything under its role, whose trust goes by the schedule's group
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html).
+A function is invoked asynchronously, so what fails is tried twice more: on AWS after one and two
+minutes (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html), here,
+as MiniStack does it for S3, after one and two seconds.
+"""
+
+import contextvars
+import functools
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local import ministack
+from local.ministack import names
+from local.security.iam import AccessDenied
+
+EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"
+# What a rule does to its target; other kinds of targets are delivered as MiniStack does it.
+BY_POLICY = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish", "sqs": "sqs:SendMessage"}
+BY_ROLE = {"states": "states:StartExecution"}
+
+logger = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """Correct MiniStack's EventBridge."""
+    names.INVOKE_TARGET.replace(_with_permission(names.INVOKE_TARGET.get()))
+    names.DISPATCH_TO_FUNCTION.replace(_dispatch)
+
+
+def _with_permission(invoke: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(invoke)
+    def invoke_target(
+        target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None
+    ) -> None:
+        try:
+            _check(target, rule)
+        except AccessDenied as denied:
+            logger.warning("a target is not invoked: %s", denied.message)
+            return
+        invoke(target, event, rule, view)
+
+    return invoke_target
+
+
+def _check(target: Mapping[str, Any], rule: Mapping[str, Any]) -> None:
+    arn, rule_arn = target["Arn"], rule.get("Arn") or rule.get("RuleArn", "")
+    service = arn.split(":")[2]
+    if ":schedule/" in rule_arn:
+        role_arn = target.get("RoleArn", "")
+        group_arn = rule_arn.replace(":schedule/", ":schedule-group/").rpartition("/")[0]
+        ministack.check_trust(role_arn, SCHEDULER, group_arn)
+        role = ministack.role_principal(role_arn, "schedule")
+        ministack.authorize(role, (BY_POLICY | BY_ROLE)[service], arn)
+    elif service in BY_POLICY:
+        ministack.authorize_service(EVENTS, BY_POLICY[service], arn, source_arn=rule_arn)
+    elif service in BY_ROLE:
+        role_arn = target.get("RoleArn", "")
+        ministack.check_trust(role_arn, EVENTS, rule_arn)
+        ministack.authorize(ministack.role_principal(role_arn, "rule"), BY_ROLE[service], arn)
+
+
+def _dispatch(arn: str, payload: str) -> None:
+    """Invoke a function with an event, and again if it fails."""
+    function, config, name = names.FUNCTION_OF.get()(arn)
+    if not function or not config:
+        logger.warning("a target is not invoked: there is no function %s", name)
+        return
+    record = names.RUNNABLE.get()(function, config)
+    # In a context of its own: whoever brought the event about does not act in the function.
+    alone = contextvars.Context()
+    alone.run(names.INVOKE_ASYNCHRONOUSLY.get(), record, json.loads(payload))
+    logger.info("function %s is invoked by an event", name)

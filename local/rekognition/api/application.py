@@ -1,0 +1,55 @@
+"""What the operations work on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.rekognition.collections import Collections
+from local.rekognition.errors import RekognitionError, invalid_parameter, too_large
+from local.rekognition.processors.lifecycle import Processors
+from local.rekognition.worker.pool import Faces, Pool
+
+MOST_OBJECT_BYTES = 15 * 1024 * 1024  # of a picture in S3; Rekognition guidelines and quotas
+
+Parameters = dict[str, Any]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One Rekognition: its collections and processors, the analysis pool, the caller's rights."""
+
+    collections: Collections
+    processors: Processors
+    pool: Pool
+    arn_prefix: str
+    read_object: Callable[[str, str, str | None], bytes]
+    authorize: Callable[[str, str], None]  # an action on an ARN; RekognitionError if denied
+
+    def picture(self, image: Parameters) -> bytes:
+        """The bytes of a request's picture, read from S3 with the caller's rights if need be."""
+        if ("Bytes" in image) == ("S3Object" in image):
+            raise invalid_parameter()
+        if "Bytes" in image:
+            data: bytes = image["Bytes"]
+            return data
+        named = image["S3Object"]
+        if "Bucket" not in named or "Name" not in named:
+            raise invalid_parameter()
+        data = self.read_object(named["Bucket"], named["Name"], named.get("Version"))
+        if len(data) > MOST_OBJECT_BYTES:
+            raise too_large()
+        return data
+
+    def faces(self, data: bytes, *, vectors: int = 0) -> Faces:
+        """The faces in a picture, largest first."""
+        return self.pool.picture(data, vectors=vectors)
+
+
+def invalid_object() -> RekognitionError:
+    """Say that the picture can't be read from S3, for whatever reason."""
+    return RekognitionError(
+        "InvalidS3ObjectException",
+        "Unable to get object metadata from S3. "
+        "Check object key, region and/or access permissions.",
+    )

@@ -1,0 +1,156 @@
+"""The operations on pictures: DetectFaces, IndexFaces, SearchFaces(ByImage), CompareFaces."""
+
+import hashlib
+from typing import Any
+
+from local.rekognition.api.application import Answer, Application, Parameters
+from local.rekognition.api.quality import good, reasons
+from local.rekognition.collections import (
+    MODEL_VERSION,
+    MOST_MATCHES,
+    Collection,
+    Face,
+    face_id,
+    image_id,
+)
+from local.rekognition.errors import invalid_parameter
+from local.rekognition.similarity import similarity
+from local.rekognition.worker.pool import MOST_FACES, Faces
+
+DEFAULT_THRESHOLD = 80.0
+NO_FACES = "There are no faces in the image. Should be at least 1."
+
+
+def detect_faces(application: Application, asked: Parameters) -> Answer:
+    """All faces of a picture."""
+    faces = application.faces(application.picture(asked["Image"]))
+    return {"FaceDetails": [_detail(face, asked.get("Attributes", [])) for face in faces]}
+
+
+def _detail(face: dict[str, Any], attributes: list[str]) -> dict[str, Any]:
+    """What is measured of a face: the default attributes, and with ALL also more landmarks.
+
+    Nothing here can tell age, gender, emotions and the like, and nothing is made up: they are
+    left out, also where they are asked for.
+    """
+    detail: dict[str, Any] = face["detail"]
+    if "ALL" not in attributes:
+        return detail
+    return {**detail, "Landmarks": detail["Landmarks"] + face["more_landmarks"]}
+
+
+def index_faces(application: Application, asked: Parameters) -> Answer:
+    """Enrol the faces of a picture; say why the others were not."""
+    collection = application.collections.get(asked["CollectionId"])
+    data = application.picture(asked["Image"])
+    faces = application.faces(data, vectors=MOST_FACES)
+    level, most = asked.get("QualityFilter", "AUTO"), asked.get("MaxFaces", MOST_FACES)
+    attributes = asked.get("DetectionAttributes", [])
+    kept = good(faces, level)[:most]
+    enrolled = [_enrolled(face, data, asked.get("ExternalImageId")) for face in kept]
+    for face in enrolled:
+        collection.add(face)
+    return {
+        "FaceRecords": [
+            {"Face": face.as_dict(), "FaceDetail": _detail(found, attributes)}
+            for face, found in zip(enrolled, kept, strict=True)
+        ],
+        "UnindexedFaces": [
+            {
+                "Reasons": reasons(face, level) or ["EXCEEDS_MAX_FACES"],
+                "FaceDetail": _detail(face, attributes),
+            }
+            for face in faces
+            if face not in kept
+        ],
+        "FaceModelVersion": MODEL_VERSION,
+    }
+
+
+def _enrolled(face: dict[str, Any], data: bytes, external_image_id: str | None) -> Face:
+    digest = hashlib.sha256(data).hexdigest()
+    box = face["detail"]["BoundingBox"]
+    return Face(
+        face_id=face_id(digest, box, external_image_id),
+        image_id=image_id(digest),
+        external_image_id=external_image_id,
+        box=box,
+        confidence=face["detail"]["Confidence"],
+        vector=tuple(face["vector"]),
+    )
+
+
+def search_faces(application: Application, asked: Parameters) -> Answer:
+    """The enrolled faces like one that is enrolled."""
+    collection = application.collections.get(asked["CollectionId"])
+    searched = collection.faces.get(asked["FaceId"])
+    if searched is None:
+        raise invalid_parameter("faceId was not found in the collection.")
+    return {
+        "SearchedFaceId": searched.face_id,
+        **_matches(collection, searched.vector, asked, but=searched.face_id),
+    }
+
+
+def search_faces_by_image(application: Application, asked: Parameters) -> Answer:
+    """The enrolled faces like the largest one in a picture."""
+    collection = application.collections.get(asked["CollectionId"])
+    data = application.picture(asked["Image"])
+    faces = good(application.faces(data, vectors=1)[:1], asked.get("QualityFilter", "NONE"))
+    if not faces:
+        raise invalid_parameter(NO_FACES)
+    detail = faces[0]["detail"]
+    return {
+        "SearchedFaceBoundingBox": detail["BoundingBox"],
+        "SearchedFaceConfidence": detail["Confidence"],
+        **_matches(collection, faces[0]["vector"], asked),
+    }
+
+
+def _matches(collection: Collection, vector: Any, asked: Parameters, but: str = "") -> Answer:
+    matches = collection.search(
+        vector,
+        threshold=asked.get("FaceMatchThreshold", DEFAULT_THRESHOLD),
+        most=asked.get("MaxFaces", MOST_MATCHES),
+        but=but,
+    )
+    return {
+        "FaceMatches": [match.as_dict() for match in matches],
+        "FaceModelVersion": MODEL_VERSION,
+    }
+
+
+def compare_faces(application: Application, asked: Parameters) -> Answer:
+    """The largest face of one picture against every face of another."""
+    level = asked.get("QualityFilter", "NONE")
+    source = application.faces(application.picture(asked["SourceImage"]), vectors=1)
+    target = application.faces(application.picture(asked["TargetImage"]), vectors=MOST_FACES)
+    if not source:
+        raise invalid_parameter()
+    threshold = asked.get("SimilarityThreshold", DEFAULT_THRESHOLD)
+    compared = _compared(source[0]["vector"], good(target, level))
+    detail = source[0]["detail"]
+    return {
+        "SourceImageFace": {
+            "BoundingBox": detail["BoundingBox"],
+            "Confidence": detail["Confidence"],
+        },
+        "FaceMatches": [
+            {"Similarity": alike, "Face": face} for alike, face in compared if alike >= threshold
+        ],
+        "UnmatchedFaces": [face for alike, face in compared if alike < threshold],
+    }
+
+
+def _compared(vector: Any, faces: Faces) -> list[tuple[float, dict[str, Any]]]:
+    compared = [(similarity(vector, face["vector"]), face["detail"]) for face in faces]
+    return sorted(compared, key=lambda one: -one[0])
+
+
+OPERATIONS = {
+    "DetectFaces": detect_faces,
+    "IndexFaces": index_faces,
+    "SearchFaces": search_faces,
+    "SearchFacesByImage": search_faces_by_image,
+    "CompareFaces": compare_faces,
+}

@@ -1,0 +1,176 @@
+"""The service as the emulator sees it: requests in, answers out, collections for CloudFormation."""
+
+import asyncio
+import contextvars
+import json
+import logging
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from local import ministack
+from local.rekognition.api import (
+    collection_operations,
+    image_operations,
+    processor_operations,
+    tag_operations,
+)
+from local.rekognition.api.application import Answer, Application, Parameters, invalid_object
+from local.rekognition.api.validation import checked
+from local.rekognition.collections import Collections
+from local.rekognition.errors import RekognitionError
+from local.rekognition.processors.cloud import LaptopCloud
+from local.rekognition.processors.lifecycle import Processors
+from local.rekognition.worker.pool import Pool
+from local.rekognition.worker.process import WorkerDiedError
+from local.security.iam import AccessDenied
+from local.security.signing import ServiceError
+
+TARGET = "RekognitionService"
+OPERATIONS: dict[str, Callable[[Application, Parameters], Answer]] = {
+    **collection_operations.OPERATIONS,
+    **image_operations.OPERATIONS,
+    **processor_operations.OPERATIONS,
+    **tag_operations.OPERATIONS,
+}
+# The modelled faults; everything else is the caller's to mend.
+FAULTS = {"InternalServerError", "ThrottlingException"}
+THREADS = 8
+
+log = logging.getLogger("local.rekognition")
+
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="rekognition")
+
+
+def _read_object(bucket: str, key: str, version: str | None) -> bytes:
+    try:
+        caller = ministack.current_principal()
+        return ministack.get_object_as(caller, bucket, key, version=version).body
+    except (AccessDenied, ServiceError, UnicodeError) as error:
+        raise invalid_object() from error
+
+
+def _authorize(action: str, resource: str) -> None:
+    try:
+        ministack.authorize(ministack.current_principal(), action, resource)
+    except AccessDenied as denied:
+        raise RekognitionError("AccessDeniedException", denied.message) from denied
+
+
+def _application() -> Application:
+    prefix = f"arn:aws:rekognition:{ministack.REGION}:{ministack.ACCOUNT}"
+    collections, pool = Collections(prefix), Pool()
+    processors = Processors(LaptopCloud(), pool, collections)
+    return Application(collections, processors, pool, prefix, _read_object, _authorize)
+
+
+_application_now = _application()
+
+
+async def handle_request(
+    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
+) -> ministack.Answer:
+    """Answer one request, away from the emulator's event loop."""
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    try:
+        answer = loop.run_in_executor(_threads, context.run, _answer, operation, body)
+    except RuntimeError:  # the threads are gone: whoever still asks came too late
+        return _reply(503, {"__type": "ServiceUnavailable", "message": "Rekognition has stopped"})
+    return await answer
+
+
+def reset() -> None:
+    """Forget everything; what runs is ended."""
+    _application_now.processors.clear()
+    _application_now.collections.clear()
+
+
+def stop() -> None:
+    """End every worker process."""
+    _application_now.processors.clear()
+    _application_now.pool.close()
+    _threads.shutdown(wait=False)  # what waits still gets an answer: that there is no more
+
+
+def _answer(operation: str, body: bytes) -> ministack.Answer:
+    try:
+        return _reply(200, _run(operation, body))
+    except RekognitionError as error:
+        status = 500 if error.code in FAULTS else 400
+        shown = {"__type": error.code, "message": error.message, "Message": error.message}
+        return _reply(status, shown)
+
+
+def _run(operation: str, body: bytes) -> Answer:
+    run = OPERATIONS.get(operation)
+    if run is None:
+        raise RekognitionError(
+            "UnknownOperationException",
+            f"The laptop AWS does not implement rekognition:{operation}",
+        )
+    parameters = checked(operation, _parsed(body))
+    try:
+        return run(_application_now, parameters)
+    except WorkerDiedError as error:
+        log.warning("%s: an analysis worker died", operation)
+        raise RekognitionError("InternalServerError", "Internal server error") from error
+
+
+def _parsed(body: bytes) -> Any:
+    """The body as JSON; NaN and Infinity, which Python would take, are none."""
+    try:
+        return json.loads(body or b"{}", parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise RekognitionError("SerializationException", "The request is not JSON") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _reply(status: int, content: Answer) -> ministack.Answer:
+    headers = {"Content-Type": "application/x-amz-json-1.1"}
+    return status, headers, json.dumps(content).encode()
+
+
+def _create_collection(logical_id: str, properties: Parameters, stack: str) -> tuple[str, Answer]:
+    """AWS::Rekognition::Collection: Ref is its id, GetAtt Arn its ARN."""
+    name = properties["CollectionId"]
+    tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+    made = _application_now.collections.create(name, tags)
+    return name, {"Arn": made.arn}
+
+
+def _update_collection(
+    physical_id: str, old: Parameters, new: Parameters, stack: str
+) -> tuple[str, Answer]:
+    """Only the id can change, and another id is another collection."""
+    if new["CollectionId"] == physical_id:
+        return physical_id, {"Arn": _application_now.collections.get(physical_id).arn}
+    created = _create_collection("", new, stack)
+    _delete_collection(physical_id, old)
+    return created
+
+
+def _delete_collection(physical_id: str, properties: Parameters) -> None:
+    if physical_id in _application_now.collections.names():
+        _application_now.collections.delete(physical_id)
+
+
+SERVICE = ministack.Service(
+    name="rekognition",
+    module=sys.modules[__name__],
+    target_prefix=TARGET,
+    error_prefix="Rekognition",
+    resources={
+        "AWS::Rekognition::Collection": {
+            "create": _create_collection,
+            "update": _update_collection,
+            "delete": _delete_collection,
+        }
+    },
+    passes_role={"CreateStreamProcessor": "RoleArn"},
+)

@@ -1,0 +1,4 @@
+"""A running stream processor: live media in, records out.
+
+Uses worker.
+"""

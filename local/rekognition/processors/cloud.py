@@ -1,0 +1,38 @@
+"""The laptop AWS as a stream processor uses it: a role to assume, a data stream to write to."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local import ministack
+from local.security.signing import Credentials
+
+
+class LaptopCloud:
+    """The laptop AWS itself, through real signed requests."""
+
+    account = ministack.ACCOUNT
+    region = ministack.REGION
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of every service's control plane."""
+        return ministack.endpoint()
+
+    def assume(self, role_arn: str, processor_arn: str, session: str) -> Credentials:
+        """Keys of the role for Rekognition; AccessDenied if it may not assume it."""
+        return ministack.assume_role_as_service(
+            role_arn,
+            service="rekognition.amazonaws.com",
+            session_name=session,
+            source_arn=processor_arn,
+        )
+
+    def put_record(
+        self, keys: Credentials, stream_arn: str, record: Mapping[str, Any], key: str
+    ) -> None:
+        """Write a record; AccessDenied or ServiceError."""
+        data = base64.b64encode(json.dumps(record, separators=(",", ":")).encode()).decode()
+        parameters = {"StreamARN": stream_arn, "Data": data, "PartitionKey": key}
+        ministack.call_as(keys, "kinesis", "PutRecord", parameters)

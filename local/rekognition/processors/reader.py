@@ -1,0 +1,128 @@
+"""The worker process of one running stream processor: live media in, frames to analyse out.
+
+    python -m local.rekognition.processors.reader
+
+Three threads: one reads the network and cuts fragments, the main one decodes them and hands
+frames on as fast as they are taken, the third takes what the emulator says and ends the
+process when the emulator has gone.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import av
+
+from local.rekognition.processors.fragments import Fragment
+from local.rekognition.processors.media import Source
+from local.rekognition.processors.pace import Pace
+from local.rekognition.processors.receiving import Arrived, Receiver
+from local.rekognition.processors.video import CodecError, Film, Sampler, opened, rgb
+from local.rekognition.worker import wire
+from local.security.signing import Credentials
+
+log = logging.getLogger("local.rekognition.processors.reader")
+
+
+class Reader:
+    """Reads one stream until told otherwise, whatever the producer does."""
+
+    def __init__(
+        self, spec: dict[str, Any], say: Callable[..., None], keys: "queue.Queue[Credentials]"
+    ) -> None:
+        self._say = say
+        self._keys = keys
+        source = Source(spec["endpoint"], spec["region"], spec["stream_arn"])
+        self._receiver = Receiver(source, self._connect)
+        self._sampler = Sampler(spec["per_second"])
+        self._pace = Pace()
+
+    def run(self) -> None:
+        """Hand on frames; returns after saying why no more can come."""
+        self._receiver.start(lambda: self._say({"event": "reading"}))
+        while not isinstance(arrived := self._receiver.next(), str):
+            try:
+                self._hand_on(arrived)
+            except CodecError:
+                self._say({"event": "failed", "why": "codec"})
+                return
+            except (av.FFmpegError, ValueError):
+                log.warning("fragment %s can't be decoded", arrived.fragment.number)
+        self._say({"event": "failed", "why": arrived})
+
+    def _connect(self) -> Credentials:
+        self._say({"event": "connect"})
+        return self._keys.get()
+
+    def _hand_on(self, arrived: Arrived) -> None:
+        """Decode what is due of a fragment and hand on what is not too late."""
+        fragment = arrived.fragment
+        with opened(fragment.film, fragment.timecode) as film:
+            due = [one for one in film.offsets if self._sampler.takes(fragment.producer + one)]
+            self._pace.begin(arrived.at, film.seconds)
+            handed = self._take(fragment, film, due) if due else 0
+        if handed < len(due):
+            self._say({"event": "skipped", "frames": len(due) - handed})
+
+    def _take(self, fragment: Fragment, film: Film, due: list[float]) -> int:
+        """Hand on the frames that are due and not late; how many those were."""
+        wanted, last, handed = set(due), due[-1], 0
+        if self._pace.is_late(last, time.monotonic()):
+            return 0  # they all are: not even decoding is worth while
+        for offset, frame in film.frames():
+            if offset in wanted and not self._pace.is_late(offset, time.monotonic()):
+                self._say(*_message(fragment, offset, frame))
+                handed += 1
+            if offset >= last:
+                break
+        return handed
+
+
+def _message(fragment: Fragment, offset: float, frame: Any) -> tuple[wire.Head, bytes]:
+    size, pixels = rgb(frame)
+    head = {
+        "event": "frame",
+        "fragment": fragment.number,
+        "server": fragment.server,
+        "producer": fragment.producer,
+        "offset": offset,
+        "size": size,
+    }
+    return head, pixels
+
+
+def main() -> None:
+    """Read what the first message names."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    lock = threading.Lock()
+
+    def say(head: wire.Head, body: bytes = b"") -> None:
+        with lock:
+            try:
+                wire.send(output, head, body)
+            except BrokenPipeError:
+                os._exit(0)  # nobody is left to hear of it
+
+    first = wire.receive(sys.stdin.buffer)
+    if first is None:
+        return
+    keys: queue.Queue[Credentials] = queue.Queue()
+    threading.Thread(target=_listen, args=(keys,), daemon=True).start()
+    Reader(first[0], say, keys).run()
+
+
+def _listen(keys: "queue.Queue[Credentials]") -> None:
+    while (message := wire.receive(sys.stdin.buffer)) is not None:
+        keys.put(Credentials(**message[0]))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The worker process: pictures in, faces out, over its standard input and output.
+
+    python -m local.rekognition.worker.analysis
+
+All of dlib lives in such processes: it is large, and holds Python's lock while it works.
+A worker ends when its input does, so none outlives the emulator.
+"""
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from local.rekognition.errors import RekognitionError
+from local.rekognition.worker import wire
+from local.rekognition.worker.faces import Analyst
+from local.rekognition.worker.images import open_image
+
+
+def main() -> None:
+    """Answer jobs until the emulator has gone."""
+    jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever else writes to standard output must not get between the answers
+    analyst = Analyst()
+    try:
+        wire.send(answers, {"ready": True})
+        while (message := wire.receive(jobs)) is not None:
+            wire.send(answers, _answer(analyst, *message))
+    except BrokenPipeError:
+        os._exit(0)  # nobody is left to hear of it
+
+
+def _answer(analyst: Analyst, head: wire.Head, body: bytes) -> wire.Head:
+    try:
+        pixels = _pixels(head, body)
+    except RekognitionError as error:
+        return {"code": error.code, "message": error.message}
+    faces = analyst.faces(pixels, search_small=head["search_small"], vectors=head["vectors"])
+    return {"faces": faces}
+
+
+def _pixels(head: wire.Head, body: bytes) -> Any:
+    """A frame comes as bare RGB with its size, anything else as a file."""
+    if "size" not in head:
+        return open_image(body)
+    width, height = head["size"]
+    return np.frombuffer(body, np.uint8).reshape(height, width, 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The worker processes that find faces: started when first needed, then kept."""
+
+import os
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.rekognition.errors import RekognitionError
+from local.rekognition.worker import wire
+from local.rekognition.worker.process import Worker, WorkerDiedError
+
+MOST_WORKERS = 4
+MOST_FACES = 100  # of one picture; DetectFaces and IndexFaces
+
+_SIDE = 80
+_NOTHING = bytes(_SIDE * _SIDE * 3)
+
+Faces = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A picture to look at, and where the faces in it are to go."""
+
+    head: wire.Head
+    body: bytes
+    found: Future[Faces] = field(default_factory=Future)
+
+
+class Pool:
+    """Workers that share one queue: at most one per processor, a new one when all are busy."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size or min(os.cpu_count() or 1, MOST_WORKERS)
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._workers: dict[threading.Thread, Worker | None] = {}
+        self._waiting = 0  # workers without a job, less jobs without a worker
+        self._closed = False
+
+    def picture(self, data: bytes, *, vectors: int) -> Faces:
+        """The faces in a picture file, the `vectors` largest with their vector."""
+        return self._submit(Job({"search_small": True, "vectors": vectors}, data)).result()
+
+    def frame(self, pixels: bytes, size: tuple[int, int]) -> Future[Faces]:
+        """The faces in a frame of video, each with its vector, when they are found."""
+        head = {"search_small": False, "vectors": MOST_FACES, "size": size}
+        return self._submit(Job(head, pixels))
+
+    def warm(self) -> None:
+        """Start all workers and wait for the first of them to be ready."""
+        with self._lock:
+            while len(self._workers) < self.size and not self._closed:
+                self._grow()
+        self.frame(_NOTHING, (_SIDE, _SIDE)).result()
+
+    def close(self) -> None:
+        """End all workers, whatever they are doing."""
+        with self._lock:
+            self._closed = True
+            workers = dict(self._workers)
+        for worker in workers.values():
+            self._jobs.put(None)  # for whichever thread takes it
+            if worker:
+                worker.kill()
+        for thread in workers:
+            thread.join()
+        self._drain()
+
+    def _submit(self, job: Job) -> Future[Faces]:
+        with self._lock:
+            if self._closed:
+                raise WorkerDiedError
+            self._waiting -= 1
+            if self._waiting < 0 and len(self._workers) < self.size:
+                self._grow()
+            self._jobs.put(job)
+        return job.found
+
+    def _grow(self) -> None:
+        thread = threading.Thread(target=self._serve, name="rekognition-analysis", daemon=True)
+        self._workers[thread] = None
+        self._waiting += 1
+        thread.start()
+
+    def _serve(self) -> None:
+        """One worker's thread: a worker that dies takes its job along, and another follows."""
+        thread = threading.current_thread()
+        try:
+            while True:
+                worker = Worker("analysis")
+                try:
+                    with self._lock:
+                        self._workers[thread] = worker
+                        if self._closed:
+                            return
+                    worker.receive()  # it has loaded its models
+                    if not self._serve_with(worker):
+                        return
+                finally:
+                    worker.close()
+        except WorkerDiedError:
+            pass  # it did not even start
+        finally:
+            with self._lock:
+                del self._workers[thread]
+                self._waiting -= 1
+                last = not self._workers
+            if last:
+                self._drain()
+
+    def _serve_with(self, worker: Worker) -> bool:
+        """Do jobs; False when there are to be no more."""
+        while (job := self._jobs.get()) is not None and not self._closed:
+            try:
+                worker.send(job.head, job.body)
+                answer, _ = worker.receive()
+            except WorkerDiedError as error:
+                job.found.set_exception(error)
+                return not self._closed
+            finally:
+                with self._lock:
+                    self._waiting += 1
+            _resolve(job, answer)
+        if job:
+            job.found.set_exception(WorkerDiedError())
+        return False
+
+    def _drain(self) -> None:
+        """Nobody is left for the jobs that wait."""
+        while not self._jobs.empty():
+            job = self._jobs.get()
+            if job:
+                job.found.set_exception(WorkerDiedError())
+
+
+def _resolve(job: Job, answer: wire.Head) -> None:
+    if "code" in answer:
+        job.found.set_exception(RekognitionError(answer["code"], answer["message"]))
+    else:
+        job.found.set_result(answer["faces"])

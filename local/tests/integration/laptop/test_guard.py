@@ -1,0 +1,95 @@
+"""What a hostile web page could send to the laptop AWS, over the wire and to both ports."""
+
+import http.client
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.config import Config
+
+from local.laptop import LaptopAWS
+from local.tests.support.laptop_parts import unique
+
+TARGET = {"X_Amz_Target": "DynamoDB_20120810.ListTables"}
+FAKE = (
+    "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/dynamodb/aws4_request, "
+    "SignedHeaders=host, Signature=00"
+)
+
+
+@pytest.fixture(params=["endpoint", "media_endpoint"])
+def port(request, laptop: LaptopAWS) -> int:
+    """Each of the two ports."""
+    return int(urlsplit(laptop.facts[request.param]).port or 0)
+
+
+def status(port, method="POST", path="/", body=b"{}", **headers):
+    """The status of the answer to a request made by hand."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request(method, path, body=body, headers=named)
+        answer = connection.getresponse()
+        allowed = answer.getheader("Access-Control-Allow-Origin")
+        answer.read()
+    finally:
+        connection.close()
+    assert allowed is None, "a refused page must not be told that it may read the answer"
+    return answer.status
+
+
+def test_a_cross_origin_text_post_is_refused(port):
+    page = {"Origin": "https://evil.example", "Content_Type": "text/plain"}
+    assert status(port, **page) == 403
+    assert status(port, **page, **TARGET) == 403
+    assert status(port, **page, **TARGET, Authorization=FAKE) == 403
+
+
+def test_a_form_post_is_refused(port):
+    page = {"Origin": "https://evil.example", "Content_Type": "application/x-www-form-urlencoded"}
+    body = b"Action=CreateUser&UserName=evil&Version=2010-05-08"
+    assert status(port, body=body, **page) == 403
+    assert status(port, body=body, Content_Type=page["Content_Type"]) == 403
+
+
+def test_a_get_without_an_origin_is_refused(port):
+    assert status(port, "GET", "/", b"") == 403
+    assert status(port, "GET", "/bucket/key", b"") == 403
+    assert status(port, "GET", "/?Action=ListUsers", b"") == 403
+
+
+def test_a_preflight_is_refused(port):
+    asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "*"}
+    assert status(port, "OPTIONS", "/", b"", Origin="https://evil.example", **asked) == 403
+
+
+def test_a_rebound_name_is_refused(port):
+    assert status(port, Host=f"evil.example:{port}", **TARGET, Authorization=FAKE) == 403
+    assert status(port, Host="evil.example", **TARGET) == 403
+
+
+@pytest.mark.parametrize("key", ["test", "", "000000000000", "123456789012"])
+def test_keys_that_the_emulator_takes_for_root_are_refused(port, key):
+    assert status(port, **TARGET, Authorization=FAKE.replace("test", key)) == 403
+
+
+def test_the_owners_key_with_a_wrong_signature_is_refused(laptop, port):
+    forged = FAKE.replace("test", laptop.facts["access_key_id"])
+    today = {"X_Amz_Date": "20261122T000000Z"}
+    path = "/" if laptop.endpoint.endswith(f":{port}") else "/getMedia"
+    assert status(port, path=path, **TARGET, **today, Authorization=forged) in (400, 401, 403)
+
+
+def test_the_emulators_reset_is_out_of_reach(laptop):
+    port = int(urlsplit(laptop.endpoint).port or 0)
+    assert status(port, path="/_ministack/reset") == 403
+    signed = FAKE.replace("test", laptop.facts["access_key_id"])
+    assert status(port, path="/_ministack/reset", Authorization=signed) == 403
+
+
+def test_a_page_stored_in_a_bucket_gains_nothing(laptop):
+    s3, bucket = laptop.client("s3", Config(signature_version="s3v4")), unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="page.html", Body=b"<script>", ContentType="text/html")
+    port = int(urlsplit(laptop.endpoint).port or 0)
+    assert status(port, "GET", f"/{bucket}/page.html", b"") == 403
+    assert status(port, Origin=f"http://127.0.0.1:{port}", **TARGET) == 403

@@ -1,0 +1,131 @@
+"""Roles, functions and state machines for the tests of the laptop AWS itself."""
+
+import io
+import json
+import uuid
+import zipfile
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.laptop import LaptopAWS
+from local.security.iam import read_decisions
+
+Statement = dict[str, Any]
+
+
+def unique(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def allow(action: str | list[str], resource: str = "*", **more: Any) -> Statement:
+    """One statement of a policy."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def make_role(
+    laptop: LaptopAWS, service: str, *statements: Statement, condition: Any = None
+) -> str:
+    """The ARN of a new role that a service may assume, with an inline policy."""
+    iam, name = laptop.client("iam"), unique("role")
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    trust |= {"Condition": condition} if condition else {}
+    document = {"Version": "2012-10-17", "Statement": [trust]}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))["Role"]
+    set_policy(laptop, role["Arn"], *statements)
+    return str(role["Arn"])
+
+
+def set_policy(laptop: LaptopAWS, role_arn: str, *statements: Statement) -> None:
+    """Put these statements in place of what the role was allowed."""
+    iam, name = laptop.client("iam"), role_arn.rsplit("/", 1)[-1]
+    if not statements:
+        if iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName="test")
+        return
+    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=document)
+
+
+def zipped(**files: str) -> bytes:
+    """A zip of Python files by their stems; `__` in a stem is a folder."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for stem, text in files.items():
+            archive.writestr(f"{stem.replace('__', '/')}.py", text)
+    return content.getvalue()
+
+
+def make_function(
+    laptop: LaptopAWS, code: str, *statements: Statement, role: str = "", **settings: Any
+) -> str:
+    """The ARN of a new function whose module is this code."""
+    given = role or make_role(laptop, "lambda.amazonaws.com", *statements)
+    made = laptop.client("lambda").create_function(
+        FunctionName=unique("function"),
+        Runtime="python3.13",
+        Handler="module.handler",
+        Role=given,
+        Code={"ZipFile": zipped(module=code)},
+        Timeout=20,
+        **settings,
+    )
+    return str(made["FunctionArn"])
+
+
+def invoke(laptop: LaptopAWS, function: str, event: Any = None) -> tuple[str | None, Any]:
+    """A function's error, if any, and what it answered."""
+    payload = json.dumps(event or {})
+    answer = laptop.client("lambda").invoke(FunctionName=function, Payload=payload)
+    return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+
+def make_machine(laptop: LaptopAWS, role: str, states: dict[str, Any], **top: Any) -> str:
+    """The ARN of a new JSONata state machine that starts at its first state."""
+    definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), **top}
+    made = laptop.client("stepfunctions").create_state_machine(
+        name=unique("machine"),
+        roleArn=role,
+        definition=json.dumps({**definition, "States": states}),
+    )
+    return str(made["stateMachineArn"])
+
+
+def start(laptop: LaptopAWS, machine: str, given: Any = None) -> str:
+    """The ARN of a new execution."""
+    states = laptop.client("stepfunctions")
+    started = states.start_execution(stateMachineArn=machine, input=json.dumps(given or {}))
+    return str(started["executionArn"])
+
+
+def run(laptop: LaptopAWS, wait_until: Any, machine: str, given: Any = None) -> dict[str, Any]:
+    """An execution that has ended; its output is read."""
+    states, arn = laptop.client("stepfunctions"), start(laptop, machine, given)
+
+    def ended() -> Any:
+        found = states.describe_execution(executionArn=arn)
+        return found if found["status"] != "RUNNING" else None
+
+    execution: dict[str, Any] = wait_until(ended, 30)
+    return {**execution, "output": json.loads(execution.get("output") or "null")}
+
+
+def error_code(call: Any, **parameters: Any) -> str:
+    """The code of the error that a call raises; empty if it works."""
+    try:
+        call(**parameters)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def decisions(laptop: LaptopAWS, principal: str) -> list[tuple[str, str, bool]]:
+    """Action, resource and outcome of every decision about a role or service."""
+    found = read_decisions(laptop.directory / "iam.jsonl")
+    name = principal.rsplit("/", 1)[-1]
+    return [
+        (one["action"], one["resource"], one["allowed"])
+        for one in found
+        if one["principal"] == name
+    ]

@@ -1,0 +1,271 @@
+"""`sam local invoke`: each function, in a container of the Lambda runtime, really does its work.
+
+By default some of them are only tried with their sample event where they are deployed.
+"""
+
+import json
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from cli.commands.up import write_invoke_environment
+from cli.setup.laptop_stack import BINARIES, one_at_a_time
+from local.laptop import ROOT
+from local.relay import gateway, relaying
+from tests.support.scenes import DEMO, first_appearance, photos_of
+from whosthere import session_store as sessions
+from whosthere.session import lock as locks
+
+IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
+
+
+def key_of(sample):
+    """The object that the message of a sample event tells of."""
+    (message,) = json.loads((ROOT / "events" / f"{sample}.json").read_text())["Records"]
+    return json.loads(message["body"])["detail"]["object"]["key"]
+
+
+FRAME, PHOTO = key_of("search_frame"), key_of("enroll_photo")
+
+
+def why_not():
+    """Why no container can be run here, or None."""
+    if shutil.which("docker") is None:
+        return "docker is not installed"
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        return "no Docker engine runs"
+    if subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True).returncode:
+        return f"the image {IMAGE} is not here, and tests pull nothing"
+    return None
+
+
+@pytest.fixture(scope="module")
+def in_container(laptop, stack):
+    """`in_container("open_session")`: run the function on its sample event; its answer."""
+    if reason := why_not():
+        pytest.skip(reason)
+    write_invoke_environment(laptop, stack)
+    variables = laptop.environment() | {"SAM_CLI_TELEMETRY": "0"}
+    variables["PATH"] = f"{BINARIES}:{variables['PATH']}"
+
+    def run(stem, event=None):
+        words = "".join(word.title() for word in stem.split("_"))
+        command = [BINARIES / "sam", "local", "invoke", f"{words}Function"]
+        command += ["--config-env", "local", "-e", f"events/{event or stem}.json"]
+        with one_at_a_time():  # it takes code and layers from where others build meanwhile
+            done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return succeeded(json.loads(done.stdout.strip().splitlines()[-1]))
+
+    with relaying(gateway(), laptop.ports()):
+        yield run
+
+
+@pytest.fixture(scope="module")
+def deployed(laptop, stack):
+    """`deployed("open_session")`: the same, by the function that the stack has."""
+    client = laptop.client("lambda")
+
+    def run(stem, event=None):
+        words = "".join(word.title() for word in stem.split("_"))
+        body = (ROOT / "events" / f"{event or stem}.json").read_bytes()
+        answer = client.invoke(FunctionName=function_named(client, words), Payload=body)
+        return succeeded(json.loads(answer["Payload"].read()))
+
+    return run
+
+
+@pytest.fixture
+def invoke(request):
+    """In a container, or as the parameter says: one of them takes ten seconds."""
+    return request.getfixturevalue(getattr(request, "param", "in_container"))
+
+
+by_default_deployed = pytest.mark.parametrize(
+    "invoke", ["deployed", pytest.param("in_container", marks=pytest.mark.long)], indirect=True
+)
+
+
+def succeeded(answer):
+    assert "errorType" not in (answer or {}), answer
+    return answer
+
+
+def function_named(client, words):
+    functions = client.list_functions()["Functions"]
+    return next(one["FunctionName"] for one in functions if words in one["FunctionName"])
+
+
+@pytest.fixture
+def held(door, stack):
+    """The camera is held by the session of the sample events."""
+    session = sample_opened(door)
+    yield session
+    forget_sample(door)
+
+
+def sample_opened(door):
+    client = door.client("lambda")
+    client.invoke(
+        FunctionName=function_named(client, "OpenSession"),
+        Payload=(ROOT / "events" / "open_session.json").read_bytes(),
+    )
+    found = sessions.read_session(door.table, "sample")
+    assert found is not None
+    return found
+
+
+def forget_sample(door):
+    """The sample events all have one session, which would stay ended for the next test."""
+    locks.unlock(door.table, sessions.read_session(door.table, "sample"))
+    door.table.delete_item(Key={"pk": "session#sample", "sk": "session"})
+
+
+@contextmanager
+def rule_off(door, word):
+    """Nobody but the container reacts to S3 meanwhile."""
+    events = door.client("events")
+    names = [rule["Name"] for rule in events.list_rules()["Rules"] if word in rule["Name"]]
+    assert names, word
+    for name in names:
+        events.disable_rule(Name=name)
+    try:
+        yield
+    finally:
+        for name in names:
+            events.enable_rule(Name=name)
+
+
+def people(door):
+    found = door.client("rekognition").list_faces(CollectionId="whosthere-people")["Faces"]
+    return len(found)
+
+
+def forget_all(door):
+    """Take the sample's photo out again, the product's own way."""
+    door.client("s3").delete_object(Bucket=door.stack.bucket, Key=PHOTO)
+
+
+def test_open_session_locks_the_camera(invoke, door):
+    answer = invoke("open_session")
+    try:
+        assert answer["processor"] == "whosthere-front-door-sample"
+        assert sessions.latest_session(door.table, "front-door").id == "sample"
+        assert not door.is_free()
+    finally:
+        forget_sample(door)
+
+
+@by_default_deployed
+def test_check_media_reads_the_video_streams_own_endpoint(invoke, held):
+    answer = invoke("check_media")
+    assert set(answer) >= {"live", "silent", "overdue", "stopRequested"}
+    assert answer["stopRequested"] is False
+
+
+@by_default_deployed
+def test_close_session_writes_the_report_and_frees_the_camera(invoke, held, door):
+    answer = invoke("close_session")
+    assert answer["endedBy"] == "stop"
+    assert door.is_free()
+    assert door.report("arn:sample")["endedBy"] == "stop"
+    assert [message["kind"] for message in door.messages()] == ["session"]
+
+
+@by_default_deployed
+def test_stop_session_cleans_up_after_an_aborted_execution(invoke, held, door):
+    assert invoke("stop_session")["endedBy"] == "aborted"
+    assert door.nothing_is_left()
+
+
+@by_default_deployed
+def test_alert_person_sends_the_alert(invoke, held, door, wait_until):
+    who = json.loads((ROOT / "events" / "alert_person.json").read_text())
+    assert invoke("alert_person") == {"batchItemFailures": []}
+    alerts = wait_until(door.messages, 10)
+    assert [alert["kind"] for alert in alerts] == ["person"]
+    assert alerts[0]["session"] == "sample"
+    assert len(who["Records"]) == 2
+    take_away_visits(door)
+
+
+@by_default_deployed
+def test_alert_person_sets_poison_aside_whole(invoke, held, door):
+    assert invoke("alert_person", "alert_person.poison") == {"batchItemFailures": []}
+    found = door.client("s3").list_objects_v2(Bucket=door.stack.bucket, Prefix="failures/")
+    assert found["KeyCount"] >= 1
+
+
+@by_default_deployed
+def test_queue_stranger_puts_the_stranger_into_the_queue(invoke, held, door, wait_until):
+    assert invoke("queue_stranger") == {"batchItemFailures": []}
+    (alert,) = wait_until(door.messages, 10)
+    assert alert["kind"] == "stranger"
+    found = door.client("s3").list_objects_v2(
+        Bucket=door.stack.bucket, Prefix=f"review/pending/{alert['name']}/"
+    )
+    assert found["KeyCount"] >= 1
+    take_away_visits(door)
+
+
+@by_default_deployed
+def test_enroll_photo_and_forget_photo_do_and_undo(invoke, door, wait_until):
+    s3 = door.client("s3")
+    with rule_off(door, "PhotosRule"), rule_off(door, "DeletionsRule"):
+        before = people(door)
+        s3.upload_file(str(photos_of("Zoë")[0]), door.stack.bucket, PHOTO)
+        assert invoke("enroll_photo") == {"batchItemFailures": []}
+        assert people(door) == before + 1
+        forget_all(door)
+        assert people(door) == before + 1
+        invoke("forget_photo")
+        assert people(door) == before
+
+
+def test_search_frame_makes_the_record_of_an_image(invoke, held, door, tmp_path):
+    image = tmp_path / "frame.jpg"
+    moment = first_appearance("stranger-1")[0] + 1.5
+    command = [BINARIES / "python", "-m", "demo.draw", "--frame", str(moment), "--out"]
+    subprocess.run([*command, str(image.with_suffix(".png"))], cwd=ROOT, check=True)
+    to_jpeg(image.with_suffix(".png"), image)
+    metadata = {
+        "aws_kinesisvideo_fragment_number": "91343852333181432392682062607743920146264094720",
+        "aws_kinesisvideo_producer_timestamp": "1893456000193",
+        "aws_kinesisvideo_server_timestamp": "1893456000455",
+    }
+    door.client("s3").upload_file(  # of the other engine: nobody but the container reacts
+        str(image),
+        door.stack.bucket,
+        FRAME,
+        ExtraArgs={"Metadata": metadata, "ContentType": "image/jpeg"},
+    )
+    before = counted(door)
+    assert invoke("search_frame") == {"batchItemFailures": []}
+    assert counted(door) == before + 1
+    take_away_visits(door)
+
+
+def counted(door):
+    return int(door.row("arn:sample")["counts"].get("records", 0))
+
+
+def to_jpeg(source, target):
+    from PIL import Image
+
+    with Image.open(source) as picture:
+        picture.convert("RGB").save(target, quality=92)
+
+
+def take_away_visits(door):
+    """The sample events lie in 2030: no later visit at this camera would come after them."""
+    rows = door.table.scan(ConsistentRead=True)["Items"]
+    for row in rows:
+        if row["pk"] == "camera#front-door" and row["sk"] != "lock":
+            door.table.delete_item(Key={"pk": row["pk"], "sk": row["sk"]})
+
+
+def test_the_demo_has_what_these_tests_take_from_it():
+    assert (DEMO / "film.mp4").is_file()
+    assert len(photos_of("Zoë")) >= 2

@@ -1,0 +1,41 @@
+"""The real stack, deployed once into the running laptop AWS for all tests of a process."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from cli.setup.laptop_stack import Sam, Stack, describe, downloads_of, one_at_a_time
+from local.laptop import LaptopAWS
+from local.tests.support.kinesisvideo_fixtures import stream  # noqa: F401
+from tests.support.edge_days import edge, patience, persisted, proxy  # noqa: F401
+from tests.support.owner import Door, subscribed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _all_answers_keep_to_the_models(answers_keep_to_the_models: None) -> None:
+    """Whichever test asks."""
+
+
+@pytest.fixture(scope="session")
+def downloads(no_account: dict[str, str]) -> dict[str, str]:
+    """What package downloads need of the environment that the tests were started in."""
+    return downloads_of(no_account)
+
+
+@pytest.fixture(scope="session")
+def stack(
+    laptop: LaptopAWS, tmp_path_factory: pytest.TempPathFactory, downloads: dict[str, str]
+) -> Stack:
+    """The real template, built and deployed by sam."""
+    sam = Sam("stream-processor", tmp_path_factory.mktemp("sam"), downloads, verbose=False)
+    with one_at_a_time(), sam.building() as built:
+        built()
+        sam.deploy(laptop)
+    return describe(laptop)
+
+
+@pytest.fixture
+def door(laptop: LaptopAWS, stack: Stack) -> Iterator[Door]:
+    """The stack as its owner sees it, with an inbox of this test's own."""
+    with subscribed(laptop, stack) as opened:
+        yield opened

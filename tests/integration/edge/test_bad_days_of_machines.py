@@ -1,0 +1,221 @@
+"""Bad days of the machine at the camera, against the laptop AWS: each frame told by its number.
+
+The disk is full, the camera unplugged, the clock wrong, the keys at their end.
+"""
+
+import errno
+import time
+from functools import partial
+
+import pytest
+
+from edge import ring, storage, supervisor
+from edge import run as pipeline
+from edge.auth import credentials as keys
+from edge.auth import identity
+from edge.auth.credential_endpoint import TemporaryKeys
+from edge.capture import thread as capturing
+from edge.errors import (
+    ClockError,
+    RefusedError,
+    SourceError,
+    SourceLostError,
+    UnhealthyError,
+    UnreachableError,
+)
+from edge.fragments import Limits
+from edge.monitor.watchdog import Watchdog
+from edge.sources.pattern import Pattern, PatternSource
+from edge.sources.samples import Picture
+from edge.timeouts import Patience
+from tests.support.edge_days import assert_runs_whole, assert_whole, on_disk
+from tests.support.edge_run import Stored
+
+
+def session_with(fetch, config, say):
+    """What a paired camera has, its keys from a function."""
+    made = identity.CameraSession()
+    made.keys = keys.RenewedKeys(fetch, say)
+    return made
+
+
+def test_keys_that_end_meanwhile_are_renewed_and_nothing_is_lost(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    monkeypatch.setattr(keys, "RENEW_BEFORE_S", 4.0)
+    monkeypatch.setattr(keys, "FIRST_PAUSE_S", 0.1)
+    long_lived = laptop.session().get_credentials().get_frozen_credentials()
+    fetched = []
+
+    def fetch():
+        fetched.append(time.monotonic())
+        if len(fetched) == 2:
+            raise UnreachableError("The credential endpoint cannot be reached.")
+        return TemporaryKeys(long_lived, time.monotonic() + 5.0)
+
+    monkeypatch.setattr(pipeline.identity, "session", partial(session_with, fetch))
+    run = edge()
+    persisted(4)
+    ended = run.finish()
+    assert len(fetched) >= 3
+    assert proxy.put_media_calls >= 3
+    assert "Renewing the keys is not possible now" in run.said
+    assert "Connecting anew" not in run.said
+    assert_whole(Stored(laptop, stream), ended["frames"])
+
+
+def test_keys_that_are_refused_stop_with_what_to_do(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    long_lived = laptop.session().get_credentials().get_frozen_credentials()
+    fetched = []
+
+    def fetch():
+        fetched.append(1)
+        if len(fetched) > 1:
+            raise RefusedError("This camera is not, or not any more, paired.")
+        return TemporaryKeys(long_lived, time.monotonic() + 3.0)
+
+    monkeypatch.setattr(pipeline.identity, "session", partial(session_with, fetch))
+    run = edge()
+    persisted(1)
+    with pytest.raises(RefusedError, match="not any more, paired"):
+        run.ended()
+
+
+def test_a_full_disk_is_said_once_and_memory_bridges_it(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    monkeypatch.setattr("edge.keeper.RETRY_S", 0.5)
+    write, is_full = ring._write, [True]
+
+    def write_some(file, data):
+        if is_full:
+            write(file, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(file, data)
+
+    monkeypatch.setattr(ring, "_write", write_some)
+    run = edge()
+    persisted(1)
+    proxy.cut()
+    run.wait_for("The disk takes nothing, fragments stay in memory: No space left on device")
+    is_full.clear()
+    run.wait_for("The disk takes fragments again.")
+    assert on_disk(run.config.buffer_folder)
+    proxy.mend()
+    persisted(4)
+    ended = run.finish()
+    assert run.said.count("The disk takes nothing") == 1
+    assert_whole(Stored(laptop, stream), ended["frames"], doubled=1)
+
+
+def test_a_full_ring_drops_the_oldest_and_counts_it(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    monkeypatch.setattr(storage, "limits_of", lambda config: Limits(buffer_bytes=10_000))
+    run = edge()
+    persisted(1)
+    proxy.cut()
+    run.wait_for("The buffer is full: the oldest fragments are dropped. --buffer-mb")
+    time.sleep(1)
+    proxy.mend()
+    persisted(3)
+    ended = run.finish()
+    stored = Stored(laptop, stream)
+    missing = sorted(set(range(ended["frames"])) - set(stored.frames))
+    assert ended["dropped"] > 0
+    assert len(missing) <= 10 * ended["dropped"]
+    assert missing == list(range(missing[0], missing[-1] + 1)), "the oldest, in a row"
+    assert ended["persisted"] + ended["dropped"] == ended["fragments"]
+    assert run.said.count("The buffer is full") == 1
+
+
+@pytest.mark.long
+def test_what_is_too_far_behind_is_dropped_and_counted(laptop, proxy, stream, edge, persisted):
+    run = edge("--max-behind", "3s")
+    persisted(2)
+    proxy.cut()
+    run.wait_for("more than --max-behind old")
+    proxy.mend()
+    persisted(6)
+    ended = run.finish()
+    stored = Stored(laptop, stream)
+    missing = sorted(set(range(ended["frames"])) - set(stored.frames))
+    assert ended["dropped"] > 0
+    assert missing == list(range(missing[0], missing[-1] + 1))
+
+
+class Numbered(PatternSource):
+    """A camera of one size that goes on counting where the one before was unplugged."""
+
+    def __init__(self, size, first, last):
+        super().__init__(*size, 10.0)
+        self._pattern = Pattern(*size, 10.0)
+        self._first, self._last = first, last
+
+    def samples(self):
+        for number in range(self._first, self._last):
+            seconds = (number - self._first) / 10
+            yield Picture(self._pattern.frame(number, seconds), seconds)
+        raise SourceLostError("The camera was unplugged.")
+
+
+def test_a_camera_that_is_unplugged_and_comes_back_with_another_size(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    found = [
+        Numbered((320, 240), 0, 15),
+        SourceError("There is no such device."),
+        Numbered((320, 240), 15, 18),
+        Numbered((640, 480), 18, 1000),
+    ]
+
+    def open_source(config, stop):
+        one = found.pop(0)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    monkeypatch.setattr(capturing, "open_source", open_source)
+    monkeypatch.setattr(capturing, "REOPENING", Patience(first_pause_s=0.2, longest_pause_s=1))
+    run = edge("--size", "640x480")
+    persisted(6)
+    ended = run.finish()
+    assert run.said.count("The source is opened anew") == 3
+    assert "Connecting anew" not in run.said
+    assert proxy.put_media_calls == 2, "another track needs another connection"
+    assert_whole(Stored(laptop, stream), ended["frames"])
+
+
+def test_a_clock_that_is_off_is_said_and_one_that_is_far_off_stops(proxy, edge, persisted):
+    proxy.date_shift_s = 60.0
+    run = edge()
+    persisted(1)
+    run.finish()
+    assert run.said.count("clock is 59 s behind") + run.said.count("clock is 60 s behind") == 1
+    assert "timedatectl" in run.said
+    proxy.date_shift_s = -600.0
+    with pytest.raises(ClockError, match="clock is 10 min ahead of that of the service"):
+        edge().ended()
+
+
+@pytest.mark.long
+def test_unhealthy_means_no_acks_and_leads_to_a_restart_then_to_the_exit(
+    laptop, proxy, stream, edge, persisted, monkeypatch
+):
+    monkeypatch.setattr(supervisor, "Watchdog", partial(Watchdog, restart_s=1.5, exit_s=5.0))
+    run = edge("--ack-limit", "2s")
+    persisted(2)
+    proxy.on_ack = lambda ack: None
+    run.wait_for("the source and the connection are renewed")
+    with pytest.raises(UnhealthyError) as unhealthy:
+        run.ended()
+    assert unhealthy.value.exit_code == 6
+    proxy.on_ack = lambda ack: ack
+    kept = run.events()[-1]["fragments"] - run.events()[-1]["persisted"]
+    heard = sum(ack["EventType"] == "PERSISTED" for ack in proxy.acks)
+    second = edge("--ack-limit", "2s")
+    persisted(heard + kept)
+    second.finish()
+    assert_runs_whole(Stored(laptop, stream), run.events(), second.events())

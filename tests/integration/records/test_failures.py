@@ -1,0 +1,297 @@
+"""Nothing is lost on the way from the data stream to the owner, on the deployed stack."""
+
+import base64
+import json
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cli.aws.replay_failures import replay
+from local.tests.support.laptop_parts import unique
+from tests.support.door import RIGHT, face, match
+from tests.support.outages import function, logged, refused
+from tests.support.records import STREAM, a_session, enrolled, frame, poison, put, visit
+from whosthere.clock import now_ms
+from whosthere.visits.store import visits_of
+
+PATIENCE = 90
+
+
+@pytest.fixture
+def session(door):
+    with a_session(door.table) as session:
+        yield session
+
+
+class Inbox:
+    """What the owner got, as it comes."""
+
+    def __init__(self, door, wait_until):
+        self.door, self.wait_until, self.got = door, wait_until, []
+
+    def has(self, person):
+        self.got += self.door.messages()
+        return self.of(person)
+
+    def of(self, person):
+        return [alert for alert in self.got if alert.get("visit", "").startswith(person)]
+
+    def settled(self, person):
+        """The alerts of a person, when all that was put until now has been read."""
+        last, moment_ms = enrolled(self.door.table, "Last"), now_ms()
+        put(self.door.laptop, *visit(last, moment_ms, moment_ms + 200))
+        self.wait_until(lambda: self.has(last), PATIENCE)
+        return self.of(person)
+
+
+@pytest.fixture
+def inbox(door, wait_until):
+    return Inbox(door, wait_until)
+
+
+def kept(door, prefix):
+    found = door.client("s3").list_objects_v2(Bucket=door.stack.bucket, Prefix=prefix)
+    return [item["Key"] for item in found.get("Contents", ())]
+
+
+def body(door, key):
+    answer = door.client("s3").get_object(Bucket=door.stack.bucket, Key=key)
+    return json.loads(answer["Body"].read())
+
+
+def read_by(door, word):
+    """How many records a function says in its logs that it has read."""
+    return sum(one["records"] for one in logged(door, word, "records read"))
+
+
+def test_poison_is_kept_whole_with_the_reason_and_hides_nobody(door, session, inbox, wait_until):
+    alice, moment_ms = enrolled(door.table, "Alice"), now_ms()
+    first, second = visit(alice, moment_ms, moment_ms + 400)
+    broken = poison(moment_ms + 200)
+    _, number, none, _ = put(door.laptop, first, broken, b"\xffno JSON", second)
+    wait_until(lambda: inbox.has(alice), PATIENCE)
+    key = f"failures/records/{number}.json"
+    wait_until(lambda: key in kept(door, "failures/"), PATIENCE)
+    found = body(door, key)
+    assert "Similarity" in found["reason"]
+    assert json.loads(base64.b64decode(found["given"]["kinesis"]["data"])) == broken
+    # What is no JSON is dropped by the mapping's filter, before any function.
+    assert f"failures/records/{none}.json" not in kept(door, "failures/")
+    assert len(inbox.settled(alice)) == 1
+
+
+def filtered_out(door):
+    """How many records the deployed mapping of alert_person says it has filtered out."""
+    found = door.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="FilteredOutEventCount",
+        Dimensions=[{"Name": "EventSourceMappingUUID", "Value": deployed_mapping(door)["UUID"]}],
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+    return sum(point["Sum"] for point in found["Datapoints"])
+
+
+def deployed_mapping(door, word="AlertPerson"):
+    name = function(door, word)["FunctionName"]
+    found = door.client("lambda").list_event_source_mappings(FunctionName=name)
+    return next(
+        one for one in found["EventSourceMappings"] if one["EventSourceArn"].endswith(STREAM)
+    )
+
+
+@contextmanager
+def gives_up_soon(door):
+    """A second mapping of alert_person, like the deployed one but for its patience."""
+    lambdas = door.client("lambda")
+    deployed = deployed_mapping(door)
+    name = deployed["FunctionArn"]
+    assert (deployed["MaximumRetryAttempts"], deployed["MaximumRecordAgeInSeconds"]) == (-1, 3600)
+    same = ("EventSourceArn", "FilterCriteria", "FunctionResponseTypes", "DestinationConfig")
+    uuid = lambdas.create_event_source_mapping(
+        FunctionName=name,
+        StartingPosition="AT_TIMESTAMP",
+        StartingPositionTimestamp=datetime.now(UTC),
+        MaximumRetryAttempts=1,
+        BisectBatchOnFunctionError=deployed["BisectBatchOnFunctionError"],
+        **{field: deployed[field] for field in same},
+    )["UUID"]
+    yield uuid
+    lambdas.delete_event_source_mapping(UUID=uuid)
+
+
+def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(door, session, inbox, wait_until):
+    """The deployed mapping goes on trying for an hour, one beside it gives up after a retry."""
+    key = {"pk": f"session#{session.id}", "sk": "session"}
+    whole = door.table.get_item(Key=key)["Item"]
+    alice = enrolled(door.table, "Alice")
+    with gives_up_soon(door) as uuid:
+        door.table.update_item(Key=key, UpdateExpression="REMOVE settings")
+        moment_ms = now_ms()
+        numbers = put(door.laptop, *visit(alice, moment_ms, moment_ms + 400))
+        place = f"aws/lambda/{uuid}/"
+
+        def given_up():
+            events = [body(door, name)["payload"]["Records"] for name in kept(door, place)]
+            return {record["kinesis"]["sequenceNumber"] for event in events for record in event}
+
+        wait_until(lambda: given_up() == set(numbers), PATIENCE)
+    assert not inbox.has(alice)
+    door.table.put_item(Item=whole)
+    wait_until(lambda: inbox.has(alice), PATIENCE)  # the deployed one had not given up
+    clients = (door.client(name) for name in ("s3", "kinesis", "sqs"))
+    done = replay(*clients, door.stack.bucket)
+    (stream,) = done.records
+    assert stream.endswith(STREAM) and done.records[stream] >= 2
+    assert kept(door, place) == []
+    assert len(inbox.settled(alice)) == 1
+
+
+@contextmanager
+def two_shards(door, wait_until):
+    """A data stream with two shards, read as the deployed one is; its name."""
+    kinesis, lambdas = door.client("kinesis"), door.client("lambda")
+    stream = f"{STREAM}-{unique('two')}"
+    kinesis.create_stream(StreamName=stream, ShardCount=2)
+    wait_until(lambda: status(kinesis, stream)["StreamStatus"] == "ACTIVE", PATIENCE)
+    same = ("FunctionResponseTypes", "FilterCriteria", "BisectBatchOnFunctionError")
+    mappings = []
+    for word in ("AlertPerson", "QueueStr"):
+        deployed = deployed_mapping(door, word)
+        made = lambdas.create_event_source_mapping(
+            FunctionName=deployed["FunctionArn"],
+            EventSourceArn=status(kinesis, stream)["StreamARN"],
+            StartingPosition="TRIM_HORIZON",
+            **{field: deployed[field] for field in same},
+        )
+        mappings.append(made["UUID"])
+    try:
+        yield stream
+    finally:
+        for uuid in mappings:
+            lambdas.delete_event_source_mapping(UUID=uuid)
+        kinesis.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)
+
+
+def status(kinesis, stream):
+    return kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+
+
+def test_visits_that_lie_in_two_shards_are_told_once_each(door, session, inbox, wait_until):
+    """Two workers of each function share the frames of four persons and of one stranger."""
+    people = [enrolled(door.table, "Somebody") for _ in range(4)]
+    begin_ms = now_ms()
+
+    def of_strangers():
+        inbox.has("-")
+        return [one for one in inbox.got if one["kind"] == "stranger"]
+
+    with two_shards(door, wait_until) as stream:
+        for turn, person in enumerate(people):
+            moments = [begin_ms + 2000 * turn + 100 * step for step in range(10)]
+            beside = [] if turn else [face(box=RIGHT)]
+            frames = [frame(at, face(match(person)), *beside) for at in moments]
+            put(door.laptop, *frames, stream=stream, halves=(0, 1))
+        for person in people:
+            wait_until(lambda who=person: inbox.has(who), PATIENCE)
+        wait_until(of_strangers, PATIENCE)
+
+        def sightings():
+            found = visits_of(door.table, session.id, session.camera)
+            return {visit.who: visit.sightings for visit in found if visit.who in people}
+
+        wait_until(lambda: sightings() == dict.fromkeys(people, 10), PATIENCE)
+        both = shards_of(door, stream)
+        assert len(both) == 2 and all(count == 20 for count in both.values())
+    assert [len(inbox.settled(person)) for person in people] == [1] * 4
+    assert len(of_strangers()) == 1
+
+
+def shards_of(door, stream):
+    """How many records lie in each shard."""
+    kinesis = door.client("kinesis")
+    counts = {}
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        counts[shard["ShardId"]] = len(kinesis.get_records(ShardIterator=iterator)["Records"])
+    return counts
+
+
+@pytest.mark.long
+def test_two_functions_at_work_on_the_same_visits_tell_each_once(door, session, inbox, wait_until):
+    people = [enrolled(door.table, "Somebody") for _ in range(4)]
+    with gives_up_soon(door):
+        for person in people:
+            moment_ms = now_ms()
+            put(door.laptop, *visit(person, *(moment_ms + 100 * step for step in range(10))))
+        for person in people:
+            wait_until(lambda who=person: inbox.has(who), PATIENCE)
+        assert [len(inbox.settled(person)) for person in people] == [1] * 4
+    assert [len(inbox.settled(person)) for person in people] == [1] * 4
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "sns:Publish",
+        # tests/unit/functions/visits/test_outages.py has all three of them every time.
+        pytest.param("dynamodb:*", marks=pytest.mark.long),
+        pytest.param("s3:PutObject", marks=pytest.mark.long),
+    ],
+)
+def test_a_service_that_refuses_for_a_while_loses_and_doubles_nothing(
+    door, session, inbox, wait_until, action
+):
+    alice = enrolled(door.table, "Alice")
+    name = function(door, "AlertPerson")["FunctionName"]
+
+    def is_failing():
+        lambdas = door.client("lambda")
+        found = lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        return any("failed" in one["LastProcessingResult"] for one in found)
+
+    with refused(door, action, "AlertPerson", "QueueStranger"):
+        moment_ms = now_ms()
+        first, second = visit(alice, moment_ms, moment_ms + 400)
+        _, number, _ = put(door.laptop, first, poison(moment_ms + 200), second)
+        wait_until(is_failing, PATIENCE)
+        got = inbox.has(alice)
+    wait_until(lambda: inbox.has(alice), PATIENCE)
+    assert bool(got) == (action == "s3:PutObject")  # which persons do not need
+    wait_until(lambda: f"failures/records/{number}.json" in kept(door, "failures/"), PATIENCE)
+    assert len(inbox.settled(alice)) == 1
+
+
+def test_frames_without_a_face_and_what_is_no_json_invoke_nothing(door, session, inbox):
+    alice, moment_ms = enrolled(door.table, "Alice"), now_ms()
+    inbox.settled(alice)
+    before, filtered_before = quiet(lambda: read_by(door, "AlertPerson")), filtered_out(door)
+    empty = [frame(moment_ms + number) for number in range(60)]
+    put(
+        door.laptop,
+        *empty[:30],
+        b"\x00",
+        b"{",
+        *visit(alice, moment_ms, moment_ms + 1),
+        *empty[30:],
+    )
+    assert len(inbox.settled(alice)) == 1
+    read = quiet(lambda: read_by(door, "AlertPerson"))
+    assert read - before == 2 + 2  # two of Alice, two of the last one
+    assert filtered_out(door) - filtered_before == 60 + 2
+
+
+def quiet(count):
+    """A count when it has not changed for a second: a line of a log comes after its work."""
+    found, since = count(), time.monotonic()
+    while time.monotonic() - since < 1:
+        time.sleep(0.1)
+        if (now := count()) != found:
+            found, since = now, time.monotonic()
+    return found

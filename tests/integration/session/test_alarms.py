@@ -1,0 +1,186 @@
+"""What watches over the system itself: each alarm, fired by its own metric, reaches its topic.
+
+The laptop's CloudWatch takes the metrics that AWS's services publish from a test, and looks at
+none of their dimensions; those, and metrics made of log lines, are held against what AWS documents
+and the functions log.
+"""
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from local.tests.support.laptop_parts import unique
+from tests.support.outages import function, logged, refused
+from tests.support.owner import inbox_of, taken
+from tests.support.records import a_session, enrolled, poison, put, visit
+from whosthere.clock import now_ms
+from whosthere.session_store import latest_session, session_key
+
+# Developer guides: Lambda "Types of metrics", SQS and SNS "Available CloudWatch metrics".
+DOCUMENTED = {
+    "AWS/Lambda": {"IteratorAge": {"FunctionName"}},
+    "AWS/SQS": {"ApproximateAgeOfOldestMessage": {"QueueName"}},
+    "AWS/SNS": {"NumberOfNotificationsFailed": {"TopicName"}},
+}
+OF_LOGS = {"RecordsSetAside", "EventsFailing"}
+
+
+@pytest.fixture(scope="module")
+def topic(stack):
+    return stack.topic_arn.replace("-alerts", "-alarms")
+
+
+@pytest.fixture
+def told(laptop, topic):
+    """Gives what came to the topic of alarms since it was asked last."""
+    with inbox_of(laptop, topic) as inbox:
+        yield lambda: taken(laptop.client("sqs"), inbox)
+
+
+def alarms(laptop, stack):
+    pages = laptop.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    found = [one for page in pages for one in page["MetricAlarms"]]
+    return [one for one in found if one["AlarmName"].startswith(f"{stack.name}-")]
+
+
+def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(laptop, stack, door):
+    found = alarms(laptop, stack)
+    assert len(found) == 7
+    there = {
+        "FunctionName": {function(door, word)["FunctionName"] for word in ("AlertP", "QueueS")},
+        "QueueName": {f"{stack.name}-photos", f"{stack.name}-deletions"},
+        "TopicName": {f"{stack.name}-alerts"},
+    }
+    for alarm in found:
+        names = {one["Name"] for one in alarm["Dimensions"]}
+        if alarm["Namespace"] == stack.name:
+            assert alarm["MetricName"] in OF_LOGS and not names
+            continue
+        assert names == DOCUMENTED[alarm["Namespace"]][alarm["MetricName"]]
+        for one in alarm["Dimensions"]:
+            assert one["Value"] in there[one["Name"]]
+
+
+def test_each_alarm_reaches_its_topic(laptop, stack, told, wait_until):
+    cloudwatch, fired = laptop.client("cloudwatch"), []
+    for alarm in alarms(laptop, stack):
+        cloudwatch.set_alarm_state(
+            AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="before the test"
+        )
+        datum = {
+            "MetricName": alarm["MetricName"],
+            "Dimensions": alarm["Dimensions"],
+            "Timestamp": datetime.now(UTC),
+            "Value": alarm["Threshold"] + 1,
+        }
+        cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[datum])
+    expected = {alarm["AlarmName"] for alarm in alarms(laptop, stack)}
+
+    def all_fired():
+        fired.extend(one for one in told() if one.get("NewStateValue") == "ALARM")
+        return {one["AlarmName"] for one in fired} >= expected
+
+    wait_until(all_fired, 30)
+    assert all(one["AlarmDescription"].endswith(".") for one in fired)
+
+
+def test_what_a_mapping_gave_up_is_told_with_its_place(laptop, stack, told, wait_until):
+    s3, key = laptop.client("s3"), f"aws/lambda/{unique('mapping')}/shardId-000000000000/one"
+    s3.put_object(Bucket=stack.bucket, Key=key, Body=b"{}")
+    texts = wait_until(lambda: [one for one in told() if isinstance(one, str)], 30)
+    s3.delete_object(Bucket=stack.bucket, Key=key)
+    assert len(texts) == 1
+    assert f"s3://{stack.bucket}/{key}. " in texts[0] and "./whosthere replay" in texts[0]
+
+
+def test_the_alarm_of_poison_counts_the_line_that_is_really_logged(laptop, door, wait_until):
+    line, group = "record set aside", function(door, "AlertPerson")["LoggingConfig"]["LogGroup"]
+    with a_session(door.table):
+        (number,) = put(laptop, poison(now_ms()))
+        found = wait_until(
+            lambda: [one for one in logged(door, "AlertPerson", line) if one["record"] == number],
+            90,
+        )
+    filters = laptop.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
+    patterns = {
+        one["metricTransformations"][0]["metricName"]: one["filterPattern"] for one in filters
+    }
+    assert counts(patterns["RecordsSetAside"], found[0])
+    assert not counts(patterns["EventsFailing"], found[0])
+
+
+@pytest.mark.long
+def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_late_records(
+    laptop, stack, door, told, wait_until
+):
+    """SNS, DynamoDB and S3 at once; the alarm goes by the metric that the mapping publishes."""
+    cloudwatch, fired, got = laptop.client("cloudwatch"), [], []
+    alice = enrolled(door.table, "Alice")
+    late = next(one for one in alarms(laptop, stack) if "PersonsReadLate" in one["AlarmName"])
+
+    def has_fired(state):
+        # Any value makes the laptop's CloudWatch look at its alarms.
+        datum = {"MetricName": "tick", "Value": 1}
+        cloudwatch.put_metric_data(Namespace=unique("test"), MetricData=[datum])
+        fired.extend(one for one in told() if one.get("AlarmName") == late["AlarmName"])
+        return state in {one["NewStateValue"] for one in fired}
+
+    def alerts():
+        got.extend(one for one in door.messages() if one.get("visit", "").startswith(alice))
+        return got
+
+    services = ["sns:Publish", "dynamodb:*", "s3:PutObject"]
+    with a_session(door.table, gapSeconds=3600):
+        with refused(door, services, "AlertPerson", "QueueStranger"):
+            begun = time.monotonic()
+            first, second = visit(alice, now_ms(), now_ms() + 400)
+            _, number, _ = put(laptop, first, poison(now_ms() + 200), second)
+            wait_until(lambda: time.monotonic() > begun + 290, 300)
+            # Whatever another test gave the metric is past its minute by now.
+            cloudwatch.set_alarm_state(
+                AlarmName=late["AlarmName"], StateValue="OK", StateReason="nearly five minutes"
+            )
+            wait_until(lambda: has_fired("ALARM"), 120)
+            assert time.monotonic() > begun + 300
+            assert not alerts()
+        wait_until(alerts, 120)
+        key = f"failures/records/{number}.json"
+        listed = {"Bucket": stack.bucket, "Prefix": key}
+        wait_until(lambda: laptop.client("s3").list_objects_v2(**listed)["KeyCount"], 120)
+        put(laptop, *visit(alice, now_ms(), now_ms() + 400))  # within the gap: no second alert
+        wait_until(lambda: counted(door) >= 4, 60)
+    assert len(alerts()) == 1
+
+
+@pytest.mark.parametrize(("age", "late"), [(299, False), (301, True)])
+def test_the_alarm_of_events_counts_those_that_fail_for_more_than_five_minutes(
+    laptop, door, age, late
+):
+    """As `functions/whosthere/ingest/sqs.py` logs them: tests/unit/functions/ingest/test_sqs.py."""
+    group = function(door, "EnrollPhoto")["LoggingConfig"]["LogGroup"]
+    filters = laptop.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
+    (pattern,) = [one["filterPattern"] for one in filters if "event failed" in one["filterPattern"]]
+    assert counts(pattern, {"message": "event failed", "event": "x", "age": age}) is late
+
+
+def counted(door):
+    """Records with a face of the last session that the functions have used."""
+    session = latest_session(door.table, "front-door")
+    row = door.table.get_item(Key=session_key(session.id))["Item"]
+    return int(row["counts"].get("records", 0))
+
+
+def counts(pattern, line):
+    """Whether a filter of terms `$.name = "text"` and `$.name > number` takes a line of JSON.
+
+    (CloudWatch Logs user guide, "Filter pattern syntax".)
+    """
+    terms = re.fullmatch(r"\{ (.+) \}", pattern)[1].split(" && ")
+    found = [re.fullmatch(r"\$\.(\w+) (=|>) (.+)", term).groups() for term in terms]
+    return all(
+        line.get(name) == json.loads(value) if sign == "=" else line.get(name, 0) > float(value)
+        for name, sign, value in found
+    )

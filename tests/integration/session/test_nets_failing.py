@@ -1,0 +1,186 @@
+"""The nets themselves fail, or two things at once: the next net finishes the job."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from local.tests.support.faults import meet
+from tests.support.faults import invoke, without_rule
+from tests.support.nets import Told, abandoned, an_hour_of_video, denied, is_told, watched
+
+pytestmark = pytest.mark.long
+STOP = "rekognition:StopStreamProcessor"
+THROTTLED, DENIED = "ThrottlingException", "AccessDeniedException"
+
+
+@pytest.fixture(scope="module")
+def camera(laptop, stack, tmp_path_factory):
+    """The camera is on for all tests of this file."""
+    with an_hour_of_video(laptop, tmp_path_factory.mktemp("camera"), stack.name):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_faults(laptop, camera):
+    meet(laptop)
+    yield
+    meet(laptop)
+
+
+def abort(door, execution):
+    door.client("stepfunctions").stop_execution(executionArn=execution)
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "times"),
+    [
+        ("DescribeStreamProcessor", THROTTLED, 12),
+        ("StopStreamProcessor", THROTTLED, 12),
+        ("DeleteStreamProcessor", THROTTLED, 12),
+        ("GetItem", "ProvisionedThroughputExceededException", 6),
+        ("UpdateItem", "ProvisionedThroughputExceededException", 6),
+    ],
+)
+def test_a_throttled_rule_function_is_patient(door, wait_until, operation, error, times):
+    execution = watched(door, wait_until)
+    fault = {"role": "whosthere-StopSessionRole-", "operation": operation, "error": error}
+    meet(door.laptop, fault | {"times": times})
+    abort(door, execution)
+    wait_until(door.nothing_is_left, 90)
+    assert door.report(execution)["endedBy"] == "aborted"
+    assert is_told(door, wait_until, execution, "its execution was aborted")
+
+
+@pytest.mark.parametrize("operation", ["DescribeStreamProcessor", "StopStreamProcessor"])
+def test_a_rule_function_that_failed_is_tried_again(door, wait_until, operation):
+    execution = watched(door, wait_until)
+    fault = {"role": "whosthere-StopSessionRole-", "operation": operation, "error": DENIED}
+    meet(door.laptop, fault | {"times": 1})
+    abort(door, execution)
+    wait_until(door.nothing_is_left, 60)
+    assert door.report(execution)["endedBy"] == "not-stopped"
+    told = Told(door, execution)
+    wait_until(lambda: len(told.texts()) == 2, 20)
+    assert DENIED in told.texts()[0]
+    assert "is stopped now" in told.texts()[1]
+
+
+def test_a_rule_function_without_rights_leaves_it_to_the_sweep(door, wait_until):
+    with denied(door, "StopSessionRole", STOP):
+        execution = watched(door, wait_until)
+        told = Told(door, execution)
+        abort(door, execution)
+        wait_until(told.texts, 30)
+        assert DENIED in told.texts()[0]
+        assert door.processors()
+        assert not door.is_free()
+        invoke(door, "SweepSessionsFunction", {})
+    assert door.nothing_is_left()
+    wait_until(lambda: len(told.texts()) == 2, 20)
+
+
+@pytest.mark.parametrize(
+    "operation", ["ListStreamProcessors", "DescribeExecution", "StopStreamProcessor"]
+)
+def test_a_throttled_sweep_is_patient(door, wait_until, operation):
+    execution = abandoned(door, wait_until)
+    fault = {"role": "whosthere-SweepSessionsRole-", "operation": operation, "error": THROTTLED}
+    meet(door.laptop, fault | {"times": 7})
+    assert invoke(door, "SweepSessionsFunction", {})["locks"] == 1
+    assert door.nothing_is_left()
+    assert is_told(door, wait_until, execution, "the hourly sweep found it")
+
+
+DELETE_LIES = {"state": "DeleteProcessor", "error": "Rekognition.ResourceNotFoundException"}
+STOP_DENIED = {"state": "StopProcessor", "error": "Rekognition.AccessDeniedException"}
+TWO_FAILURES = {
+    "cleanup denied, then aborted": [STOP_DENIED, {"state": "CloseSession", "do": "abort"}],
+    "cleanup denied, closing denied": [
+        STOP_DENIED,
+        {"state": "CloseSession", "error": "Lambda.AccessDeniedException"},
+    ],
+    "deleting lies, then aborted": [DELETE_LIES, {"state": "LookForProcessor", "do": "abort"}],
+    "started unheard, then aborted": [
+        {"state": "StartProcessor", "error": "States.Timeout", "after": True},
+        {"state": "StopProcessor", "do": "abort"},
+    ],
+    "created unheard, cleanup times out": [
+        {"state": "CreateProcessor", "error": "States.Timeout", "after": True},
+        {"state": "DeleteProcessor", "error": "States.Timeout"},
+    ],
+}
+
+
+def broken(door, name, faults):
+    """A session that meets these failures, and is asked to stop in case that it runs."""
+    meet(door.laptop, *({"execution": name} | fault for fault in faults))
+    settings = {"healthCheckSeconds": 1, "tell": ["problem"]}
+    execution = door.execute({"camera": "front-door", "minutes": 0.2, "settings": settings}, name)
+    door.ended(execution, 90)
+    return execution
+
+
+@pytest.mark.parametrize("case", TWO_FAILURES)
+def test_after_two_failures_the_rule_stops_it(door, wait_until, case):
+    execution = broken(door, f"two-{list(TWO_FAILURES).index(case)}", TWO_FAILURES[case])
+    wait_until(door.nothing_is_left, 30)
+    wait_until(lambda: door.has_report(execution), 10)
+    wait_until(Told(door, execution).texts, 10)
+
+
+@pytest.mark.parametrize("case", TWO_FAILURES)
+def test_after_two_failures_and_without_the_rule_the_sweep_does(door, wait_until, case):
+    with without_rule(door):
+        name = f"three-{list(TWO_FAILURES).index(case)}"
+        execution = broken(door, name, TWO_FAILURES[case])
+        assert not door.nothing_is_left()
+        invoke(door, "SweepSessionsFunction", {})
+    assert door.nothing_is_left()
+    wait_until(Told(door, execution).texts, 10)
+    assert door.has_report(execution)
+
+
+def test_a_start_whose_answer_was_lost_is_no_failure(door, wait_until):
+    lost = {"state": "StartProcessor", "error": "Rekognition.SdkClientException"}
+    meet(door.laptop, {"execution": "unheard", "after": True, "times": 1} | lost)
+    settings = {"healthCheckSeconds": 1, "tell": ["problem"]}
+    execution = door.execute(
+        {"camera": "front-door", "minutes": 2, "settings": settings}, "unheard"
+    )
+    wait_until(lambda: door.is_watching(execution), 40)
+    door.stop()
+    assert door.ended(execution)["status"] == "SUCCEEDED"
+    assert door.nothing_is_left()
+
+
+class Outcome(BaseHTTPRequestHandler):
+    """Where CloudFormation waits for the answer of a custom resource."""
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.answers.append(json.loads(body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_cloudformation_gets_an_answer_whatever_happens(door):
+    with HTTPServer(("127.0.0.1", 0), Outcome) as server:
+        server.answers = []
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        event = {
+            "RequestType": "Update",  # without the properties that were
+            "ResponseURL": f"http://127.0.0.1:{server.server_port}/",
+            "ResourceProperties": {"Cameras": ["front-door"], "Engine": "stream-processor"},
+            **dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), "one"),
+        }
+        invoke(door, "EndSessionsFunction", event)
+        thread.join(timeout=10)
+    (answer,) = server.answers
+    assert answer["Status"] == "FAILED"
+    assert "OldResourceProperties" in answer["Reason"]

@@ -1,0 +1,121 @@
+"""A stack updated, deleted or without a camera in mid-session: what it started is stopped."""
+
+import pytest
+
+from cli.setup.laptop_stack import describe
+from tests.support.camera import streaming
+from tests.support.nets import Told, denied
+from tests.support.owner import subscribed
+from tests.support.rights import unused
+from tests.support.stacks import deploy
+from whosthere.session_store import lock_key
+
+pytestmark = pytest.mark.long
+
+
+def started(door, wait_until, camera):
+    """A session on that camera that searches."""
+    settings = {"healthCheckSeconds": 1, "tell": ["problem"]}
+    execution = door.execute({"camera": camera, "minutes": 5, "settings": settings})
+    wait_until(lambda: door.is_watching(execution), 60)
+    return execution
+
+
+def running(door, execution):
+    """Processors of that session."""
+    listed = door.client("rekognition").list_stream_processors()["StreamProcessors"]
+    name = execution.rpartition(":")[2]
+    return [one["Name"] for one in listed if one["Name"].endswith(name)]
+
+
+def problems(door, wait_until):
+    """The problems told by now, at least one."""
+    return wait_until(lambda: [one for one in door.messages() if one["kind"] == "problem"], 20)
+
+
+def test_a_dropped_camera_and_a_changed_stack_in_mid_session(laptop, stack, tmp_path, wait_until):
+    deploy(laptop, stack.name, Cameras="front-door,side-door")
+    (tmp_path / "side").mkdir()
+    side = ("--camera", "side-door")
+    with (
+        subscribed(laptop, stack) as door,
+        streaming(laptop, tmp_path),
+        streaming(laptop, tmp_path / "side", *side, film=tmp_path / "grey.mp4"),
+    ):
+        stays = started(door, wait_until, "front-door")
+        goes = started(door, wait_until, "side-door")
+        deploy(laptop, stack.name, Cameras="front-door", LogRetentionDays="30")
+        assert not running(door, goes)
+        assert door.row(goes)["endedBy"] == "removed"
+        assert door.report(goes)["endedBy"] == "removed"
+        (told,) = problems(door, wait_until)
+        assert told["camera"] == "side-door"
+        # The other camera's session outlives the change, and ends as it would have.
+        assert len(running(door, stays)) == 1
+        assert door.state(stays)["status"] == "RUNNING"
+        door.stop()
+        assert door.ended(stays)["status"] == "SUCCEEDED"
+        assert door.nothing_is_left()
+        refused = door.ended(door.execute({"camera": "side-door", "minutes": 1}))
+        assert refused["error"] == "SessionInputError"
+
+
+def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_until):
+    name = f"{stack.name}-going"
+    going = deploy(laptop, name, Cameras="front-door")
+    cloudformation = laptop.client("cloudformation")
+    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
+        execution = started(door, wait_until, "front-door")
+        told = Told(door, execution)
+        # At first it cannot be stopped from there: the stack stays, and with it the other nets.
+        with denied(door, "EndSessionsRole", "rekognition:StopStreamProcessor"):
+            cloudformation.delete_stack(StackName=name)
+            wait_until(lambda: status(cloudformation, name) == "DELETE_FAILED", 120)
+        wait_until(lambda: not running(door, execution), 60)
+        wait_until(lambda: len(told.texts()) == 2, 20)
+        assert "AccessDeniedException" in told.texts()[0]
+        assert len(rules(door)) == 2
+
+        # And no session begins any more.
+        assert door.table.get_item(Key=lock_key("front-door"))["Item"]["shut"]
+
+        cloudformation.delete_stack(StackName=name)
+        wait_until(lambda: is_gone(cloudformation, name), 120)
+    assert describe(laptop).name == stack.name  # whose name the other's begins with
+
+
+def rules(door):
+    """The rules that wake the nets: on ended executions, and hourly."""
+    nets = ("StopSessionFunction", "SweepSessionsFunction")
+    listed = door.client("events").list_rules(NamePrefix=f"{door.stack.name}-")["Rules"]
+    return [one["Name"] for one in listed if any(net in one["Name"] for net in nets)]
+
+
+def status(cloudformation, name):
+    return cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+
+
+def test_a_session_of_a_stack_that_is_deleted_ends_first(laptop, stack, tmp_path, wait_until):
+    name = f"{stack.name}-gone"
+    going = deploy(laptop, name, Cameras="front-door")
+    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
+        execution = started(door, wait_until, "front-door")
+        assert len(running(door, execution)) == 1
+        laptop.client("cloudformation").delete_stack(StackName=name)
+        wait_until(lambda: not running(door, execution), 60)
+        (text,) = wait_until(Told(door, execution).texts, 20)
+        assert "its camera or the stack was removed" in text
+        wait_until(lambda: is_gone(laptop.client("cloudformation"), name), 120)
+    # What only a camera's images, or a session that outlives all, would need.
+    never = {"kinesisvideo:UpdateImageGenerationConfiguration", "states:DescribeExecution"}
+    assert unused(laptop, name, "EndSessionsRole") <= never
+
+
+def is_gone(cloudformation, name):
+    """Whether the machine is deleted; a bucket that holds the report stays, as on AWS."""
+    listed = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    return not any(
+        one["ResourceType"] == "AWS::StepFunctions::StateMachine"
+        and one["ResourceStatus"] != "DELETE_COMPLETE"
+        for one in listed
+    )

@@ -1,0 +1,118 @@
+"""Runs the capture of any source into memory, for a test to look at."""
+
+import io
+import threading
+from dataclasses import dataclass, field
+
+import av
+
+from edge.capture.pipeline import Capture
+from edge.config import parse
+from edge.media import mkv
+from edge.sources import open_source
+
+
+@dataclass
+class Fragment:
+    at_ms: int
+    track: mkv.Track
+    frames: list = field(default_factory=list)
+    is_tagged: bool | None = None
+    is_wanted: bool | None = None
+
+    def matroska(self):
+        """The fragment as a film of its own."""
+        blocks = [
+            mkv.block(f.at_ms - self.at_ms, is_key=f.is_key, data=f.data) for f in self.frames
+        ]
+        return b"".join([mkv.header(self.track), mkv.cluster(self.at_ms), *blocks])
+
+    def images(self):
+        with av.open(io.BytesIO(self.matroska()), format="matroska") as stored:
+            return list(stored.decode(video=0))
+
+
+class Kept:
+    """A buffer that keeps all, and minds the rules of the real one."""
+
+    def __init__(self):
+        self.fragments, self.is_closed, self._last = [], False, -1
+
+    def begin(self, at_ms, track):
+        assert at_ms > self._last
+        assert not self.fragments or self.fragments[-1].is_tagged is not None
+        self.fragments.append(Fragment(at_ms, track))
+
+    def add(self, frame):
+        assert frame.at_ms > self._last
+        assert frame.is_key or self.fragments[-1].frames
+        self._last = frame.at_ms
+        self.fragments[-1].frames.append(frame)
+
+    def end(self, *, is_tagged, is_wanted=True):
+        self.fragments[-1].is_tagged, self.fragments[-1].is_wanted = is_tagged, is_wanted
+
+    def close(self):
+        self.is_closed = True
+
+
+class Said:
+    """A report that remembers."""
+
+    def __init__(self):
+        self.lines, self.starts, self.plays = [], [], []
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def started(self, at_ms):
+        self.starts.append(at_ms)
+
+    def playing(self, at_ms):
+        self.plays.append(at_ms)
+
+
+@dataclass
+class Captured:
+    fragments: list
+    said: Said
+    counts: object
+
+    @property
+    def images(self):
+        return [image for fragment in self.fragments for image in fragment.images()]
+
+    @property
+    def frames(self):
+        return [frame for fragment in self.fragments for frame in fragment.frames]
+
+    @property
+    def times_ms(self):
+        """When each frame was, counted from the first."""
+        return [frame.at_ms - self.frames[0].at_ms for frame in self.frames]
+
+    @property
+    def size(self):
+        (track,) = {fragment.track for fragment in self.fragments}
+        return track.width, track.height
+
+
+def config_of(source, *options):
+    return parse(["--camera", "front-door", "--source", str(source), *options])
+
+
+def capture(config, source=None, stop=None):
+    """Capture a source to its end."""
+    stop = stop or threading.Event()
+    kept, said = Kept(), Said()
+    with source or open_source(config, stop) as opened:
+        run = Capture(config, opened, kept, said, stop)
+        run.run()
+    assert kept.is_closed
+    return Captured(kept.fragments, said, run.counts)
+
+
+def capture_film(path, *options):
+    """Capture a film as fast as possible, at its own rate, without tags."""
+    wanted = ("--as-fast-as-possible", "--rate", "30", "--tag", "never")
+    return capture(config_of(path, *wanted, *options))

@@ -1,0 +1,93 @@
+"""A camera, the network before it and its stream, for the tests of its bad days."""
+
+import sys
+from contextlib import suppress
+from functools import partial
+from threading import current_thread, main_thread
+
+import pytest
+
+from edge import segment
+from tests.support.edge_proxy import Proxy, detoured
+
+
+@pytest.fixture
+def proxy(laptop, stream):
+    control = laptop.client("kinesisvideo")
+    media = control.get_data_endpoint(StreamName=stream, APIName="PUT_MEDIA")["DataEndpoint"]
+    proxy = Proxy(laptop.endpoint, media)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def edge(laptop, proxy, stream, tmp_path, monkeypatch):
+    """Start an edge whose way to the laptop is the proxy."""
+    from tests.support.edge_run import EdgeRun
+
+    for name, value in laptop.environment().items():
+        monkeypatch.setenv(name, value)
+    runs = []
+
+    def start(*more):
+        runs.append(EdgeRun(stream, tmp_path / "buffer", *more))
+        return runs[-1]
+
+    # What the test itself asks of the laptop, in the main thread, goes straight there.
+    with detoured(proxy.detours, lambda: current_thread() is not main_thread()):
+        yield start
+        for run in runs:
+            run.stop.set()
+            run.join()
+            sys.stderr.write(f"{run.said}{run.error}\n")  # shown when the test fails
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """Set how long the sender waits, which is half a minute and more in a house."""
+    from edge import run as pipeline
+    from edge.timeouts import Patience
+
+    def set_(**seconds):
+        monkeypatch.setattr(pipeline, "Patience", partial(Patience, **seconds))
+
+    return set_
+
+
+@pytest.fixture
+def persisted(proxy, wait_until):
+    """Wait until so many fragments were acknowledged since the test began."""
+
+    def wait(number, seconds=40):
+        def is_so():
+            return sum(ack["EventType"] == "PERSISTED" for ack in proxy.acks) >= number
+
+        wait_until(is_so, seconds)
+
+    return wait
+
+
+def on_disk(folder):
+    """The times of the fragments that lie on disk and were not acknowledged."""
+    timecodes = []
+    for path in sorted(folder.glob("*/*.ring")):
+        with suppress(FileNotFoundError):  # its last fragment has just been acknowledged
+            timecodes += [fragment.timecode for fragment in segment.read(path, 1)]
+    return timecodes
+
+
+def assert_runs_whole(stored, *runs):
+    """Each frame that several runs have captured is stored, whichever of them sent it.
+
+    A run is told by its events; each time that its source is opened, it starts anew.
+    """
+    told = [event for events in runs for event in events if event["event"] == "started"]
+    parts = stored.of_runs(*(event["first_capture"] for event in told))
+    assert [sorted(frames) for frames in parts] == [list(range(len(frames))) for frames in parts]
+    assert sum(map(len, parts)) == sum(events[-1]["frames"] for events in runs)
+
+
+def assert_whole(stored, frames, doubled=0):
+    """Each frame that was captured is stored; at most so many fragments are twice."""
+    assert sorted(stored.frames) == list(range(frames))
+    assert len(stored.doubled()) <= doubled

@@ -1,0 +1,57 @@
+"""Makes H.264 of all kinds out of the test pattern, and takes it apart."""
+
+from fractions import Fraction
+
+import av
+
+from edge.media import h264
+from edge.sources.pattern import Pattern
+
+MS = Fraction(1, 1000)
+
+
+def stream(frames=20, *, rate=10, size=(160, 96), group=10, first=0, pix_fmt="yuv420p", **options):
+    """Encode numbered frames: (Annex B packets in the order of decoding, with times)."""
+    codec = av.CodecContext.create("libx264", "w")
+    codec.width, codec.height, codec.pix_fmt = *size, pix_fmt
+    codec.time_base, codec.framerate, codec.gop_size = MS, rate, group
+    codec.options = {"preset": "ultrafast", "forced-idr": "1"} | {
+        name.replace("_", "-"): str(value) for name, value in options.items()
+    }
+    pattern, packets = Pattern(*size, rate), []
+    for number in range(first, first + frames):
+        image = pattern.frame(number, number / rate).reformat(format=pix_fmt)
+        image.pts, image.time_base = number * 1000 // rate, MS
+        packets += codec.encode(image)
+    return packets + codec.encode(None)
+
+
+def good(frames=20, **more):
+    """What passes: a key frame each second, no B-frames, and the header says so."""
+    return stream(frames, **{"bf": 0, "x264_params": "scenecut=0"} | more)
+
+
+def write(path, packets, *, is_annex_b=False):
+    """Write packets into a film, untouched."""
+    if is_annex_b:
+        path.write_bytes(b"".join(bytes(packet) for packet in packets))
+        return path
+    parameters = [unit for unit in h264.units(bytes(packets[0])) if h264.kind(unit) in (7, 8)]
+    extradata = b"".join(h264.START_CODE + unit for unit in parameters)
+    with av.open(str(path), "w") as container:
+        out = container.add_stream("h264", rate=10)
+        out.codec_context.extradata = extradata
+        for packet in packets:
+            packet.stream = out
+            container.mux(packet)
+    return path
+
+
+def units_of(packets):
+    """The units of each frame."""
+    return [h264.units(bytes(packet)) for packet in packets]
+
+
+def sent_units(frames):
+    """The units of each frame as it was sent."""
+    return [list(h264.prefixed_units(frame.data, 4)) for frame in frames]

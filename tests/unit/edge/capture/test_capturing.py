@@ -1,0 +1,198 @@
+"""A camera that is unplugged and comes back, a clock that is set, and a film without a pace."""
+
+import io
+import threading
+import time
+
+import pytest
+
+from edge import run as pipeline
+from edge import supervisor
+from edge.capture import thread as capturing
+from edge.capture.thread import Capturing, Intake
+from edge.config import parse
+from edge.errors import SourceError, SourceLostError
+from edge.fragments import FragmentBuffer
+from edge.monitor.report import Report
+from edge.sources.pattern import PatternSource
+from edge.timeouts import Patience
+from edge.upload.service_clock import ClockWatch
+from local.tests.support.films import draw
+from tests.support import edge_service
+
+LIMIT_S = 30
+OPTIONS = ["--camera", "front-door", "--source", "test", "--size", "64x48", "--tag", "never"]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it hangs"
+        time.sleep(0.01)
+
+
+class Unplugged(PatternSource):
+    """A camera that is pulled out after so many frames."""
+
+    def __init__(self, frames):
+        super().__init__(64, 48, 10.0)
+        self._frames = frames
+
+    def samples(self):
+        for number, sample in enumerate(super().samples()):
+            if number == self._frames:
+                raise SourceLostError("The camera was unplugged.")
+            yield sample
+
+
+@pytest.fixture
+def sources(monkeypatch):
+    """What is found each time that the source is opened; an error is raised."""
+    found = []
+
+    def open_source(config, stop):
+        one = found.pop(0) if len(found) > 1 else found[0]
+        if isinstance(one, Exception):
+            raise one
+        return one() if callable(one) else one
+
+    monkeypatch.setattr(capturing, "open_source", open_source)
+    monkeypatch.setattr(capturing, "REOPENING", Patience(first_pause_s=0.01, longest_pause_s=0.05))
+    return found
+
+
+@pytest.fixture
+def captured(tmp_path):
+    """Capture into a buffer until the block is over."""
+    config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
+    err = io.StringIO()
+    report = Report(config, io.StringIO(), err)
+    buffer, runs = FragmentBuffer(), []
+
+    def start():
+        runs.append(Capturing(config, report))
+        runs[0].start(Intake(buffer, lambda track: None))
+        return runs[0], buffer, err
+
+    yield start
+    for run in runs:
+        run.stop()
+        run.join(LIMIT_S)
+        assert run.is_over
+
+
+def test_a_camera_that_was_unplugged_goes_on_when_it_is_back(sources, captured):
+    gone = SourceError("There is no device /dev/video0.")
+    sources += [Unplugged(12), gone, gone, lambda: Unplugged(1000)]
+    run, buffer, err = captured()
+    wait_for(lambda: buffer.counts.frames >= 24)
+    assert "The camera was unplugged. The source is opened anew in 0." in err.getvalue()
+    assert err.getvalue().count("There is no device /dev/video0.") == 2
+    assert run.last_error == str(gone)
+    with buffer.lock:
+        fragments = list(buffer._stock.fragments.values())
+    times = [fragment.timecode for fragment in fragments]
+    assert times == sorted(set(times))
+    # What had been captured of the fragment under way is not lost.
+    assert [fragment.frames for fragment in fragments[:2]] == [10, 2]
+
+
+def test_a_camera_that_is_not_there_at_the_start_is_waited_for(sources, captured):
+    sources += [SourceLostError("Nobody answers."), lambda: Unplugged(1000)]
+    _, buffer, _ = captured()
+    wait_for(lambda: buffer.counts.frames >= 2)
+
+
+def test_a_source_that_can_never_work_is_an_error_at_once(sources, captured):
+    sources.append(SourceError("That is no camera."))
+    with pytest.raises(SourceError, match="no camera"):
+        captured()
+
+
+def test_told_to_stop_while_the_camera_is_away_it_ends_at_once(sources, captured, monkeypatch):
+    monkeypatch.setattr(capturing, "REOPENING", Patience(first_pause_s=3600, longest_pause_s=3600))
+    sources += [Unplugged(2)]
+    run, buffer, _ = captured()
+    wait_for(lambda: run.last_error)
+    run.stop()
+    run.join(LIMIT_S)
+    assert run.is_over
+    assert buffer.counts.frames == 2
+
+
+@pytest.fixture
+def service(monkeypatch):
+    with edge_service.running() as service:
+        for name, value in {
+            "AWS_ENDPOINT_URL": service.url,
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield service
+
+
+def test_when_the_clock_is_set_pictures_are_dated_anew(service, tmp_path, monkeypatch):
+    steps = [0.0] * 8 + [-3600.0]
+    monkeypatch.setattr(ClockWatch, "set_by", lambda self: steps.pop(0) if steps else 0.0)
+    config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
+    stop, err = threading.Event(), io.StringIO()
+    report = Report(config, io.StringIO(), err)
+    run = threading.Thread(target=pipeline.run, args=(config, report, stop))
+    run.start()
+    try:
+        wait_for(lambda: err.getvalue().count("streaming since") == 2)
+    finally:
+        stop.set()
+        run.join(LIMIT_S)
+    assert "The clock was set back by 3600 s; pictures are dated anew." in err.getvalue()
+
+
+def test_a_film_without_a_pace_waits_for_the_service_and_overflows_nothing(
+    service, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("edge.upload.delivery.FRAGMENT_INTERVAL_S", 0.01)
+    film = draw(tmp_path / "long.mp4", frames=400, rate=10)
+    options = ["--camera", "front-door", "--source", str(film), "--as-fast-as-possible"]
+    config = parse([*options, "--tag", "never", "--buffer-folder", str(tmp_path / "buffer")])
+    held, most = [], []
+    begin = FragmentBuffer.begin
+
+    def watched(self, at_ms, track):
+        begin(self, at_ms, track)
+        held.append(self.counts.waiting)
+
+    monkeypatch.setattr(FragmentBuffer, "begin", watched)
+    err = io.StringIO()
+    report = Report(config, io.StringIO(), err)
+    assert pipeline.run(config, report, threading.Event()), err.getvalue()
+    most = max(held)
+    assert most <= 16
+    assert len(service.stored) == 40
+
+
+def test_what_is_said_every_half_minute_and_in_the_file_is_what_happened(
+    service, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(supervisor, "FILE_S", 0.1)
+    monkeypatch.setattr(supervisor, "STATUS_S", 0.5)
+    config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
+    stop, err = threading.Event(), io.StringIO()
+    report = Report(config, io.StringIO(), err)
+    run = threading.Thread(target=pipeline.run, args=(config, report, stop))
+    run.start()
+    try:
+        wait_for(
+            lambda: '"acknowledged": 1' in (read := text(tmp_path)) and '"captured": 1' in read
+        )
+    finally:
+        stop.set()
+        run.join(LIMIT_S)
+    assert '"is_healthy": true' in text(tmp_path)
+    assert "healthy; " in err.getvalue()
+
+
+def text(folder):
+    path = folder / "status.json"
+    return path.read_text() if path.exists() else ""

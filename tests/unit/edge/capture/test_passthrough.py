@@ -1,0 +1,173 @@
+"""Good H.264 goes out as it came in; anything else is encoded, and nothing is lost by it."""
+
+import threading
+from pathlib import Path
+
+import av
+import pytest
+
+from edge.capture.passthrough import Passing
+from edge.capture.pipeline import Capture
+from edge.errors import SourceLostError
+from edge.media import h264, h264_sps
+from edge.media.timeline import PlayedTime
+from edge.sources import band
+from edge.sources.samples import Coded
+from edge.sources.source import Source
+from tests.support.edge_capture import Kept, Said, capture, capture_film, config_of
+from tests.support.edge_h264 import good, sent_units, stream, units_of, write
+
+UNPACED = ("--as-fast-as-possible", "--tag", "never", "--rate", "30")
+
+
+class Packets(Source):
+    """A live source that gives packets made beforehand, the decoder made for them."""
+
+    name = "packets"
+    is_passable = True
+
+    def __init__(self, packets, rate=10, *, ends_in=None):
+        self.rate, self._packets, self._ends_in = rate, packets, ends_in
+        self.timeline = PlayedTime(is_unpaced=True)
+        self.decoder = av.CodecContext.create("h264", "r")
+
+    def samples(self):
+        for packet in self._packets:
+            yield Coded(packet, float(packet.pts * packet.time_base))
+        if self._ends_in:
+            raise self._ends_in
+
+    def close(self):
+        pass
+
+
+def capture_packets(packets, *options, **more):
+    return capture(config_of("test", *UNPACED, *options), Packets(packets, **more))
+
+
+def numbers_of(done):
+    return [band.number_of(image) for image in done.images]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.h264"])
+def test_good_h264_is_sent_byte_for_byte(tmp_path, name):
+    packets = good(25, group=5)
+    path = write(tmp_path / name, packets, is_annex_b=name.endswith("264"))
+    done = capture_film(path)
+    assert done.said.lines == []
+    assert sent_units(done.frames) == units_of(packets)
+    assert numbers_of(done) == list(range(25))
+
+
+@pytest.mark.parametrize("profile", ["baseline", "main", "high"])
+def test_a_live_stream_is_sent_byte_for_byte_and_cut_at_key_frames(profile):
+    packets = good(47, group=8, profile=profile)
+    done = capture_packets(packets)
+    assert sent_units(done.frames) == units_of(packets)
+    # Each fragment ends at the first key frame once a second has passed, not before.
+    assert [len(fragment.frames) for fragment in done.fragments] == [16, 16, 15]
+    assert all(fragment.frames[0].is_key for fragment in done.fragments)
+    assert done.times_ms == [number * 100 for number in range(47)]
+
+
+def test_key_frames_a_little_early_end_their_fragment_all_the_same():
+    packets = good(40)
+    for packet in packets:
+        packet.pts = packet.pts * 97 // 100
+    assert [len(f.frames) for f in capture_packets(packets).fragments] == [10, 10, 10, 10]
+
+
+def test_what_comes_before_the_first_key_frame_is_left_out():
+    assert numbers_of(capture_packets(good(40)[3:])) == list(range(10, 40))
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("it has B-frames", {"bf": 2}),
+        ("its key frames are more than 2 s apart", {"bf": 0, "group": 250}),
+        ("it is interlaced", {"bf": 0, "x264_params": "interlaced=1"}),
+        ("few players decode its profile", {"bf": 0, "pix_fmt": "yuv444p"}),
+    ],
+)
+def test_what_is_not_good_is_encoded_and_nothing_is_lost(tmp_path, fault, options):
+    packets = stream(45, size=(320, 192), **options)
+    film = capture_film(write(tmp_path / "film.mkv", packets))
+    live = capture_packets(packets)
+    assert film.said.lines == []
+    assert live.said.lines == [f"The source is encoded anew: {fault}."]
+    for done in (film, live):
+        assert numbers_of(done) == list(range(45))
+        assert done.times_ms == [number * 100 for number in range(45)]
+
+
+def test_a_stream_that_turns_bad_is_encoded_from_there_on():
+    packets = good(20) + good(40, first=20, group=250)
+    done = capture_packets(packets)
+    assert done.said.lines == [
+        "The source is encoded anew: its key frames are more than 2 s apart."
+    ]
+    assert numbers_of(done) == list(range(60))
+    assert done.times_ms == [number * 100 for number in range(60)]
+    passed = sent_units(done.frames)[:41]
+    assert passed == units_of(packets)[:41]
+
+
+def test_a_stream_that_never_has_a_key_frame_is_handed_to_the_decoder():
+    passing = Passing(b"", trial=8)
+    packets = good(40, group=250)[1:]
+    taken = [passing.take(Coded(packet, n / 10)) for n, packet in enumerate(packets)]
+    assert not any(taken)
+    assert passing.fault
+    assert len(passing.replay) == len(taken)
+
+
+def test_another_size_or_other_parameters_begin_another_track_at_once():
+    packets = good(14) + good(14, first=14, size=(320, 192))
+    done = capture_packets(packets)
+    assert sent_units(done.frames) == units_of(packets)
+    assert [(f.track.width, f.track.height, len(f.frames)) for f in done.fragments] == [
+        *((160, 96, 10), (160, 96, 4), (320, 192, 10), (320, 192, 4)),
+    ]
+    assert numbers_of(done) == list(range(28))
+
+
+def test_parameter_sets_repeated_in_band_are_no_new_track():
+    done = capture_packets(good(30, x264_params="scenecut=0:repeat-headers=1"))
+    assert len({fragment.track for fragment in done.fragments}) == 1
+
+
+def test_a_live_source_that_dies_leaves_what_was_captured():
+    kept, source = Kept(), Packets(good(15), ends_in=SourceLostError("gone"))
+    run = Capture(config_of("test", *UNPACED), source, kept, Said(), threading.Event())
+    with pytest.raises(SourceLostError):
+        run.run()
+    assert [len(fragment.frames) for fragment in kept.fragments] == [10, 5]
+    assert kept.fragments[-1].is_tagged is not None, "its last fragment never ended"
+    assert not kept.is_closed, "it may come back"
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (640, 360), (66, 50)])
+@pytest.mark.parametrize(
+    ("options", "reorder"),
+    [
+        ({"bf": 0}, 0),
+        ({"bf": 2, "b_pyramid": "none"}, 1),
+        ({"bf": 0, "profile": "baseline"}, 0),
+        ({"bf": 0, "x264_params": "nal-hrd=cbr:vbv-maxrate=900:vbv-bufsize=900"}, 0),
+        ({"bf": 0, "x264_params": "sar=4/3:videoformat=pal:colorprim=bt709:range=pc"}, 0),
+    ],
+)
+def test_the_size_and_order_of_frames_are_read_from_the_parameter_set(size, options, reorder):
+    units = units_of(stream(1, size=size, **options))[0]
+    sequence = h264_sps.read(h264.one_of(units, h264.SEQUENCE_PARAMETERS))
+    assert (sequence.width, sequence.height) == size
+    assert (sequence.reorder, sequence.is_progressive) == (reorder, True)
+
+
+def test_the_demo_film_passes():
+    film = Path(__file__).resolve().parents[4] / "demo" / "film.mp4"
+    done = capture_film(film)
+    assert done.said.lines == []
+    assert done.counts.captured == 430
+    assert {len(fragment.frames) for fragment in done.fragments} == {10}

@@ -1,0 +1,91 @@
+"""Records: read strictly, and explained when they are none."""
+
+import json
+
+import pytest
+
+from tests.support.door import START, face, match, record
+from whosthere.errors import RecordError
+from whosthere.ingest import record as records
+from whosthere.ingest.record import read_frame
+
+
+def test_a_record_is_read_with_both_clocks_and_in_milliseconds():
+    found = record(2.5, face(match("p-1", 97.5), match("p-2", 81)), face())
+    video = found["InputInformation"]["KinesisVideo"]
+    video["FrameOffsetInSeconds"] = 0.2000000029802322  # a 32-bit float's 0.2
+    frame = read_frame(found, "whosthere")
+    assert (frame.camera, frame.captured_ms) == ("front-door", START + 2700)
+    assert frame.server_ms == START + 3100
+    assert frame.offset_ms == 200
+    assert [match.person_id for match in frame.faces[0].matches] == ["p-1", "p-2"]
+    assert frame.faces[1].matches == ()
+
+
+def test_a_frame_without_faces_is_a_record():
+    assert read_frame(record(0), "whosthere").faces == ()
+
+
+def test_an_arn_without_a_creation_time_is_a_streams_too():
+    found = record(0)
+    video = found["InputInformation"]["KinesisVideo"]
+    video["StreamArn"] = video["StreamArn"].rpartition("/")[0]
+    assert read_frame(found, "whosthere").camera == "front-door"
+
+
+def test_a_face_indexed_without_a_name_is_still_somebody_known():
+    known = {"Similarity": 95.0, "Face": {"FaceId": "f9"}}
+    assert read_frame(record(0, face(known)), "whosthere").faces[0].matches[0].person_id == "f9"
+
+
+BROKEN = [
+    ("InputInformation", None),
+    ("InputInformation.KinesisVideo.StreamArn", 7),
+    ("InputInformation.KinesisVideo.FragmentNumber", ""),
+    ("InputInformation.KinesisVideo.ServerTimestamp", "1510552593.455"),
+    ("InputInformation.KinesisVideo.ProducerTimestamp", True),
+    ("InputInformation.KinesisVideo.FrameOffsetInSeconds", None),
+    ("FaceSearchResponse", {}),
+    ("FaceSearchResponse.0.DetectedFace", None),
+    ("FaceSearchResponse.0.DetectedFace.BoundingBox.Width", 0),
+    ("FaceSearchResponse.0.DetectedFace.Pose.Yaw", "left"),
+    ("FaceSearchResponse.0.DetectedFace.Quality.Sharpness", None),
+    ("FaceSearchResponse.0.MatchedFaces.0.Similarity", None),
+    ("FaceSearchResponse.0.MatchedFaces.0.Face.FaceId", 12),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), BROKEN)
+def test_a_broken_record_is_refused_and_the_field_is_named(path, value):
+    found = record(0, face(match("p-1")))
+    *way, last = path.split(".")
+    place = found
+    for step in way:
+        place = place[int(step) if step.isdigit() else step]
+    place[last] = value
+    with pytest.raises(RecordError, match=last):
+        read_frame(found, "whosthere")
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '"x"', "null", "{}"])
+def test_json_of_another_kind_is_refused_with_a_reason(text):
+    with pytest.raises(RecordError, match="."):
+        read_frame(json.loads(text), "whosthere")
+
+
+def test_numbers_that_are_none_are_refused():
+    found = record(0, face())
+    text = json.dumps(found).replace("99.9", "NaN")
+    with pytest.raises(RecordError):
+        read_frame(json.loads(text), "whosthere")
+
+
+def test_another_stacks_stream_is_refused():
+    with pytest.raises(RecordError, match="no camera of this stack"):
+        read_frame(record(0), "elsewhere")
+
+
+def test_what_the_schema_calls_right_is_read():
+    found = record(1, face(match("p-1")), face(box=(-0.01, 0.9, 0.1, 0.2)))
+    assert records.explain(found) == ""
+    assert len(read_frame(found, "whosthere").faces) == 2

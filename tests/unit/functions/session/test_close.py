@@ -1,0 +1,233 @@
+"""Closing a session: report, lock, message; safe to repeat and true to its words."""
+
+import json
+
+import boto3
+import pytest
+
+from whosthere import counters, settings
+from whosthere import session_store as sessions
+from whosthere.geometry import Box
+from whosthere.session import lock as locks
+from whosthere.session.close import Ending, close
+from whosthere.session_store import Session
+from whosthere.visits import store as visit_rows
+from whosthere.visits.store import Place
+from whosthere.visits.visit import SENT, Visit
+
+NOW = 1_800_000_000_000
+BUCKET = "bucket"
+
+
+@pytest.fixture
+def s3(aws):
+    client = boto3.client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture
+def owner(aws):
+    """The owner's inbox: a queue on a topic; called, it empties itself."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=arn["QueueArn"],
+        Attributes={"RawMessageDelivery": "true"},
+    )
+
+    def inbox():
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in found]
+
+    inbox.sns, inbox.topic = sns, topic
+    return inbox
+
+
+def opened(table, session_id="one", **changes):
+    values = settings.defaults() | changes
+    session = Session(
+        id=session_id,
+        camera="front-door",
+        engine="stream-processor",
+        execution="arn:one",
+        started_ms=NOW,
+        deadline_ms=NOW + 60_000,
+        ended_ms=None,
+        ended_by=None,
+        held=True,
+        settings=settings.from_values(values),
+    )
+    locks.open_session(table, session, values)
+    return session
+
+
+def closed(table, s3, owner, by="stop", error="", cause="", now_ms=NOW + 30_000):
+    return close(
+        table,
+        s3,
+        owner.sns,
+        boto3.client("stepfunctions"),
+        session_id="one",
+        ending=Ending(by, error, cause),
+        now_ms=now_ms,
+        bucket=BUCKET,
+        topic_arn=owner.topic,
+        stack="whosthere",
+    )
+
+
+def report(s3):
+    return json.loads(s3.get_object(Bucket=BUCKET, Key="sessions/one.json")["Body"].read())
+
+
+def visited(table, who, session="one", alert=SENT, opened_ms=NOW + 1000):
+    visit = Visit(
+        camera="front-door",
+        who=who,
+        session=session,
+        opened_ms=opened_ms,
+        first_ms=opened_ms,
+        last_ms=opened_ms + 2000,
+        times=(opened_ms, opened_ms + 2000),
+        sightings=2,
+        similarity=97.5,
+        persons=(who,),
+        box=Box(0.1, 0.1, 0.2, 0.2),
+        box_ms=opened_ms,
+        alert=alert,
+        captured_ms=opened_ms + 2000,
+        recognised_ms=opened_ms + 2500,
+        sent_ms=opened_ms + 2600 if alert == SENT else 0,
+    )
+    visit_rows.save(table, Place(None, None), visit)
+
+
+def test_a_session_that_ended_as_planned_leaves_a_report_a_free_camera_and_no_message(
+    table, s3, owner
+):
+    opened(table)
+    visited(table, "p-1")
+    visited(table, "s-1")
+    answer = closed(table, s3, owner)
+    assert answer == {
+        "session": "one",
+        "camera": "front-door",
+        "endedBy": "stop",
+        "visits": 1,
+        "strangers": 1,
+        "report": "s3://bucket/sessions/one.json",
+    }
+    assert not sessions.latest_session(table, "front-door").held
+    assert owner() == []
+    written = report(s3)
+    assert written["ended"] == "2027-01-15T08:00:30.000Z"
+    assert written["visits"][0]["who"] == "p-1"
+    assert written["visits"][0]["similarity"] == 97.5
+    assert written["strangers"][0]["who"] == "s-1"
+
+
+def test_visits_never_confirmed_and_other_sessions_visits_are_not_in_the_report(table, s3, owner):
+    opened(table)
+    visited(table, "p-1", alert="none")
+    visited(table, "p-2", session="earlier")
+    closed(table, s3, owner)
+    assert report(s3)["visits"] == []
+
+
+def test_counts_are_in_the_report(table, s3, owner):
+    opened(table)
+    counters.add_counts(table, "one", {"records": 7, "unsure": 2})
+    closed(table, s3, owner)
+    assert report(s3)["counts"] == {"records": 7, "unsure": 2}
+
+
+def test_a_problem_is_told_with_its_error(table, s3, owner):
+    opened(table)
+    closed(table, s3, owner, "problem", "ProcessorFailed", "FAILED: Access denied to Role")
+    (message,) = owner()
+    assert message["kind"] == "problem"
+    assert "ProcessorFailed: FAILED: Access denied to Role" in message["message"]
+
+
+def test_what_was_denied_is_told_with_causes_and_the_line_that_helps(table, s3, owner):
+    opened(table)
+    closed(table, s3, owner, "denied", "Rekognition.AccessDeniedException", "")
+    text = owner()[0]["message"]
+    assert "Rekognition.AccessDeniedException" in text
+    for cause in ("30 April 2026", "eu-west-1", "iam:PassRole"):
+        assert cause in text
+    assert text.endswith(
+        "sam deploy --parameter-overrides Engine=image-search --stack-name whosthere"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tell", "by", "kinds"),
+    [
+        (["problem"], "deadline", []),
+        (["end"], "deadline", ["session"]),
+        (["end"], "problem", []),
+        ([], "problem", []),
+        (["problem"], "no-media", ["problem"]),
+    ],
+)
+def test_the_owner_is_told_what_the_settings_say(table, s3, owner, tell, by, kinds):
+    opened(table, tell=tell)
+    closed(table, s3, owner, by)
+    assert [message["kind"] for message in owner()] == kinds
+
+
+def test_closing_twice_tells_once_and_the_first_ending_stays(table, s3, owner):
+    opened(table)
+    closed(table, s3, owner, "problem", "E", "c")
+    again = closed(table, s3, owner, "aborted", now_ms=NOW + 99_000)
+    assert len(owner()) == 1
+    assert again["endedBy"] == "problem"
+    assert report(s3)["ended"] == "2027-01-15T08:00:30.000Z"
+
+
+def test_a_death_between_freeing_the_camera_and_telling_loses_no_message(table, s3, owner):
+    session = opened(table)
+    sessions.end_session(table, session, "aborted", NOW)
+    locks.unlock(table, session)
+    closed(table, s3, owner, "aborted")
+    closed(table, s3, owner, "aborted")
+    assert len(owner()) == 1
+
+
+def test_a_camera_whose_engine_may_still_run_stays_locked_until_it_is_stopped(table, s3, owner):
+    opened(table)
+    closed(table, s3, owner, "not-stopped", "Rekognition.ThrottlingException", "")
+    assert sessions.latest_session(table, "front-door").held
+    assert "could not be stopped" in owner()[0]["message"]
+    closed(table, s3, owner, "failed")
+    assert not sessions.latest_session(table, "front-door").held
+    assert report(s3)["endedBy"] == "not-stopped"
+
+
+def test_closing_late_does_not_free_the_next_session(table, s3, owner):
+    first = opened(table)
+    locks.unlock(table, first)
+    opened(table, "two")
+    closed(table, s3, owner, "aborted")
+    latest = sessions.latest_session(table, "front-door")
+    assert (latest.id, latest.held) == ("two", True)
+
+
+def test_a_session_that_never_came_to_be_has_nothing_to_close(table, s3, owner):
+    assert closed(table, s3, owner, "problem") == {"session": "one", "endedBy": "problem"}
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+
+def test_the_report_holds_no_name(table, s3, owner):
+    """Forgetting somebody needs no search through old reports."""
+    table.put_item(Item={"pk": "person#p-1", "sk": "person", "name": "Zoë"})
+    opened(table)
+    visited(table, "p-1")
+    closed(table, s3, owner)
+    assert "Zo" not in json.dumps(report(s3), ensure_ascii=False)

@@ -1,0 +1,124 @@
+"""A known person whose first faces go unmatched is no stranger, wherever a batch ends."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from tests.support.door import LEFT, RIGHT, START, face, match, received
+from tests.support.gallery import BLUE, RED
+from tests.support.porch import ALICE, a_porch, a_table_and_a_bucket, alice, somebody
+from whosthere.visits.persons import alert_persons
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with a_table_and_a_bucket() as both:
+        yield both
+
+
+@pytest.fixture
+def porch(shared):
+    porch = a_porch(shared)
+    porch.name(ALICE, "Alice")
+    return porch
+
+
+class Both:
+    """The two functions that read one stream, each on its own, as its frames arrive."""
+
+    def __init__(self, porch, batches):
+        self.porch, self.batches, self.read, self.waited = porch, batches, 0, []
+
+    def play(self):
+        for number, batch in enumerate(self.batches):
+            self.tell_persons(number + 1)
+            desk = replace(self.porch.worker(), wait=lambda ms, at=number: self.wait(at, ms))
+            assert not self.porch.sees(*batch, desk=desk).failed
+        return self.porch
+
+    def tell_persons(self, until):
+        for batch in self.batches[self.read : until]:
+            assert not alert_persons(self.porch.worker(), batch).failed
+        self.read = max(self.read, until)
+
+    def wait(self, number, milliseconds):
+        """The frames that arrive meanwhile reach the other function."""
+        self.waited.append(milliseconds)
+        self.porch.clock.wait(milliseconds)
+        last_ms = self.batches[number][-1].frame.captured_ms
+        # It takes up to a second until what was captured is read.
+        arrived = [batch[-1].frame.captured_ms - last_ms < milliseconds for batch in self.batches]
+        self.tell_persons(sum(arrived))
+
+
+def names(porch):
+    return [alert.facts["name"] for alert in porch.owner.alerts]
+
+
+@pytest.mark.parametrize("unmatched", range(2, 9))
+def test_the_batch_may_end_between_the_unmatched_faces_and_the_first_match(porch, unmatched):
+    faces = [somebody(0.2 * n) for n in range(unmatched)]
+    known = [alice(0.2 * n) for n in range(unmatched, unmatched + 5)]
+    both = Both(porch, [faces, known, [somebody(3), somebody(3.2)]])
+    both.play()
+    assert names(porch) == ["Alice"]
+    assert porch.strangers == [] and porch.keys == []
+    assert len(both.waited) == 1 and 0 < both.waited[0] <= 3000
+
+
+def test_a_match_within_two_seconds_of_the_first_face_is_soon_enough(porch):
+    Both(porch, [[somebody(0), somebody(1)], [alice(1.9), alice(2)]]).play()
+    assert names(porch) == ["Alice"]
+    porch.clear()
+    Both(porch, [[somebody(0), somebody(1)], [alice(3.1), alice(3.2)]]).play()
+    assert names(porch)[1:] == ["Alice"]
+    assert len(porch.strangers) == 1
+
+
+def test_a_stranger_beside_a_known_person_is_one_also_when_the_batch_ends(porch):
+    for moment_ms in (START, START + 400):
+        porch.video.shows(moment_ms, (LEFT, BLUE), (RIGHT, RED))
+    two = [received(s, face(match(ALICE)), face(box=RIGHT)) for s in (0, 0.4)]
+    Both(porch, [two, [alice(0.8), alice(1.2)]]).play()
+    assert len(porch.strangers) == 1
+    assert sorted(names(porch)) == ["Alice", porch.strangers[0]["pk"][9:]]
+
+
+def test_a_person_recognised_elsewhere_does_not_take_a_stranger_along(porch):
+    Both(porch, [[somebody(0), somebody(1)], [alice(1.4, RIGHT), alice(1.8, RIGHT)]]).play()
+    assert len(porch.strangers) == 1
+
+
+def test_who_was_followed_for_long_enough_is_not_waited_for(porch):
+    both = Both(porch, [[somebody(0.5 * n) for n in range(8)]])
+    both.play()
+    assert len(porch.strangers) == 1 and both.waited == []
+
+
+def test_a_stranger_is_told_at_most_three_seconds_later(porch):
+    both = Both(porch, [[somebody(0), somebody(0.2)], [somebody(0.4), somebody(3)]])
+    both.play()
+    assert len(porch.strangers) == len(porch.owner.alerts) == 1
+    assert both.waited == [2800]
+
+
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 12))]
+)
+def test_a_quarter_of_a_visits_faces_unmatched_is_one_alert_and_no_stranger(porch, seed):
+    """At five frames a second, walking, in batches that end anywhere."""
+    dice = random.Random(seed)
+    unmatched = dice.sample(range(100), 25)
+    frames = []
+    for n in range(100):
+        box = (LEFT[0] + 0.004 * n, LEFT[1], LEFT[2], LEFT[3])
+        frames.append((somebody if n in unmatched else alice)(0.2 * n, box))
+    batches = []
+    while frames:
+        size = dice.randint(1, 8)
+        batches.append(frames[:size])
+        frames = frames[size:]
+    Both(porch, batches).play()
+    assert names(porch) == ["Alice"]
+    assert porch.strangers == []

@@ -1,0 +1,121 @@
+"""A worker that dies at any line loses no alert and doubles none.
+
+Each line that handler and library execute is tried in turn: the worker is killed right
+before it, the shard delivers the batch again (split, as the mappings are set), and in the
+end there is one alert for each visit. By default some of the lines; with `--long` all of
+them, when they are executed for the first and for the last time.
+"""
+
+from functools import partial
+
+import boto3
+import pytest
+
+from tests.support.crashing import Deadly, ShardOf, Sns, as_event, function
+from tests.support.door import RIGHT, START, a_table, empty, face, match, open_session, record
+from tests.support.gallery import Linker, Rekognition, Video
+from whosthere.alerts import message as alerts
+from whosthere.strangers.store import Album
+
+ALICE, BETH = "p-alice", "p-beth"
+BUCKET = "whosthere-crashes"
+SAMPLED = 14
+
+
+def alice(second):
+    return record(second, face(match(ALICE)))
+
+
+def both(second):
+    return record(second, face(match(ALICE)), face(match(BETH), box=RIGHT))
+
+
+PERSONS = as_event([both(0), both(0.4), alice(1), alice(70), alice(70.4)])
+STRANGER = as_event([record(second, face()) for second in (0, 0.4, 1)])
+
+
+@pytest.fixture
+def table():
+    with a_table() as table:
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
+        yield table
+
+
+def start_again(table, clock, sns):
+    empty(table)
+    open_session(table)
+    for person, name in ((ALICE, "Alice"), (BETH, "Beth")):
+        table.put_item(Item={"pk": f"person#{person}", "sk": "person", "name": name, "version": 1})
+    clock.moment_ms = START + 5000
+    sns.accepted.clear()
+
+
+def each_crash(lines, run, request, say, what):
+    """Kill at executed lines in turn; say at how many of all."""
+    points = chosen(lines, request)
+    for point in points:
+        run(Deadly(point))
+    hit = {lines[point - 1] for point in points}
+    say(
+        f"{what}: killed {len(points)} times, at {len(hit)} of the {len(set(lines))} lines"
+        f" that it executes ({len(lines)} executions)"
+    )
+
+
+def chosen(lines, request):
+    """Where to kill: each line when executed for the first and for the last time, or some."""
+    firsts = {line: at for at, line in reversed(list(enumerate(lines, 1)))}
+    lasts = {line: at for at, line in enumerate(lines, 1)}
+    if request.config.getoption("--long"):
+        return sorted({*firsts.values(), *lasts.values()})
+    ordered = sorted(firsts.values())
+    return ordered[:: max(1, len(ordered) // SAMPLED)]
+
+
+def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, request, say):
+    with function(monkeypatch, "alert_person", table, BUCKET=BUCKET) as (module, clock):
+        sns = Sns()
+        module.publish = partial(alerts.publish, sns, "arn")
+        shard = ShardOf(module, clock)
+
+        def run(deadly):
+            start_again(table, clock, sns)
+            shard.deliver(PERSONS, deadly)
+            visits = sorted(alert["visit"] for alert in sns.accepted)
+            wanted = [f"{ALICE}-{START}", f"{ALICE}-{START + 70_000}", f"{BETH}-{START}"]
+            assert visits == wanted, deadly.lines[-1]
+
+        alive = Deadly()
+        run(alive)
+        assert len(set(alive.lines)) > 200
+        each_crash(alive.lines, run, request, say, "alert_person")
+
+
+def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, request, say):
+    given = {
+        "BUCKET": BUCKET,
+        "STRANGERS_COLLECTION": "strangers",
+        "PICTURE_ROLE_ARN": "arn:aws:iam::111122223333:role/picture",
+    }
+    with function(monkeypatch, "queue_stranger", table, **given) as (module, clock):
+        sns, s3 = Sns(), boto3.client("s3")
+        module.publish = partial(alerts.publish, sns, "arn")
+        module.linker = Linker()
+        module.VideoStills = lambda *_given: Video()
+        shard = ShardOf(module, clock)
+
+        def run(deadly):
+            start_again(table, clock, sns)
+            for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+                s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+            module.album = Album(s3, Rekognition(), BUCKET, "strangers")
+            shard.deliver(STRANGER, deadly)
+            keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+            assert len([key for key in keys if key.endswith(".jpg")]) == 1, deadly.lines[-1]
+            assert len(module.album.rekognition.faces) == 1, deadly.lines[-1]
+            assert len(sns.accepted) == 1, deadly.lines[-1]
+
+        alive = Deadly()
+        run(alive)
+        assert len(set(alive.lines)) > 300
+        each_crash(alive.lines, run, request, say, "queue_stranger")
