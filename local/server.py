@@ -72,7 +72,7 @@ def _install(credential_endpoint: str) -> list[ministack.Service]:
     importlib.import_module("local.patches").install()
     importlib.import_module("local.patches.faults").install()
     importlib.import_module("local.iot.install").install(credential_endpoint)
-    services = [importlib.import_module(f"local.{name}.service").SERVICE for name in SERVICES]
+    services = [importlib.import_module(f"local.{name}.api.service").SERVICE for name in SERVICES]
     for service in services:
         ministack.register_service(service)
     return services

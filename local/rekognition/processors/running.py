@@ -78,7 +78,7 @@ class Run:
         with self._lock:
             if self._stopping.is_set():
                 raise WorkerDiedError
-            self._reader = reader = Worker("reader")
+            self._reader = reader = Worker("processors.reader")
         self._pool.warm()
         reader.send(
             {

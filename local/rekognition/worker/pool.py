@@ -90,7 +90,7 @@ class Pool:
         thread = threading.current_thread()
         try:
             while True:
-                worker = Worker("analysis")
+                worker = Worker("worker.analysis")
                 try:
                     with self._lock:
                         self._workers[thread] = worker
