@@ -40,14 +40,17 @@ def told(laptop, topic):
         yield lambda: taken(laptop.client("sqs"), inbox)
 
 
-def alarms(laptop, stack):
+def alarms(laptop, topic):
+    """Those of this stack: another one may be deployed beside it."""
     pages = laptop.client("cloudwatch").get_paginator("describe_alarms").paginate()
     found = [one for page in pages for one in page["MetricAlarms"]]
-    return [one for one in found if one["AlarmName"].startswith(f"{stack.name}-")]
+    return [one for one in found if one["AlarmActions"] == [topic]]
 
 
-def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(laptop, stack, door):
-    found = alarms(laptop, stack)
+def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(
+    laptop, stack, topic, door
+):
+    found = alarms(laptop, topic)
     assert len(found) == 7
     there = {
         "FunctionName": {function(door, word)["FunctionName"] for word in ("AlertP", "QueueS")},
@@ -64,9 +67,9 @@ def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(laptop,
             assert one["Value"] in there[one["Name"]]
 
 
-def test_each_alarm_reaches_its_topic(laptop, stack, told, wait_until):
+def test_each_alarm_reaches_its_topic(laptop, topic, told, wait_until):
     cloudwatch, fired = laptop.client("cloudwatch"), []
-    for alarm in alarms(laptop, stack):
+    for alarm in alarms(laptop, topic):
         cloudwatch.set_alarm_state(
             AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="before the test"
         )
@@ -77,7 +80,7 @@ def test_each_alarm_reaches_its_topic(laptop, stack, told, wait_until):
             "Value": alarm["Threshold"] + 1,
         }
         cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[datum])
-    expected = {alarm["AlarmName"] for alarm in alarms(laptop, stack)}
+    expected = {alarm["AlarmName"] for alarm in alarms(laptop, topic)}
 
     def all_fired():
         fired.extend(one for one in told() if one.get("NewStateValue") == "ALARM")
@@ -119,7 +122,7 @@ def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_
     """SNS, DynamoDB and S3 at once; the alarm goes by the metric that the mapping publishes."""
     cloudwatch, fired, got = laptop.client("cloudwatch"), [], []
     alice = enrolled(door.table, "Alice")
-    late = next(one for one in alarms(laptop, stack) if "PersonsReadLate" in one["AlarmName"])
+    late = next(one for one in alarms(laptop, topic) if "PersonsReadLate" in one["AlarmName"])
 
     def has_fired(state):
         # Any value makes the laptop's CloudWatch look at its alarms.

@@ -295,7 +295,9 @@ def test_a_worker_that_dies_is_replaced(laptop, rekognition):
         ["ps", "-ww", "-o", "pid=,args=", "-p", ",".join(ours)],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    workers = [line.split()[0] for line in listed.splitlines() if "rekognition.worker.analysis" in line]
+    workers = [
+        line.split()[0] for line in listed.splitlines() if "rekognition.worker.analysis" in line
+    ]
     assert workers
     for worker in workers:
         os.kill(int(worker), signal.SIGKILL)

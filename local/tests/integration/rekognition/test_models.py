@@ -14,8 +14,8 @@ COMPARE = """
 import json, sys
 import dlib
 import numpy as np
-from local.rekognition.faces import CHIP_SIZE, Analyst, models
-from local.rekognition.images import open_image
+from local.rekognition.worker.faces import CHIP_SIZE, Analyst, models
+from local.rekognition.worker.images import open_image
 FIVE = "shape_predictor_5_face_landmarks.dat"
 analyst = Analyst()
 network, five = models() / "dlib_face_recognition_resnet_model_v1.dat", models() / FIVE
