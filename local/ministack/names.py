@@ -56,9 +56,6 @@ class Name:
 
 
 # Routing of a request, and calling a service from a worker thread.
-
-
-# Routing of a request, and calling a service from a worker thread.
 APP = Name("app", "app", "scope, receive, send")
 CALL_SYNC = Name(
     "app",
@@ -74,6 +71,12 @@ SERVICE_PATTERNS = Name("core.router", "SERVICE_PATTERNS")
 DETECT_SERVICE = Name("core.router", "detect_service", "method, path, headers, query_params")
 ACCESS_KEY_OF = Name("core.router", "extract_access_key_id", "headers, query_params")
 REQUEST_SCOPE = Name("core.responses", "request_scope", "account_id, region")
+ERROR_ANSWER = Name(
+    "core.responses",
+    "error_response_json",
+    "code, message, status, extra, message_key, content_type",
+)
+NOW = Name("core.responses", "now_iso", "")
 
 # Who calls, and what that one may do.
 NAMESPACES = Name("core.iam_actions", "SERVICE_TO_IAM_NAMESPACE")
@@ -195,9 +198,32 @@ INVOKE_RESOURCE = Name("services.stepfunctions", "_invoke_resource", "resource, 
 INVOKE_CALLBACK = Name(
     "services.stepfunctions", "_invoke_with_callback", "resource, input_data, token, state_def"
 )
+RUN_PASS = Name("services.stepfunctions", "_execute_pass", "state_def, raw_input, ctx")
+RUN_CHOICE = Name("services.stepfunctions", "_execute_choice", "state_def, raw_input, ctx")
+RUN_WAIT = Name("services.stepfunctions", "_execute_wait", "state_def, raw_input, ctx")
+RUN_PARALLEL = Name(
+    "services.stepfunctions", "_execute_parallel", "state_def, raw_input, execution, ctx"
+)
+RUN_MAP = Name("services.stepfunctions", "_execute_map", "state_def, raw_input, execution, ctx")
 RUN_BRANCHES = Name(
     "services.stepfunctions", "_run_parallel_branches", "state_def, raw_input, execution, ctx"
 )
+RUN_BRANCH = Name(
+    "services.stepfunctions", "_run_sub_machine", "states, start_at, input_data, execution, ctx"
+)
+FAIL_ERROR = Name("services.stepfunctions", "_fail_state_error", "state_def, raw_input, ctx")
+INPUT_PATH = Name("services.stepfunctions", "_apply_input_path", "state_def, data, ctx")
+OUTPUT_PATH = Name("services.stepfunctions", "_apply_output_path", "state_def, data, ctx")
+DEFINITION_FAULT = Name("services.stepfunctions", "_validate_definition_jsonata", "definition_str")
+ERROR_MATCHES = Name("services.stepfunctions", "_error_matches", "error_equals, error")
+FIND_RETRIER = Name(
+    "services.stepfunctions", "_find_matching_retrier", "retriers, error, retry_counts"
+)
+SLEEP = Name("services.stepfunctions", "_scaled_sleep", "seconds")
+TASK_TOKENS = Name("services.stepfunctions", "_task_tokens")
+SEND_SUCCESS = Name("services.stepfunctions", "_send_task_success", "data")
+SEND_FAILURE = Name("services.stepfunctions", "_send_task_failure", "data")
+SEND_HEARTBEAT = Name("services.stepfunctions", "_send_task_heartbeat", "data")
 QUERY_LANGUAGE = Name("services.stepfunctions", "_state_query_language", "state_def, ctx")
 JSONATA_ARGUMENTS = Name(
     "services.stepfunctions", "_apply_jsonata_arguments", "state_def, raw_input, ctx"

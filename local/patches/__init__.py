@@ -1,6 +1,7 @@
 """What MiniStack lacks or does otherwise than AWS, corrected; one module per service."""
 
 from local.patches import (
+    branches,
     deletions,
     events,
     executions,
@@ -8,6 +9,7 @@ from local.patches import (
     permissions,
     policy_variables,
     queues,
+    retries,
     schedules,
     subscriptions,
     tasks,
@@ -24,6 +26,8 @@ def install() -> None:
     functions.install()
     executions.install()
     tasks.install()
+    branches.install()
+    retries.install()
     templates.install()
     deletions.install()
     events.install()

@@ -1,4 +1,4 @@
-"""Step Functions: an execution acts under its machine's role, and ends once."""
+"""Step Functions: an execution acts under its machine's role, ends once and is then closed."""
 
 import contextvars
 import functools
@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from local import ministack
@@ -14,16 +13,24 @@ from local.ministack import names
 from local.security.iam import AccessDenied
 
 STATES = "states.amazonaws.com"
+ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
     "local_execution", default=None
 )
+# The execution of each task token that was ever given out.
+_token_executions: dict[str, dict[str, Any] | None] = {}
+_history_lock = threading.Lock()
 
 
 def install() -> None:
     """Correct MiniStack's executions."""
     names.RUN_EXECUTION.replace(_under_its_role(names.RUN_EXECUTION.get()))
     names.FAIL_EXECUTION.replace(_once(names.FAIL_EXECUTION.get()))
+    names.HISTORY.replace(_until_its_end(names.HISTORY.get()))
+    names.INVOKE_CALLBACK.replace(_noting_its_token(names.INVOKE_CALLBACK.get()))
+    for send in (names.SEND_SUCCESS, names.SEND_FAILURE, names.SEND_HEARTBEAT):
+        send.replace(_for_open_tasks(send.get()))
 
 
 def _under_its_role(run: Callable[[str], None]) -> Callable[[str], None]:
@@ -72,8 +79,7 @@ def time_out(execution: dict[str, Any]) -> None:
     """End the execution as its machine's TimeoutSeconds does."""
     if execution["status"] != "RUNNING":
         return
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    execution.update(status="TIMED_OUT", stopDate=now)
+    execution.update(status="TIMED_OUT", stopDate=names.NOW.get()())
     names.HISTORY.get()(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
     names.STATUS_EVENT.get()(execution)
 
@@ -89,6 +95,56 @@ def _once(
             fail(execution, error, cause)
 
     return fail_execution
+
+
+def _until_its_end(add_event: Callable[..., Any]) -> Callable[..., Any]:
+    """Add no event after the one that ends the execution; branches add theirs one at a time."""
+
+    @functools.wraps(add_event)
+    def add(execution: dict[str, Any], event_type: str, details: Any = None) -> Any:
+        with _history_lock:
+            events = execution["events"]
+            if events and events[-1]["type"] in ENDS:
+                return None
+            return add_event(execution, event_type, details)
+
+    return add
+
+
+def _noting_its_token(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember which execution waits with the token."""
+
+    @functools.wraps(invoke)
+    def invoke_with_callback(resource: str, input_data: Any, token: str, state_def: Any) -> Any:
+        _token_executions[token] = _execution.get()
+        return invoke(resource, input_data, token, state_def)
+
+    return invoke_with_callback
+
+
+def _for_open_tasks(send: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Answer TaskTimedOut where the wait or the execution with the token has ended.
+
+    Source: API reference, SendTaskSuccess, Errors. The same for SendTaskFailure and
+    SendTaskHeartbeat.
+    """
+
+    @functools.wraps(send)
+    def send_task(data: Any) -> Any:
+        token = data.get("taskToken")
+        execution = _token_executions.get(token)
+        is_open = token in names.TASK_TOKENS.get()
+        if execution is None or (is_open and execution["status"] == "RUNNING"):
+            return send(data)
+        message = "Task Timed Out: 'Provided task does not exist anymore'"
+        return names.ERROR_ANSWER.get()("TaskTimedOut", message, 400)
+
+    return send_task
+
+
+def is_in_execution() -> bool:
+    """Return whether the code runs as part of an execution."""
+    return _execution.get() is not None
 
 
 def stop_if_ended() -> None:

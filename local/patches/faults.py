@@ -7,11 +7,12 @@ Only where LAPTOP_FAULTS names a file. It holds a JSON list, read anew at each u
     {"role": "whosthere-StopSessionRole-", "operation": "StopStreamProcessor", "error": "X"}
     {"stream": "whosthere-front-door", "records": "lost"}
 
-`do` is abort or time-out, when the state is entered; an `error` is what the state's call meets, so
-many `times` (always if not given) and with `after` once the call has taken effect. A `role`, by how
-its name begins, meets its error where it asks a JSON service for that operation over HTTP. The
-records that processors write into a data stream can be `lost`, or `empty` objects. What a test can
-bring about by itself (a missing right, a deleted resource) needs nothing of this.
+`do` is abort or time-out, when the state is entered, also inside a branch; an `error` is what the
+state's call meets, so many `times` (always if not given) and with `after` once the call has taken
+effect. A `role`, by how its name begins, meets its error where it asks a JSON service for that
+operation over HTTP; `message` is the error's message, and an empty one is left out of the answer.
+The records that processors write into a data stream can be `lost`, or `empty` objects. What a test
+can bring about by itself (a missing right, a deleted resource) needs nothing of this.
 
 When a failure was met stands beside the file, in a line of `<its name>.met`.
 """
@@ -34,6 +35,7 @@ from local.rekognition.processors.cloud import LaptopCloud
 from local.security.guard import Application, Receive, Scope, Send
 
 SETTING = "LAPTOP_FAULTS"
+AS_ASKED = "as the test asked"
 
 _here: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar(
     "state_entered", default=("", "")
@@ -87,7 +89,7 @@ class Faults:
                 return invoke(*given)
             if fault.get("after"):
                 invoke(*given)
-            raise names.TASK_ERROR.get()(fault["error"], fault.get("cause", "as the test asked"))
+            raise names.TASK_ERROR.get()(fault["error"], fault.get("cause", AS_ASKED))
 
         return invoke_resource
 
@@ -113,7 +115,7 @@ class Faults:
                 return
             while (await receive()).get("more_body"):
                 pass
-            await _refuse(send, fault["error"])
+            await _refuse(send, fault["error"], fault.get("message", AS_ASKED))
 
         return faulty
 
@@ -155,8 +157,9 @@ def _is_here(fault: dict[str, Any]) -> bool:
     return (fault.get("execution"), fault.get("state")) == _here.get()
 
 
-async def _refuse(send: Send, error: str) -> None:
-    body = json.dumps({"__type": error, "message": "as the test asked"}).encode()
+async def _refuse(send: Send, error: str, message: str) -> None:
+    """Send the error; an empty message leaves the member out, as AWS does for a closed service."""
+    body = json.dumps({"__type": error} | ({"message": message} if message else {})).encode()
     headers = [
         (b"content-type", b"application/x-amz-json-1.1"),
         (b"content-length", str(len(body)).encode()),

@@ -1,4 +1,4 @@
-"""Step Functions: a task's limits and rights, JSONata in Parallel, and the keys of results."""
+"""Step Functions: a task's limits and rights, and the keys of results."""
 
 import functools
 import json
@@ -16,12 +16,11 @@ LIMITS = ("TimeoutSeconds", "HeartbeatSeconds")
 
 
 def install() -> None:
-    """Correct MiniStack's tasks and Parallel states."""
+    """Correct MiniStack's tasks."""
     names.RUN_TASK.replace(_with_evaluated_limits(names.RUN_TASK.get()))
     names.INVOKE_RESOURCE.replace(_permitted(names.INVOKE_RESOURCE.get()))
     names.INVOKE_CALLBACK.replace(_permitted(names.INVOKE_CALLBACK.get()))
     names.CALL_SYNC.replace(_checked_call(names.CALL_SYNC.get()))
-    names.RUN_BRANCHES.replace(_with_jsonata(names.RUN_BRANCHES.get()))
     names.SDK_KEY.replace(sdk_key)
 
 
@@ -134,31 +133,6 @@ def publish_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
         query[f"{prefix}.Name"] = name
         query |= {f"{prefix}.Value.{field}": value for field, value in attribute.items()}
     return query
-
-
-def _with_jsonata(run: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
-    """MiniStack ignores Arguments, Output and Assign of a Parallel state."""
-
-    @functools.wraps(run)
-    def run_branches(
-        state_def: dict[str, Any], raw_input: Any, execution: Any, ctx: dict[str, Any]
-    ) -> tuple[Any, Any]:
-        if names.QUERY_LANGUAGE.get()(state_def, ctx) != "JSONata":
-            return run(state_def, raw_input, execution, ctx)
-        arguments = names.JSONATA_ARGUMENTS.get()(state_def, raw_input, ctx)
-        bare = {
-            key: value
-            for key, value in state_def.items()
-            if key not in ("Arguments", "Output", "Assign")
-        }
-        result, following = run(bare, arguments, execution, ctx)
-        output = names.JSONATA_OUTPUT.get()(
-            state_def, raw_input, ctx, result=result, default=result
-        )
-        names.STATE_ASSIGN.get()(state_def, raw_input, ctx, result=result)
-        return output, following
-
-    return run_branches
 
 
 def sdk_key(name: str) -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from local import ministack
 from local.ministack import names
+from local.patches.branches import scope_fault
 
 
 def install() -> None:
@@ -31,7 +32,10 @@ def _as_json(
         parsed = yaml.safe_load(text)
         if not isinstance(parsed, dict) or parsed.get("StartAt") not in parsed.get("States", {}):
             raise ValueError("Invalid State Machine Definition: StartAt names no state")
-        return json.dumps(parsed)
+        checked = json.dumps(parsed)
+        if fault := scope_fault(checked):
+            raise ValueError(f"Invalid State Machine Definition: {fault}")
+        return checked
 
     return definition
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import uuid
 import zipfile
 from typing import Any
@@ -12,6 +13,7 @@ from local.laptop import LaptopAWS
 from local.security.iam import read_decisions
 
 Statement = dict[str, Any]
+SDK = "arn:aws:states:::aws-sdk:"
 
 
 def unique(prefix: str) -> str:
@@ -92,16 +94,18 @@ def make_machine(laptop: LaptopAWS, role: str, states: dict[str, Any], **top: An
     return str(made["stateMachineArn"])
 
 
-def start(laptop: LaptopAWS, machine: str, given: Any = None) -> str:
+def start(laptop: LaptopAWS, machine: str, given: Any = None, **more: str) -> str:
     """The ARN of a new execution."""
-    states = laptop.client("stepfunctions")
-    started = states.start_execution(stateMachineArn=machine, input=json.dumps(given or {}))
+    states, text = laptop.client("stepfunctions"), json.dumps(given or {})
+    started = states.start_execution(stateMachineArn=machine, input=text, **more)
     return str(started["executionArn"])
 
 
-def run(laptop: LaptopAWS, wait_until: Any, machine: str, given: Any = None) -> dict[str, Any]:
+def run(
+    laptop: LaptopAWS, wait_until: Any, machine: str, given: Any = None, **more: str
+) -> dict[str, Any]:
     """An execution that has ended; its output is read."""
-    states, arn = laptop.client("stepfunctions"), start(laptop, machine, given)
+    states, arn = laptop.client("stepfunctions"), start(laptop, machine, given, **more)
 
     def ended() -> Any:
         found = states.describe_execution(executionArn=arn)
@@ -109,6 +113,63 @@ def run(laptop: LaptopAWS, wait_until: Any, machine: str, given: Any = None) -> 
 
     execution: dict[str, Any] = wait_until(ended, 30)
     return {**execution, "output": json.loads(execution.get("output") or "null")}
+
+
+def make_table(laptop: LaptopAWS) -> str:
+    """The name of a new table with the keys pk and sk."""
+    name, keys = unique("table"), {"pk": "HASH", "sk": "RANGE"}
+    laptop.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+    )
+    return name
+
+
+def waiting(table: str, seconds: Any, **more: Any) -> dict[str, Any]:
+    """A task that writes its token into the table and waits."""
+    return {
+        "Type": "Task",
+        "Resource": f"{SDK}dynamodb:updateItem.waitForTaskToken",
+        "Arguments": {
+            "TableName": table,
+            "Key": {"pk": {"S": "{% $states.context.Execution.Name %}"}, "sk": {"S": "lock"}},
+            "UpdateExpression": "SET #t = :t",
+            "ExpressionAttributeNames": {"#t": "token"},
+            "ExpressionAttributeValues": {":t": {"S": "{% $states.context.Task.Token %}"}},
+        },
+        "TimeoutSeconds": seconds,
+        **more,
+    }
+
+
+def token_of(laptop: LaptopAWS, table: str, execution: str, but: str = "") -> str:
+    """The token an execution has written, once it is another one."""
+    key = {"pk": {"S": execution.rsplit(":", 1)[1]}, "sk": {"S": "lock"}}
+    item = laptop.client("dynamodb").get_item(TableName=table, Key=key).get("Item", {})
+    token: str = item.get("token", {}).get("S", "")
+    return token if token != but else ""
+
+
+def history(laptop: LaptopAWS, execution: str) -> list[dict[str, Any]]:
+    """All events of an execution."""
+    get = laptop.client("stepfunctions").get_execution_history
+    events: list[dict[str, Any]] = get(executionArn=execution, maxResults=1000)["events"]
+    return events
+
+
+def event_types(laptop: LaptopAWS, execution: str) -> list[str]:
+    """The types of all events of an execution."""
+    return [event["type"] for event in history(laptop, execution)]
+
+
+def final_types(laptop: LaptopAWS, execution: str, seconds: float) -> list[str]:
+    """The types of an ended execution's events, to which this time has added none."""
+    before = event_types(laptop, execution)
+    time.sleep(seconds)
+    assert event_types(laptop, execution) == before
+    return before
 
 
 def error_code(call: Any, **parameters: Any) -> str:

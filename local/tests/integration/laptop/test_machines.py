@@ -5,16 +5,20 @@ import json
 import pytest
 
 from local.tests.support.laptop_parts import (
+    SDK,
     allow,
+    final_types,
     make_function,
     make_machine,
     make_role,
+    make_table,
     run,
     start,
+    token_of,
     unique,
+    waiting,
 )
 
-SDK = "arn:aws:states:::aws-sdk:"
 STATES = "states.amazonaws.com"
 
 
@@ -27,42 +31,7 @@ def role(laptop):
 @pytest.fixture(scope="module")
 def table(laptop):
     """A table with the keys pk and sk."""
-    name = unique("table")
-    laptop.client("dynamodb").create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
-    return name
-
-
-def waiting(table, seconds, **more):
-    """A task that writes its token into the table and waits."""
-    return {
-        "Type": "Task",
-        "Resource": f"{SDK}dynamodb:updateItem.waitForTaskToken",
-        "Arguments": {
-            "TableName": table,
-            "Key": {"pk": {"S": "{% $states.context.Execution.Name %}"}, "sk": {"S": "lock"}},
-            "UpdateExpression": "SET #t = :t",
-            "ExpressionAttributeNames": {"#t": "token"},
-            "ExpressionAttributeValues": {":t": {"S": "{% $states.context.Task.Token %}"}},
-        },
-        "TimeoutSeconds": seconds,
-        **more,
-    }
-
-
-def token_of(laptop, table, execution, but=""):
-    """The token an execution has written, once it is another one."""
-    key = {"pk": {"S": execution.rsplit(":", 1)[1]}, "sk": {"S": "lock"}}
-    item = laptop.client("dynamodb").get_item(TableName=table, Key=key).get("Item", {})
-    token = item.get("token", {}).get("S", "")
-    return token if token != but else ""
+    return make_table(laptop)
 
 
 def test_timeout_seconds_may_be_an_expression(laptop, role, table, wait_until):
@@ -278,9 +247,7 @@ def test_an_abort_is_told_once_and_nothing_is_done_after_it(
     states.stop_execution(executionArn=execution, error="Asked", cause="by the owner")
     event = events(execution)[0]
     assert (event["status"], json.loads(event["input"])) == ("ABORTED", {"a": 1})
-    history = states.get_execution_history
-    before = len(history(executionArn=execution)["events"])
-    wait_until(lambda: len(history(executionArn=execution)["events"]) > before, 5)  # it has woken
+    assert final_types(laptop, execution, 3)[-1] == "ExecutionAborted"  # the wait is over
     described = states.describe_execution(executionArn=execution)
     assert (described["status"], described["error"]) == ("ABORTED", "Asked")
     key = {"pk": {"S": "after"}, "sk": {"S": "abort"}}
@@ -292,9 +259,7 @@ def test_an_uncaught_failure_after_an_abort_is_no_second_end(laptop, role, table
     wait_until(lambda: token_of(laptop, table, execution))
     states = laptop.client("stepfunctions")
     states.stop_execution(executionArn=execution)
-    types = lambda: [  # noqa: E731
-        event["type"] for event in states.get_execution_history(executionArn=execution)["events"]
-    ]
-    wait_until(lambda: "TaskFailed" in types(), 5)
+    types = final_types(laptop, execution, 3)  # the wait is over
     assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
-    assert "ExecutionFailed" not in types()
+    assert types[-1] == "ExecutionAborted"
+    assert "ExecutionFailed" not in types
