@@ -114,7 +114,6 @@ def ask_for_images(laptop, stream):
     )
 
 
-@pytest.mark.long
 def test_it_ends_in_order_while_a_camera_sends_and_images_are_made(tmp_path, film, wait_until):
     tag = mkv.tags(("AWS_KINESISVIDEO_IMAGE_GENERATION", ""))
     settings = {"KVS_IMAGE_DELAY_SECONDS": "0"}
