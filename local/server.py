@@ -132,8 +132,9 @@ class MediaPlane:
         # hypercorn would wait for open connections without end before its grace period
         # begins; whoever still streams then is cut off.
         await asyncio.wait({serving}, timeout=GRACE_SECONDS)
-        # Once cancelled, hypercorn waits until the client has read what was written to it, and
-        # one that sends without reading never does: it takes another to end that.
+        # Once cancelled, hypercorn still puts the end of the stream into the queue of a request's
+        # body. That queue is full and nobody reads it when a client sends faster than its
+        # fragments are stored, so it takes a second cancellation to end the wait for room.
         for _ in range(2):
             if left := asyncio.all_tasks() - {asyncio.current_task()}:
                 for task in left:
