@@ -66,6 +66,12 @@ class Scene:
         found = self.rekognition.describe_stream_processor(Name=name or self.name)
         return found["Status"], found.get("StatusMessage")
 
+    def is_running(self):
+        """Whether the processor has started; a start that failed says why, and at once."""
+        status, message = self.described()
+        assert status != "FAILED", message
+        return status == "RUNNING"
+
     def stop(self, wait_until, name=""):
         """Stop a processor, if it runs, and delete it."""
         name = name or self.name

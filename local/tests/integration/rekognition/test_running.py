@@ -17,7 +17,7 @@ def scene(laptop, wait_until):
     scene = Scene(laptop, hours=0, write=True)
     scene.create()
     scene.start()
-    wait_until(lambda: scene.described() == ("RUNNING", None), 180)
+    wait_until(scene.is_running, 180)
     yield scene
     scene.stop(wait_until)
 
