@@ -18,12 +18,12 @@ import av
 from av.video.stream import VideoStream
 
 from bench.measure import measure
-from edge.capture.pipeline import Capture
+from edge.capture.pipeline import CapturePipeline
 from edge.config import parse
 from edge.fragments import EncodedFrame
 from edge.media import h264
 from edge.media.mkv import Track
-from edge.monitor.report import Report
+from edge.monitor.event_log import EventLog
 from edge.sources import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,7 +96,9 @@ def capture(source: str, seconds: str = "0") -> None:
         if float(seconds):
             threading.Timer(float(seconds), stop.set).start()
         began = time.process_time()
-        Capture(config, opened, Nowhere(), Report(config, sys.stdout, sys.stderr), stop).run()
+        CapturePipeline(
+            config, opened, Nowhere(), EventLog(config, sys.stdout, sys.stderr), stop
+        ).run()
         print(time.process_time() - began)
 
 
@@ -120,10 +122,10 @@ def four_cameras() -> float:
 
 def annex_b(packets: "list[av.Packet[VideoStream]]", extradata: bytes | None) -> list[bytes]:
     """Give packets of a film as a camera sends them."""
-    parameters = h264.parameters_of(extradata or b"")
+    parameters = h264.parameter_sets(extradata or b"")
     made = []
     for packet in packets:
-        units = list(h264.prefixed_units(bytes(packet), 4))
+        units = list(h264.split_avcc(bytes(packet), 4))
         units = [*parameters, *units] if packet.is_keyframe else units
         made.append(b"".join(h264.START_CODE + unit for unit in units))
     return made

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import av
 
-from edge.capture.pipeline import Capture
+from edge.capture.pipeline import CapturePipeline
 from edge.config import parse
 from edge.fragments import EncodedFrame
 from edge.media.mkv import Track
-from edge.monitor.report import Report
+from edge.monitor.event_log import EventLog
 from edge.sources import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,10 +60,10 @@ def edge(tag: str, *options: str) -> None:
     """Capture the film; print the marked seconds and the CPU seconds it took."""
     typed = ["--camera", "bench", "--source", str(FILM), "--as-fast-as-possible", "--tag", tag]
     config, tags = parse([*typed, *options]), Tags()
-    report = Report(config, sys.stdout, sys.stderr)
+    report = EventLog(config, sys.stdout, sys.stderr)
     with open_source(config, threading.Event()) as source:
         began = time.process_time()
-        Capture(config, source, tags, report, threading.Event()).run()
+        CapturePipeline(config, source, tags, report, threading.Event()).run()
         print(json.dumps([tags.seconds(), time.process_time() - began]))
 
 

@@ -1,1 +1,1 @@
-"""The camera's side: reads video, encodes it and sends it to Kinesis Video Streams."""
+"""The camera's side: captures video, encodes it and sends it to Kinesis Video Streams."""

@@ -6,32 +6,32 @@ import sys
 import threading
 from types import FrameType
 
-from .commands import cameras as show_cameras
-from .commands.pipeline_text import missing, pipeline_text
+from .commands import cameras
+from .commands.gstreamer_pipeline import gstreamer_pipeline, omitted_secrets
 from .config import parse
 from .errors import EdgeError
-from .monitor import restart_backoff as again
-from .monitor import show_status, status
-from .monitor.report import Report
-from .monitor.systemd import Systemd
+from .monitor import restart_backoff, show_status, status
+from .monitor.event_log import EventLog
+from .monitor.systemd import SystemdNotifier
 from .run import run
 
-STOPPED_AT_ONCE = 130
+# The exit code that shells give to a command that Ctrl-C has ended.
+INTERRUPTED = 130
 OVERVIEW = """\
-usage: whosthere-edge [run] OPTIONS    send a camera's video (run --help tells more)
-       whosthere-edge status           how the cameras of this machine are doing
-       whosthere-edge cameras          which cameras this machine has
+usage: whosthere-edge [run] OPTIONS    send a camera's video (run --help lists the options)
+       whosthere-edge status           show the state of this machine's cameras
+       whosthere-edge cameras          list the cameras connected to this machine
 
 """
-SHOWING = {"status": show_status.main, "cameras": show_cameras.main}
+QUERY_COMMANDS = {"status": show_status.main, "cameras": cameras.main}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     verb, rest = (given[0], given[1:]) if given and not given[0].startswith("-") else ("run", given)
-    if verb in SHOWING:
-        return SHOWING[verb](rest)
+    if verb in QUERY_COMMANDS:
+        return QUERY_COMMANDS[verb](rest)
     if verb != "run":
         sys.stderr.write(f"whosthere-edge: no verb {verb!r}\n\n{OVERVIEW}")
         return 2
@@ -43,28 +43,29 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     config = parse(arguments)
     if config.is_pipeline_printed:
-        sys.stdout.write(pipeline_text(config) + "\n")
-        sys.stderr.write(missing(config))
+        sys.stdout.write(gstreamer_pipeline(config) + "\n")
+        sys.stderr.write(omitted_secrets(config))
         return 0
-    report = Report(config, sys.stdout, sys.stderr)
+    event_log = EventLog(config, sys.stdout, sys.stderr)
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            os._exit(STOPPED_AT_ONCE)
+            os._exit(INTERRUPTED)
         stop.set()
 
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     try:
-        return 0 if run(config, report, stop) else 1
+        return 0 if run(config, event_log, stop) else 1
     except EdgeError as exc:
-        report.say(str(exc))
-        failures = again.note(status.folder(config.buffer_folder), exc)
-        again.put_off_end(again.pause_s(failures, exc), report, stop)
+        event_log.log(str(exc))
+        failed_runs = restart_backoff.count_failed_run(status.status_file(config), exc)
+        delay_s = restart_backoff.restart_delay_s(failed_runs, exc)
+        restart_backoff.delay_exit(delay_s, event_log, stop)
         return exc.exit_code
     finally:
-        Systemd().stopping()
+        SystemdNotifier().stopping()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What one run of the edge was asked to do, read once into one frozen value."""
+"""The configuration of one run: options and settings file, read once into a frozen value."""
 
 import argparse
 import os
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from . import settings
-from .options import command_line
+from .options import build_parser
 from .settings import Identity
-from .urls import has_password, without_secrets
+from .urls import has_password, redact_url
 
 Tag = Literal["never", "always", "motion", "face"]
 PASSWORD_TYPED = (
@@ -21,10 +21,10 @@ PASSWORD_TYPED = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One run. Lengths of time in seconds, `size` in pixels, `bitrate_kbit` a second.
+    """One run's configuration. Times are in seconds, `size` is in pixels.
 
-    `source` is as it was typed and may hold a password: show `shown_source`.
-    `identity` is None where credentials come from the usual AWS chain.
+    `source` may hold a password: log `shown_source` instead. `identity` is None where credentials
+    come from the usual AWS chain.
     """
 
     camera: str
@@ -56,24 +56,24 @@ class Config:
 
     @property
     def shown_source(self) -> str:
-        """The source as it may be shown: a URL without what could be a password."""
-        return without_secrets(self.source)
+        """Return the source without the parts of a URL that may be secret."""
+        return redact_url(self.source)
 
 
 def parse(arguments: list[str] | None = None) -> Config:
-    """Read the options of `run`, or end with a message that names the wrong one."""
-    parser = command_line()
+    """Parse the options of `run`; exit with a message that names the wrong one."""
+    parser = build_parser()
     options = parser.parse_args(arguments)
     if has_password(options.source):
-        parser.error(PASSWORD_TYPED.format(without_secrets(options.source)))
+        parser.error(PASSWORD_TYPED.format(redact_url(options.source)))
     if options.settings is None:
         return _config(parser, options, None)
     try:
         read = settings.read(options.settings)
     except settings.SettingsError as exc:
         parser.error(str(exc))
-    in_file = command_line(prog=str(options.settings)).parse_args(read.arguments)
-    # What is typed counts more: it is read on top of what the file says.
+    in_file = build_parser(prog=str(options.settings)).parse_args(read.arguments)
+    # Typed options override those of the file.
     return _config(parser, parser.parse_args(arguments, in_file), read.identity)
 
 
@@ -104,7 +104,7 @@ def _config(
         mask=options.mask,
         explain=options.explain,
         buffer_mb=options.buffer_mb,
-        buffer_folder=options.buffer_folder or state_folder(options.camera, os.environ),
+        buffer_folder=options.buffer_folder or default_buffer_folder(options.camera, os.environ),
         max_behind_s=options.max_behind,
         ack_limit_s=options.ack_limit,
         is_unpaced=options.as_fast_as_possible,
@@ -114,8 +114,8 @@ def _config(
     )
 
 
-def state_folder(camera: str, environment: Mapping[str, str]) -> Path:
-    """Where a camera keeps what is not stored yet: systemd's place, else the user's."""
+def default_buffer_folder(camera: str, environment: Mapping[str, str]) -> Path:
+    """Return the folder for unsent fragments: systemd's, else one in the user's state folder."""
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"

@@ -1,4 +1,4 @@
-"""The options of `whosthere-edge run`, each checked where it is read."""
+"""The options of `whosthere-edge run`, each validated by its type."""
 
 import argparse
 import re
@@ -12,7 +12,7 @@ example:
 
 sources: picamera (the Pi's camera module, the default where there is one), a device
 such as /dev/video0, rtsp://HOST/PATH, a film in any format that FFmpeg reads, test
-(a pattern). Sound is left out.
+(a pattern). Audio is not sent.
 
 Credentials, region and endpoints come from the settings file of a paired camera, else
 from where every AWS SDK looks for them (environment, shared files, device role); no
@@ -33,7 +33,7 @@ UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def camera_name(text: str) -> str:
-    """Accept what may be a camera's name, everywhere in Whosthere."""
+    """Validate a camera's name; the rule is the same everywhere in Whosthere."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no camera name: a lower-case letter, then at most 31 "
@@ -43,23 +43,23 @@ def camera_name(text: str) -> str:
 
 
 def fragment_seconds(text: str) -> float:
-    """Accept a length that PutMedia takes for a fragment."""
+    """Validate a fragment's length, in seconds, by PutMedia's limits."""
     # AWS, "Kinesis Video Streams limits": from 1 s; older pages end at 10 s.
     return _number(text, 1, 10)
 
 
 def rate(text: str) -> float:
-    """Accept frames a second."""
+    """Validate a frame rate, in frames a second."""
     return _number(text, 1, 60)
 
 
-def share(text: str) -> float:
-    """Accept a number from 0 to 1."""
+def fraction(text: str) -> float:
+    """Validate a number from 0 to 1."""
     return _number(text, 0, 1)
 
 
 def size(text: str) -> tuple[int, int]:
-    """Accept WIDTHxHEIGHT in pixels, as H.264 can have it."""
+    """Validate WIDTHxHEIGHT in pixels; H.264 needs even numbers."""
     found = re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", text)
     if not found or any(int(side) % 2 for side in found.groups()):
         raise argparse.ArgumentTypeError(f"{text!r} is no size of even numbers like 1280x720")
@@ -67,22 +67,22 @@ def size(text: str) -> tuple[int, int]:
 
 
 def duration(text: str) -> float:
-    """Accept a length of time such as 90, 90s, 10m or 2h; give seconds."""
+    """Validate a duration such as 90, 90s, 10m or 2h; return seconds."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     if not found or float(found[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no length of time like 90s, 10m or 2h")
     return float(found[1]) * UNITS_S[found[2]]
 
 
-def whole(text: str) -> int:
-    """Accept a whole number from 1 on."""
+def positive_int(text: str) -> int:
+    """Validate a whole number from 1 on."""
     if not re.fullmatch(r"[1-9]\d{0,6}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
 
 
-def command_line(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
-    """Make the parser of `run`; a settings file is read with it too."""
+def build_parser(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
+    """Build the parser of `run`; a settings file is parsed by it too."""
     parser = argparse.ArgumentParser(
         prog=prog,
         usage="%(prog)s --camera NAME [--source SOURCE] [OPTIONS], see --help",
@@ -91,29 +91,37 @@ def command_line(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_what(parser.add_argument_group("what goes where").add_argument)
-    _add_picture(parser.add_argument_group("the picture").add_argument)
-    _add_tags(parser.add_argument_group("tags: which fragments become images").add_argument)
-    _add_patience(parser.add_argument_group("when the network is away").add_argument)
-    _add_manners(parser.add_argument_group("how it is done").add_argument)
+    _add_source_options(parser.add_argument_group("source and stream").add_argument)
+    _add_video_options(parser.add_argument_group("video").add_argument)
+    _add_tagging_options(
+        parser.add_argument_group("tagging: fragments that AWS makes images of").add_argument
+    )
+    _add_network_options(parser.add_argument_group("when the network is down").add_argument)
+    _add_mode_options(parser.add_argument_group("mode").add_argument)
     return parser
 
 
-def _add_what(add: Add) -> None:
-    add("--camera", type=camera_name, help="the camera to be")
-    add("--source", default="", help="where video comes from, see below")
+def _add_source_options(add: Add) -> None:
+    add("--camera", type=camera_name, help="the camera's name")
+    add("--source", default="", help="video source, see below")
     add("--stack", default="whosthere", help="the stack (default: %(default)s)")
     add("--stream", metavar="NAME", help="the stream (default: STACK-CAMERA)")
     add("--settings", type=Path, metavar="FILE", help="a TOML file with these options")
     add("--region", default="", help="AWS region (default: where every AWS SDK looks)")
-    add("--endpoint-url", default="", metavar="URL", help="another AWS than AWS's own")
-    add("--ca", type=Path, metavar="FILE", help="certificate authority of that other AWS")
+    add("--endpoint-url", default="", metavar="URL", help="use this endpoint instead of AWS's")
+    add("--ca", type=Path, metavar="FILE", help="certificate authority of that endpoint")
 
 
-def _add_picture(add: Add) -> None:
-    add("--size", type=size, default=(1280, 720), metavar="WxH", help="at most (1280x720)")
-    add("--rate", type=rate, default=10.0, metavar="N", help="frames a second, at most (10)")
-    add("--bitrate", type=whole, default=4000, metavar="N", help="kbit a second, at most (4000)")
+def _add_video_options(add: Add) -> None:
+    add("--size", type=size, default=(1280, 720), metavar="WxH", help="largest size (1280x720)")
+    add("--rate", type=rate, default=10.0, metavar="N", help="highest frame rate (10)")
+    add(
+        "--bitrate",
+        type=positive_int,
+        default=4000,
+        metavar="N",
+        help="highest bit rate, in kbit/s (4000)",
+    )
     add(
         "--fragment-seconds",
         type=fragment_seconds,
@@ -123,34 +131,66 @@ def _add_picture(add: Add) -> None:
     )
 
 
-def _add_tags(add: Add) -> None:
+def _add_tagging_options(add: Add) -> None:
     add(
         "--tag",
         choices=("never", "always", "motion", "face"),
         default="motion",
-        help="which fragments to mark for image generation (default: %(default)s)",
+        help="which fragments to tag for image generation (default: %(default)s)",
     )
-    add("--only-tagged", action="store_true", help="send nothing but marked fragments")
-    add("--sensitivity", type=share, default=0.5, metavar="0..1", help="to motion (0.5)")
-    add("--mask", type=Path, metavar="FILE", help="a picture, black where motion means nothing")
-    add("--explain", type=Path, metavar="DIR", help="annotated pictures (of people!) go there")
+    add("--only-tagged", action="store_true", help="send only tagged fragments")
+    add(
+        "--sensitivity",
+        type=fraction,
+        default=0.5,
+        metavar="0..1",
+        help="sensitivity to motion (0.5)",
+    )
+    add("--mask", type=Path, metavar="FILE", help="a picture, black where motion must not count")
+    add(
+        "--explain",
+        type=Path,
+        metavar="DIR",
+        help="write annotated pictures there (they show people)",
+    )
 
 
-def _add_patience(add: Add) -> None:
-    add("--buffer-mb", type=whole, default=512, metavar="N", help="kept on disk, at most (512)")
-    add("--buffer-folder", type=Path, metavar="DIR", help="where (default: the user's state)")
-    add("--max-behind", type=duration, default="10m", metavar="T", help="drop what is older (10m)")
-    add("--ack-limit", type=duration, default="30s", metavar="T", help="healthy within (30s)")
+def _add_network_options(add: Add) -> None:
+    add(
+        "--buffer-mb",
+        type=positive_int,
+        default=512,
+        metavar="N",
+        help="largest buffer on disk, in MB (512)",
+    )
+    add(
+        "--buffer-folder",
+        type=Path,
+        metavar="DIR",
+        help="buffer folder (default: in the user's state)",
+    )
+    add("--max-behind", type=duration, default="10m", metavar="T", help="drop older video (10m)")
+    add(
+        "--ack-limit",
+        type=duration,
+        default="30s",
+        metavar="T",
+        help="longest wait for an ack while healthy (30s)",
+    )
 
 
-def _add_manners(add: Add) -> None:
-    add("--as-fast-as-possible", action="store_true", help="a film at no pace at all")
+def _add_mode_options(add: Add) -> None:
+    add(
+        "--as-fast-as-possible",
+        action="store_true",
+        help="send a film as fast as possible, not at its own pace",
+    )
     add(
         "--hold",
         action="store_true",
-        help="stand still on the first frame until Enter is pressed (a line on standard input)",
+        help="repeat the first frame until Enter is pressed (a line on standard input)",
     )
-    add("--json", action="store_true", help="tell start and end as JSON lines on stdout")
+    add("--json", action="store_true", help="write start and end as JSON lines on stdout")
     add("--print-pipeline", action="store_true", help="print the pipeline for kvssink instead")
 
 

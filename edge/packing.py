@@ -1,4 +1,4 @@
-"""Makes the edge's wheel, without any tool that would have to be fetched first (PEP 517)."""
+"""The PEP 517 backend that builds the edge's wheel without any build tool."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any
 
 EDGE = Path(__file__).resolve().parent
 PACKAGE = "whosthere_edge"
-# The same source makes the same file: a zip knows no earlier day.
+# A fixed date, the earliest a zip can hold, so that the same source makes the same file.
 DAY = (1980, 1, 1, 0, 0, 0)
 WHEEL = "Wheel-Version: 1.0\nGenerator: whosthere\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -20,7 +20,7 @@ def build_wheel(
     config_settings: Mapping[str, Any] | None = None,
     metadata_directory: str | None = None,
 ) -> str:
-    """Write the wheel into a directory; give its file name."""
+    """Write the wheel into a directory and return its file name."""
     project = tomllib.loads((EDGE / "pyproject.toml").read_text())["project"]
     release = f"{PACKAGE}-{project['version']}"
     name = f"{release}-py3-none-any.whl"
@@ -42,7 +42,7 @@ def build_wheel(
 
 
 def build_sdist(sdist_directory: str, config_settings: Mapping[str, Any] | None = None) -> str:
-    """Not there: this folder is the source."""
+    """Refuse: the edge has no source distribution."""
     raise NotImplementedError("the edge has no source distribution; install the folder itself")
 
 

@@ -1,68 +1,65 @@
-"""The run: from the source through the buffer to the service, watched over."""
+"""One run: connects source, buffer and sender, and supervises them."""
 
 import contextlib
 import threading
 
 from .auth import identity
-from .capture.thread import Capturing, Intake
+from .capture.thread import CaptureThread
 from .config import Config
 from .errors import UnreachableError
-from .fragments import FragmentBuffer
+from .interruptible import call_until_stopped
 from .media.mkv import Track
-from .monitor.report import Report
+from .monitor.event_log import EventLog
 from .storage import kept_fragments
 from .supervisor import Supervisor
-from .timeouts import Patience
+from .timeouts import Timeouts
 from .upload.delivery import CATCH_UP_SPEED
 from .upload.sender import Sender
 from .upload.stream import VideoStream
-from .waiting import wait_for
 
 
-def run(config: Config, report: Report, stop: threading.Event) -> bool:
-    """Send what the source gives until it ends; say whether all of it was stored."""
-    with contextlib.closing(Capturing(config, report)) as capturing:
-        stream = VideoStream(config.stream, identity.session(config, report.say), report.say)
-        if not _look_for(stream, report, stop, is_patient=capturing.is_live):
+def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
+    """Send the source's video until it ends or `stop` is set; return whether all was stored."""
+    with contextlib.closing(CaptureThread(config, event_log)) as capture:
+        session = identity.create_botocore_session(config, event_log.log)
+        stream = VideoStream(config.stream, session, event_log.log)
+        if not _find_stream(stream, event_log, stop, waits_for_network=capture.is_live):
             return True
-        with kept_fragments(config, stream.address, report.say) as (buffer, read):
-            patience = Patience(first_attempts=float("inf") if capturing.is_live else 3)
+
+        def on_track(track: Track) -> None:
+            hours = 0 if stream.final_event == "RECEIVED" else 1
+            event_log.connecting(config, stream.region, track, hours)
+
+        with kept_fragments(config, stream.address, event_log.log) as (buffer, read):
+            timeouts = Timeouts(max_first_attempts=float("inf") if capture.is_live else 3)
             speed = float("inf") if config.is_unpaced else CATCH_UP_SPEED
-            sender = Sender(buffer, stream, report.say, read=read, speed=speed, patience=patience)
-            intake = _intake(config, report, stream, buffer)
-            supervisor = Supervisor(config, report, stop, capturing, buffer, sender)
+            sender = Sender(
+                buffer, stream, event_log.log, read=read, speed=speed, timeouts=timeouts
+            )
+            supervisor = Supervisor(config, event_log, stop, capture, buffer, sender)
             sender.start()
             try:
-                if supervisor.wait_for_acceptance():
-                    capturing.start(intake)
+                if supervisor.wait_until_accepted():
+                    capture.start(buffer, on_track)
                     supervisor.watch_capture()
                     supervisor.wait_for_last_acks()
             finally:
-                supervisor.end()
+                supervisor.finish()
                 sender.stop()
-            return supervisor.is_whole
+            return supervisor.is_all_stored
 
 
-def _look_for(
-    stream: VideoStream, report: Report, stop: threading.Event, *, is_patient: bool
+def _find_stream(
+    stream: VideoStream, event_log: EventLog, stop: threading.Event, *, waits_for_network: bool
 ) -> bool:
-    """Ask for the stream, so that a wrong name is told at once; say whether to go on.
+    """Look the stream up, so that a wrong name is an error at once; return whether to go on.
 
-    A camera starts with the house after a power cut, before the network is there: what
-    it sees until then is kept.
+    After a power cut a camera may start before its network: a live source is captured anyway.
     """
     try:
-        return wait_for(stream.retention_hours, stop)
+        return call_until_stopped(stream.retention_hours, stop)
     except UnreachableError as exc:
-        if not is_patient:
+        if not waits_for_network:
             raise
-        report.say(f"{exc} Fragments are kept until it can.")
+        event_log.log(f"{exc} Captured video is kept until AWS can be reached.")
         return True
-
-
-def _intake(config: Config, report: Report, stream: VideoStream, buffer: FragmentBuffer) -> Intake:
-    def on_track(track: Track) -> None:
-        hours = 0 if stream.final_event == "RECEIVED" else 1
-        report.connecting(config, stream.region, track, hours)
-
-    return Intake(buffer, on_track)

@@ -1,7 +1,7 @@
-"""A camera's settings file: every option of `run`, and the camera's identity.
+"""A camera's settings file: options of `run`, and the camera's identity.
 
-TOML; a key is an option's long name without its hyphens in front, and a switch is true
-or false. Paths are relative to the file. As `./whosthere pair` writes it:
+The file is TOML. A key is an option's long name without its hyphens in front; a switch is true or
+false. Paths are relative to the file. `./whosthere pair` writes:
 
     camera = "front-door"
     stack = "whosthere"
@@ -35,9 +35,9 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a paired camera proves itself with: an IoT certificate and its private key.
+    """A paired camera's identity: its IoT certificate, private key and role alias.
 
-    `credential_endpoint` is a host name, with a port where it is not 443.
+    `credential_endpoint` is a host name, with a port if that is not 443.
     """
 
     thing: str
@@ -48,15 +48,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a file says: options as they could be typed, and the identity if it has one."""
+class SettingsFile:
+    """The content of a settings file: options as on a command line, and the identity if any."""
 
     arguments: list[str]
     identity: Identity | None
 
 
-def read(path: Path) -> Settings:
-    """Read a settings file."""
+def read(path: Path) -> SettingsFile:
+    """Read and validate a settings file."""
     try:
         values = tomllib.loads(path.read_text())
     except OSError as exc:
@@ -67,7 +67,7 @@ def read(path: Path) -> Settings:
         _check_mode(path)
     table = values.pop("identity", None)
     identity = None if table is None else _identity(path, table)
-    return Settings(_arguments(path, values), identity)
+    return SettingsFile(_arguments(path, values), identity)
 
 
 def _arguments(path: Path, values: dict[str, Any]) -> list[str]:

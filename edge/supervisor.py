@@ -1,95 +1,96 @@
-"""Watches over a run from its first connection to its last ack, and tells how it is."""
+"""Supervises a run from its first connection to its last ack, and publishes its status."""
 
 import threading
 import time
 from dataclasses import asdict
 
-from .capture.thread import Capturing
+from .capture.thread import CaptureThread
 from .config import Config
 from .errors import UnhealthyError
 from .fragments import FragmentBuffer
 from .monitor import show_status, status
-from .monitor.report import Report
+from .monitor.event_log import EventLog
 from .monitor.status import Status
-from .monitor.systemd import Systemd
+from .monitor.systemd import SystemdNotifier
 from .monitor.watchdog import Remedy, Watchdog
+from .upload.clock_skew import ClockStepDetector
 from .upload.sender import Sender
-from .upload.service_clock import ClockWatch
 
-# A service that has not answered by now does so after the body, if at all.
+# A service that has not answered by now answers only after the body, if at all.
 ACCEPTED_S = 3.0
-# How long to wait for the last acks: after the film, and when told to stop.
+# How long to wait for the last acks: after a film, and after a stop signal.
 LAST_ACKS_S = 60.0
 LAST_ACKS_STOPPED_S = 10.0
-# How long a capture may take to end its last fragment: PutMedia's shortest, and a bit.
+# How long the capture may take to end its last fragment, which PutMedia wants to be 1 s long.
 LAST_FRAGMENT_S = 5.0
 TICK_S = 0.25
 STATUS_S = 30.0
-# The file may lie on a memory card, so it is not written more often than is of use.
+# The file may be on a memory card, which writing wears out.
 FILE_S = 5.0
 
 
 class Supervisor:
-    """The main thread's part of a run."""
+    """The part of a run that the main thread executes."""
 
     def __init__(
         self,
         config: Config,
-        report: Report,
+        event_log: EventLog,
         stop: threading.Event,
-        capturing: Capturing,
+        capture: CaptureThread,
         buffer: FragmentBuffer,
         sender: Sender,
     ) -> None:
+        """Take the parts of the run; `failures` of runs before come from the status file."""
         self._config = config
-        self._report = report
+        self._event_log = event_log
         self._stop = stop
-        self._capturing = capturing
+        self._capture = capture
         self._buffer = buffer
         self._sender = sender
-        self._systemd = Systemd()
+        self._systemd = SystemdNotifier()
         self._watchdog = Watchdog(config.ack_limit_s)
-        self._clock = ClockWatch()
+        self._clock = ClockStepDetector()
         self._has_begun = False
-        self._file = status.folder(config.buffer_folder) / status.FILE
-        self._failures = status.failures(self._file)
+        self._status_file = status.status_file(config)
+        self._failures = status.failed_runs(self._status_file)
         self._since = time.time()
-        self._file_at = 0.0
-        self._line_at = time.monotonic() + STATUS_S
+        self._next_file_at = 0.0
+        self._next_line_at = time.monotonic() + STATUS_S
 
-    def wait_for_acceptance(self) -> bool:
-        """Wait a while for the service's first answer; say whether to go on."""
+    def wait_until_accepted(self) -> bool:
+        """Wait a few seconds for the service's first answer; return whether to go on."""
         deadline = time.monotonic() + ACCEPTED_S
         sender = self._sender
         while not sender.is_over and not sender.is_accepted and not self._stop.is_set():
             is_late = time.monotonic() > deadline
-            if is_late and (sender.is_connected or self._capturing.is_live):
+            if is_late and (sender.is_connected or self._capture.is_live):
                 break
             self._buffer.wait_until(lambda: sender.is_over or sender.is_accepted, 0.1)
         self._raise_error()
         return not self._stop.is_set()
 
     def watch_capture(self) -> None:
-        """Go on until the source ends, somebody says stop or something goes wrong for good."""
+        """Check the run's health until the source ends, `stop` is set or a part fails."""
         self._has_begun = True
         self._systemd.ready()
-        while not self._capturing.is_over and not self._stop.is_set():
+        while not self._capture.is_over and not self._stop.is_set():
             self._stop.wait(TICK_S)
             self._raise_error()
-            self._look()
-            self._tell()
+            self._check_health()
+            self._publish_status()
         if self._stop.is_set():
-            self._end_capture()
+            self._stop_capture()
         self._raise_error()
 
     def wait_for_last_acks(self) -> None:
-        """Wait until all is stored, or until that does not seem to happen any more."""
+        """Wait until all fragments are stored, or until acks stop coming."""
         began = last_change = time.monotonic()
         counts = self._buffer.counts
         while not self._buffer.is_done and not self._sender.is_over:
             now = time.monotonic()
             if self._stop.is_set():
-                # Whoever stops a service waits for it; what is left is on disk.
+                # The service manager waits for the exit, and what is left is on disk.
                 if now - began > LAST_ACKS_STOPPED_S or not self._sender.is_connected:
                     break
             elif now - last_change > LAST_ACKS_S:
@@ -97,84 +98,86 @@ class Supervisor:
             self._buffer.wait_until(lambda: self._buffer.is_done or self._sender.is_over, 0.25)
             if counts != self._buffer.counts:
                 last_change, counts = now, self._buffer.counts
-            self._tell()
+            self._publish_status()
         self._raise_error()
 
-    def end(self) -> None:
-        """Stop capturing, whatever happened, and tell what became of it all."""
-        self._end_capture()
+    def finish(self) -> None:
+        """Stop the capture and report the run's totals, however the run ended."""
+        self._stop_capture()
         if self._has_begun:
-            self._write_file()
-            self._report.ended(self._buffer.counts, self._capturing.seconds)
+            self._write_status_file()
+            self._event_log.ended(self._buffer.counts, self._capture.seconds)
 
     @property
-    def is_whole(self) -> bool:
-        """Say whether all was stored; a camera that was told to stop has no "all"."""
-        if self._capturing.is_live and self._stop.is_set():
+    def is_all_stored(self) -> bool:
+        """Return whether all fragments were stored; true for a live source that was stopped."""
+        if self._capture.is_live and self._stop.is_set():
             return True
         counts = self._buffer.counts
         return counts.persisted + counts.unwanted == counts.fragments
 
-    def _end_capture(self) -> None:
-        self._capturing.stop()
+    def _stop_capture(self) -> None:
+        self._capture.stop()
         self._buffer.wait_no_more()
-        self._capturing.join(LAST_FRAGMENT_S)
+        self._capture.join(LAST_FRAGMENT_S)
         self._buffer.close()
 
     def _raise_error(self) -> None:
-        for error in (self._sender.error, self._capturing.error):
+        for error in (self._sender.error, self._capture.error):
             if error is not None:
                 raise error
 
-    def _look(self) -> None:
-        if moved_s := self._clock.set_by():
-            way = "forward" if moved_s > 0 else "back"
-            self._report.say(
-                f"The clock was set {way} by {abs(moved_s):.0f} s; pictures are dated anew."
+    def _check_health(self) -> None:
+        if step_s := self._clock.step_s():
+            way = "forward" if step_s > 0 else "back"
+            self._event_log.log(
+                f"The clock was set {way} by {abs(step_s):.0f} s; video gets new timestamps."
             )
-            self._capturing.restart()
-        remedy = self._watchdog.look(
+            self._capture.restart()
+        remedy = self._watchdog.check(
             captured_at=self._buffer.captured_at,
             acked_at=self._sender.acked_at,
             is_waiting=self._buffer.is_waiting,
         )
         if remedy is Remedy.RESTART:
-            self._report.say("Unhealthy for too long: the source and the connection are renewed.")
-            self._capturing.restart()
-            self._sender.give_up_connection()
+            self._event_log.log(
+                "Unhealthy for too long: the source and the connection are reopened."
+            )
+            self._capture.restart()
+            self._sender.drop_connection()
         elif remedy is Remedy.EXIT:
             raise UnhealthyError(
-                f"No video gets through, {self._reason()}. Giving up, to be started anew."
+                f"No video gets through, {self._reason()}. The edge exits to be restarted."
             )
         if self._watchdog.is_healthy:
-            self._systemd.alive()
+            self._systemd.keep_alive()
 
     def _reason(self) -> str:
         return self._newest_error()[1] or "for no known reason"
 
     def _newest_error(self) -> tuple[float, str]:
-        parts = (self._capturing, self._sender)
+        parts = (self._capture, self._sender)
         return max((part.last_error_at, part.last_error) for part in parts)
 
-    def _tell(self) -> None:
+    def _publish_status(self) -> None:
         now = time.monotonic()
-        if now >= self._line_at:
-            self._line_at = now + STATUS_S
-            self._report.status(self.status())
-            self._systemd.status(show_status.in_words({**asdict(self.status()), "runs": True}))
-        if now >= self._file_at:
-            self._file_at = now + FILE_S
-            self._write_file()
+        if now >= self._next_line_at:
+            self._next_line_at = now + STATUS_S
+            self._event_log.status(self.status())
+            self._systemd.status(show_status.format_status({**asdict(self.status()), "runs": True}))
+        if now >= self._next_file_at:
+            self._next_file_at = now + FILE_S
+            self._write_status_file()
 
-    def _write_file(self) -> None:
+    def _write_status_file(self) -> None:
         try:
-            status.write(self._file, self.status())
+            status.write(self._status_file, self.status())
         except OSError:
-            # A full disk is told by whoever keeps fragments there.
+            # The disk writer reports a full disk.
             return
 
     def status(self) -> Status:
-        """Say how the run is doing now."""
+        """Return the run's status now."""
         counts, oldest = self._buffer.counts, self._buffer.oldest
         is_behind = oldest is not None and oldest.is_complete
         error_at, error = self._newest_error()

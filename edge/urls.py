@@ -1,26 +1,26 @@
-"""URLs of cameras, which often hold a password, as they may be shown."""
+"""URLs of cameras, and how to show them without their passwords."""
 
 import re
 from urllib.parse import unquote
 
-# What stands before the last @ of the host is the user's; a query may hold a password too.
+# User and password precede the authority's last @; a query may hold a password too.
 AUTHORITY = re.compile(r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<rest>[^/?#]*)")
 
 
 def is_url(source: str) -> bool:
-    """Say whether a source is a URL."""
+    """Return whether a source is a URL."""
     return AUTHORITY.match(source) is not None
 
 
 def has_password(source: str) -> bool:
-    """Say whether a source is a URL that gives a password with the user's name."""
+    """Return whether a source is a URL with a password."""
     found = AUTHORITY.match(source)
     user, at, _host = found["rest"].rpartition("@") if found else ("", "", "")
     return bool(at) and ":" in user
 
 
-def without_secrets(source: str) -> str:
-    """Give a URL without user, password and query; anything else as it is."""
+def redact_url(source: str) -> str:
+    """Return a URL without user, password and query; any other text unchanged."""
     found = AUTHORITY.match(source)
     if found is None:
         return source
@@ -29,7 +29,7 @@ def without_secrets(source: str) -> str:
     return f"{found['scheme']}{host}{path}"
 
 
-def user_of(source: str) -> str:
-    """Give the name of the user that a URL is asked as, or nothing."""
+def user_name(source: str) -> str:
+    """Return the user name in a URL; an empty text if there is none."""
     found = AUTHORITY.match(source)
     return unquote(found["rest"].rpartition("@")[0].partition(":")[0]) if found else ""

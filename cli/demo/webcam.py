@@ -3,7 +3,7 @@
 import argparse
 
 from cli.errors import InputError
-from edge.commands.cameras import Camera, found
+from edge.commands.cameras import Camera, find_cameras
 from edge.urls import has_password
 
 SECONDS, SHORTEST, LONGEST = 60, 10, 3600
@@ -24,7 +24,7 @@ def source_of(given: str, cameras: list[Camera] | None = None) -> str:
         if has_password(given):
             raise InputError("--webcam: a password on a command line is everybody's to read")
         return given
-    usable = found() if cameras is None else cameras
+    usable = find_cameras() if cameras is None else cameras
     for camera in usable:
         if not camera.name.startswith("cannot be opened"):
             return camera.source

@@ -1,4 +1,4 @@
-"""The camera's AWS credentials: its certificate and role alias, or the usual AWS chain.
+"""The camera's AWS credentials: from its IoT certificate, else from the usual AWS chain.
 
-Uses the modules beside this package.
+Uses: the modules beside this package.
 """

@@ -1,4 +1,4 @@
-"""AWS IoT's credential provider: keys of a role for whoever has the device's certificate."""
+"""The client of AWS IoT's credential provider, which exchanges a certificate for credentials."""
 
 import http.client
 import json
@@ -16,33 +16,36 @@ from botocore.httpsession import get_cert_path
 from ..errors import RefusedError, UnreachableError
 from ..settings import Identity
 
-# kvssink gives it 3 s to connect and 5 s in all.
+# kvssink allows 3 s to connect and 5 s in all.
 TIMEOUT_S = 5.0
 PORT = 443
 UNPAIRED = (
-    "This camera is not, or not any more, paired: its certificate, thing or policy is gone. "
+    "This camera is not paired, or no longer: its certificate, thing or policy is missing. "
     "Run `./whosthere pair` for it again."
 )
-NO_ALIAS = "The stack is gone, or deployed anew under another name. Pair this camera again."
+NO_ALIAS = "The stack was deleted, or deployed under another name. Pair this camera again."
 
 
 @dataclass(frozen=True, slots=True)
-class TemporaryKeys:
-    """Keys to sign with, and when they end by this machine's monotonic clock."""
+class TemporaryCredentials:
+    """Credentials to sign with; `expires_at` is a time of the monotonic clock."""
 
     frozen: ReadOnlyCredentials = field(repr=False)
-    ends_at: float
+    expires_at: float
 
     @property
     def seconds_left(self) -> float:
-        """How long they are still good for; negative when they are not."""
-        return self.ends_at - time.monotonic()
+        """Return how long they stay valid; a negative number once they have expired."""
+        return self.expires_at - time.monotonic()
 
 
-def fetch(identity: Identity, ca: Path | None) -> TemporaryKeys:
-    """Get new keys; RefusedError or UnreachableError if there are none."""
+def fetch_credentials(identity: Identity, ca: Path | None) -> TemporaryCredentials:
+    """Fetch new credentials from the provider.
+
+    Raises RefusedError if the provider denies them, UnreachableError if it does not answer.
+    """
     host, _, port = identity.credential_endpoint.partition(":")
-    context = _context(identity, ca)
+    context = _tls_context(identity, ca)
     connection = http.client.HTTPSConnection(
         host, int(port or PORT), context=context, timeout=TIMEOUT_S
     )
@@ -53,19 +56,21 @@ def fetch(identity: Identity, ca: Path | None) -> TemporaryKeys:
         body = answer.read(64 * 1024)
         if answer.status != http.HTTPStatus.OK:
             raise _refusal(answer.status, body)
-        return _keys(json.loads(body), answer.headers.get("Date"))
+        return _parse_credentials(json.loads(body), answer.headers.get("Date"))
     except ssl.SSLCertVerificationError as exc:
         raise RefusedError(
-            f"{host} is not who it should be: {exc.verify_message}. Is this machine's clock right?"
+            f"{host} has no valid certificate: {exc.verify_message}. Is this machine's clock right?"
         ) from exc
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
-        raise UnreachableError(f"No keys from {identity.credential_endpoint}: {exc!r}") from exc
+        raise UnreachableError(
+            f"No credentials from {identity.credential_endpoint}: {exc!r}"
+        ) from exc
     finally:
         connection.close()
 
 
-def _context(identity: Identity, ca: Path | None) -> ssl.SSLContext:
-    # Read each time: a renewed certificate counts without a restart.
+def _tls_context(identity: Identity, ca: Path | None) -> ssl.SSLContext:
+    # Read each time, so that a renewed certificate needs no restart.
     try:
         context = ssl.create_default_context(cafile=ca or get_cert_path(True))
         context.load_cert_chain(identity.certificate, identity.key)
@@ -75,15 +80,15 @@ def _context(identity: Identity, ca: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _keys(content: dict[str, Any], date: str | None) -> TemporaryKeys:
+def _parse_credentials(content: dict[str, Any], date: str | None) -> TemporaryCredentials:
     given = content["credentials"]
     frozen = ReadOnlyCredentials(
         given["accessKeyId"], given["secretAccessKey"], given["sessionToken"]
     )
     ends = datetime.fromisoformat(given["expiration"]).timestamp()
-    # By the provider's clock, where it tells it: this machine's may be wrong.
+    # Use the provider's clock if the answer has one: this machine's may be wrong.
     now = parsedate_to_datetime(date).timestamp() if date else time.time()
-    return TemporaryKeys(frozen, time.monotonic() + ends - now)
+    return TemporaryCredentials(frozen, time.monotonic() + ends - now)
 
 
 def _refusal(status: int, body: bytes) -> RefusedError | UnreachableError:
@@ -91,7 +96,7 @@ def _refusal(status: int, body: bytes) -> RefusedError | UnreachableError:
         message = str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
         message = ""
-    text = f"The credential provider says {status} {message}".rstrip(". ")
+    text = f"The credential provider answered {status} {message}".rstrip(". ")
     if status == http.HTTPStatus.TOO_MANY_REQUESTS or status >= 500:
         return UnreachableError(f"{text}.")
     hint = {403: UNPAIRED, 404: NO_ALIAS}.get(status, "Look at the stack's role and role alias.")

@@ -1,4 +1,4 @@
-"""Keys that renew themselves, well before they end and beside the sending."""
+"""Credentials that refresh in the background, well before they expire."""
 
 import random
 import threading
@@ -8,76 +8,84 @@ from collections.abc import Callable
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from ..errors import EdgeError, RefusedError
-from .credential_endpoint import TemporaryKeys
+from .credential_endpoint import TemporaryCredentials
 
-# Of 15 minutes that AWS gives, five are left for a provider that is not there.
-RENEW_BEFORE_S = 300.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+# Credentials live for 15 minutes. This leaves five in which the provider may be down.
+REFRESH_BEFORE_S = 300.0
+FIRST_DELAY_S, MAX_DELAY_S = 1.0, 30.0
 METHOD = "iot-certificate"
 
 
-class RenewedKeys(Credentials):
-    """Keys as botocore wants them, from a function that fetches new ones.
+class IotCredentials(Credentials):
+    """botocore credentials that come from a function and are fetched again in time.
 
-    `refresh_needed` says when a new connection is due: as soon as newer keys lie ready, or
-    when the old ones have ended; one signed with the same keys would be no better. They are
-    fetched by a thread of its own, which tries again with growing pauses; as long as the old
-    ones are good, a failure is only told.
+    A thread fetches new ones before the current ones expire and retries with growing delays; while
+    the current ones are valid, a failure is only logged. Threads of botocore and of the sender call
+    this, so `_lock` guards the fields.
     """
 
     method = METHOD
     account_id = None
 
-    def __init__(self, fetch: Callable[[], TemporaryKeys], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, fetch: Callable[[], TemporaryCredentials], log: Callable[[str], None]
+    ) -> None:
+        """Start without credentials; the first use calls `fetch`."""
         self._fetch = fetch
-        self._say = say
+        self._log = log
         self._lock = threading.Lock()
-        self._current: TemporaryKeys | None = None
-        self._following: TemporaryKeys | None = None
-        self._is_renewing = False
+        self._current: TemporaryCredentials | None = None
+        self._next: TemporaryCredentials | None = None
+        self._is_refreshing = False
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """The newest keys; fetches them if there are none that are good."""
+        """Return the newest credentials; fetch them if none are valid."""
         with self._lock:
-            if self._following is not None:
-                self._current, self._following = self._following, None
+            if self._next is not None:
+                self._current, self._next = self._next, None
             if self._current is None or self._current.seconds_left <= 0:
                 self._current = self._fetch()
             return self._current.frozen
 
     def refresh_needed(self, _refresh_in: float | None = None) -> bool:
-        """Say whether what was signed last should be signed anew."""
+        """Return whether a connection with newer credentials should replace the open one.
+
+        True once newer credentials are ready or the current ones have expired: signing again with
+        the same credentials would gain nothing. Starts the background refresh when that is due.
+        """
         with self._lock:
-            if self._current is None or self._following is not None:
+            if self._current is None or self._next is not None:
                 return True
             left = self._current.seconds_left
-            if left < RENEW_BEFORE_S and not self._is_renewing:
-                self._is_renewing = True
-                threading.Thread(target=self._renew, name="keys", daemon=True).start()
+            if left < REFRESH_BEFORE_S and not self._is_refreshing:
+                self._is_refreshing = True
+                threading.Thread(target=self._refresh, name="credentials", daemon=True).start()
             return left <= 0
 
-    def _renew(self) -> None:
-        pause_s = FIRST_PAUSE_S
+    def _refresh(self) -> None:
+        delay_s = FIRST_DELAY_S
         try:
             while self._seconds_left() > 0:
                 try:
-                    following = self._fetch()
+                    renewed = self._fetch()
                 except EdgeError as exc:
                     self._warn(exc)
                 else:
                     with self._lock:
-                        self._following = following
+                        self._next = renewed
                     return
-                # By chance up to as much again: cameras cut off together return apart.
-                time.sleep(pause_s * (1 + random.random()))
-                pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+                # Jitter: cameras that were cut off together must not all return at once.
+                time.sleep(delay_s * (1 + random.random()))
+                delay_s = min(MAX_DELAY_S, delay_s * 2)
         finally:
-            self._is_renewing = False
+            self._is_refreshing = False
 
     def _warn(self, exc: EdgeError) -> None:
-        word = "refused" if isinstance(exc, RefusedError) else "not possible now"
-        left = f"the keys at hand are good for {max(0.0, self._seconds_left()):.0f} s more"
-        self._say(f"Renewing the keys is {word}, {left}: {exc}")
+        result = "was refused" if isinstance(exc, RefusedError) else "failed"
+        left_s = max(0.0, self._seconds_left())
+        self._log(
+            f"Refreshing the credentials {result}; the current ones expire in {left_s:.0f} s: {exc}"
+        )
 
     def _seconds_left(self) -> float:
         with self._lock:
@@ -85,15 +93,15 @@ class RenewedKeys(Credentials):
 
     @property
     def access_key(self) -> str:  # type: ignore[override]
-        """For clients that ask for one part; what is signed uses all of one moment."""
+        """Return the access key alone, for botocore; signing uses one frozen set."""
         return str(self.get_frozen_credentials().access_key)
 
     @property
     def secret_key(self) -> str:  # type: ignore[override]
-        """As `access_key`."""
+        """Return the secret key alone, for botocore."""
         return str(self.get_frozen_credentials().secret_key)
 
     @property
     def token(self) -> str:  # type: ignore[override]
-        """As `access_key`."""
+        """Return the session token alone, for botocore."""
         return str(self.get_frozen_credentials().token)

@@ -1,4 +1,4 @@
-"""Who this camera is to AWS: the certificate it was paired with, else the usual AWS chain."""
+"""The botocore session of a camera: with its certificate, else with the usual AWS chain."""
 
 import functools
 from collections.abc import Callable
@@ -9,51 +9,52 @@ from botocore.loaders import Loader
 
 from ..config import Config
 from . import credential_endpoint
-from .credentials import RenewedKeys
+from .credentials import IotCredentials
 
 
-def session(config: Config, say: Callable[[str], None]) -> "CameraSession":
-    """A botocore session with this camera's keys; `say` hears when they cannot be renewed."""
-    made = CameraSession(endpoint_url=config.endpoint_url)
+def create_botocore_session(config: Config, say: Callable[[str], None]) -> "BotocoreSession":
+    """Create a session for the camera; `log` receives the failures to refresh its credentials."""
+    made = BotocoreSession(endpoint_url=config.endpoint_url)
     if config.region:
         made.set_config_variable("region", config.region)
     if config.ca:
         made.set_config_variable("ca_bundle", str(config.ca))
     if config.identity:
-        fetch = functools.partial(credential_endpoint.fetch, config.identity, config.ca)
-        made.keys = RenewedKeys(fetch, say)
+        fetch = functools.partial(credential_endpoint.fetch_credentials, config.identity, config.ca)
+        made.iot_credentials = IotCredentials(fetch, say)
     return made
 
 
-class CameraSession(botocore.session.Session):
-    """A session that may have keys and an endpoint of its own."""
+class BotocoreSession(botocore.session.Session):
+    """A botocore session that can have IoT credentials and one endpoint for all services."""
 
     def __init__(self, *, endpoint_url: str = "") -> None:
+        """Create the session; an empty `endpoint_url` means AWS's own endpoints."""
         super().__init__()
-        self.register_component("data_loader", SmallData())
-        self.keys: RenewedKeys | None = None
+        self.register_component("data_loader", SmallDataLoader())
+        self.iot_credentials: IotCredentials | None = None
         self._endpoint_url = endpoint_url
 
     def get_credentials(self) -> Any:
-        """The camera's keys, else whatever the AWS chain finds."""
-        return self.keys or super().get_credentials()
+        """Return the camera's credentials, else those that the AWS chain finds."""
+        return self.iot_credentials or super().get_credentials()
 
     def create_client(self, service_name: str, **options: Any) -> Any:  # type: ignore[override]
-        """A client for that service at this session's endpoint."""
+        """Create a client of that service at this session's endpoint."""
         if self._endpoint_url:
             options.setdefault("endpoint_url", self._endpoint_url)
         return super().create_client(service_name, **options)
 
 
-class SmallData(Loader):
-    """botocore's data without its list of every endpoint there is: that takes 7 MB.
+class SmallDataLoader(Loader):
+    """A loader of botocore's data that skips its list of all endpoints, which takes 7 MB.
 
-    Where a service is follows from rules of its own; of the list only the partitions
-    are asked for, and those have a small file too.
+    botocore derives an endpoint from the service's own rules. It reads the list only for the
+    partitions, and a small file has those too.
     """
 
     def load_data_with_path(self, name: str) -> tuple[Any, str]:
-        """Give a file's content, and the path it was read from."""
+        """Return a data file's content and path; build `endpoints` from the partitions."""
         if name != "endpoints":
             given: tuple[Any, str] = super().load_data_with_path(name)
             return given

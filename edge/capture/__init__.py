@@ -1,4 +1,4 @@
-"""The capture pipeline: samples of a source become fragments of H.264.
+"""The capture pipeline: turns the frames of a source into tagged fragments of H.264.
 
-Uses sources, media, tagging and the buffer.
+Uses: sources, media, tagging, monitor, the buffer and the modules beside this package.
 """

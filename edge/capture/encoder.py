@@ -1,4 +1,4 @@
-"""Encodes frames to the H.264 that plays back from Kinesis Video Streams."""
+"""The H.264 encoder: hardware where it works, else libx264, set for Kinesis Video Streams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ..media.mkv import Track
 from ..media.timeline import MS
 
 HARDWARE, SOFTWARE = "h264_v4l2m2m", "libx264"
-# zerolatency: one frame in, one frame out. One thread does, and costs least in all.
+# zerolatency: one frame in, one frame out. One thread is enough and costs the least CPU.
 SOFTWARE_OPTIONS = {
     "preset": "superfast",
     "tune": "zerolatency",
@@ -26,16 +26,16 @@ SOFTWARE_OPTIONS = {
     "forced-idr": "1",
     "x264-params": "scenecut=0:bframes=0:threads=1",
 }
-# Key frames come when they are asked for, never by themselves.
+# Key frames are requested one by one; the encoder never inserts its own.
 NO_OWN_KEY_FRAMES = 1_000_000
-# What a hardware encoder, which knows no constant quality, is given for each pixel.
+# The bit rate of a hardware encoder, which has no constant quality mode.
 BITS_PER_PIXEL = 0.15
 PROBED_FRAMES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
-    """What an encoder is to make: size in pixels, frames and bits a second."""
+class VideoFormat:
+    """The format to encode: size in pixels, frames a second, kilobits a second."""
 
     width: int
     height: int
@@ -44,50 +44,54 @@ class Video:
 
 
 class Encoder:
-    """Makes H.264 frames out of pictures of one size, at once or a few frames later."""
+    """Encodes frames of one size to H.264; a hardware encoder returns them a few frames later."""
 
-    def __init__(self, video: Video, codec: str = SOFTWARE) -> None:
+    def __init__(self, video: VideoFormat, codec: str = SOFTWARE) -> None:
+        """Open FFmpeg's encoder of that name; raises FFmpegError where it does not work."""
         self.video = video
         self._codec = _open(video, codec)
         self._track: Track | None = None
         if self._codec.extradata:
-            self._track = self._track_of(h264.units(self._codec.extradata))
+            self._track = self._track_of(h264.split_annex_b(self._codec.extradata))
 
     def encode(
         self, image: av.VideoFrame, at_ms: int, *, is_key: bool
     ) -> list[tuple[EncodedFrame, Track]]:
-        """Encode a picture that has the video's size; `at_ms` only ever grows."""
+        """Encode a frame of the format's size, and return the frames that are ready.
+
+        `at_ms` must grow from call to call. Each encoded frame comes with the track it belongs to.
+        """
         image.pts, image.time_base = at_ms, MS
-        # What the source's own encoder made of this frame must not count.
+        # Ignore the frame type that the source's own encoder chose.
         image.pict_type = PictureType.I if is_key else PictureType.NONE
         return list(self._finished(image))
 
-    def rest(self) -> list[tuple[EncodedFrame, Track]]:
-        """Give the frames that are still being encoded; the encoder is spent then."""
+    def flush(self) -> list[tuple[EncodedFrame, Track]]:
+        """Return the frames that the encoder still holds; it cannot be used afterwards."""
         return list(self._finished(None))
 
     def _finished(self, image: av.VideoFrame | None) -> Iterator[tuple[EncodedFrame, Track]]:
         for packet in self._codec.encode(image):
-            units = h264.units(bytes(packet))
-            if any(h264.kind(unit) == h264.SEQUENCE_PARAMETERS for unit in units):
+            units = h264.split_annex_b(bytes(packet))
+            if any(h264.nal_type(unit) == h264.SPS for unit in units):
                 self._track = self._track_of(units)
             assert self._track is not None, "a frame before its parameter sets"
             assert packet.pts is not None, "a frame without the time it was given"
-            is_key = any(h264.is_key(unit) for unit in units)
-            yield EncodedFrame(packet.pts, is_key, h264.without_parameters(units)), self._track
+            is_key = any(h264.is_idr(unit) for unit in units)
+            yield EncodedFrame(packet.pts, is_key, h264.avcc_frame(units)), self._track
 
     def _track_of(self, units: list[bytes]) -> Track:
         return Track(self.video.width, self.video.height, h264.codec_private(units))
 
 
-def best_encoder(video: Video) -> Encoder:
-    """Open the hardware's encoder where one works, else the software's."""
-    return Encoder(video, HARDWARE if works(HARDWARE, video) else SOFTWARE)
+def open_best_encoder(video: VideoFormat) -> Encoder:
+    """Open the hardware encoder if it works for this format, else the software encoder."""
+    return Encoder(video, HARDWARE if encoder_works(HARDWARE, video) else SOFTWARE)
 
 
 @cache
-def works(codec: str, video: Video) -> bool:
-    """Say whether an encoder really makes a key frame of that size out of black pictures."""
+def encoder_works(codec: str, video: VideoFormat) -> bool:
+    """Return whether an encoder really makes a usable key frame of that size from black frames."""
     try:
         encoder = Encoder(video, codec)
         for number in range(PROBED_FRAMES):
@@ -95,18 +99,18 @@ def works(codec: str, video: Video) -> bool:
             done = encoder.encode(black, number * 100, is_key=number == 0)
             if done:
                 return _can_be_sent(*done[0], video)
-        return any(_can_be_sent(*done, video) for done in encoder.rest()[:1])
+        return any(_can_be_sent(*done, video) for done in encoder.flush()[:1])
     except (FFmpegError, ValueError, AssertionError, StopIteration):
         return False
 
 
-def _can_be_sent(frame: EncodedFrame, track: Track, video: Video) -> bool:
-    sequence = h264_sps.read(h264.parameters_of(track.codec_private)[0])
+def _can_be_sent(frame: EncodedFrame, track: Track, video: VideoFormat) -> bool:
+    sequence = h264_sps.parse_sps(h264.parameter_sets(track.codec_private)[0])
     size = (sequence.width, sequence.height)
-    return frame.is_key and not sequence.reorder and size == (video.width, video.height)
+    return frame.is_key and not sequence.reorder_frames and size == (video.width, video.height)
 
 
-def _open(video: Video, name: str) -> VideoCodecContext:
+def _open(video: VideoFormat, name: str) -> VideoCodecContext:
     codec = av.CodecContext.create(name, "w")
     assert isinstance(codec, VideoCodecContext)
     codec.width, codec.height, codec.pix_fmt = video.width, video.height, "yuv420p"
@@ -116,7 +120,7 @@ def _open(video: Video, name: str) -> VideoCodecContext:
     most = video.bitrate_kbit * 1000
     if name == SOFTWARE:
         codec.options = SOFTWARE_OPTIONS | {"maxrate": str(most), "bufsize": str(most)}
-        # Parameter sets go into the track's header, not before each key frame.
+        # Put parameter sets into the track header, not before each key frame.
         codec.flags |= int(Flags.global_header)
     else:
         codec.max_b_frames = 0

@@ -1,148 +1,153 @@
-"""Takes what a source gives, passes it on or encodes it, and cuts it into fragments."""
+"""The way of one source's video: passed through or encoded, tagged and cut into fragments."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..config import Config
-from ..monitor.report import Report
-from ..sources.decode import Decoding
-from ..sources.samples import Coded, Picture
+from ..media.mkv import Track
+from ..monitor.event_log import EventLog
+from ..sources.packet_decoder import PacketDecoder
+from ..sources.samples import CodedPacket, DecodedFrame
 from ..sources.source import Source
 from ..tagging.tagger import Tagger
-from .encode_pipeline import Encoding, Thinned
-from .passthrough import Passed, Passing
-from .segmenter import Buffer, Cutter
+from .encode_pipeline import EncodePipeline, FrameRateLimiter
+from .passthrough import H264Passthrough, PassthroughFrame
+from .segmenter import FragmentSink, Segmenter
 
-# What PutMedia asks of a fragment; one that is under way is not cut shorter.
+# PutMedia's minimum. The last fragment of a run is not cut shorter either.
 SHORTEST_FRAGMENT_MS = 1000
-# Key frames that a camera was asked for come about this much too early.
+# A key frame may come this share of a fragment's length too early: cameras are not exact.
 KEY_LEEWAY = 0.1
-# So many packets are looked at for B-frames, where nothing else tells of them.
+# How many packets are searched for B-frames if the parameter sets do not rule them out.
 FILM_TRIAL, LIVE_TRIAL = 300, 8
 
 
-class Capture:
-    """One opened source on its way into the buffer; `run` ends with the source."""
+class CapturePipeline:
+    """Moves the video of one opened source into the buffer."""
 
     def __init__(
         self,
         config: Config,
         source: Source,
-        buffer: Buffer,
-        report: Report,
+        buffer: FragmentSink,
+        event_log: EventLog,
         stop: threading.Event,
+        on_track: Callable[[Track], None] = lambda _track: None,
     ) -> None:
+        """Prepare the stages that the source needs; `on_track` is called when the format changes.
+
+        Raises SourceError when the tagger's mask, face model or folder cannot be used.
+        """
         self._source = source
-        source.on_playing = report.playing
-        self._buffer = buffer
-        self._report = report
+        source.on_playing = event_log.playing
+        self._event_log = event_log
         self._stop = stop
         self._tagger = Tagger(config)
-        self.counts = self._cutter = Cutter(
+        self.segmenter = Segmenter(
             buffer,
             round(config.fragment_seconds * 1000),
             self._tagger.is_tagged,
             is_only_tagged=config.is_only_tagged,
+            on_track=on_track,
         )
-        self._encoding = Encoding(
-            self._cutter,
+        self._encode_pipeline = EncodePipeline(
+            self.segmenter,
             self._tagger,
             size=config.size,
             rate=min(config.rate, source.rate),
             bitrate_kbit=config.bitrate_kbit,
         )
-        self._thinned = Thinned(config.rate)
-        self._decoding: Decoding | None = None
-        self._passing: Passing | None = None
-        if source.is_passable:
+        self._rate_limiter = FrameRateLimiter(config.rate)
+        self._decoder: PacketDecoder | None = None
+        self._passthrough: H264Passthrough | None = None
+        if source.can_pass_through:
             trial = LIVE_TRIAL if source.is_live else FILM_TRIAL
-            self._passing = Passing(source.extradata, trial)
+            self._passthrough = H264Passthrough(source.extradata, trial)
 
     def run(self) -> None:
-        """Capture until the source ends or somebody says stop.
+        """Capture until the source ends or `stop` is set.
 
-        Raises SourceLostError when a live source dies or stalls; what was captured until
-        then is in the buffer, which stays open for when the source is back.
+        Raises SourceLostError when a live source dies or stalls. The buffer then holds what was
+        captured so far.
         """
         try:
             for sample in self._source.samples():
                 self._take(sample)
-                if self._is_enough():
+                if self._is_finished():
                     break
             else:
-                self._take_rest()
-            self._encoding.rest()
+                self._flush()
+            self._encode_pipeline.flush()
         finally:
-            self._cutter.end()
-        self._buffer.close()
+            self.segmenter.end()
 
-    def _is_enough(self) -> bool:
-        return self._stop.is_set() and self._cutter.is_enough(SHORTEST_FRAGMENT_MS)
+    def _is_finished(self) -> bool:
+        return self._stop.is_set() and self.segmenter.finish(SHORTEST_FRAGMENT_MS)
 
-    def _take(self, sample: Coded | Picture) -> None:
-        if isinstance(sample, Picture):
-            self._write_picture(sample)
-        elif self._passing is None:
+    def _take(self, sample: CodedPacket | DecodedFrame) -> None:
+        if isinstance(sample, DecodedFrame):
+            self._encode_frame(sample)
+        elif self._passthrough is None:
             self._decode([sample])
         else:
-            self._write_passed(self._passing.take(sample))
-            if self._passing.fault:
-                self._encode_from_here(self._passing)
+            self._pass_through(self._passthrough.push(sample))
+            if self._passthrough.fault:
+                self._encode_from_here(self._passthrough)
 
-    def _take_rest(self) -> None:
-        if self._passing is not None:
-            self._write_passed(self._passing.rest())
-        if self._decoding is not None:
-            self._write_pictures(self._decoding.rest())
+    def _flush(self) -> None:
+        if self._passthrough is not None:
+            self._pass_through(self._passthrough.flush())
+        if self._decoder is not None:
+            self._encode_frames(self._decoder.flush())
 
-    def _encode_from_here(self, passing: Passing) -> None:
+    def _encode_from_here(self, passthrough: H264Passthrough) -> None:
         if self._source.is_live:
-            self._report.say(f"The source is encoded anew: {passing.fault}.")
-        self._passing = None
-        self._decode(passing.replay)
+            self._event_log.log(f"The source is encoded again, because {passthrough.fault}.")
+        self._passthrough = None
+        self._decode(passthrough.replay)
 
-    def _decode(self, samples: list[Coded]) -> None:
-        if self._decoding is None:
+    def _decode(self, samples: list[CodedPacket]) -> None:
+        if self._decoder is None:
             assert self._source.decoder is not None, "packets without a decoder"
-            self._decoding = Decoding(self._source.decoder, self._source.rate)
+            self._decoder = PacketDecoder(self._source.decoder, self._source.rate)
         for sample in samples:
-            self._write_pictures(self._decoding.take(sample))
+            self._encode_frames(self._decoder.push(sample))
 
-    def _write_pictures(self, pictures: Iterable[Picture]) -> None:
-        for picture in pictures:
-            self._write_picture(picture)
-            if self._is_enough():
+    def _encode_frames(self, frames: Iterable[DecodedFrame]) -> None:
+        for frame in frames:
+            self._encode_frame(frame)
+            if self._is_finished():
                 break
 
-    def _write_picture(self, picture: Picture) -> None:
+    def _encode_frame(self, frame: DecodedFrame) -> None:
         timeline = self._source.timeline
-        if not self._thinned.keeps(picture.seconds):
+        if not self._rate_limiter.keeps(frame.seconds):
             return
-        timeline.wait(picture.seconds, self._stop)
-        at_ms = timeline.at_ms(picture.seconds)
-        # When encoding begins in the middle of a group, its first frames have been passed.
-        if at_ms > self._cutter.last_ms:
-            self._encoding.write(picture.image, at_ms, self._source.aspect)
-            self._tell_start()
+        timeline.wait(frame.seconds, self._stop)
+        at_ms = timeline.at_ms(frame.seconds)
+        # Encoding can begin inside a group of pictures: its first frames were passed through.
+        if at_ms > self.segmenter.last_ms:
+            self._encode_pipeline.write(frame.image, at_ms, self._source.aspect)
+            self._log_start()
 
-    def _write_passed(self, several: list[Passed]) -> None:
-        for passed in several:
+    def _pass_through(self, frames: list[PassthroughFrame]) -> None:
+        for passed in frames:
             self._source.timeline.wait(passed.seconds, self._stop)
             at_ms = self._source.timeline.at_ms(passed.seconds)
-            frame = passed.at(at_ms)
-            self._tagger.pass_by(frame, passed.track, is_due=self._is_due(at_ms))
-            self._cutter.write(frame, passed.track, self._leeway_ms)
-            self._tell_start()
-            if self._is_enough():
+            frame = passed.dated(at_ms)
+            self._tagger.on_packet(frame, passed.track, is_due=self._is_due(at_ms))
+            self.segmenter.write(frame, passed.track, self._leeway_ms)
+            self._log_start()
+            if self._is_finished():
                 break
 
     def _is_due(self, at_ms: int) -> bool:
-        return self._cutter.is_due(at_ms, self._leeway_ms)
+        return self.segmenter.is_due(at_ms, self._leeway_ms)
 
     @property
     def _leeway_ms(self) -> float:
-        return self._cutter.length_ms * KEY_LEEWAY
+        return self.segmenter.length_ms * KEY_LEEWAY
 
-    def _tell_start(self) -> None:
-        if self._cutter.captured == 1:
-            self._report.started(self._cutter.first_ms)
+    def _log_start(self) -> None:
+        if self.segmenter.frame_count == 1:
+            self._event_log.started(self.segmenter.first_ms)

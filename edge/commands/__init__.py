@@ -1,4 +1,4 @@
-"""Verbs of `whosthere-edge` that send no video.
+"""The verbs of `whosthere-edge` that send no video.
 
-Uses sources, and the modules beside this package.
+Uses: sources and the modules beside this package.
 """

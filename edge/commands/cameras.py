@@ -1,4 +1,4 @@
-"""`whosthere-edge cameras`: the sources found on this machine, as --source wants them."""
+"""`whosthere-edge cameras`: lists the cameras of this machine as values of --source."""
 
 import argparse
 import fcntl
@@ -10,27 +10,28 @@ from pathlib import Path
 
 from ..sources.picamera import has_camera
 from ..sources.v4l2 import MODULE_DRIVERS
-from ..sources.v4l2_ioctl import Ioctl, ask
+from ..sources.v4l2_ioctl import Ioctl, query_device
 
-HINT = "there are also: rtsp://HOST/PATH, a film's path, test (a pattern)"
+HINT = "other sources: rtsp://HOST/PATH, a film's path, test (a pattern)"
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Something that can be a source here."""
+    """A camera that is connected to this machine; `source` is the value of --source."""
 
     source: str
     name: str
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each camera found; 1 if there is none."""
+    """Print a line for each camera and return the exit code: 1 if there is none."""
     parser = argparse.ArgumentParser(
-        prog="whosthere-edge cameras", description="List the cameras of this machine."
+        prog="whosthere-edge cameras",
+        description="List the cameras that are connected to this machine.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
-    cameras = found()
+    cameras = find_cameras()
     if options.json:
         sys.stdout.write(json.dumps([asdict(camera) for camera in cameras]) + "\n")
     else:
@@ -40,22 +41,22 @@ def main(arguments: list[str]) -> int:
     return 0 if cameras else 1
 
 
-def found(devices: Path = Path("/dev"), ioctl: Ioctl = fcntl.ioctl) -> list[Camera]:
-    """The camera module first, then every V4L2 device that gives pictures."""
+def find_cameras(devices: Path = Path("/dev"), ioctl: Ioctl = fcntl.ioctl) -> list[Camera]:
+    """Return the camera module, if there is one, and all V4L2 devices that capture video."""
     cameras = [Camera("picamera", "the Pi's camera module")] if has_camera() else []
     nodes = sorted(devices.glob("video[0-9]*"), key=lambda path: int(path.name[5:]))
-    named = ((path, _name(path, ioctl)) for path in nodes)
+    named = ((path, _camera_name(path, ioctl)) for path in nodes)
     return cameras + [Camera(str(path), name) for path, name in named if name is not None]
 
 
-def _name(path: Path, ioctl: Ioctl) -> str | None:
-    """What a camera calls itself; None for any other device, and for the module's own parts."""
+def _camera_name(path: Path, ioctl: Ioctl) -> str | None:
+    """Return a capture device's name; None for any other device and for the camera module's."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError as exc:
         return f"cannot be opened: {exc.strerror}" if isinstance(exc, PermissionError) else None
     try:
-        device = ask(handle, ioctl)
+        device = query_device(handle, ioctl)
     except OSError:
         return None
     finally:

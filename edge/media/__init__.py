@@ -1,4 +1,4 @@
-"""H.264, Matroska, time and picture arithmetic: formats, with no threads and no network.
+"""Formats of video: H.264, Matroska, timestamps, rotation; no threads and no network.
 
-Uses the modules beside this package.
+Uses: no other room.
 """

@@ -1,4 +1,4 @@
-"""Decodes single key frames of a stream that is otherwise passed on."""
+"""Decodes the key frames of a stream that is passed through."""
 
 import av
 from av.error import FFmpegError
@@ -7,22 +7,23 @@ from av.video.codeccontext import VideoCodecContext
 from .mkv import Track
 
 
-class KeyFrames:
-    """Keeps a decoder for the track that was seen last."""
+class KeyFrameDecoder:
+    """A decoder for single key frames; a new track opens a new decoder."""
 
     def __init__(self) -> None:
+        """Start without a decoder; the first key frame opens it."""
         self._track: Track | None = None
         self._decoder: VideoCodecContext | None = None
 
     def decode(self, data: bytes, track: Track) -> av.VideoFrame | None:
-        """Give the picture of a key frame as Matroska holds it; None if it is damaged."""
+        """Decode a key frame in Matroska's form; return None if it is damaged."""
         if self._decoder is None or track != self._track:
             self._track, self._decoder = track, _open(track)
         try:
             images = [*self._decoder.decode(av.Packet(data)), *self._decoder.decode(None)]
         except FFmpegError:
             images = []
-        # Without this it would wait for the end of what was said to have ended.
+        # decode(None) has put the decoder into its end state; this makes it accept packets again.
         self._decoder.flush_buffers()
         return images[0] if images else None
 

@@ -1,4 +1,4 @@
-"""Writes the Matroska that PutMedia takes: one cluster is one fragment."""
+"""Writes the Matroska that PutMedia accepts: one cluster is one fragment."""
 
 import secrets
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ APPLICATION = "whosthere"
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What a decoder must know before the first frame."""
+    """A video track: size in pixels and the decoder configuration record."""
 
     width: int
     height: int
@@ -41,28 +41,28 @@ class Track:
 
 
 def header(track: Track) -> bytes:
-    """Begin a body; a PutMedia connection has exactly one segment."""
+    """Return the start of a body: EBML header, segment and track; one for each connection."""
     return _ebml() + _id(SEGMENT) + UNKNOWN_SIZE + _info() + _tracks(track)
 
 
 def cluster(timecode: int) -> bytes:
-    """Begin a fragment, open at its end because its frames are yet to come."""
+    """Return the start of a fragment; its size stays open because its frames come later."""
     return _id(CLUSTER) + UNKNOWN_SIZE + _number(TIMESTAMP, timecode)
 
 
 def block(offset_ms: int, *, is_key: bool, data: bytes) -> bytes:
-    """Wrap one frame that comes `offset_ms` after its cluster's timecode."""
+    """Return a frame as a SimpleBlock, `offset_ms` after its cluster's timecode."""
     flags = b"\x80" if is_key else b"\x00"
     return _element(SIMPLE_BLOCK, b"\x81", offset_ms.to_bytes(2, "big", signed=True), flags, data)
 
 
 def image_generation() -> bytes:
-    """Ask for pictures in S3 of the fragment whose cluster follows."""
+    """Return the tag that makes AWS generate images of this fragment."""
     return _tag("AWS_KINESISVIDEO_IMAGE_GENERATION")
 
 
 def end_of_fragment() -> bytes:
-    """Close the fragment now, so that its ack need not wait for the next one."""
+    """Return the tag that completes the fragment, so that its ack comes at once."""
     return _tag("AWS_KINESISVIDEO_END_OF_FRAGMENT")
 
 
@@ -104,7 +104,7 @@ def _tracks(track: Track) -> bytes:
 
 
 def _tag(name: str) -> bytes:
-    # The value is there and empty, as AWS's own producers write it.
+    # The value is present and empty, as AWS's own producers write it.
     simple = _element(SIMPLE_TAG, _text(TAG_NAME, name), _text(TAG_STRING, ""))
     return _element(TAGS, _element(TAG, simple))
 
@@ -127,6 +127,6 @@ def _id(element: int) -> bytes:
 
 
 def _size(length: int) -> bytes:
-    # All ones is reserved for "unknown", hence the +1.
+    # A size of all ones means "unknown", hence the +1.
     octets = ((length + 1).bit_length() + 6) // 7
     return (length | 1 << 7 * octets).to_bytes(octets, "big")

@@ -1,9 +1,9 @@
-"""Brings frames to one size, the right way up."""
+"""Rotates and scales frames so that all have one size and are upright."""
 
 import av
 import av.filter
 
-# Degrees counterclockwise, as the display matrix says, to FFmpeg's filters.
+# FFmpeg's filters by the display matrix's angle, in degrees counterclockwise.
 TURNS = {
     90: ("transpose", "cclock"),
     -90: ("transpose", "clock"),
@@ -13,15 +13,15 @@ TURNS = {
 
 
 def is_upright(image: av.VideoFrame, aspect: float) -> bool:
-    """Say whether a frame is to be shown as it is: not turned, its pixels square."""
+    """Return whether a frame needs no rotation and has square pixels."""
     return _quarter_turns(image) % 360 == 0 and abs(aspect - 1) < 0.01
 
 
-def fit(image: av.VideoFrame, aspect: float, largest: tuple[int, int]) -> tuple[int, int]:
-    """Choose the size to send: upright, square pixels, even, never larger than the frame.
+def output_size(image: av.VideoFrame, aspect: float, largest: tuple[int, int]) -> tuple[int, int]:
+    """Return the size to send: upright, square pixels, even, never larger than the frame.
 
-    `aspect` is how many times as wide as high a pixel is shown, 0 where nobody knows;
-    `largest` bounds the longer and the shorter side.
+    `aspect` is the pixel aspect ratio (width to height), 0 if unknown. `largest` bounds the longer
+    and the shorter side.
     """
     width, height = image.width * (aspect or 1.0), float(image.height)
     if _is_sideways(image):
@@ -31,15 +31,16 @@ def fit(image: av.VideoFrame, aspect: float, largest: tuple[int, int]) -> tuple[
     return _even(width * scale), _even(height * scale)
 
 
-class Upright:
-    """Scales and turns frames to a size chosen beforehand."""
+class Rotator:
+    """Rotates and scales frames to one size."""
 
     def __init__(self, width: int, height: int) -> None:
+        """Set the size of the upright frame, in pixels."""
         self.size = (width, height)
         self._graphs: dict[int, av.filter.Graph] = {}
 
-    def turn(self, image: av.VideoFrame) -> av.VideoFrame:
-        """Give the frame as it should be seen."""
+    def rotate(self, image: av.VideoFrame) -> av.VideoFrame:
+        """Return the frame upright and scaled."""
         width, height = reversed(self.size) if _is_sideways(image) else self.size
         scaled = image.reformat(width, height, "yuv420p")
         degrees = _quarter_turns(image)
@@ -47,12 +48,12 @@ class Upright:
             return scaled
         graph = self._graphs.get(degrees)
         if graph is None:
-            graph = self._graphs[degrees] = _graph(scaled, degrees)
+            graph = self._graphs[degrees] = _rotation_graph(scaled, degrees)
         graph.vpush(scaled)
         return graph.vpull()
 
 
-def _graph(image: av.VideoFrame, degrees: int) -> av.filter.Graph:
+def _rotation_graph(image: av.VideoFrame, degrees: int) -> av.filter.Graph:
     graph = av.filter.Graph()
     entry = graph.add_buffer(image, time_base=image.time_base)
     if abs(degrees) == 180:

@@ -1,4 +1,4 @@
-"""Times of frames: mended where the source's own are wrong, and dated by the wall clock."""
+"""Timestamps: repairs those of a source and converts them to the wall clock."""
 
 import threading
 import time
@@ -6,30 +6,31 @@ from fractions import Fraction
 from typing import Protocol
 
 MS = Fraction(1, 1000)
-# A longer step between two frames is a break in the source's clock, not time to wait.
+# A longer step between two frames is a jump of the source's clock, not a pause.
 LONGEST_STEP_S = 10.0
 
 
 class Timeline(Protocol):
-    """Dates a source's seconds."""
+    """Converts a source's seconds to the wall clock."""
 
     def at_ms(self, seconds: float) -> int:
-        """Give the wall clock of a frame, in milliseconds since 1970."""
+        """Return the wall clock of a frame, in milliseconds since 1970."""
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Wait until a frame's turn has come, or somebody says stop."""
+        """Wait until a frame is due or `stop` is set."""
 
 
-class MendedTimes:
-    """Makes times that only grow, from `start` on, out of whatever the source says."""
+class MonotonicTimestamps:
+    """Repairs a source's timestamps: missing and wrong ones become growing ones."""
 
     def __init__(self, frame_rate: float, start: float = 0.0) -> None:
+        """Set the time of the first frame, and the frame rate for steps that are unknown."""
         self._step = 1 / frame_rate
         self._raw: float | None = None
         self._seconds = start - self._step
 
-    def seconds(self, raw: float | None) -> float:
-        """Give the time of the next frame, whose own time may be missing or wrong."""
+    def next_seconds(self, raw: float | None) -> float:
+        """Return the time of the next frame; `raw` is its own timestamp, None if missing."""
         step = self._step
         if raw is not None and self._raw is not None and 0 < raw - self._raw <= LONGEST_STEP_S:
             step = raw - self._raw
@@ -40,21 +41,22 @@ class MendedTimes:
         return self._seconds
 
 
-class PlayedTime:
-    """The time of a film: its first frame is now, or was when all of it has just ended."""
+class FilmTimeline:
+    """The timeline of a film: it starts now, or ended now if it is sent without a pace."""
 
     def __init__(self, *, is_unpaced: bool = False, film_seconds: float = 0.0) -> None:
+        """Set the pace; the first frame that is asked for starts the film."""
         self._is_unpaced = is_unpaced
         self._film_seconds = film_seconds
         self._started_ms: int | None = None
         self._started_clock = 0.0
 
     def at_ms(self, seconds: float) -> int:
-        """Give the wall clock of a frame; the first one asked for starts the film."""
+        """Return the wall clock of a frame; the first call starts the film."""
         return self._start() + round(seconds * 1000)
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Wait for a frame's turn; without a pace it is always there."""
+        """Wait until a frame is due; return at once if the film has no pace."""
         self._start()
         delay = self._started_clock + seconds - time.monotonic()
         if delay > 0 and not self._is_unpaced:
@@ -63,24 +65,25 @@ class PlayedTime:
     def _start(self) -> int:
         if self._started_ms is None:
             self._started_clock = time.monotonic()
-            # Sent faster than it plays, a film that began now would end in the future.
+            # A film that is sent faster than it plays would end in the future if it began now.
             ago = self._film_seconds if self._is_unpaced else 0.0
             self._started_ms = round((time.time() - ago) * 1000)
         return self._started_ms
 
 
-class LiveTime:
-    """Dates a live source's own clock by when its frames arrive.
+class LiveTimeline:
+    """Converts a live source's clock to the wall clock, by when its frames arrive.
 
-    The network delays frames, never hastens them, so the least delayed frame of some
-    seconds tells best how far the two clocks are apart. The distance follows that by at
-    most a twentieth of the time that passes: the source's even steps stay even, and its
-    drift is followed for ever. Only a jump of either clock is taken at once.
+    The network delays frames and never hastens them. So the least delayed frame of the last seconds
+    is the best measure of the offset between the two clocks. The offset follows that measure by at
+    most a twentieth of the elapsed time: the source's even steps stay even, and its drift is
+    followed. Only when either clock jumps, the offset jumps too.
     """
 
     WINDOW_S, SLEW, JUMP_S = 10.0, 0.05, 3.0
 
     def __init__(self) -> None:
+        """Start without an offset; the first arrival sets it."""
         self._distance: float | None = None
         self._target = 0.0
         self._least = float("inf")
@@ -88,8 +91,8 @@ class LiveTime:
         self._last_seconds = 0.0
         self._has_dated = False
 
-    def arrived(self, seconds: float, wall: float) -> None:
-        """Take note of when the frame of that second arrived, in seconds since 1970."""
+    def on_arrival(self, seconds: float, wall: float) -> None:
+        """Record when a frame arrived: its time `seconds`, `wall` in seconds since 1970."""
         distance = wall - seconds
         if self._distance is None or abs(distance - self._distance) > self.JUMP_S:
             self._distance = self._target = distance
@@ -104,13 +107,13 @@ class LiveTime:
         self._follow(seconds)
 
     def at_ms(self, seconds: float) -> int:
-        """Give the wall clock of a frame that has arrived."""
+        """Return the wall clock of a frame that has arrived."""
         assert self._distance is not None, "a frame that never arrived"
         self._has_dated = True
         return round((seconds + self._distance) * 1000)
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Return at once: what has arrived is due."""
+        """Return at once: a live frame is due when it arrives."""
 
     def _begin_window(self, seconds: float) -> None:
         self._least, self._window_end = float("inf"), seconds + self.WINDOW_S

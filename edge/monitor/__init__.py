@@ -1,4 +1,4 @@
-"""How the edge is doing: status for people and programs, watchdog and systemd.
+"""The state of a running edge: event log, status file, watchdog and systemd.
 
-Uses the modules beside this package.
+Uses: media, the buffer and the modules beside this package.
 """

@@ -1,37 +1,40 @@
-"""When to end with an error: whoever starts the edge anew does so within seconds."""
+"""Delays the exit after an error, because systemd restarts the edge within seconds."""
 
 import threading
 from pathlib import Path
 
 from ..errors import EdgeError, InUseError
 from . import status
-from .report import Report
-from .systemd import Systemd
+from .event_log import EventLog
+from .systemd import SystemdNotifier
 
-FIRST_PAUSE_S = 5.0
+FIRST_DELAY_S = 5.0
 
 
-def note(folder: Path, error: EdgeError) -> int:
-    """Put an error into the status file; say how many runs in a row have ended with one."""
-    if isinstance(error, InUseError):  # the file is another's, who is well
+def count_failed_run(path: Path, error: EdgeError) -> int:
+    """Record an error in the status file; return how many runs in a row have failed."""
+    if isinstance(error, InUseError):  # the file belongs to the healthy run
         return 1
-    return status.note_end(folder / status.FILE, str(error))
+    return status.record_error(path, str(error))
 
 
-def pause_s(failures: int, error: EdgeError) -> float:
-    """Say how long nobody need try again: longer each time, where a restart mends nothing."""
-    return float(min(error.longest_pause_s, FIRST_PAUSE_S * 2 ** min(failures - 1, 10)))
+def restart_delay_s(failures: int, error: EdgeError) -> float:
+    """Return the delay before the next start: doubled each time, for errors no restart repairs."""
+    return float(min(error.max_restart_delay_s, FIRST_DELAY_S * 2 ** min(failures - 1, 10)))
 
 
-def put_off_end(
-    seconds: float, report: Report, stop: threading.Event, systemd: Systemd | None = None
+def delay_exit(
+    seconds: float,
+    event_log: EventLog,
+    stop: threading.Event,
+    systemd: SystemdNotifier | None = None,
 ) -> None:
-    """Wait before the end, under systemd alone; not once somebody says stop.
+    """Wait before the exit, under systemd only, until `stop` is set.
 
-    systemd can only wait for the same time each time (RestartSteps= is of version 254).
+    systemd itself only knows one fixed delay (RestartSteps= needs version 254).
     """
-    systemd = systemd or Systemd()
-    if seconds and systemd.is_there and not stop.is_set():
-        report.say(f"It is tried again in {seconds:.0f} s.")
-        systemd.hold(seconds, "ended with an error, waits before it is tried again")
+    systemd = systemd or SystemdNotifier()
+    if seconds and systemd.is_available and not stop.is_set():
+        event_log.log(f"The next attempt is in {seconds:.0f} s.")
+        systemd.extend_timeout(seconds, "ended with an error, waiting before the next attempt")
         stop.wait(seconds)

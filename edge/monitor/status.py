@@ -1,4 +1,4 @@
-"""How a camera is doing, as one value and as the file that `whosthere-edge status` reads."""
+"""A camera's status: the value, and the file that `whosthere-edge status` reads."""
 
 import contextlib
 import json
@@ -9,18 +9,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..config import Config
+
 FILE = "status.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One moment of a run.
+    """The status of a run at one moment.
 
-    `captured` counts frames; `sent`, `acknowledged`, `buffered` and `dropped` (by reason)
-    count fragments. `behind_s` is the age of the oldest video not acknowledged yet.
-    `since` is when the run began, `last_error_at` when the last error came, in seconds
-    since 1970. `failures` counts the runs that ended with an error since something was
-    acknowledged.
+    `captured` counts frames; `sent`, `acknowledged`, `buffered` and `dropped` (by reason) count
+    fragments. `behind_s` is the age of the oldest video that is not acknowledged. `since` is the
+    start of the run and `last_error_at` the time of the last error, in seconds since 1970.
+    `failures` counts the runs that ended with an error since a fragment was acknowledged.
     """
 
     captured: int = 0
@@ -37,39 +38,42 @@ class Status:
     since: float = 0.0
 
 
-def folder(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
-    """Say where the file lies: where systemd has a folder in memory, no card wears out."""
+def status_file(config: Config, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the path of the status file: in systemd's memory-backed folder where there is one.
+
+    Writing there does not wear out a memory card.
+    """
     given = environment.get("RUNTIME_DIRECTORY")
-    return Path(given.split(":")[0]) if given else state
+    return (Path(given.split(":")[0]) if given else config.buffer_folder) / FILE
 
 
 def write(path: Path, status: Status) -> None:
-    """Replace the file as a whole, so that a reader never sees half of it."""
-    _replace(path, asdict(status))
+    """Replace the file in one step, so that a reader never sees half of it."""
+    _write_atomically(path, asdict(status))
 
 
-def note_end(path: Path, error: str) -> int:
-    """Put in what ended a run, beside what it had counted; give how many have ended so in a row."""
+def record_error(path: Path, error: str) -> int:
+    """Add the error that ended a run to its status; return how many runs in a row have failed."""
     try:
         known = read(path)
         failures = int(known.get("failures", 0)) + 1
     except (OSError, ValueError):
         known, failures = asdict(Status()), 1
     facts = {"is_healthy": False, "last_error": error, "last_error_at": time.time()}
-    with contextlib.suppress(OSError):  # no folder: it ended before it had any
-        _replace(path, known | facts | {"failures": failures})
+    with contextlib.suppress(OSError):  # the run ended before it had a folder
+        _write_atomically(path, known | facts | {"failures": failures})
     return failures
 
 
-def failures(path: Path) -> int:
-    """Say how many runs in a row have ended with an error."""
+def failed_runs(path: Path) -> int:
+    """Return how many runs in a row have ended with an error."""
     try:
         return int(read(path).get("failures", 0))
     except (OSError, ValueError):
         return 0
 
 
-def _replace(path: Path, facts: Mapping[str, Any]) -> None:
+def _write_atomically(path: Path, facts: Mapping[str, Any]) -> None:
     content = {**facts, "at": time.time(), "pid": os.getpid()}
     part = path.with_suffix(".part")
     part.write_text(json.dumps(content) + "\n")
@@ -77,6 +81,6 @@ def _replace(path: Path, facts: Mapping[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Give what `write` wrote, with `at` (seconds since 1970) and `pid` of the writer."""
+    """Return the file's content: the status, `at` (seconds since 1970) and the writer's `pid`."""
     content: dict[str, Any] = json.loads(path.read_text())
     return content

@@ -1,15 +1,15 @@
-"""Decides whether video gets through, and what to do when it does not."""
+"""Decides whether video gets through, and what to do if it does not."""
 
 import time
 from collections.abc import Callable
 from enum import Enum
 
-# How long it may be unhealthy before everything is opened anew, and before it exits.
+# How long a run may be unhealthy before source and connection are reopened, and before it exits.
 RESTART_S, EXIT_S = 60.0, 300.0
 
 
 class Remedy(Enum):
-    """What to do now."""
+    """What to do about an unhealthy run."""
 
     NONE = "go on"
     RESTART = "open the source and the connection anew"
@@ -17,10 +17,10 @@ class Remedy(Enum):
 
 
 class Watchdog:
-    """Healthy means acknowledged fragments within a limit.
+    """Checks that fragments are acknowledged within `limit_s`.
 
-    A camera that sees nothing worth sending is healthy too: then it counts that frames
-    are captured. Call `look` about once a second; times are of the monotonic clock.
+    A camera that has nothing to send is healthy as long as it captures frames. Call `check` about
+    once a second. Times are of the monotonic clock.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Watchdog:
         exit_s: float = EXIT_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Start healthy; `restart_s` and `exit_s` count from the moment it is unhealthy."""
         self.is_healthy = True
         self._limit_s = limit_s
         self._restart_s = restart_s
@@ -40,8 +41,8 @@ class Watchdog:
         self._unhealthy_at: float | None = None
         self._restarts = 0
 
-    def look(self, *, captured_at: float, acked_at: float, is_waiting: bool) -> Remedy:
-        """Say what to do, given the last frame, the last ack and whether one is waited for."""
+    def check(self, *, captured_at: float, acked_at: float, is_waiting: bool) -> Remedy:
+        """Return what to do; `is_waiting` says whether a fragment waits for its ack."""
         now = self._monotonic()
         if not is_waiting:
             self._idle_at = now

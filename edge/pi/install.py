@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Installs a paired camera on this machine, or upgrades it: `sudo ./front-door/install`.
 
-`./whosthere pair` puts this file, as `install`, beside the camera's wheel and identity. Each
-version gets a virtual environment of its own; a failed upgrade leaves the one that runs.
+`./whosthere pair` copies this file, as `install`, beside the camera's wheel and identity. Each
+version gets its own virtual environment; if an upgrade fails, the old version keeps running.
 """
 
 import argparse
@@ -21,19 +21,20 @@ USER, GROUP = "whosthere", "video"
 UNIT = "whosthere-edge@.service"
 OLDEST = (3, 11)
 MACHINES = ("aarch64", "x86_64")
-# What of the folder belongs to the camera; the authority is there for another AWS than AWS's.
+# The camera's own files; the authority is only there for an endpoint that is not AWS's.
 OWN_FILES = ("settings.toml", "certificate.pem", "private.key", "authority.pem")
 STARTS_WITHIN_S = 60.0
 
 
 class InstallError(Exception):
-    """It cannot be installed here; the text says what to do."""
+    """The camera cannot be installed; the text says what to do."""
 
 
-class Places:
-    """Where everything goes, below a root that is / but for tests."""
+class InstallPaths:
+    """All paths that the installer writes to, below `root`: / except in tests."""
 
     def __init__(self, root: Path = Path("/")) -> None:
+        """Derive the paths from the root."""
         self.programs = root / "opt" / "whosthere-edge"
         self.current = self.programs / "current"
         self.settings = root / "etc" / "whosthere-edge"
@@ -44,8 +45,8 @@ class Places:
         self.manager = root / "run" / "systemd" / "system"
 
 
-def check(places: Places) -> None:
-    """Raise InstallError with what this machine lacks."""
+def check(places: InstallPaths) -> None:
+    """Raise InstallError with the first requirement that this machine does not meet."""
     if os.geteuid() != 0:
         raise InstallError("it needs root: sudo " + " ".join(sys.argv))
     if struct.calcsize("P") != 8 or platform.machine() not in MACHINES:
@@ -67,13 +68,13 @@ def check(places: Places) -> None:
         ) from None
 
 
-def camera_of(folder: Path) -> str:
-    """The camera this folder is for."""
-    return str(settings_of(folder)["camera"])
+def camera_name_in(folder: Path) -> str:
+    """Return the name of the camera that a folder was made for."""
+    return str(read_settings(folder)["camera"])
 
 
-def settings_of(folder: Path) -> dict[str, object]:
-    """The camera's settings, which name it."""
+def read_settings(folder: Path) -> dict[str, object]:
+    """Return the settings of a camera's folder, which name the camera."""
     import tomllib
 
     try:
@@ -85,20 +86,20 @@ def settings_of(folder: Path) -> dict[str, object]:
     return settings
 
 
-def install(folder: Path, places: Places) -> None:
-    """Install the folder's camera, or bring it up to date."""
+def install(folder: Path, places: InstallPaths) -> None:
+    """Install or upgrade the folder's camera."""
     check(places)
-    camera = camera_of(folder)
+    camera = camera_name_in(folder)
     add_user()
-    version = add_version(folder, places)
-    add_files(folder, places.settings / camera)
+    version = install_version(folder, places)
+    copy_camera_files(folder, places.settings / camera)
     shutil.copyfile(folder / UNIT, places.unit)
-    point(places.current, version)
-    point(places.command, places.current / "bin" / "whosthere-edge")
+    replace_link(places.current, version)
+    replace_link(places.command, places.current / "bin" / "whosthere-edge")
     run("systemctl", "daemon-reload")
     service = f"whosthere-edge@{camera}"
     run("systemctl", "enable", "--quiet", service)
-    # Every camera of this machine: the old version is about to go.
+    # Restart all cameras of this machine, because the old version is deleted next.
     for each in sorted(path.name for path in places.settings.iterdir()):
         run("systemctl", "restart", "--no-block", f"whosthere-edge@{each}")
     remove_other_versions(places, version)
@@ -108,7 +109,7 @@ def install(folder: Path, places: Places) -> None:
 
 
 def add_user() -> None:
-    """The service's own user, who may use cameras."""
+    """Create the service's user, who may read video devices."""
     try:
         pwd.getpwnam(USER)
     except KeyError:
@@ -119,37 +120,37 @@ def add_user() -> None:
     run("usermod", "--append", "--groups", GROUP, USER)
 
 
-def add_version(folder: Path, places: Places) -> Path:
-    """A virtual environment for this wheel; the one that is there, if it is."""
+def install_version(folder: Path, places: InstallPaths) -> Path:
+    """Create a virtual environment with the folder's wheel, unless it exists; return its path."""
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise InstallError(f"{folder} must hold one wheel, it holds {len(wheels)}")
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-    # What looks for faces is large, and installed only where a camera of this machine asks for it.
-    extra = "[face]" if looks_for_faces(folder, places) else ""
+    # OpenCV is large, so it is installed only if a camera of this machine needs it.
+    extra = "[face]" if needs_face_extra(folder, places) else ""
     name = f"{wheels[0].name.split('-')[1]}-{digest[:12]}" + ("-face" if extra else "")
     version = places.programs / name
     whole = version / "whole"
     if not whole.exists():
-        say("fetching what it needs, which takes a minute or two")
+        say("downloading the dependencies, which takes a minute or two")
         shutil.rmtree(version, ignore_errors=True)
         run(sys.executable, "-m", "venv", str(version))
         python = str(version / "bin" / "python")
-        # Nothing is compiled here: what has no wheel for this machine is an error.
+        # Nothing is compiled: a dependency without a wheel for this machine is an error.
         pip = ("-m", "pip", "install", "--quiet", "--no-cache-dir", "--only-binary", ":all:")
         run(python, *pip, "--disable-pip-version-check", f"{wheels[0]}{extra}")
         whole.touch()
     return version
 
 
-def looks_for_faces(folder: Path, places: Places) -> bool:
-    """Whether this camera, or another one that is installed, marks fragments by faces."""
+def needs_face_extra(folder: Path, places: InstallPaths) -> bool:
+    """Return whether this or another installed camera tags fragments by faces."""
     others = places.settings.iterdir() if places.settings.is_dir() else ()
-    return any(settings_of(each).get("tag") == "face" for each in (folder, *others))
+    return any(read_settings(each).get("tag") == "face" for each in (folder, *others))
 
 
-def add_files(folder: Path, place: Path) -> None:
-    """The camera's settings and identity, for the service's user alone."""
+def copy_camera_files(folder: Path, place: Path) -> None:
+    """Copy the settings and the identity; only the service's user may read them."""
     place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     place.mkdir(mode=0o700, exist_ok=True)
     user = pwd.getpwnam(USER)
@@ -164,23 +165,23 @@ def add_files(folder: Path, place: Path) -> None:
     os.chown(place, user.pw_uid, user.pw_gid)
 
 
-def point(link: Path, target: Path) -> None:
-    """Make a symbolic link lead there, at once."""
+def replace_link(link: Path, target: Path) -> None:
+    """Make a symbolic link point to the target, in one step."""
     part = link.with_name(f".{link.name}.part")
     part.unlink(missing_ok=True)
     part.symlink_to(target)
     part.replace(link)
 
 
-def remove_other_versions(places: Places, version: Path) -> None:
-    """Every virtual environment but this one."""
+def remove_other_versions(places: InstallPaths, version: Path) -> None:
+    """Delete all virtual environments but this one."""
     for path in places.programs.iterdir():
         if path.is_dir() and not path.is_symlink() and path != version:
             shutil.rmtree(path)
 
 
 def wait_until_active(service: str) -> None:
-    """Wait until the service says that it runs; show the end of its log if it does not."""
+    """Wait until the service is active; show the end of its log if it does not start."""
     until = time.monotonic() + STARTS_WITHIN_S
     while True:
         asked = subprocess.run(["systemctl", "is-active", service], capture_output=True, text=True)
@@ -192,11 +193,11 @@ def wait_until_active(service: str) -> None:
         time.sleep(1)
 
 
-def uninstall(folder: Path, places: Places) -> None:
-    """Take the folder's camera away; with the last camera, everything."""
+def uninstall(folder: Path, places: InstallPaths) -> None:
+    """Remove the folder's camera; with the last camera, remove everything."""
     if os.geteuid() != 0:
         raise InstallError("it needs root: sudo " + " ".join(sys.argv))
-    camera = camera_of(folder)
+    camera = camera_name_in(folder)
     service = f"whosthere-edge@{camera}"
     run("systemctl", "disable", "--now", "--quiet", service, must=False)
     run("systemctl", "reset-failed", service, must=False)
@@ -216,29 +217,29 @@ def uninstall(folder: Path, places: Places) -> None:
 
 
 def run(*command: str, must: bool = True) -> None:
-    """Run a program; InstallError if it fails and must not."""
+    """Run a program; raise InstallError if it fails, unless `must` is false."""
     try:
         done = subprocess.run(command, stderr=None if must else subprocess.DEVNULL)
     except OSError as error:
         raise InstallError(f"{command[0]}: {error.strerror}") from error
     if must and done.returncode:
-        raise InstallError(f"`{' '.join(command[:4])}` failed, see above; nothing runs otherwise")
+        raise InstallError(f"`{' '.join(command[:4])}` failed, see its output above")
 
 
 def say(text: str) -> None:
-    """One line for whoever installs."""
+    """Print one line for the person who installs."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Install or uninstall; the exit code."""
+    """Install or uninstall the camera; return the exit code."""
     parser = argparse.ArgumentParser(description="Install this folder's camera, or upgrade it.")
     parser.add_argument("--uninstall", action="store_true", help="leave nothing of it")
     options = parser.parse_args()
     folder = Path(__file__).resolve().parent
     try:
-        (uninstall if options.uninstall else install)(folder, Places())
+        (uninstall if options.uninstall else install)(folder, InstallPaths())
     except InstallError as error:
         sys.stderr.write(f"install: {error}\n")
         return 1

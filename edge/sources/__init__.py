@@ -1,4 +1,8 @@
-"""Where video comes from: each source gives samples, and a clock that dates them."""
+"""The video sources: camera module, devices, network cameras, films, a test pattern.
+
+Each returns frames or packets, and a timeline that dates them.
+Uses: media and the modules beside this package.
+"""
 
 import threading
 from pathlib import Path
@@ -6,9 +10,9 @@ from pathlib import Path
 from ..config import Config
 from ..errors import SourceError
 from ..urls import is_url
-from .film import Film, HeldFilm
+from .film import FilmSource, HeldFilmSource
 from .pattern import PatternSource
-from .picamera import PiCamera, has_camera
+from .picamera import PiCameraSource, has_camera
 from .rtsp import SCHEMES, open_rtsp
 from .source import Source
 from .v4l2 import open_v4l2
@@ -26,17 +30,17 @@ NO_RTSP = (
 
 
 def open_source(config: Config, stop: threading.Event) -> Source:
-    """Open what the configuration names.
+    """Open the source that the configuration names.
 
-    Raises SourceError for what can never work, SourceLostError for a live source that
-    is not there now.
+    Raises SourceError for a source that can never work, SourceLostError for a live source that does
+    not answer now.
     """
     if config.is_held:
-        return HeldFilm(Film(Path(config.source), is_unpaced=config.is_unpaced), stop)
+        return HeldFilmSource(FilmSource(Path(config.source), is_unpaced=config.is_unpaced), stop)
     if config.source == TEST:
         return PatternSource(*config.size, config.rate, is_unpaced=config.is_unpaced)
     if config.source == PICAMERA:
-        return PiCamera(config, stop)
+        return PiCameraSource(config, stop)
     if config.source.startswith(SCHEMES):
         return open_rtsp(config.source, config.shown_source, stop)
     if config.source.startswith(DEVICES):
@@ -45,10 +49,10 @@ def open_source(config: Config, stop: threading.Event) -> Source:
         return _default(config, stop)
     if is_url(config.source):
         raise SourceError(NO_RTSP.format(config.shown_source))
-    return Film(Path(config.source), is_unpaced=config.is_unpaced)
+    return FilmSource(Path(config.source), is_unpaced=config.is_unpaced)
 
 
 def _default(config: Config, stop: threading.Event) -> Source:
     if not has_camera():
         raise SourceError(NO_SOURCE)
-    return PiCamera(config, stop)
+    return PiCameraSource(config, stop)

@@ -1,4 +1,4 @@
-"""Any film that FFmpeg can read, with times that only grow."""
+"""A film of any format that FFmpeg reads, as a source."""
 
 import threading
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from av.video.stream import VideoStream
 
 from ..errors import SourceError
 from ..media.rotate import is_upright
-from ..media.timeline import MendedTimes, PlayedTime
-from .decode import Decoding
-from .hold import enter_pressed, held
-from .samples import Coded, Picture
+from ..media.timeline import FilmTimeline, MonotonicTimestamps
+from .hold import hold_first_frame, watch_for_enter
+from .packet_decoder import PacketDecoder
+from .samples import CodedPacket, DecodedFrame
 from .source import Source
 
 DEFAULT_RATE = 25.0
@@ -21,12 +21,13 @@ NOT_FILMS = ("image2", "tty")
 WANTED = "Give a film such as MP4, MOV, MKV or WebM."
 
 
-class Film(Source):
-    """A film as a source, at its own pace or at none."""
+class FilmSource(Source):
+    """A film, at its own pace or as fast as possible."""
 
     is_live = False
 
     def __init__(self, path: Path, *, is_unpaced: bool = False) -> None:
+        """Open the file; raises SourceError if it holds no video."""
         self.name = str(path)
         first = _first_image(path)
         self._container = _open(path)
@@ -36,38 +37,39 @@ class Film(Source):
         self.extradata = self.decoder.extradata or b""
         self.rate = _frame_rate(self._stream)
         self.aspect = float(self.decoder.sample_aspect_ratio or 1) or 1.0
-        self.is_passable = self.decoder.name == "h264" and is_upright(first, self.aspect)
+        self.can_pass_through = self.decoder.name == "h264" and is_upright(first, self.aspect)
         seconds = float(self._container.duration or 0) / av.time_base
-        self.timeline = PlayedTime(is_unpaced=is_unpaced, film_seconds=seconds)
+        self.timeline = FilmTimeline(is_unpaced=is_unpaced, film_seconds=seconds)
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
 
-    def samples(self) -> Iterator[Coded]:
-        """Give the film's packets in order; once."""
-        times = MendedTimes(self.rate)
+    def samples(self) -> Iterator[CodedPacket]:
+        """Return the film's packets in order; can be called once."""
+        times = MonotonicTimestamps(self.rate)
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets)
             except av.error.InvalidDataError:
-                # A damaged piece; the film goes on behind it.
+                # A damaged packet; the film continues after it.
                 continue
             except (StopIteration, FFmpegError):
-                # A film that was cut off ends here, as it would for a player.
+                # A truncated film ends here, as in a player.
                 return
             if packet.size:
                 raw = None if packet.pts is None else float(packet.pts * packet.time_base)
-                yield Coded(packet, times.seconds(raw))
+                yield CodedPacket(packet, times.next_seconds(raw))
 
 
-class HeldFilm(Source):
-    """A film that stands still on its first frame until it is let go."""
+class HeldFilmSource(Source):
+    """A film that repeats its first frame until it is released."""
 
     is_live = False
 
-    def __init__(self, film: Film, stop: threading.Event) -> None:
+    def __init__(self, film: FilmSource, stop: threading.Event) -> None:
+        """Hold an opened film; a line on standard input or `stop` releases it."""
         self._film = film
         self._stop = stop
         self.name, self.rate, self.aspect = film.name, film.rate, film.aspect
@@ -77,26 +79,26 @@ class HeldFilm(Source):
         """Close the file."""
         self._film.close()
 
-    def samples(self) -> Iterator[Picture]:
-        """Give the first frame again and again, then the film; once."""
-        pressed = enter_pressed()
-        return held(
+    def samples(self) -> Iterator[DecodedFrame]:
+        """Return the first frame repeatedly, then the film; can be called once."""
+        pressed = watch_for_enter()
+        return hold_first_frame(
             self._pictures(),
             self.rate,
             lambda: pressed.is_set() or self._stop.is_set(),
             lambda seconds: self.on_playing(self.timeline.at_ms(seconds)),
         )
 
-    def _pictures(self) -> Iterator[Picture]:
+    def _pictures(self) -> Iterator[DecodedFrame]:
         assert self._film.decoder is not None
-        decoding = Decoding(self._film.decoder, self.rate)
+        decoder = PacketDecoder(self._film.decoder, self.rate)
         for sample in self._film.samples():
-            yield from decoding.take(sample)
-        yield from decoding.rest()
+            yield from decoder.push(sample)
+        yield from decoder.flush()
 
 
 def _first_image(path: Path) -> av.VideoFrame:
-    """Decode the film's first frame: a film without one is none."""
+    """Decode the first frame, to prove that the file is a film."""
     with _open(path) as container:
         stream = _video_stream(container, str(path))
         packets = container.demux(stream)
@@ -125,7 +127,7 @@ def _open(path: Path) -> av.container.InputContainer:
 
 
 def _video_stream(container: av.container.InputContainer, name: str) -> VideoStream:
-    # A song's cover is a video stream to FFmpeg.
+    # FFmpeg lists a song's cover as a video stream.
     attached = av.stream.Disposition.attached_pic
     streams = [s for s in container.streams.video if not s.disposition & attached]
     kind = container.format.name

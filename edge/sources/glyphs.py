@@ -1,10 +1,10 @@
-"""Digits and the few signs of a clock, drawn as blocks: no font has to be installed."""
+"""Digits and a clock's punctuation as bitmaps, so that no font is needed."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 ROWS, COLUMNS = 5, 3
-# Each glyph is five rows of three dots, from the top; the left dot is the highest bit.
+# A glyph is five rows of three dots, from the top; the left dot is the highest bit.
 DOTS = {
     "0": (7, 5, 5, 5, 7),
     "1": (2, 6, 2, 2, 7),
@@ -23,13 +23,13 @@ DOTS = {
 }
 
 
-def line(text: str, dot: int) -> NDArray[np.bool_]:
-    """Draw a line of text as a mask; a dot is `dot` pixels wide and high."""
+def draw_text(text: str, dot: int) -> NDArray[np.bool_]:
+    """Return a line of text as a mask; a dot of a glyph is `dot` pixels wide and high."""
     glyphs = [_glyph(sign) for sign in text]
     return np.kron(np.hstack(glyphs), np.ones((dot, dot), dtype=bool)).astype(bool)
 
 
 def _glyph(sign: str) -> NDArray[np.bool_]:
     rows = [[bool(row >> (COLUMNS - 1 - x) & 1) for x in range(COLUMNS)] for row in DOTS[sign]]
-    # A column of space after each.
+    # One empty column after each glyph.
     return np.pad(np.array(rows), ((0, 0), (0, 1)))

@@ -1,39 +1,39 @@
-"""A film that stands still on its first frame until it is let go."""
+"""Repeats a film's first frame until somebody releases it."""
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from .samples import Picture
+from .samples import DecodedFrame
 
 
-def held(
-    frames: Iterator[Picture],
+def hold_first_frame(
+    frames: Iterator[DecodedFrame],
     frame_rate: float,
     is_released: Callable[[], bool],
     on_release: Callable[[float], None],
-) -> Iterator[Picture]:
-    """Repeat the first frame at the film's rate until released, then give the film.
+) -> Iterator[DecodedFrame]:
+    """Repeat the first frame at the film's rate until released, then return the film.
 
-    `on_release` is told at which second, counted from the first repetition, the film
-    itself begins.
+    `on_release` is called with the second, counted from the first repetition, at which the film
+    starts.
     """
     first = next(frames, None)
     if first is None:
         return
     repeated = 0
     while not is_released():
-        yield Picture(first.image, repeated / frame_rate)
+        yield DecodedFrame(first.image, repeated / frame_rate)
         repeated += 1
     begins = repeated / frame_rate
     on_release(begins)
-    yield Picture(first.image, begins)
+    yield DecodedFrame(first.image, begins)
     for frame in frames:
-        yield Picture(frame.image, begins + frame.seconds)
+        yield DecodedFrame(frame.image, begins + frame.seconds)
 
 
-def enter_pressed() -> threading.Event:
-    """An event that is set once a line, or the end, arrives on standard input."""
+def watch_for_enter() -> threading.Event:
+    """Return an event that is set when standard input has a line or ends."""
     pressed = threading.Event()
 
     def wait() -> None:

@@ -1,4 +1,4 @@
-"""What FFmpeg reads live: a network camera, a device."""
+"""Live sources that FFmpeg reads: network cameras and devices."""
 
 import threading
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import SourceError, SourceLostError
-from ..media.timeline import LiveTime, MendedTimes
-from .feed import Feed
-from .samples import Coded
+from ..media.timeline import LiveTimeline, MonotonicTimestamps
+from .packet_reader import PacketReader
+from .samples import CodedPacket
 from .source import STALL_S, Source
 
 DEFAULT_RATE = 25.0
 LONGEST_BURST = 100
 
 
-class LiveInput(Source):
-    """An opened input that never ends by itself.
+class LiveSource(Source):
+    """An opened live input, which never ends by itself.
 
-    `shown` names it to people. Each packet is dated by its own time as long as that fits
+    `shown` is its name in messages. The packets' own timestamps are used as long as they agree with
     the wall clock.
     """
 
@@ -32,8 +32,9 @@ class LiveInput(Source):
         stop: threading.Event,
         stall_s: float = STALL_S,
     ) -> None:
+        """Start to read; raises SourceError if the input has no video."""
         self.name = shown
-        self.timeline: LiveTime = LiveTime()
+        self.timeline: LiveTimeline = LiveTimeline()
         self._stop = stop
         self._container = container
         if not container.streams.video:
@@ -42,17 +43,17 @@ class LiveInput(Source):
         stream = container.streams.video[0]
         self.decoder = stream.codec_context
         self.extradata = self.decoder.extradata or b""
-        self.is_passable = self.decoder.name == "h264"
+        self.can_pass_through = self.decoder.name == "h264"
         self.rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
-        self._feed = Feed(self._packets(container, stream), container.close, stall_s)
+        self._reader = PacketReader(self._packets(container, stream), container.close, stall_s)
 
     def close(self) -> None:
-        """Let go of the input, at the latest when its time-out comes."""
-        self._feed.close()
+        """Stop reading; the input is closed when its last read returns."""
+        self._reader.close()
 
-    def samples(self) -> Iterator[Coded]:
-        """Give each packet as it arrives; once."""
-        burst: list[Coded] = []
+    def samples(self) -> Iterator[CodedPacket]:
+        """Return each packet as it arrives; can be called once."""
+        burst: list[CodedPacket] = []
         try:
             yield from self._dated(burst)
         except SourceLostError as lost:
@@ -62,17 +63,17 @@ class LiveInput(Source):
         if not self._stop.is_set():
             raise SourceLostError(f"{self.name} has ended.")
 
-    def _dated(self, burst: list[Coded]) -> Iterator[Coded]:
-        # What came while the input was being opened comes at once; the last of it, which
-        # has waited least, tells when all of it was.
-        times = MendedTimes(self.rate)
-        for arrived in self._feed.arrivals(self._stop):
-            packet = arrived.packet
+    def _dated(self, burst: list[CodedPacket]) -> Iterator[CodedPacket]:
+        # Packets that arrived while the input was opened are read in one burst. The last of them
+        # waited least, so its arrival dates them all.
+        times = MonotonicTimestamps(self.rate)
+        for received in self._reader.packets(self._stop):
+            packet = received.packet
             raw = None if packet.pts is None else float(packet.pts * packet.time_base)
-            seconds = times.seconds(raw)
-            self.timeline.arrived(seconds, arrived.at)
-            burst.append(Coded(packet, seconds))
-            if not self._feed.has_more or len(burst) >= LONGEST_BURST:
+            seconds = times.next_seconds(raw)
+            self.timeline.on_arrival(seconds, received.at)
+            burst.append(CodedPacket(packet, seconds))
+            if not self._reader.has_waiting or len(burst) >= LONGEST_BURST:
                 yield from burst
                 burst.clear()
 
@@ -84,7 +85,7 @@ class LiveInput(Source):
             try:
                 packet = next(packets)
             except av.error.InvalidDataError:
-                # A damaged piece; the next one is whole.
+                # A damaged packet; the next one is good.
                 continue
             except StopIteration:
                 return

@@ -1,4 +1,4 @@
-"""The Pi's own camera module, through the program that comes with Raspberry Pi OS."""
+"""The Pi's camera module, read through rpicam-vid, which Raspberry Pi OS provides."""
 
 import os
 import selectors
@@ -17,62 +17,63 @@ from av.video.stream import VideoStream
 
 from ..config import Config
 from ..errors import SourceError, SourceLostError
-from ..media.timeline import MS, LiveTime
-from .annex_b import Frame, Frames
-from .samples import Coded
+from ..media.timeline import MS, LiveTimeline
+from .annex_b import AccessUnit, AccessUnitParser
+from .samples import CodedPacket
 from .source import STALL_S, STOP_POLL_S, Source
-from .stderr_tail import Complaints
+from .stderr_tail import StderrTail
 
-# The program's name since 2024, and before.
+# The program's name since 2024, and its name before.
 PROGRAMS = ("rpicam-vid", "libcamera-vid")
 NOT_INSTALLED = (
     "The camera module needs rpicam-vid, which is not installed: sudo apt install rpicam-apps-lite"
 )
 LIST_S = 15.0
-GOODBYE_S = 3.0
-# Only later versions know these: without an encoder in hardware (Pi 5) no B-frames, and
+EXIT_S = 3.0
+# Options of later versions only: no B-frames where there is no hardware encoder (Pi 5), and
 # H.264 without a container.
 NEWER_OPTIONS = {"--low-latency": [], "--libav-format": ["h264"]}
-# A whole frame fits, so that the program never waits in the middle of one.
+# Large enough for a whole frame, so that the program never blocks inside one.
 PIPE_BYTES = 1 << 20
 READ_BYTES = 1 << 18
-# A pause this long, as a part of the time between frames, ends a frame.
-PAUSE = 0.3
+# A pause of this share of the frame interval ends a frame.
+PAUSE_SHARE = 0.3
 LONGEST_PAUSE_S = 0.03
 
 
 def has_camera() -> bool:
-    """Say whether this is a Pi with a camera module that answers."""
+    """Return whether this machine has a camera module that answers."""
     program = _program()
     if program is None:
         return False
     try:
-        listed = _asked([program, "--list-cameras"])
+        listed = _output_of([program, "--list-cameras"])
     except (OSError, subprocess.TimeoutExpired):
         return False
-    # A camera's line is "0 : imx708 [4608x2592 ...] (/base/...)".
+    # The line of a camera is "0 : imx708 [4608x2592 ...] (/base/...)".
     return any(line.split(" : ")[0].strip().isdigit() for line in listed.splitlines())
 
 
-class PiCamera(Source):
-    """What the camera module's program writes, handed on as it is."""
+class PiCameraSource(Source):
+    """The H.264 that rpicam-vid writes, frame by frame."""
 
     name = "the camera module"
-    is_passable = True
+    can_pass_through = True
 
     def __init__(self, config: Config, stop: threading.Event, stall_s: float = STALL_S) -> None:
+        """Start the program; a camera that is silent for `stall_s` is lost."""
         program = _program()
         if program is None:
             raise SourceError(NOT_INSTALLED)
         self.rate = config.rate
-        self.timeline: LiveTime = LiveTime()
+        self.timeline: LiveTimeline = LiveTimeline()
         decoder = av.CodecContext.create("h264", "r")
         assert isinstance(decoder, VideoCodecContext)
         self.decoder = decoder
         self._stop = stop
         self._stall_s = stall_s
         self._program = program
-        self._complaints = Complaints()
+        self._stderr_tail = StderrTail()
         self._process = _start([program, *_options(program, config)])
 
     def close(self) -> None:
@@ -80,7 +81,7 @@ class PiCamera(Source):
         with suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            self._process.wait(GOODBYE_S)
+            self._process.wait(EXIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -88,20 +89,20 @@ class PiCamera(Source):
             if pipe is not None:
                 pipe.close()
 
-    def samples(self) -> Iterator[Coded]:
-        """Give each frame as soon as it is whole; once."""
+    def samples(self) -> Iterator[CodedPacket]:
+        """Return each frame as soon as it is complete; can be called once."""
         begun = time.monotonic()
         for frame in self._frames():
             seconds = frame.seconds - begun
-            # What was in the pipe for a while came before now.
-            self.timeline.arrived(seconds, time.time() - (time.monotonic() - frame.seconds))
+            # The frame arrived when its first bytes were read, not now.
+            self.timeline.on_arrival(seconds, time.time() - (time.monotonic() - frame.seconds))
             packet = cast("av.Packet[VideoStream]", av.Packet(frame.data))
             packet.pts = packet.dts = round(seconds * 1000)
             packet.time_base = MS
-            yield Coded(packet, seconds)
+            yield CodedPacket(packet, seconds)
 
-    def _frames(self) -> Iterator[Frame]:
-        frames, last = Frames(), time.monotonic()
+    def _frames(self) -> Iterator[AccessUnit]:
+        frames, last = AccessUnitParser(), time.monotonic()
         with selectors.DefaultSelector() as selector:
             for pipe in (self._process.stdout, self._process.stderr):
                 assert pipe is not None
@@ -110,10 +111,10 @@ class PiCamera(Source):
                 try:
                     data = self._read(selector, self._pause_s)
                 except SourceLostError:
-                    yield from frames.rest()
+                    yield from frames.flush()
                     raise
                 if data is None:
-                    yield from frames.quiet()
+                    yield from frames.on_pause()
                     self._check(last)
                 else:
                     last = time.monotonic()
@@ -121,38 +122,38 @@ class PiCamera(Source):
 
     @property
     def _pause_s(self) -> float:
-        return min(LONGEST_PAUSE_S, PAUSE / self.rate)
+        return min(LONGEST_PAUSE_S, PAUSE_SHARE / self.rate)
 
     def _read(self, selector: selectors.BaseSelector, wait_s: float) -> bytes | None:
-        """Give what the camera wrote, None after a pause; raise when it has ended."""
+        """Return what the camera wrote, None after a pause; raise when the program has ended."""
         found = None
         for key, _ in selector.select(wait_s):
             data = os.read(key.fd, READ_BYTES)
             if key.fileobj is self._process.stderr:
-                self._complaints.take(data)
+                self._stderr_tail.feed(data)
                 if not data:
                     selector.unregister(key.fileobj)
             elif data:
                 found = data
             else:
-                raise SourceLostError(self._farewell())
+                raise SourceLostError(self._exit_message())
         return found
 
     def _check(self, last: float) -> None:
         if time.monotonic() - last > self._stall_s:
             raise SourceLostError(
                 f"The camera module gave no frame for {self._stall_s:.0f} s."
-                + self._complaints.in_words()
+                + self._stderr_tail.summary()
             )
 
-    def _farewell(self) -> str:
+    def _exit_message(self) -> str:
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(GOODBYE_S)
+            self._process.wait(EXIT_S)
         assert self._process.stderr is not None
         os.set_blocking(self._process.stderr.fileno(), False)
-        self._complaints.take(self._process.stderr.read() or b"")
+        self._stderr_tail.feed(self._process.stderr.read() or b"")
         code = self._process.poll()
-        return f"{self._program} ended (exit code {code})." + self._complaints.in_words()
+        return f"{self._program} ended (exit code {code})." + self._stderr_tail.summary()
 
 
 def _program() -> str | None:
@@ -168,13 +169,13 @@ def _options(program: str, config: Config) -> list[str]:
         *("--bitrate", str(config.bitrate_kbit * 1000), "--output", "-"),
     ]
     with suppress(OSError, subprocess.TimeoutExpired):
-        known = _asked([program, "--help"])
+        known = _output_of([program, "--help"])
         for option, values in NEWER_OPTIONS.items():
             options += [option, *values] if option in known else []
     return options
 
 
-def _asked(command: list[str]) -> str:
+def _output_of(command: list[str]) -> str:
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -195,7 +196,7 @@ def _start(command: list[str]) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
-        start_new_session=True,  # a Ctrl-C is ours to hand on
+        start_new_session=True,  # Ctrl-C must reach only us
     )
     assert process.stdout is not None
     with suppress(OSError):

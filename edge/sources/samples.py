@@ -1,4 +1,4 @@
-"""What a source gives: pictures, or packets of a codec."""
+"""What a source returns: decoded frames, or packets of a codec."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from av.video.stream import VideoStream
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One decoded frame and when it comes, in seconds by the source's own clock."""
+class DecodedFrame:
+    """A decoded frame and its time, in seconds by the source's clock."""
 
     image: av.VideoFrame
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
-    """One frame as the source's encoder made it, and when it comes by the source's clock."""
+class CodedPacket:
+    """A frame as the source's encoder made it, and its time by the source's clock."""
 
     packet: "av.Packet[VideoStream]"
     seconds: float

@@ -1,4 +1,4 @@
-"""What every source has in common."""
+"""The interface that all sources share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -8,34 +8,35 @@ from typing import Self
 from av.video.codeccontext import VideoCodecContext
 
 from ..media.timeline import Timeline
-from .samples import Coded, Picture
+from .samples import CodedPacket, DecodedFrame
 
-# A live source that gives nothing for so long is lost.
+# A live source that is silent for so long is lost.
 STALL_S = 10.0
-# How soon a source that gives nothing is to notice that it should stop.
+# How soon a silent source notices that it should stop.
 STOP_POLL_S = 0.5
 
 
 class Source(ABC):
-    """An opened source of video; a `with` block closes it.
+    """An opened video source; a `with` block closes it.
 
-    `name` may be shown. `rate` is in frames a second, `aspect` how many times as wide as
-    high a pixel is shown. `is_passable` says that the packets are H.264 that may be handed
-    on as they are; `extradata` is what comes before them, `decoder` decodes any packets.
+    `name` may be logged. `rate` is in frames a second, `aspect` is the pixel aspect ratio (width to
+    height). `can_pass_through` says that the packets are H.264 that may be sent as they are;
+    `extradata` holds their parameter sets, `decoder` decodes packets of any codec.
     """
 
     name: str
     rate: float
     timeline: Timeline
     is_live = True
-    is_passable = False
+    can_pass_through = False
     aspect = 1.0
     extradata = b""
     decoder: VideoCodecContext | None = None
-    # Told when a film that was held begins, in milliseconds since 1970.
+    # Called when a held film is released, with the time in milliseconds since 1970.
     on_playing: Callable[[int], None] = staticmethod(lambda _at_ms: None)
 
     def __enter__(self) -> Self:
+        """Return the source itself."""
         return self
 
     def __exit__(
@@ -44,12 +45,13 @@ class Source(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Close the source."""
         self.close()
 
     @abstractmethod
-    def samples(self) -> Iterator[Coded] | Iterator[Picture]:
-        """Give what comes, in order; once."""
+    def samples(self) -> Iterator[CodedPacket] | Iterator[DecodedFrame]:
+        """Return frames or packets in order; can be called once."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the device, connection or file."""
+        """Release the device, connection or file."""

@@ -1,4 +1,4 @@
-"""A camera that is a device of Linux's: its best format, read through FFmpeg."""
+"""V4L2 devices: chooses the best mode and reads it through FFmpeg."""
 
 import fcntl
 import os
@@ -10,15 +10,14 @@ from av.error import FFmpegError
 
 from ..config import Config
 from ..errors import SourceError, SourceLostError
-from .live import LiveInput
+from .live import LiveSource
 from .source import STALL_S
-from .v4l2_ioctl import Device, Ioctl, Mode, ask
+from .v4l2_ioctl import Device, Ioctl, Mode, query_device
 
 INPUT_FORMAT = "v4l2"
-# FFmpeg's names of what is taken, the cheapest for us first where two are as good.
+# Supported formats with FFmpeg's names, the cheapest to handle first.
 FORMATS = {"H264": "h264", "YUYV": "yuyv422", "MJPG": "mjpeg"}
-# Drivers of the camera module's receiver, and of the chips that work on its pictures: what
-# they give is raw and takes libcamera.
+# Drivers of the camera module's receiver and image processors: their raw data needs libcamera.
 MODULE_DRIVERS = {"unicam", "bcm2835-unicam", "rp1-cfe", "bcm2835-isp", "pispbe"}
 IS_MODULE = (
     "{path} belongs to the Pi's camera module ({card}), whose pictures are raw here. "
@@ -32,9 +31,9 @@ def open_v4l2(
     stop: threading.Event,
     stall_s: float = STALL_S,
     ioctl: Ioctl = fcntl.ioctl,
-) -> LiveInput:
-    """Open a device in the mode that fits best what was asked for."""
-    device = _ask(path, ioctl)
+) -> LiveSource:
+    """Open a device in the mode that fits the configured size and rate best."""
+    device = _query(path, ioctl)
     if device.driver in MODULE_DRIVERS:
         raise SourceError(IS_MODULE.format(path=path, card=device.card))
     if not device.is_camera:
@@ -52,29 +51,29 @@ def open_v4l2(
         container = av.open(path, format=INPUT_FORMAT, options=options, timeout=(stall_s, stall_s))
     except (FFmpegError, OSError) as exc:
         raise SourceLostError(f"{path} does not play: {exc.strerror}.") from exc
-    return LiveInput(container, f"{path} ({device.card})", stop, stall_s)
+    return LiveSource(container, f"{path} ({device.card})", stop, stall_s)
 
 
 def best_mode(modes: list[Mode], size: tuple[int, int], rate: float) -> Mode | None:
-    """Choose: no larger than asked for and as large as that allows, fast enough, cheap."""
+    """Choose a mode: the largest that fits the size, then fast enough, then cheap to handle."""
     known = [mode for mode in modes if mode.format in FORMATS]
     fitting = [mode for mode in known if mode.width <= size[0] and mode.height <= size[1]]
     if not fitting and known:
-        # Only larger ones: the smallest of them, to be scaled down.
+        # All are larger: take the smallest and scale it down.
         least = min(mode.width * mode.height for mode in known)
         fitting = [mode for mode in known if mode.width * mode.height == least]
     order = list(FORMATS)
 
     def worth(mode: Mode) -> tuple[bool, int, float, int]:
         is_fast = mode.rate >= rate * 0.99
-        # Of those that are fast enough, the slowest: the rest would be thrown away.
+        # Of the rates that are fast enough take the slowest: extra frames would be dropped.
         speed = -mode.rate if is_fast else mode.rate
         return is_fast, mode.width * mode.height, -order.index(mode.format), round(speed)
 
     return max(fitting, key=worth, default=None)
 
 
-def _ask(path: str, ioctl: Ioctl) -> Device:
+def _query(path: str, ioctl: Ioctl) -> Device:
     try:
         handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -86,7 +85,7 @@ def _ask(path: str, ioctl: Ioctl) -> Device:
     except OSError as exc:
         raise SourceLostError(f"{path} cannot be opened: {exc.strerror}.") from None
     try:
-        return ask(handle, ioctl)
+        return query_device(handle, ioctl)
     except OSError as exc:
         raise SourceError(f"{path} is no camera: {exc.strerror}. {_others(path)}") from None
     finally:

@@ -1,4 +1,4 @@
-"""Asks a video device what it is and what it gives (linux/videodev2.h)."""
+"""Queries a video device with ioctl calls (linux/videodev2.h)."""
 
 import errno
 import struct
@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-# Request numbers, as _IOR and _IOWR make them of the structures' sizes.
+# Request numbers, made by _IOR and _IOWR from the structures' sizes.
 QUERYCAP, ENUM_FMT = 0x80685600, 0xC0405602
 ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS = 0xC02C564A, 0xC034564B
 CAPABILITY, FORMAT, SIZE, INTERVAL = 104, 64, 44, 52
 BUFFER_CAPTURE, DISCRETE = 1, 1
 VIDEO_CAPTURE, DEVICE_CAPS, MEMORY_TO_MEMORY = 0x1, 0x8000_0000, 0x8000 | 0x4000
-# What a driver that gives any size within bounds is asked about.
+# The sizes to try with a driver that supports any size within bounds.
 USUAL_SIZES = ((640, 480), (1280, 720), (1920, 1080))
 DEFAULT_RATE = 30.0
-# A driver that never says it has no more.
+# The limit for a driver that never ends its enumeration.
 MOST = 256
 Ioctl = Callable[[int, int, bytearray], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A format (four letters), a size in pixels and the frames a second it comes in."""
+    """A capture mode: format (FourCC), size in pixels, frames a second."""
 
     format: str
     width: int
@@ -32,7 +32,7 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device's driver, its name, and what it gives."""
+    """A device's driver, name and capture modes."""
 
     driver: str
     card: str
@@ -40,8 +40,8 @@ class Device:
     modes: list[Mode]
 
 
-def ask(handle: int, ioctl: Ioctl) -> Device:
-    """Ask an opened device; OSError when it is no video device."""
+def query_device(handle: int, ioctl: Ioctl) -> Device:
+    """Query an opened device; raises OSError if it is no video device."""
     answer = bytearray(CAPABILITY)
     ioctl(handle, QUERYCAP, answer)
     driver, card = _text(answer[:16]), _text(answer[16:48])
@@ -52,7 +52,7 @@ def ask(handle: int, ioctl: Ioctl) -> Device:
 
 
 def _modes(handle: int, ioctl: Ioctl) -> Iterator[Mode]:
-    for answer in _listed(handle, ioctl, ENUM_FMT, FORMAT, struct.pack("=I", BUFFER_CAPTURE)):
+    for answer in _enumerate(handle, ioctl, ENUM_FMT, FORMAT, struct.pack("=I", BUFFER_CAPTURE)):
         code = bytes(answer[44:48])
         for width, height in _sizes(handle, ioctl, code):
             for rate in _rates(handle, ioctl, code, width, height):
@@ -60,7 +60,7 @@ def _modes(handle: int, ioctl: Ioctl) -> Iterator[Mode]:
 
 
 def _sizes(handle: int, ioctl: Ioctl, code: bytes) -> Iterator[tuple[int, int]]:
-    for answer in _listed(handle, ioctl, ENUM_FRAMESIZES, SIZE, code):
+    for answer in _enumerate(handle, ioctl, ENUM_FRAMESIZES, SIZE, code):
         kind, *numbers = struct.unpack_from("=7I", answer, 8)
         if kind == DISCRETE:
             yield numbers[0], numbers[1]
@@ -75,11 +75,11 @@ def _sizes(handle: int, ioctl: Ioctl, code: bytes) -> Iterator[tuple[int, int]]:
 def _rates(handle: int, ioctl: Ioctl, code: bytes, width: int, height: int) -> Iterator[float]:
     has_any = False
     asked = code + struct.pack("=II", width, height)
-    for answer in _listed(handle, ioctl, ENUM_FRAMEINTERVALS, INTERVAL, asked):
+    for answer in _enumerate(handle, ioctl, ENUM_FRAMEINTERVALS, INTERVAL, asked):
         kind, seconds, parts = struct.unpack_from("=III", answer, 16)
         if seconds and parts:
             has_any = True
-            # For any interval within bounds, the first one is the shortest.
+            # If the driver supports any interval within bounds, it reports the shortest first.
             yield parts / seconds
         if kind != DISCRETE:
             break
@@ -87,10 +87,10 @@ def _rates(handle: int, ioctl: Ioctl, code: bytes, width: int, height: int) -> I
         yield DEFAULT_RATE
 
 
-def _listed(
+def _enumerate(
     handle: int, ioctl: Ioctl, request: int, size: int, asked: bytes
 ) -> Iterator[bytearray]:
-    """Ask for one entry after another until there are no more."""
+    """Return an enumeration's entries, until the driver has no more."""
     for number in count():
         answer = bytearray(struct.pack("=I", number) + asked).ljust(size, b"\0")
         try:

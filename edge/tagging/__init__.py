@@ -1,4 +1,4 @@
-"""Decides which fragments are tagged for image generation: motion, or a face.
+"""Decides which fragments are tagged for image generation: those with motion, or with a face.
 
-Uses media.
+Uses: media, the buffer and the modules beside this package.
 """

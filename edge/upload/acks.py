@@ -1,4 +1,4 @@
-"""Reads PutMedia's acks and says what each error among them means for the sender."""
+"""Parses PutMedia's acks, and what each error in them means for the sender."""
 
 import codecs
 import json
@@ -7,7 +7,7 @@ from enum import Enum
 
 from ..errors import ConnectionLostError
 
-# AWS's own client takes at most 1024 bytes for an ack.
+# AWS's own client accepts at most 1024 bytes for an ack.
 LONGEST_ACK = 16 * 1024
 
 
@@ -21,7 +21,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorMeaning:
-    """An error id of the PutMedia page, in words."""
+    """An error of PutMedia's documentation: its code, what to do, and advice for the owner."""
 
     code: str
     verdict: Verdict
@@ -33,7 +33,7 @@ def _key(code: str) -> ErrorMeaning:
 
 
 # AWS, PutMedia, "Acknowledgement error codes".
-MEANINGS = {
+ERRORS = {
     4000: ErrorMeaning("STREAM_READ_ERROR", Verdict.RESEND),
     4001: ErrorMeaning("MAX_FRAGMENT_SIZE_REACHED", Verdict.SKIP),
     4002: ErrorMeaning("MAX_FRAGMENT_DURATION_REACHED", Verdict.SKIP),
@@ -62,7 +62,7 @@ MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What the service says about one fragment, or about the connection."""
+    """One ack of the service, about a fragment or about the connection."""
 
     event: str
     timecode: int | None
@@ -71,42 +71,43 @@ class Ack:
 
     @property
     def meaning(self) -> ErrorMeaning:
-        """Say what an ERROR ack means; one we don't know may pass."""
+        """Return the meaning of an ERROR ack; an unknown error is retried."""
         unknown = ErrorMeaning(self.error_code or "UNKNOWN", Verdict.RESEND)
-        return MEANINGS.get(self.error_id or 0, unknown)
+        return ERRORS.get(self.error_id or 0, unknown)
 
     @property
     def error(self) -> str:
-        """Name the error in one line, with what to do about it if that is known."""
+        """Return the error in one line, with advice if there is any."""
         return f"{self.error_id} {self.meaning.code}. {self.meaning.advice}".rstrip()
 
 
 class AckParser:
-    """Cuts a stream of JSON objects into acks, wherever the network has cut it."""
+    """Splits a stream of JSON objects into acks, wherever the network cuts it."""
 
     def __init__(self) -> None:
+        """Start without data."""
         self._text = ""
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._json = json.JSONDecoder()
 
     def feed(self, data: bytes) -> list[Ack]:
-        """Take what has arrived and return the acks that are now complete."""
+        """Add received data and return the acks that are complete."""
         self._text = (self._text + self._utf8.decode(data)).lstrip()
         acks = []
         while self._text:
             if not self._text.startswith("{"):
-                raise self._rubbish()
+                raise self._invalid_ack()
             try:
                 fields, end = self._json.raw_decode(self._text)
             except json.JSONDecodeError:
                 if len(self._text) > LONGEST_ACK:
-                    raise self._rubbish() from None
+                    raise self._invalid_ack() from None
                 break
             acks.append(_ack(fields))
             self._text = self._text[end:].lstrip()
         return acks
 
-    def _rubbish(self) -> ConnectionLostError:
+    def _invalid_ack(self) -> ConnectionLostError:
         return ConnectionLostError(f"what came back is no ack: {self._text[:80]!r}")
 
 

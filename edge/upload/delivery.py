@@ -1,4 +1,4 @@
-"""Turns buffered fragments into the bytes of one connection."""
+"""Turns buffered fragments into the body of one PutMedia connection."""
 
 import time
 from collections.abc import Callable
@@ -8,21 +8,21 @@ from ..fragments import FragmentBuffer
 from ..media import mkv
 from ..ring import DamagedError
 
-# PutMedia takes five fragments a second; what a cut has held back goes out below that.
+# PutMedia accepts five fragments a second; stored video is sent below that limit.
 FRAGMENT_INTERVAL_S = 0.21
-# What a cut has held back goes out so many times as fast as it was captured.
+# Stored video is sent at most so many times as fast as it was captured.
 CATCH_UP_SPEED = 4.0
-# By so much a fragment may follow too soon, when the one before was late.
+# A fragment may be sent this much too early after one that was late.
 LATE_S = 0.03
-# What lies on disk is sent in pieces, so that acks and errors are heeded in between.
+# Stored fragments are sent in pieces, so that acks and errors are handled in between.
 PIECE_BYTES = 64 * 1024
 
 
 class Delivery:
-    """How far one connection has come: fragments in order, the last perhaps in part.
+    """The body of one connection: fragments in order, at a limited rate.
 
-    A connection has one track and times that grow. A fragment that does not fit into it
-    ends it: `is_over` says so, between fragments.
+    A connection has one track, and its timecodes grow. A fragment that does not fit ends the
+    connection: then `is_over` is true, between two fragments.
     """
 
     def __init__(
@@ -33,6 +33,10 @@ class Delivery:
         speed: float = CATCH_UP_SPEED,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Start a body: on a new connection all unacknowledged fragments are sent again.
+
+        `read` returns a fragment from disk, `speed` bounds how fast stored video is sent.
+        """
         self.is_over = False
         self._buffer = buffer
         self._read = read
@@ -48,12 +52,12 @@ class Delivery:
 
     @property
     def has_begun(self) -> bool:
-        """Say whether the connection has carried anything."""
+        """Return whether the connection has carried anything."""
         return self._fragment is not None
 
     @property
     def is_between_fragments(self) -> bool:
-        """Say whether the connection could end here without cutting a fragment."""
+        """Return whether the connection could end here without cutting a fragment."""
         fragment = self._fragment
         if fragment is None or self._rest:
             return not self._rest
@@ -61,11 +65,11 @@ class Delivery:
 
     @property
     def wait_s(self) -> float:
-        """Say how long the next fragment must be held back."""
+        """Return how long the rate limit holds back the next fragment."""
         return max(0.0, self._next_at - self._monotonic())
 
     def take(self) -> bytes:
-        """Give what can be sent now: frames that have come since, or nothing."""
+        """Return the bytes that can be sent now: new frames, or an empty value."""
         if self.is_between_fragments and not self._go_on():
             return b""
         if not self._rest:
@@ -91,7 +95,7 @@ class Delivery:
 
     def _begin(self, following: Fragment) -> bool:
         with self._buffer.lock:
-            # The list itself, in which the frames of a live one are still collected.
+            # The list itself, not a copy: capture still appends to that of an open fragment.
             place, pieces = following.place, following.pieces
         try:
             pieces = [self._read(place)] if place else pieces
@@ -111,7 +115,7 @@ class Delivery:
     def _hold_back(self, following: Fragment) -> None:
         now = self._monotonic()
         interval_s = max(FRAGMENT_INTERVAL_S, following.length_s / self._speed)
-        # Counted on from when this one was due, or small delays would add up.
+        # Count from the due time: counted from now, small delays would add up.
         self._next_at = max(self._next_at, now - LATE_S) + interval_s
 
     @property

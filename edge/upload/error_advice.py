@@ -1,14 +1,14 @@
-"""What to do about the errors with which AWS says no."""
+"""Advice for the owner about AWS's error codes."""
 
 _KEYS = "Check the credentials: `aws sts get-caller-identity` shows whose they are."
 
-# Error codes common to all AWS services, and those of Kinesis Video Streams.
+# Error codes of all AWS services and of Kinesis Video Streams.
 ADVICE = {
     "AccessDeniedException": (
-        "These credentials may not do that. A camera needs "
+        "These credentials lack the permission. A camera needs "
         "kinesisvideo:DescribeStream, GetDataEndpoint and PutMedia on its stream."
     ),
-    "ExpiredTokenException": "The credentials have ended. Get new ones, start again.",
+    "ExpiredTokenException": "The credentials have expired. Get new ones and start again.",
     "IncompleteSignatureException": _KEYS,
     "InvalidClientTokenId": _KEYS,
     "InvalidSignatureException": f"{_KEYS} Check this machine's clock too.",
@@ -26,5 +26,5 @@ ADVICE["ExpiredToken"] = ADVICE["ExpiredTokenException"]
 
 
 def advice(code: str) -> str:
-    """Say what to do about an AWS error, or nothing when its own text must do."""
+    """Return what to do about an AWS error; an empty text if AWS's own message must do."""
     return ADVICE.get(code, "")

@@ -1,4 +1,4 @@
-"""One PutMedia call: the video is its body, and acks come back meanwhile."""
+"""One PutMedia call: the video is its body, and acks arrive meanwhile."""
 
 import contextlib
 import http.client
@@ -14,47 +14,47 @@ from urllib.parse import urlsplit
 from ..errors import ConnectionLostError, EdgeError, RefusedError
 from .acks import Ack, AckParser
 from .error_advice import advice
-from .full_duplex_socket import Wire
+from .full_duplex_socket import FullDuplexSocket
 
-# Errors of PutMedia that pass by themselves.
-PASSING = frozenset({"ClientLimitExceededException", "ConnectionLimitExceededException"})
+# Errors of PutMedia that a later attempt may not meet.
+RETRYABLE_ERRORS = frozenset({"ClientLimitExceededException", "ConnectionLimitExceededException"})
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A signed PutMedia request; its body is yet to come."""
+class PutMediaRequest:
+    """A signed PutMedia request, without its body."""
 
     url: str
     headers: dict[str, str]
-    # Names of errors after which asking again may help, besides those that pass anyway.
-    passing: frozenset[str] = frozenset()
+    # More error names after which a retry may help.
+    retryable: frozenset[str] = frozenset()
     ca_file: str | None = None
 
 
-class PutMedia:
+class PutMediaConnection:
     """An open PutMedia connection.
 
-    The sender's thread writes; one thread of its own reads acks and calls `on_ack`.
-    What goes wrong there is kept in `failure`; `on_change` is called whenever
-    something has changed that the sender may be waiting for; `on_date` with the Date of
-    the answer and when the request was sent and answered, in seconds since 1970.
+    The sender's thread writes. A thread of this class reads acks and calls `on_ack`; it stores its
+    error in `failure`. It calls `on_change` when something changed that the sender may wait for,
+    and `on_date` with the answer's Date and the times of request and answer, in seconds since 1970.
     """
 
     def __init__(
         self,
-        request: Request,
+        request: PutMediaRequest,
         on_ack: Callable[[Ack], None],
         on_change: Callable[[], None],
         on_date: Callable[[str | None, float, float], None] = lambda date, sent, received: None,
     ) -> None:
+        """Connect and send the request's head; raises ConnectionLostError."""
         self.failure: Exception | None = None
         self.is_accepted = False
         self._on_date = on_date
         self._on_ack = on_ack
-        self._passing = request.passing
+        self._retryable = request.retryable
         self._on_change = on_change
         try:
-            self._wire = Wire(request.url, request.ca_file)
+            self._socket = FullDuplexSocket(request.url, request.ca_file)
         except OSError as exc:
             raise ConnectionLostError(
                 f"cannot connect to {urlsplit(request.url).netloc}: {exc}"
@@ -69,31 +69,31 @@ class PutMedia:
             raise
 
     def send(self, data: bytes) -> None:
-        """Send one piece of the body."""
+        """Send a piece of the body as one chunk."""
         self.check()
         self._write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def check(self) -> None:
-        """Raise what has gone wrong on the reading side, if anything has."""
+        """Raise the reading thread's error, if there is one."""
         if self.failure is not None:
             raise self.failure
 
     def finish(self, wait_s: float) -> None:
-        """End the body and let the service end its answer."""
+        """End the body and wait up to `wait_s` for the end of the answer."""
         self._write(b"0\r\n\r\n")
         self._reader.join(wait_s)
 
     def close(self) -> None:
-        """Hang up."""
-        self._wire.hang_up()
+        """Close the connection at once."""
+        self._socket.shut_down()
         self._reader.join()
-        self._wire.close()
+        self._socket.close()
 
     def _write(self, data: bytes) -> None:
         try:
-            self._wire.send(data)
+            self._socket.send(data)
         except OSError as exc:
-            # An answer that explains the cut may just be arriving.
+            # The answer that explains the cut may be arriving now.
             self._reader.join(0.2)
             self.check()
             raise ConnectionLostError(f"the connection broke: {exc}") from exc
@@ -104,7 +104,7 @@ class PutMedia:
         except (OSError, ValueError, http.client.HTTPException) as exc:
             self.failure = ConnectionLostError(f"the connection broke: {exc!r}")
         except Exception as exc:
-            # Whatever it is, it is raised anew in the sender's thread.
+            # Any error is raised again in the sender's thread.
             self.failure = exc
         else:
             self.failure = ConnectionLostError("the service ended the connection")
@@ -112,7 +112,7 @@ class PutMedia:
             self._on_change()
 
     def _read_answer(self) -> None:
-        response = http.client.HTTPResponse(cast(Any, _Incoming(self._wire)), method="POST")
+        response = http.client.HTTPResponse(cast(Any, _SocketReader(self._socket)), method="POST")
         with contextlib.closing(response):
             self._read_acks(response)
 
@@ -120,7 +120,7 @@ class PutMedia:
         response.begin()
         self._on_date(response.headers.get("Date"), self._sent, time.time())
         if response.status != http.HTTPStatus.OK:
-            raise _refusal(response, PASSING | self._passing)
+            raise _refusal(response, RETRYABLE_ERRORS | self._retryable)
         self.is_accepted = True
         self._on_change()
         parser = AckParser()
@@ -129,11 +129,11 @@ class PutMedia:
                 self._on_ack(ack)
 
 
-class _Incoming(io.RawIOBase):
-    """What arrives on the wire, as the file that HTTPResponse makes of a socket."""
+class _SocketReader(io.RawIOBase):
+    """The received bytes as a file object, for HTTPResponse."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, connection: FullDuplexSocket) -> None:
+        self._socket = connection
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -142,11 +142,11 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return self._wire.receive_into(buffer)
+        return self._socket.receive_into(buffer)
 
 
-def _head(request: Request) -> bytes:
-    # Unsigned, because they are about this connection and not about the video.
+def _head(request: PutMediaRequest) -> bytes:
+    # Unsigned, because these describe the connection and not the request.
     own = {
         "Transfer-Encoding": "chunked",
         "Content-Type": "application/json",
@@ -158,11 +158,11 @@ def _head(request: Request) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def _refusal(response: http.client.HTTPResponse, passing: frozenset[str]) -> EdgeError:
+def _refusal(response: http.client.HTTPResponse, retryable: frozenset[str]) -> EdgeError:
     kind = response.headers.get("x-amzn-ErrorType") or response.headers.get("x-amz-ErrorType")
     name = (kind or response.reason or "").split(":")[0]
     text = f"PutMedia was refused: {response.status} {name}. {_message(response)}".rstrip()
-    if response.status >= 500 or response.status == 429 or name in passing:
+    if response.status >= 500 or response.status == 429 or name in retryable:
         return ConnectionLostError(text)
     return RefusedError(f"{text} {advice(name)}".rstrip())
 

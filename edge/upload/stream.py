@@ -1,4 +1,4 @@
-"""The camera's stream in Kinesis Video Streams: where to send, signed by whom."""
+"""The camera's video stream: its endpoint, and signed PutMedia connections to it."""
 
 import contextlib
 import time
@@ -23,17 +23,19 @@ from botocore.exceptions import (
 
 from ..errors import ConnectionLostError, EdgeError, RefusedError, UnreachableError
 from .acks import Ack
+from .clock_skew import ClockSkewMonitor
 from .error_advice import advice
-from .put_media import PutMedia, Request
-from .service_clock import ServiceClock
+from .put_media import PutMediaConnection, PutMediaRequest
 
-# Credentials that can be renewed are, this long before they end.
-RENEW_S = 30
-# AWS's own producer asks for the data endpoint anew as often.
+# Refreshable credentials are refreshed this long before they expire.
+REFRESH_S = 30
+# How long the data endpoint is cached; AWS's own producer uses the same time.
 ENDPOINT_S = 40 * 60
 EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken"})
-CALLS = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})
-NOT_REACHED = (
+CLIENT_CONFIG = Config(
+    connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 2}
+)
+UNREACHABLE = (
     ConnectionError,
     HTTPClientError,
     CredentialRetrievalError,
@@ -42,79 +44,82 @@ NOT_REACHED = (
 
 
 class VideoStream:
-    """A video stream that PutMedia connections can be opened to."""
+    """A Kinesis video stream that the camera sends to."""
 
     def __init__(
-        self, name: str, session: Any = None, say: Callable[[str], None] = lambda text: None
+        self, name: str, session: Any = None, log: Callable[[str], None] = lambda text: None
     ) -> None:
+        """Create the client; raises RefusedError without a region or with wrong settings."""
         self.name = name
         self._session = session or botocore.session.get_session()
-        with _plain_errors(name):
-            self._client: Any = self._session.create_client("kinesisvideo", config=CALLS)
+        with _translate_errors(name):
+            self._client: Any = self._session.create_client("kinesisvideo", config=CLIENT_CONFIG)
         self.region: str = self._client.meta.region_name
-        self._clock = ServiceClock(say)
+        self._clock_skew = ClockSkewMonitor(log)
         self._asked = 0.0
         self._client.meta.events.register("before-send", self._before_call)
         self._client.meta.events.register("after-call", self._after_call)
         self._retention_hours: int | None = None
         self._endpoint = ""
-        self._endpoint_at = float("-inf")
+        self._endpoint_fetched_at = float("-inf")
 
     @property
     def address(self) -> str:
-        """Say which stream of all this is, as far as that is known without a network."""
+        """Return endpoint, region and name: they identify the stream without a network call."""
         return f"{self._client.meta.endpoint_url} {self.region} {self.name}"
 
     @property
     def final_event(self) -> str:
-        """Name the ack after which a fragment need not be kept."""
-        # AWS, PutMedia: a stream that keeps nothing never says PERSISTED.
+        """Return the ack event after which a fragment may be deleted."""
+        # AWS, PutMedia: a stream without retention never sends PERSISTED.
         return "RECEIVED" if self._retention_hours == 0 else "PERSISTED"
 
     def retention_hours(self) -> int:
-        """Ask how long the stream keeps what it is sent, and so whether it is there."""
-        with _plain_errors(self.name):
+        """Ask AWS for the stream's retention; raises RefusedError if there is no such stream."""
+        with _translate_errors(self.name):
             answer = self._client.describe_stream(StreamName=self.name)
         self._retention_hours = int(answer["StreamInfo"].get("DataRetentionInHours", 0))
         return self._retention_hours
 
-    def connect(self, on_ack: Callable[[Ack], None], on_change: Callable[[], None]) -> PutMedia:
-        """Open a PutMedia connection whose body is yet to come."""
+    def connect(
+        self, on_ack: Callable[[Ack], None], on_change: Callable[[], None]
+    ) -> PutMediaConnection:
+        """Open a PutMedia connection whose body follows."""
         try:
             if self._retention_hours is None:
                 self.retention_hours()
-            with _plain_errors(self.name):
+            with _translate_errors(self.name):
                 request = self._signed_request()
         except UnreachableError as exc:
             raise ConnectionLostError(str(exc)) from exc
         try:
-            return PutMedia(request, on_ack, on_change, self._clock.check)
+            return PutMediaConnection(request, on_ack, on_change, self._clock_skew.check)
         except ConnectionLostError:
-            # Perhaps it is somewhere else now.
-            self._endpoint_at = float("-inf")
+            # The endpoint may have moved: ask for it again.
+            self._endpoint_fetched_at = float("-inf")
             raise
 
     def is_expiring(self) -> bool:
-        """Say whether the credentials that signed the last connection end soon."""
-        # Only credentials that botocore can renew know their end. Nothing but
-        # _signed_request renews them, so their end is the open connection's too.
+        """Return whether the credentials that signed the last connection expire soon."""
+        # Only refreshable credentials know their expiry. Only _signed_request refreshes them, so
+        # their expiry is the open connection's too.
         refresh_needed = getattr(self._session.get_credentials(), "refresh_needed", None)
-        return refresh_needed is not None and bool(refresh_needed(RENEW_S))
+        return refresh_needed is not None and bool(refresh_needed(REFRESH_S))
 
     def _before_call(self, **_: Any) -> None:
         self._asked = time.time()
 
     def _after_call(self, http_response: Any, **_: Any) -> None:
-        self._clock.check(http_response.headers.get("Date"), self._asked, time.time())
+        self._clock_skew.check(http_response.headers.get("Date"), self._asked, time.time())
 
     def _data_endpoint(self) -> str:
-        if time.monotonic() - self._endpoint_at > ENDPOINT_S:
+        if time.monotonic() - self._endpoint_fetched_at > ENDPOINT_S:
             answer = self._client.get_data_endpoint(StreamName=self.name, APIName="PUT_MEDIA")
             self._endpoint = answer["DataEndpoint"].rstrip("/")
-            self._endpoint_at = time.monotonic()
+            self._endpoint_fetched_at = time.monotonic()
         return self._endpoint
 
-    def _signed_request(self) -> Request:
+    def _signed_request(self) -> PutMediaRequest:
         url = f"{self._data_endpoint()}/putMedia"
         headers = {
             "Host": urlsplit(url).netloc,
@@ -126,14 +131,14 @@ class VideoStream:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
-        # The video does not exist yet, so the signature covers an empty body, as
-        # with AWS's own producer.
+        # The video does not exist yet, so the signature covers an empty body, as AWS's own
+        # producer does it.
         signed = AWSRequest(method="POST", url=url, headers=headers)
         keys = credentials.get_frozen_credentials()
         SigV4Auth(keys, "kinesisvideo", self.region).add_auth(signed)
-        # Keys that renew themselves will have been renewed when it is tried again.
-        passing = EXPIRED if hasattr(credentials, "refresh_needed") else frozenset()
-        return Request(url, dict(signed.headers.items()), passing, self._ca_file())
+        # Refreshable credentials are new at the next attempt, so their expiry is worth a retry.
+        retryable = EXPIRED if hasattr(credentials, "refresh_needed") else frozenset()
+        return PutMediaRequest(url, dict(signed.headers.items()), retryable, self._ca_file())
 
     def _ca_file(self) -> str | None:
         name = self._session.get_config_variable("ca_bundle")
@@ -141,8 +146,8 @@ class VideoStream:
 
 
 @contextlib.contextmanager
-def _plain_errors(stream: str) -> Iterator[None]:
-    """Turn botocore's errors into ours, told in words for the camera's owner."""
+def _translate_errors(stream: str) -> Iterator[None]:
+    """Translate botocore's errors into ours, with texts for the camera's owner."""
     try:
         yield
     except NoCredentialsError as exc:
@@ -152,7 +157,7 @@ def _plain_errors(stream: str) -> Iterator[None]:
         ) from exc
     except NoRegionError as exc:
         raise RefusedError("No AWS region given. Set AWS_DEFAULT_REGION.") from exc
-    except NOT_REACHED as exc:
+    except UNREACHABLE as exc:
         raise UnreachableError(
             f"AWS cannot be reached: {exc} Check the network, the region and AWS_ENDPOINT_URL."
         ) from exc

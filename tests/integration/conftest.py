@@ -7,7 +7,7 @@ import pytest
 from cli.setup.laptop_stack import Sam, Stack, describe, downloads_of, one_at_a_time
 from local.laptop import LaptopAWS
 from local.tests.support.kinesisvideo_fixtures import stream  # noqa: F401
-from tests.support.edge_days import edge, patience, persisted, proxy  # noqa: F401
+from tests.support.edge_faults import edge, persisted, proxy, timeouts  # noqa: F401
 from tests.support.owner import Door, subscribed
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import av
 
-from edge.capture.pipeline import Capture
+from edge.capture.pipeline import CapturePipeline
 from edge.config import parse
 from edge.media import mkv
 from edge.sources import open_source
@@ -36,7 +36,7 @@ class Kept:
     """A buffer that keeps all, and minds the rules of the real one."""
 
     def __init__(self):
-        self.fragments, self.is_closed, self._last = [], False, -1
+        self.fragments, self._last = [], -1
 
     def begin(self, at_ms, track):
         assert at_ms > self._last
@@ -52,9 +52,6 @@ class Kept:
     def end(self, *, is_tagged, is_wanted=True):
         self.fragments[-1].is_tagged, self.fragments[-1].is_wanted = is_tagged, is_wanted
 
-    def close(self):
-        self.is_closed = True
-
 
 class Said:
     """A report that remembers."""
@@ -62,7 +59,7 @@ class Said:
     def __init__(self):
         self.lines, self.starts, self.plays = [], [], []
 
-    def say(self, text):
+    def log(self, text):
         self.lines.append(text)
 
     def started(self, at_ms):
@@ -76,7 +73,7 @@ class Said:
 class Captured:
     fragments: list
     said: Said
-    counts: object
+    segmenter: object
 
     @property
     def images(self):
@@ -106,10 +103,9 @@ def capture(config, source=None, stop=None):
     stop = stop or threading.Event()
     kept, said = Kept(), Said()
     with source or open_source(config, stop) as opened:
-        run = Capture(config, opened, kept, said, stop)
+        run = CapturePipeline(config, opened, kept, said, stop)
         run.run()
-    assert kept.is_closed
-    return Captured(kept.fragments, said, run.counts)
+    return Captured(kept.fragments, said, run.segmenter)
 
 
 def capture_film(path, *options):

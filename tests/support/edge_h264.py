@@ -36,7 +36,9 @@ def write(path, packets, *, is_annex_b=False):
     if is_annex_b:
         path.write_bytes(b"".join(bytes(packet) for packet in packets))
         return path
-    parameters = [unit for unit in h264.units(bytes(packets[0])) if h264.kind(unit) in (7, 8)]
+    parameters = [
+        unit for unit in h264.split_annex_b(bytes(packets[0])) if h264.nal_type(unit) in (7, 8)
+    ]
     extradata = b"".join(h264.START_CODE + unit for unit in parameters)
     with av.open(str(path), "w") as container:
         out = container.add_stream("h264", rate=10)
@@ -49,9 +51,9 @@ def write(path, packets, *, is_annex_b=False):
 
 def units_of(packets):
     """The units of each frame."""
-    return [h264.units(bytes(packet)) for packet in packets]
+    return [h264.split_annex_b(bytes(packet)) for packet in packets]
 
 
 def sent_units(frames):
     """The units of each frame as it was sent."""
-    return [list(h264.prefixed_units(frame.data, 4)) for frame in frames]
+    return [list(h264.split_avcc(frame.data, 4)) for frame in frames]

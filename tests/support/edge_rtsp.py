@@ -106,8 +106,8 @@ class Camera:
         return given.get("response") == wanted
 
     def _description(self):
-        units = h264.units(bytes(self.packets[0]))
-        sets = [base64.b64encode(u).decode() for u in units if h264.kind(u) in (7, 8)]
+        units = h264.split_annex_b(bytes(self.packets[0]))
+        sets = [base64.b64encode(u).decode() for u in units if h264.nal_type(u) in (7, 8)]
         return "\r\n".join(
             [
                 *("v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=camera", "c=IN IP4 0.0.0.0", "t=0 0"),
@@ -133,7 +133,7 @@ class Camera:
 
 def rtp(packet, numbers, stamp):
     """Wrap a frame as RFC 6184 says, interleaved on channel 0."""
-    units = h264.units(bytes(packet))
+    units = h264.split_annex_b(bytes(packet))
     for place, unit in enumerate(units):
         pieces = list(payloads(unit))
         for piece_place, piece in enumerate(pieces):

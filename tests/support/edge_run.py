@@ -9,10 +9,10 @@ from datetime import datetime
 
 import av
 
-from edge import run as pipeline
 from edge.config import parse
-from edge.monitor.report import Report
-from edge.sources import band
+from edge.monitor.event_log import EventLog
+from edge.run import run
+from edge.sources import barcode
 from local.tests.support.plugin import wait_until_true
 
 LIMIT_S = 60
@@ -33,8 +33,8 @@ class EdgeRun:
 
     def _run(self):
         try:
-            report = Report(self.config, self.out, self.err)
-            self.is_whole = pipeline.run(self.config, report, self.stop)
+            event_log = EventLog(self.config, self.out, self.err)
+            self.is_whole = run(self.config, event_log, self.stop)
         except Exception as exc:
             self.error = exc
 
@@ -131,4 +131,4 @@ def _numbers(media, stream, fragment):
         StreamName=stream, Fragments=[fragment["FragmentNumber"]]
     )
     with av.open(io.BytesIO(reply["Payload"].read()), format="matroska") as film:
-        return [band.number_of(image) for image in film.decode(video=0)]
+        return [barcode.read_number(image) for image in film.decode(video=0)]

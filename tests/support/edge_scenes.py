@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge.tagging.motion import COLUMNS, ROWS, Motion
+from edge.tagging.motion import COLUMNS, ROWS, MotionDetector
 
 
 class Scene:
@@ -30,5 +30,7 @@ class Scene:
 
 def watch(pictures, *, rate=5.0, sensitivity=0.5, counted=None, start=1000.0):
     """Look at one picture after another; give whether each was motion."""
-    motion = Motion(sensitivity, counted)
-    return [motion.look(picture, start + n / rate).is_motion for n, picture in enumerate(pictures)]
+    motion = MotionDetector(sensitivity, counted)
+    return [
+        motion.detect(picture, start + n / rate).is_motion for n, picture in enumerate(pictures)
+    ]

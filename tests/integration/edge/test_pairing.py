@@ -17,11 +17,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+import edge.__main__
 from cli.__main__ import main
-from edge import __main__ as edge
 from edge.auth import credential_endpoint
-from edge.auth.credential_endpoint import TemporaryKeys
-from edge.auth.credentials import RenewedKeys
+from edge.auth.credential_endpoint import TemporaryCredentials
+from edge.auth.credentials import IotCredentials
 from edge.config import parse
 from edge.errors import RefusedError
 from local.laptop import ROOT
@@ -91,7 +91,7 @@ def paired(shell, verb):
 
 def keys(folder):
     config = parse(["--settings", str(folder / "settings.toml")])
-    return credential_endpoint.fetch(config.identity, config.ca)
+    return credential_endpoint.fetch_credentials(config.identity, config.ca)
 
 
 def client(laptop, service, folder):
@@ -111,7 +111,7 @@ def send(folder, film, *arguments):
     options = ["run", "--settings", folder / "settings.toml", "--source", film]
     options += ["--buffer-folder", folder / "state", *arguments]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    return called(edge.main, options, ROOT, environment)
+    return called(edge.__main__.main, options, ROOT, environment)
 
 
 def test_the_folder_holds_all_that_the_camera_needs_and_is_nobody_elses(paired, laptop):
@@ -241,9 +241,9 @@ def running_out(paired, say):
     """Keys as a running edge has them, about to be renewed."""
 
     def fetch():
-        return TemporaryKeys(keys(paired).frozen, time.monotonic() + 60)
+        return TemporaryCredentials(keys(paired).frozen, time.monotonic() + 60)
 
-    renewed = RenewedKeys(fetch, say)
+    renewed = IotCredentials(fetch, say)
     renewed.get_frozen_credentials()
     return renewed
 
@@ -262,7 +262,7 @@ def test_after_unpairing_nothing_is_left_and_the_edge_says_so(
     assert old.describe_stream(StreamName="whosthere-front-door")
     assert not running.refresh_needed(30)
     wait_until(lambda: said, 30)
-    assert "Renewing the keys is refused" in said[0]
+    assert "Refreshing the credentials was refused" in said[0]
     iot = laptop.client("iot")
     assert "whosthere-front-door" not in things(iot)
     assert iot.list_targets_for_policy(policyName="whosthere-camera")["targets"] == []

@@ -12,10 +12,10 @@ from pathlib import Path
 import av
 import pytest
 
-from edge import run as pipeline
+import edge.run
 from edge.config import parse
 from edge.errors import RefusedError
-from edge.monitor.report import Report
+from edge.monitor.event_log import EventLog
 from edge.upload.stream import VideoStream
 from local.tests.support.films import draw, number_of
 from tests.support.edge_run import archive, fragments_in
@@ -99,13 +99,13 @@ class CutStream(VideoStream):
 def test_a_connection_cut_in_the_middle_is_made_good(laptop, stream, film, monkeypatch):
     for name, value in laptop.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(pipeline, "VideoStream", CutStream)
+    monkeypatch.setattr("edge.run.VideoStream", CutStream)
     config = parse(["--camera", "front-door", "--source", str(film), "--stream", stream])
     out, err = io.StringIO(), io.StringIO()
-    is_whole = pipeline.run(config, Report(config, out, err), threading.Event())
+    is_whole = edge.run.run(config, EventLog(config, out, err), threading.Event())
     assert is_whole, err.getvalue()
     assert CutStream.connections == 2
-    assert "Connecting anew" in err.getvalue()
+    assert "Reconnecting" in err.getvalue()
     arrived = frames_in(laptop, stream, fragments_in(laptop, stream))
     assert sorted({number for fragment in arrived for number in fragment}) == list(range(26))
     # The first fragment was acknowledged before the cut, so it came once.
@@ -122,7 +122,7 @@ def test_what_the_service_refuses_is_an_error_that_says_what_to_do(
     def refused(*options):
         config = parse([*given, *options])
         with pytest.raises(RefusedError) as error:
-            pipeline.run(config, Report(config, io.StringIO(), io.StringIO()), threading.Event())
+            edge.run.run(config, EventLog(config, io.StringIO(), io.StringIO()), threading.Event())
         return str(error.value)
 
     nowhere = refused("--stack", "elsewhere")

@@ -17,7 +17,7 @@ import botocore.session
 import pytest
 
 from edge.__main__ import main
-from edge.monitor import restart_backoff as again
+from edge.monitor import restart_backoff
 from edge.upload.stream import VideoStream
 from local.tests.support.films import draw
 from tests.support import edge_service
@@ -147,7 +147,7 @@ def test_a_stream_that_keeps_nothing_is_said_and_works(edge, service):
     service.retention_hours = 0
     code, _, err = edge()
     assert code == 0
-    assert "keeps nothing" in err
+    assert "retains nothing" in err
 
 
 def test_a_refused_fragment_shows_in_the_exit_code(edge, service):
@@ -214,7 +214,7 @@ def failing(status, code, message):
             "/getDataEndpoint",
             failing(403, "AccessDeniedException", "You may not"),
             "GetDataEndpoint on stream whosthere-front-door: AccessDeniedException: You may "
-            "not. These credentials may not do that.",
+            "not. These credentials lack the permission.",
         ),
     ],
 )
@@ -295,7 +295,7 @@ def manager(environment, tmp_path):
     (tmp_path / "run").mkdir()
     environment.setenv("NOTIFY_SOCKET", str(path))
     environment.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
-    environment.setattr(again, "FIRST_PAUSE_S", 0.02)
+    environment.setattr(restart_backoff, "FIRST_DELAY_S", 0.02)
     messages = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
         bound.bind(str(path))
@@ -333,7 +333,7 @@ def test_what_a_restart_does_not_mend_is_tried_ever_more_rarely(edge, service, m
 
 
 def test_told_to_stop_while_it_waits_to_be_tried_again_it_ends(edge, service, manager, environment):
-    environment.setattr(again, "FIRST_PAUSE_S", 300.0)
+    environment.setattr(restart_backoff, "FIRST_DELAY_S", 300.0)
     service.failures["/describeStream"] = failing(403, "AccessDeniedException", "You may not")
 
     def stop_when_it_waits():
@@ -345,7 +345,7 @@ def test_told_to_stop_while_it_waits_to_be_tried_again_it_ends(edge, service, ma
     begun = time.monotonic()
     code, _, err = edge()
     assert (code, time.monotonic() - begun < LIMIT_S) == (3, True)
-    assert "It is tried again in 300 s." in err
+    assert "The next attempt is in 300 s." in err
     assert heard(manager, "WATCHDOG") == ["WATCHDOG=1"], "a wait is no hang"
 
 

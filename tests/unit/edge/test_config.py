@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import parse, state_folder
-from edge.urls import has_password, is_url, without_secrets
+from edge.config import default_buffer_folder, parse
+from edge.urls import has_password, is_url, redact_url
 
 URL = "rtsp://zoe:hush%40@camera.lan:8554/stream1?user=zoe&password=hush"
 IDENTITY = """
@@ -113,7 +113,7 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(capsys):
     ],
 )
 def test_urls_are_shown_without_user_and_query(source, shown, secret):
-    assert without_secrets(source) == shown
+    assert redact_url(source) == shown
     assert has_password(source) is secret
     assert is_url(source) is source.startswith("rtsp")
 
@@ -140,8 +140,8 @@ def test_without_a_camera_there_is_nothing_to_do(capsys):
 
 
 def test_state_lies_where_systemd_says_else_with_the_user(tmp_path):
-    assert state_folder("gate", {"STATE_DIRECTORY": "/var/lib/a:/b"}) == Path("/var/lib/a")
-    own = state_folder("gate", {"XDG_STATE_HOME": str(tmp_path)})
+    assert default_buffer_folder("gate", {"STATE_DIRECTORY": "/var/lib/a:/b"}) == Path("/var/lib/a")
+    own = default_buffer_folder("gate", {"XDG_STATE_HOME": str(tmp_path)})
     assert own == tmp_path / "whosthere-edge" / "gate"
 
 

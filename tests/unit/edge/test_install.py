@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from edge.packing import EDGE
-from edge.pi import install as installer
-from edge.pi.install import InstallError, Places
+from edge.pi import install
+from edge.pi.install import InstallError, InstallPaths
 
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """A machine below a folder, whose programs do nothing but what is looked at."""
-    places = Places(tmp_path / "root")
+    places = InstallPaths(tmp_path / "root")
     for folder in (places.manager, places.unit.parent, places.command.parent):
         folder.mkdir(parents=True)
     places.programs.mkdir(parents=True)
@@ -29,8 +29,8 @@ def machine(tmp_path, monkeypatch):
             (places.root_of(command[3]) / "bin").mkdir(parents=True)
 
     places.root_of = lambda name: tmp_path / name
-    monkeypatch.setattr(installer, "run", run)
-    monkeypatch.setattr(installer, "wait_until_active", lambda service: ran.append((service,)))
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "wait_until_active", lambda service: ran.append((service,)))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda path, user, group: None)
     own = SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid())
@@ -47,7 +47,7 @@ def folder(tmp_path):
         (path / "certificate.pem").write_text("certificate")
         (path / "private.key").write_text(f"key {version}")
         (path / f"whosthere_edge-{version}-py3-none-any.whl").write_text(version)
-        (path / installer.UNIT).write_text("unit " + version)
+        (path / install.UNIT).write_text("unit " + version)
         return path
 
     return make
@@ -59,7 +59,7 @@ def versions(machine):
 
 
 def test_it_installs_into_places_of_its_own_and_starts_the_service(machine, folder):
-    installer.install(folder("gate"), machine.places)
+    install.install(folder("gate"), machine.places)
     place = machine.places.settings / "gate"
     assert {path.name for path in place.iterdir()} == {
         "settings.toml", "certificate.pem", "private.key",
@@ -78,10 +78,10 @@ def test_it_installs_into_places_of_its_own_and_starts_the_service(machine, fold
 
 
 def test_again_upgrades_every_camera_and_takes_the_old_version_away(machine, folder):
-    installer.install(folder("gate"), machine.places)
-    installer.install(folder("garage"), machine.places)
+    install.install(folder("gate"), machine.places)
+    install.install(folder("garage"), machine.places)
     machine.ran.clear()
-    installer.install(folder("gate", "2"), machine.places)
+    install.install(folder("gate", "2"), machine.places)
     assert versions(machine) == ["2"]
     assert (machine.places.settings / "gate" / "private.key").read_text() == "key 2"
     assert machine.places.unit.read_text() == "unit 2"
@@ -90,21 +90,21 @@ def test_again_upgrades_every_camera_and_takes_the_old_version_away(machine, fol
 
 
 def test_the_same_version_is_not_fetched_twice(machine, folder):
-    installer.install(folder("gate"), machine.places)
+    install.install(folder("gate"), machine.places)
     machine.ran.clear()
-    installer.install(folder("garage"), machine.places)
+    install.install(folder("garage"), machine.places)
     assert not [command for command in machine.ran if "pip" in command]
 
 
 def test_what_looks_for_faces_comes_with_the_first_camera_that_asks_for_it(machine, folder):
-    installer.install(folder("gate"), machine.places)
+    install.install(folder("gate"), machine.places)
     assert not fetched(machine).endswith("[face]")
     asks = folder("garage")
     with (asks / "settings.toml").open("a") as settings:
         settings.write('tag = "face"\n')
-    installer.install(asks, machine.places)
+    install.install(asks, machine.places)
     assert fetched(machine).endswith("[face]")
-    installer.install(folder("shed"), machine.places)
+    install.install(folder("shed"), machine.places)
     assert machine.places.current.resolve().name.endswith("-face"), "the next one took it away"
 
 
@@ -114,15 +114,15 @@ def fetched(machine):
 
 
 def test_a_failed_upgrade_leaves_what_runs(machine, folder, monkeypatch):
-    installer.install(folder("gate"), machine.places)
+    install.install(folder("gate"), machine.places)
 
     def run(*command, must=True):
         if "pip" in command:
             raise InstallError("no network")
 
-    monkeypatch.setattr(installer, "run", run)
+    monkeypatch.setattr(install, "run", run)
     with pytest.raises(InstallError):
-        installer.install(folder("gate", "2"), machine.places)
+        install.install(folder("gate", "2"), machine.places)
     assert machine.places.current.resolve().name.startswith("1-")
     assert (machine.places.settings / "gate" / "private.key").read_text() == "key 1"
 
@@ -130,14 +130,14 @@ def test_a_failed_upgrade_leaves_what_runs(machine, folder, monkeypatch):
 def test_uninstall_takes_one_camera_and_with_the_last_everything(machine, folder, tmp_path):
     gate, garage = folder("gate"), folder("garage")
     for each in (gate, garage):
-        installer.install(each, machine.places)
+        install.install(each, machine.places)
         for place in (machine.places.state, machine.places.status):
             (place / each.name.partition("-")[0]).mkdir(parents=True)
-    installer.uninstall(gate, machine.places)
+    install.uninstall(gate, machine.places)
     assert [path.name for path in machine.places.settings.iterdir()] == ["garage"]
     assert [path.name for path in machine.places.state.iterdir()] == ["garage"]
     assert versions(machine) == ["1"]
-    installer.uninstall(garage, machine.places)
+    install.uninstall(garage, machine.places)
     left = list((tmp_path / "root").rglob("*whosthere*"))
     assert left == []
     assert machine.ran[-1] == ("userdel", "whosthere")
@@ -159,13 +159,13 @@ def test_what_is_missing_is_said_before_anything_is_done(
 ):
     change(monkeypatch, machine.places)
     with pytest.raises(InstallError, match=words):
-        installer.install(folder("gate"), machine.places)
+        install.install(folder("gate"), machine.places)
     assert machine.ran == []
 
 
 def test_a_folder_that_pair_has_not_made_is_refused(machine, tmp_path):
     with pytest.raises(InstallError, match="no folder of `./whosthere pair`"):
-        installer.install(tmp_path, machine.places)
+        install.install(tmp_path, machine.places)
 
 
 def test_the_script_runs_by_itself_without_the_project(tmp_path):
@@ -181,7 +181,7 @@ def test_the_script_runs_by_itself_without_the_project(tmp_path):
 
 
 def test_the_unit_lets_nothing_but_what_a_camera_needs():
-    lines = (EDGE / "pi" / installer.UNIT).read_text().splitlines()
+    lines = (EDGE / "pi" / install.UNIT).read_text().splitlines()
     assert {
         "Type=notify", "Restart=always", "User=whosthere", "SupplementaryGroups=video",
         "NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "DevicePolicy=closed",

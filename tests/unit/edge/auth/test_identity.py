@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from edge.auth import credential_endpoint, identity
-from edge.auth.credential_endpoint import TemporaryKeys
-from edge.auth.credentials import RenewedKeys
+from edge.auth.credential_endpoint import TemporaryCredentials
+from edge.auth.credentials import IotCredentials
 from edge.config import parse
 from edge.errors import RefusedError, UnreachableError
 from edge.settings import Identity
@@ -128,7 +128,7 @@ def in_15_minutes():
 
 def test_keys_are_fetched_with_the_certificate_for_the_thing(provider, paired, tmp_path):
     provider.answer = 200, keys_until(in_15_minutes())
-    keys = credential_endpoint.fetch(paired, tmp_path / "server.pem")
+    keys = credential_endpoint.fetch_credentials(paired, tmp_path / "server.pem")
     assert keys.frozen == ReadOnlyCredentials("ASIAEXAMPLE", "hush", "token")
     assert 880 < keys.seconds_left < 901
     assert provider.asked == [("/role-aliases/home-camera/credentials", "home-gate")]
@@ -139,7 +139,7 @@ def test_the_end_of_keys_goes_by_the_providers_clock(provider, paired, tmp_path)
     provider.date = "Sun, 06 Nov 2039 08:49:37 GMT"
     then = datetime.datetime(2039, 11, 6, 9, 4, 37, tzinfo=datetime.UTC)
     provider.answer = 200, keys_until(then)
-    keys = credential_endpoint.fetch(paired, tmp_path / "server.pem")
+    keys = credential_endpoint.fetch_credentials(paired, tmp_path / "server.pem")
     assert 880 < keys.seconds_left < 901
 
 
@@ -158,7 +158,7 @@ def test_a_refusal_is_told_with_what_to_do(
 ):
     provider.answer = status, {"message": message}
     with pytest.raises(error, match=words) as refused:
-        credential_endpoint.fetch(paired, tmp_path / "server.pem")
+        credential_endpoint.fetch_credentials(paired, tmp_path / "server.pem")
     assert message in str(refused.value)
 
 
@@ -166,12 +166,12 @@ def test_a_refusal_is_told_with_what_to_do(
 def test_an_answer_that_holds_no_keys_is_no_refusal(provider, paired, tmp_path, answer):
     provider.answer = 200, answer
     with pytest.raises(UnreachableError):
-        credential_endpoint.fetch(paired, tmp_path / "server.pem")
+        credential_endpoint.fetch_credentials(paired, tmp_path / "server.pem")
 
 
 def test_a_provider_that_cannot_prove_itself_gets_nothing(provider, paired):
-    with pytest.raises(RefusedError, match="is not who it should be"):
-        credential_endpoint.fetch(paired, None)
+    with pytest.raises(RefusedError, match="has no valid certificate"):
+        credential_endpoint.fetch_credentials(paired, None)
     assert provider.asked == []
 
 
@@ -184,13 +184,13 @@ def test_a_provider_that_is_not_there_may_come_back(paired, tmp_path):
         paired.key,
     )
     with pytest.raises(UnreachableError):
-        credential_endpoint.fetch(nobody, tmp_path / "server.pem")
+        credential_endpoint.fetch_credentials(nobody, tmp_path / "server.pem")
 
 
 def test_a_certificate_that_is_gone_is_named(paired, tmp_path):
     paired.certificate.unlink()
     with pytest.raises(RefusedError, match=r"device\.pem"):
-        credential_endpoint.fetch(paired, tmp_path / "server.pem")
+        credential_endpoint.fetch_credentials(paired, tmp_path / "server.pem")
 
 
 class Source:
@@ -204,12 +204,12 @@ class Source:
         if self.error:
             raise self.error
         frozen = ReadOnlyCredentials(f"KEY{self.calls}", "hush", "token")
-        return TemporaryKeys(frozen, time.monotonic() + self.seconds)
+        return TemporaryCredentials(frozen, time.monotonic() + self.seconds)
 
 
 def test_keys_are_fetched_once_and_used_while_they_are_good():
     source = Source()
-    keys = RenewedKeys(source, pytest.fail)
+    keys = IotCredentials(source, pytest.fail)
     assert keys.refresh_needed(30)
     assert keys.access_key == keys.get_frozen_credentials().access_key == "KEY1"
     assert not keys.refresh_needed(30)
@@ -218,7 +218,7 @@ def test_keys_are_fetched_once_and_used_while_they_are_good():
 
 def test_newer_keys_lie_ready_well_before_the_old_ones_end(wait_until):
     source = Source(seconds=299)
-    keys = RenewedKeys(source, pytest.fail)
+    keys = IotCredentials(source, pytest.fail)
     keys.get_frozen_credentials()
     source.seconds = 900
     wait_until(lambda: keys.refresh_needed(30), 10)
@@ -230,12 +230,12 @@ def test_newer_keys_lie_ready_well_before_the_old_ones_end(wait_until):
 def test_a_failed_renewal_is_told_and_the_old_keys_go_on(wait_until):
     said = []
     source = Source(seconds=299)
-    keys = RenewedKeys(source, said.append)
+    keys = IotCredentials(source, said.append)
     keys.get_frozen_credentials()
-    source.error = UnreachableError("No keys from there")
+    source.error = UnreachableError("No credentials from there")
     assert not keys.refresh_needed(30)
     wait_until(lambda: said, 10)
-    assert "not possible now, the keys at hand are good for 29" in said[0]
+    assert "failed; the current ones expire in 29" in said[0]
     assert keys.get_frozen_credentials().access_key == "KEY1"
     source.error, source.seconds = None, 900
     wait_until(lambda: keys.refresh_needed(30), 10)
@@ -245,7 +245,7 @@ def test_a_failed_renewal_is_told_and_the_old_keys_go_on(wait_until):
 def test_when_the_old_keys_end_the_refusal_stops_the_edge(wait_until):
     said = []
     source = Source(seconds=0.5)
-    keys = RenewedKeys(source, said.append)
+    keys = IotCredentials(source, said.append)
     keys.get_frozen_credentials()
     source.error = RefusedError("Certificate is invalid on this endpoint")
     assert not keys.refresh_needed(30), "what they sign now is no better"
@@ -269,7 +269,7 @@ def test_a_paired_cameras_session_signs_with_its_keys_at_its_endpoint(
         'certificate = "device.pem"\nkey = "device.key"\n'
     )
     provider.answer = 200, keys_until(in_15_minutes())
-    session = identity.session(parse(["--settings", str(settings)]), pytest.fail)
+    session = identity.create_botocore_session(parse(["--settings", str(settings)]), pytest.fail)
     client = session.create_client("kinesisvideo")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
     assert client.meta.region_name == "eu-west-1"
@@ -280,7 +280,7 @@ def test_a_paired_cameras_session_signs_with_its_keys_at_its_endpoint(
 def test_without_a_certificate_the_usual_chain_is_asked(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
-    session = identity.session(parse(["--camera", "gate"]), pytest.fail)
+    session = identity.create_botocore_session(parse(["--camera", "gate"]), pytest.fail)
     assert session.get_credentials().access_key == "AKIDEXAMPLE"
 
 
@@ -310,7 +310,7 @@ def called(session, service, region):
 def test_a_camera_finds_the_services_where_botocore_does(monkeypatch):
     """Though its data has no list of endpoints."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    plain, own = botocore.session.Session(), identity.CameraSession()
+    plain, own = botocore.session.Session(), identity.BotocoreSession()
     regions = ("eu-west-1", "cn-north-1", "us-gov-west-1", "a-region-of-tomorrow-1")
     for region in regions:
         theirs, ours = (called(each, "kinesisvideo", region) for each in (plain, own))

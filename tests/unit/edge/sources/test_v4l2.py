@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from edge.capture.pipeline import Capture
+from edge.capture.pipeline import CapturePipeline
 from edge.errors import SourceError, SourceLostError
-from edge.sources import band, v4l2
+from edge.sources import barcode, v4l2
 from edge.sources.v4l2 import best_mode, open_v4l2
 from edge.sources.v4l2_ioctl import (
     ENUM_FMT,
@@ -19,7 +19,7 @@ from edge.sources.v4l2_ioctl import (
     ENUM_FRAMESIZES,
     QUERYCAP,
     Mode,
-    ask,
+    query_device,
 )
 from local.tests.support.films import draw
 from tests.support.edge_capture import Kept, Said, config_of
@@ -86,14 +86,14 @@ def device(driver="uvcvideo", card="HD Webcam", caps=CAPTURE, formats=WEBCAM, ra
 
 
 def test_a_webcam_says_what_it_is_and_all_that_it_gives():
-    found = ask(0, device())
+    found = query_device(0, device())
     assert (found.driver, found.card, found.is_camera) == ("uvcvideo", "HD Webcam", True)
     assert len(found.modes) == 9
     assert Mode("MJPG", 1280, 720, 15.0) in found.modes
 
 
 def test_a_driver_with_any_size_within_bounds_is_asked_for_usual_ones():
-    found = ask(0, device("vivid", "any", formats={"YUYV": {}}, ranged=True))
+    found = query_device(0, device("vivid", "any", formats={"YUYV": {}}, ranged=True))
     assert found.modes == [
         Mode("YUYV", *size, 30.0) for size in ((640, 480), (1280, 720), (1920, 1080))
     ]
@@ -120,7 +120,7 @@ def test_a_driver_with_any_size_within_bounds_is_asked_for_usual_ones():
     ],
 )  # fmt: skip
 def test_the_mode_that_fits_best_is_taken(formats, size, rate, chosen):
-    modes = ask(0, device(formats=formats)).modes
+    modes = query_device(0, device(formats=formats)).modes
     assert best_mode(modes, size, rate) == chosen
 
 
@@ -171,8 +171,8 @@ def test_mjpeg_is_decoded_encoded_and_dated_as_it_comes(tmp_path, monkeypatch):
     with opened(path, formats={"MJPG": {(320, 192): [10]}}) as source:
         assert source.name.endswith("(HD Webcam)")
         with pytest.raises(SourceLostError, match="has ended"):
-            Capture(config, source, kept, said, threading.Event()).run()
+            CapturePipeline(config, source, kept, said, threading.Event()).run()
     images = [image for fragment in kept.fragments for image in fragment.images()]
     assert len(images) == 20
-    assert band.number_of(images[0]) is None
+    assert barcode.read_number(images[0]) is None
     assert kept.fragments[0].frames[0].is_key

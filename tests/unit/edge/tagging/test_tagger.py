@@ -12,13 +12,13 @@ import av
 import numpy as np
 import pytest
 
-from edge.capture.pipeline import Capture
+from edge.capture.pipeline import CapturePipeline
 from edge.errors import SourceError
-from edge.media.timeline import MS, PlayedTime
-from edge.sources.samples import Coded, Picture
+from edge.media.timeline import MS, FilmTimeline
+from edge.sources.samples import CodedPacket, DecodedFrame
 from edge.sources.source import Source
-from edge.tagging import tagger as tags
-from edge.tagging.faces import FaceCheck
+from edge.tagging import tagger
+from edge.tagging.faces import FaceDetector
 from edge.tagging.tagger import Tagger
 from tests.support.edge_capture import Kept, Said, capture, config_of
 from tests.support.edge_scenes import Scene
@@ -35,15 +35,15 @@ class Pictures(Source):
 
     name, is_live, rate = "pictures", False, RATE
 
-    def __init__(self, pictures, *, is_passable=False):
-        self.pictures, self.is_passable = pictures, is_passable
-        self.timeline = PlayedTime(is_unpaced=True)
+    def __init__(self, pictures, *, can_pass_through=False):
+        self.pictures, self.can_pass_through = pictures, can_pass_through
+        self.timeline = FilmTimeline(is_unpaced=True)
         self.decoder = av.CodecContext.create("h264", "r")
 
     def samples(self):
         images = (image_of(picture) for picture in self.pictures)
-        if not self.is_passable:
-            yield from (Picture(image, number / RATE) for number, image in enumerate(images))
+        if not self.can_pass_through:
+            yield from (DecodedFrame(image, number / RATE) for number, image in enumerate(images))
             return
         codec = av.CodecContext.create("libx264", "w")
         codec.width, codec.height, codec.pix_fmt = 256, 144, "yuv420p"
@@ -52,7 +52,7 @@ class Pictures(Source):
         for number, image in enumerate(images):
             image.pts, image.time_base = number * 1000 // RATE, MS
             for packet in codec.encode(image):
-                yield Coded(packet, packet.pts / 1000)
+                yield CodedPacket(packet, packet.pts / 1000)
 
     def close(self):
         pass
@@ -83,14 +83,14 @@ def a_standstill():
     return [scene.picture() for _ in range(2 * RATE)]
 
 
-def run(*options, is_passable=False):
+def run(*options, can_pass_through=False):
     config = config_of("test", "--rate", str(RATE), *options)
-    return capture(config, Pictures(a_walk(), is_passable=is_passable))
+    return capture(config, Pictures(a_walk(), can_pass_through=can_pass_through))
 
 
-@pytest.mark.parametrize("is_passable", [False, True])
-def test_fragments_are_marked_from_where_motion_begins_to_some_seconds_after(is_passable):
-    done = run(is_passable=is_passable)
+@pytest.mark.parametrize("can_pass_through", [False, True])
+def test_fragments_are_marked_from_where_motion_begins_to_some_seconds_after(can_pass_through):
+    done = run(can_pass_through=can_pass_through)
     assert len(done.fragments) == STILL_S + WALK_S + AFTER_S
     marked = tagged(done)
     assert set(range(STILL_S, STILL_S + WALK_S + 4)) <= set(marked)
@@ -119,17 +119,17 @@ class DarkPatch:
 
     looks = 0
 
-    def find(self, image):
+    def detect(self, image):
         type(self).looks += 1
         luma = image.reformat(format="gray8").to_ndarray()
         return [(0, 0, 1, 1)] if (luma[90:130, :70] < 40).mean() > 0.02 else []
 
 
-@pytest.mark.parametrize("is_passable", [False, True])
-def test_a_face_marks_its_own_fragment_and_no_other(monkeypatch, is_passable):
-    monkeypatch.setattr(tags, "FaceCheck", DarkPatch)
+@pytest.mark.parametrize("can_pass_through", [False, True])
+def test_a_face_marks_its_own_fragment_and_no_other(monkeypatch, can_pass_through):
+    monkeypatch.setattr(tagger, "FaceDetector", DarkPatch)
     DarkPatch.looks = 0
-    done = run("--tag", "face", is_passable=is_passable)
+    done = run("--tag", "face", can_pass_through=can_pass_through)
     assert tagged(done) == [STILL_S]
     # Looked for only while something moves and a little after, and not once it is decided.
     assert DarkPatch.looks <= 2.5 * (WALK_S + 6)
@@ -138,14 +138,16 @@ def test_a_face_marks_its_own_fragment_and_no_other(monkeypatch, is_passable):
 class Everywhere:
     """Stands in for the face check: there is a face in each picture."""
 
-    def find(self, image):
+    def detect(self, image):
         return [(0, 0, 1, 1)]
 
 
-@pytest.mark.parametrize("is_passable", [False, True])
-def test_a_face_that_stays_marks_every_fragment_while_something_moves(monkeypatch, is_passable):
-    monkeypatch.setattr(tags, "FaceCheck", Everywhere)
-    marked = tagged(run("--tag", "face", is_passable=is_passable))
+@pytest.mark.parametrize("can_pass_through", [False, True])
+def test_a_face_that_stays_marks_every_fragment_while_something_moves(
+    monkeypatch, can_pass_through
+):
+    monkeypatch.setattr(tagger, "FaceDetector", Everywhere)
+    marked = tagged(run("--tag", "face", can_pass_through=can_pass_through))
     assert marked == list(range(marked[0], marked[-1] + 1))
     assert set(range(STILL_S, STILL_S + WALK_S)) <= set(marked)
 
@@ -153,21 +155,23 @@ def test_a_face_that_stays_marks_every_fragment_while_something_moves(monkeypatc
 def test_without_opencv_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(SourceError, match="opencv-python-headless>=4.13,<5"):
-        Capture(config_of("test", "--tag", "face"), Pictures([]), Kept(), Said(), threading.Event())
+        CapturePipeline(
+            config_of("test", "--tag", "face"), Pictures([]), Kept(), Said(), threading.Event()
+        )
 
 
 def test_an_opencv_that_brings_no_cascade_is_told_by_its_version(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(__version__="5.0.0"))
     with pytest.raises(SourceError, match=r"here is OpenCV 5\.0\.0"):
-        FaceCheck()
+        FaceDetector()
 
 
 def test_the_check_finds_the_films_people_and_nobody_on_an_empty_doorstep():
-    check, found = FaceCheck(), {}
+    check, found = FaceDetector(), {}
     with av.open(str(FILM)) as film:
         for image in film.decode(video=0):
             if image.time in FACES:
-                found[image.time] = bool(check.find(image))
+                found[image.time] = bool(check.detect(image))
     assert found == FACES
 
 

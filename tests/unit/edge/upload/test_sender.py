@@ -10,8 +10,8 @@ import pytest
 from edge.errors import ConnectionLostError, RefusedError, UnreachableError
 from edge.fragments import EncodedFrame, FragmentBuffer, Limits
 from edge.media import mkv
-from edge.timeouts import Patience
-from edge.upload.put_media import PutMedia, Request
+from edge.timeouts import Timeouts
+from edge.upload.put_media import PutMediaConnection, PutMediaRequest
 from edge.upload.sender import Sender
 from tests.support import edge_service
 from tests.support.edge_service import free_port, stores
@@ -31,8 +31,8 @@ class Stream:
 
     def connect(self, on_ack, on_change):
         self.is_ending = False
-        request = Request(f"{self.url}/putMedia", {"Host": "any"}, ca_file=self.ca_file)
-        return PutMedia(request, on_ack, on_change)
+        request = PutMediaRequest(f"{self.url}/putMedia", {"Host": "any"}, ca_file=self.ca_file)
+        return PutMediaConnection(request, on_ack, on_change)
 
     def is_expiring(self):
         return self.is_ending
@@ -179,7 +179,7 @@ def test_pauses_grow_while_nothing_comes_through_and_start_over_when_it_does(ser
     assert len(run.pauses) == len(bases)
     for pause, base in zip(run.pauses, bases, strict=True):
         assert base <= pause <= 2 * base
-    assert "Connecting anew in 0." in run.said[0]
+    assert "Reconnecting in 0." in run.said[0]
 
 
 def test_pauses_end_at_ten_seconds():
@@ -262,7 +262,7 @@ def test_nobody_at_the_first_attempts_is_an_error():
 
 def test_a_silent_service_is_left_for_a_new_connection(service):
     service.reactions[0] = mute
-    counts = Run(service, patience=Patience(ack_s=0.3)).send(1000, 2000)
+    counts = Run(service, timeouts=Timeouts(ack_s=0.3)).send(1000, 2000)
     assert counts.persisted == 2
     assert list(service.connections[1].clusters) == [1000, 2000]
 
@@ -284,7 +284,7 @@ def test_received_is_not_enough_for_a_stream_that_keeps_video(service):
             call.ack("RECEIVED", connection.timecode)
 
     service.reactions[0] = react
-    run = Run(service, patience=Patience(ack_s=0.3))
+    run = Run(service, timeouts=Timeouts(ack_s=0.3))
     assert run.send(1000).persisted == 1
     assert len(service.connections) > 1
 
@@ -362,9 +362,9 @@ def test_acks_on_a_full_duplex_tls_connection_come_while_video_goes_out(tls_serv
 
 def test_a_certificate_that_does_not_fit_is_an_error(tls_service):
     service, _ = tls_service
-    request = Request(service.url.replace("http:", "https:"), {"Host": "any"})
+    request = PutMediaRequest(service.url.replace("http:", "https:"), {"Host": "any"})
     with pytest.raises(ConnectionLostError, match="certificate"):
-        PutMedia(request, lambda ack: None, lambda: None)
+        PutMediaConnection(request, lambda ack: None, lambda: None)
 
 
 @pytest.fixture

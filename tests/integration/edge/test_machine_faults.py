@@ -10,11 +10,9 @@ from functools import partial
 import pytest
 
 from edge import ring, storage, supervisor
-from edge import run as pipeline
-from edge.auth import credentials as keys
-from edge.auth import identity
-from edge.auth.credential_endpoint import TemporaryKeys
-from edge.capture import thread as capturing
+from edge.auth import credentials, identity
+from edge.auth.credential_endpoint import TemporaryCredentials
+from edge.capture import thread
 from edge.errors import (
     ClockError,
     RefusedError,
@@ -26,24 +24,24 @@ from edge.errors import (
 from edge.fragments import Limits
 from edge.monitor.watchdog import Watchdog
 from edge.sources.pattern import Pattern, PatternSource
-from edge.sources.samples import Picture
-from edge.timeouts import Patience
-from tests.support.edge_days import assert_runs_whole, assert_whole, on_disk
+from edge.sources.samples import DecodedFrame
+from edge.timeouts import Timeouts
+from tests.support.edge_faults import assert_runs_whole, assert_whole, on_disk
 from tests.support.edge_run import Stored
 
 
 def session_with(fetch, config, say):
     """What a paired camera has, its keys from a function."""
-    made = identity.CameraSession()
-    made.keys = keys.RenewedKeys(fetch, say)
+    made = identity.BotocoreSession()
+    made.iot_credentials = credentials.IotCredentials(fetch, say)
     return made
 
 
 def test_keys_that_end_meanwhile_are_renewed_and_nothing_is_lost(
     laptop, proxy, stream, edge, persisted, monkeypatch
 ):
-    monkeypatch.setattr(keys, "RENEW_BEFORE_S", 4.0)
-    monkeypatch.setattr(keys, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(credentials, "REFRESH_BEFORE_S", 4.0)
+    monkeypatch.setattr(credentials, "FIRST_DELAY_S", 0.1)
     long_lived = laptop.session().get_credentials().get_frozen_credentials()
     fetched = []
 
@@ -51,16 +49,16 @@ def test_keys_that_end_meanwhile_are_renewed_and_nothing_is_lost(
         fetched.append(time.monotonic())
         if len(fetched) == 2:
             raise UnreachableError("The credential endpoint cannot be reached.")
-        return TemporaryKeys(long_lived, time.monotonic() + 5.0)
+        return TemporaryCredentials(long_lived, time.monotonic() + 5.0)
 
-    monkeypatch.setattr(pipeline.identity, "session", partial(session_with, fetch))
+    monkeypatch.setattr(identity, "create_botocore_session", partial(session_with, fetch))
     run = edge()
     persisted(4)
     ended = run.finish()
     assert len(fetched) >= 3
     assert proxy.put_media_calls >= 3
-    assert "Renewing the keys is not possible now" in run.said
-    assert "Connecting anew" not in run.said
+    assert "Refreshing the credentials failed" in run.said
+    assert "Reconnecting" not in run.said
     assert_whole(Stored(laptop, stream), ended["frames"])
 
 
@@ -74,9 +72,9 @@ def test_keys_that_are_refused_stop_with_what_to_do(
         fetched.append(1)
         if len(fetched) > 1:
             raise RefusedError("This camera is not, or not any more, paired.")
-        return TemporaryKeys(long_lived, time.monotonic() + 3.0)
+        return TemporaryCredentials(long_lived, time.monotonic() + 3.0)
 
-    monkeypatch.setattr(pipeline.identity, "session", partial(session_with, fetch))
+    monkeypatch.setattr(identity, "create_botocore_session", partial(session_with, fetch))
     run = edge()
     persisted(1)
     with pytest.raises(RefusedError, match="not any more, paired"):
@@ -157,7 +155,7 @@ class Numbered(PatternSource):
     def samples(self):
         for number in range(self._first, self._last):
             seconds = (number - self._first) / 10
-            yield Picture(self._pattern.frame(number, seconds), seconds)
+            yield DecodedFrame(self._pattern.frame(number, seconds), seconds)
         raise SourceLostError("The camera was unplugged.")
 
 
@@ -177,13 +175,13 @@ def test_a_camera_that_is_unplugged_and_comes_back_with_another_size(
             raise one
         return one
 
-    monkeypatch.setattr(capturing, "open_source", open_source)
-    monkeypatch.setattr(capturing, "REOPENING", Patience(first_pause_s=0.2, longest_pause_s=1))
+    monkeypatch.setattr(thread, "open_source", open_source)
+    monkeypatch.setattr(thread, "REOPEN_TIMEOUTS", Timeouts(first_delay_s=0.2, max_delay_s=1))
     run = edge("--size", "640x480")
     persisted(6)
     ended = run.finish()
-    assert run.said.count("The source is opened anew") == 3
-    assert "Connecting anew" not in run.said
+    assert run.said.count("The source is reopened in") == 3
+    assert "Reconnecting" not in run.said
     assert proxy.put_media_calls == 2, "another track needs another connection"
     assert_whole(Stored(laptop, stream), ended["frames"])
 
@@ -208,7 +206,7 @@ def test_unhealthy_means_no_acks_and_leads_to_a_restart_then_to_the_exit(
     run = edge("--ack-limit", "2s")
     persisted(2)
     proxy.on_ack = lambda ack: None
-    run.wait_for("the source and the connection are renewed")
+    run.wait_for("the source and the connection are reopened")
     with pytest.raises(UnhealthyError) as unhealthy:
         run.ended()
     assert unhealthy.value.exit_code == 6

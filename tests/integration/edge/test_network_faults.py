@@ -8,7 +8,7 @@ import time
 import pytest
 
 from edge.errors import RefusedError
-from tests.support.edge_days import assert_runs_whole, assert_whole, on_disk
+from tests.support.edge_faults import assert_runs_whole, assert_whole, on_disk
 from tests.support.edge_proxy import Cut
 from tests.support.edge_run import Stored
 
@@ -19,7 +19,7 @@ def test_a_cut_is_made_good_in_order_and_nothing_comes_twice(
     run = edge()
     persisted(1)
     proxy.cut()
-    run.wait_for("Connecting anew")
+    run.wait_for("Reconnecting")
     wait_until(lambda: len(on_disk(run.config.buffer_folder)) >= 3, 40)
     began, mended = len(proxy.acks), time.monotonic()
     proxy.mend()
@@ -68,14 +68,14 @@ def test_a_connection_that_dies_within_a_fragment_costs_nothing(
     proxy.on_video = cut_twice
     persisted(6)
     ended = run.finish()
-    assert run.said.count("Connecting anew") >= 2
+    assert run.said.count("Reconnecting") >= 2
     assert_whole(Stored(laptop, stream), ended["frames"], doubled=2)
 
 
 def test_acks_that_stop_while_tcp_lives_bring_a_new_connection(
-    laptop, proxy, stream, edge, persisted, patience
+    laptop, proxy, stream, edge, persisted, timeouts
 ):
-    patience(ack_s=1.5)
+    timeouts(ack_s=1.5)
     run, lost = edge(), []
     persisted(1)
 
@@ -98,13 +98,13 @@ def test_acks_that_stop_while_tcp_lives_bring_a_new_connection(
 
 @pytest.mark.long
 def test_a_peer_that_takes_nothing_is_left_and_nothing_is_lost(
-    laptop, proxy, stream, edge, persisted, patience
+    laptop, proxy, stream, edge, persisted, timeouts
 ):
-    patience(ack_s=2.0)
+    timeouts(ack_s=2.0)
     run = edge()
     persisted(2)
     proxy.is_stalled.set()
-    run.wait_for("Connecting anew")
+    run.wait_for("Reconnecting")
     proxy.cut_connections()
     proxy.is_stalled.clear()
     persisted(8)
@@ -172,13 +172,13 @@ def test_an_error_about_the_stream_stops_and_what_was_captured_is_kept(
 
 @pytest.mark.long
 def test_a_new_connection_in_time_leaves_no_gap_and_doubles_nothing(
-    laptop, proxy, stream, edge, persisted, patience
+    laptop, proxy, stream, edge, persisted, timeouts
 ):
-    patience(connection_s=2.0)
+    timeouts(connection_s=2.0)
     run = edge()
     persisted(7)
     ended = run.finish()
     stored = Stored(laptop, stream)
     assert proxy.put_media_calls >= 3
     assert_whole(stored, ended["frames"])
-    assert "Connecting anew" not in run.said
+    assert "Reconnecting" not in run.said

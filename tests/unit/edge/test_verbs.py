@@ -10,9 +10,9 @@ import time
 import pytest
 
 from edge.__main__ import main
-from edge.commands import cameras as show_cameras
-from edge.commands.cameras import Camera, found
-from edge.commands.pipeline_text import pipeline_text
+from edge.commands import cameras
+from edge.commands.cameras import Camera, find_cameras
+from edge.commands.gstreamer_pipeline import gstreamer_pipeline
 from edge.config import parse
 from edge.monitor import show_status, status
 from edge.monitor.status import Status
@@ -68,7 +68,7 @@ def test_who_has_ended_or_was_killed_just_now_does_not_run(state, capsys, monkey
     monkeypatch.setattr(status.os, "getpid", lambda: ended.pid)
     state("gate")
     assert show_status.main([]) == 1
-    assert "gate: does not run, last heard of 0 s ago" in capsys.readouterr().out
+    assert "gate: not running, last status 0 s ago" in capsys.readouterr().out
 
 
 def test_status_of_one_camera_leaves_the_others_out(state, capsys):
@@ -90,7 +90,7 @@ def capability(driver, card, able):
 
 
 def test_cameras_are_those_that_give_pictures_to_look_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(show_cameras, "has_camera", lambda: True)
+    monkeypatch.setattr(cameras, "has_camera", lambda: True)
     nodes = {
         "video0": capability("uvcvideo", "HD Webcam", 0x1),
         "video1": capability("uvcvideo", "HD Webcam", 0x0080_0000),
@@ -106,8 +106,8 @@ def test_cameras_are_those_that_give_pictures_to_look_at(tmp_path, monkeypatch):
         handles[len(handles) + 1000] = path.name
         return len(handles) + 999
 
-    monkeypatch.setattr(show_cameras.os, "open", opened)
-    monkeypatch.setattr(show_cameras.os, "close", lambda handle: None)
+    monkeypatch.setattr(cameras.os, "open", opened)
+    monkeypatch.setattr(cameras.os, "close", lambda handle: None)
 
     def ioctl(handle, request, answer):
         if request != QUERYCAP:
@@ -115,7 +115,7 @@ def test_cameras_are_those_that_give_pictures_to_look_at(tmp_path, monkeypatch):
         answer[:] = nodes[handles[handle]]
         return 0
 
-    assert found(tmp_path, ioctl) == [
+    assert find_cameras(tmp_path, ioctl) == [
         Camera("picamera", "the Pi's camera module"),
         Camera(str(tmp_path / "video0"), "HD Webcam"),
         Camera(str(tmp_path / "video11"), "Second"),
@@ -123,7 +123,7 @@ def test_cameras_are_those_that_give_pictures_to_look_at(tmp_path, monkeypatch):
 
 
 def test_without_a_camera_the_alternatives_are_named(monkeypatch, capsys):
-    monkeypatch.setattr(show_cameras, "found", lambda: [])
+    monkeypatch.setattr(cameras, "find_cameras", lambda: [])
     assert main(["cameras"]) == 1
     assert "rtsp://HOST/PATH" in capsys.readouterr().err
 
@@ -143,7 +143,7 @@ def test_an_unknown_verb_is_named_with_those_there_are(capsys):
     ],
 )
 def test_the_pipeline_encodes_groups_of_one_second(source, begins):
-    text = pipeline_text(parse(["--camera", "gate", "--source", source, "--rate", "15"]))
+    text = gstreamer_pipeline(parse(["--camera", "gate", "--source", source, "--rate", "15"]))
     assert text.startswith(f"gst-launch-1.0 -e {begins}")
     assert "framerate=15/1" in text
     assert "key-int-max=15" in text
@@ -152,7 +152,7 @@ def test_the_pipeline_encodes_groups_of_one_second(source, begins):
 
 
 def test_the_pipeline_has_the_very_rate_that_was_asked_for():
-    text = pipeline_text(parse(["--camera", "gate", "--source", "test", "--rate", "7.5"]))
+    text = gstreamer_pipeline(parse(["--camera", "gate", "--source", "test", "--rate", "7.5"]))
     assert "framerate=15/2" in text
     assert "key-int-max=8" in text
 
@@ -166,7 +166,7 @@ def test_the_pipeline_of_a_paired_network_camera_holds_no_password_and_no_key(tm
         'credential-endpoint = "c1.credentials.iot.eu-west-1.amazonaws.com"\n'
         'certificate = "certificate.pem"\nkey = "private.key"\n'
     )
-    text = pipeline_text(parse(["--settings", str(path)]))
+    text = gstreamer_pipeline(parse(["--settings", str(path)]))
     assert main(["--settings", str(path), "--print-pipeline"]) == 0
     printed = capsys.readouterr()
     assert printed.out == text + "\n"

@@ -1,4 +1,4 @@
-"""A live source read by a thread of its own: whoever waits for it can give up."""
+"""A thread that reads a live source, so that its consumer can time out."""
 
 import queue
 import threading
@@ -12,23 +12,23 @@ from av.video.stream import VideoStream
 from ..errors import SourceLostError
 from .source import STOP_POLL_S
 
-# A reader that is so far ahead waits; that much video would be seconds old.
+# The queue's size in packets: more would be video that is seconds old.
 AHEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """A packet, and when it arrived, in seconds since 1970."""
+class ReceivedPacket:
+    """A packet and its arrival time, in seconds since 1970."""
 
     packet: "av.Packet[VideoStream]"
     at: float
 
 
-class Feed:
-    """Hands over what a blocking iterator gives, as long as that goes on.
+class PacketReader:
+    """Reads a blocking iterator in a thread and queues its packets.
 
-    The thread alone touches what it reads from, and lets go of it with `close` when it
-    comes back from reading: nothing may be closed under a library that is using it.
+    Only that thread uses the underlying input, and closes it with `close` after its last read: an
+    input must not be closed while a library reads from it.
     """
 
     def __init__(
@@ -37,23 +37,24 @@ class Feed:
         close: Callable[[], None],
         stall_s: float,
     ) -> None:
+        """Start the thread; a source that is silent for `stall_s` is lost."""
         self._packets = packets
         self._close = close
         self._stall_s = stall_s
-        self._queue: queue.Queue[Arrived | Exception | None] = queue.Queue(AHEAD)
+        self._queue: queue.Queue[ReceivedPacket | Exception | None] = queue.Queue(AHEAD)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._read, name="source", daemon=True)
         self._thread.start()
 
     @property
-    def has_more(self) -> bool:
-        """Say whether something has arrived that was not given yet."""
+    def has_waiting(self) -> bool:
+        """Return whether a packet waits in the queue."""
         return not self._queue.empty()
 
-    def arrivals(self, stop: threading.Event) -> Iterator[Arrived]:
-        """Give what arrives; end with the source, or when it rests and should stop.
+    def packets(self, stop: threading.Event) -> Iterator[ReceivedPacket]:
+        """Return packets as they arrive, until the source ends or is silent while `stop` is set.
 
-        Raises what the reader raised, and SourceLostError when nothing comes any more.
+        Raises what the reading thread raised, and SourceLostError if no packet comes any more.
         """
         last = time.monotonic()
         while True:
@@ -73,7 +74,7 @@ class Feed:
             yield found
 
     def close(self, wait_s: float = STOP_POLL_S) -> None:
-        """Tell the thread to end; it may still be reading for a while."""
+        """Tell the thread to end; it may go on reading for a while."""
         self._closed.set()
         self._thread.join(wait_s)
 
@@ -81,17 +82,17 @@ class Feed:
         end: Exception | None = None
         try:
             for packet in self._packets:
-                self._hand_over(Arrived(packet, time.time()))
+                self._enqueue(ReceivedPacket(packet, time.time()))
                 if self._closed.is_set():
                     break
         except Exception as exc:
-            # Raised anew in the thread that can tell of it.
+            # Raised again in the consumer's thread.
             end = exc
         finally:
             self._close()
-            self._hand_over(end)
+            self._enqueue(end)
 
-    def _hand_over(self, found: Arrived | Exception | None) -> None:
+    def _enqueue(self, found: ReceivedPacket | Exception | None) -> None:
         while not self._closed.is_set():
             try:
                 return self._queue.put(found, timeout=STOP_POLL_S)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge import segment
-from tests.support.edge_days import assert_runs_whole, on_disk
+from tests.support.edge_faults import assert_runs_whole, on_disk
 from tests.support.edge_run import SMALL, Stored
 
 ROOT = Path(__file__).resolve().parents[3]

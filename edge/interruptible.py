@@ -1,4 +1,4 @@
-"""Waits for a call that may take long, but no longer than until somebody says stop."""
+"""A blocking call that a stop event can interrupt."""
 
 import threading
 from collections.abc import Callable
@@ -6,15 +6,18 @@ from collections.abc import Callable
 POLL_S = 0.1
 
 
-def wait_for(call: Callable[[], object], stop: threading.Event) -> bool:
-    """Raise what the call raises; say whether it has ended, False if told to stop before."""
+def call_until_stopped(call: Callable[[], object], stop: threading.Event) -> bool:
+    """Call in a thread and wait; return whether the call ended before `stop` was set.
+
+    Raises what the call raises.
+    """
     raised: list[Exception] = []
 
     def run() -> None:
         try:
             call()
         except Exception as exc:
-            # Whatever it is, it is raised anew where it is waited for.
+            # Any error is raised again in the thread that waits.
             raised.append(exc)
 
     thread = threading.Thread(target=run, name="waiting", daemon=True)

@@ -43,13 +43,12 @@ def edge(laptop, proxy, stream, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def patience(monkeypatch):
+def timeouts(monkeypatch):
     """Set how long the sender waits, which is half a minute and more in a house."""
-    from edge import run as pipeline
-    from edge.timeouts import Patience
+    from edge.timeouts import Timeouts
 
     def set_(**seconds):
-        monkeypatch.setattr(pipeline, "Patience", partial(Patience, **seconds))
+        monkeypatch.setattr("edge.run.Timeouts", partial(Timeouts, **seconds))
 
     return set_
 

@@ -1,4 +1,4 @@
-"""Tells how the edge is doing: lines for a person, or JSON for a program."""
+"""What a run reports: lines on stderr for people, JSON lines on stdout for programs."""
 
 import json
 from dataclasses import asdict
@@ -8,52 +8,57 @@ from typing import TextIO
 from ..config import Config
 from ..fragments import Counts
 from ..media.mkv import Track
-from .show_status import in_words
+from .show_status import format_status
 from .status import Status
 
 
-class Report:
-    """What is said while streaming; never a credential."""
+class EventLog:
+    """Writes a run's events; never a credential."""
 
     def __init__(self, config: Config, out: TextIO, err: TextIO) -> None:
+        """Write to these two streams; `config` decides between lines and JSON."""
         self._config = config
         self._out = out
         self._err = err
+        self._track: Track | None = None
 
-    def say(self, text: str) -> None:
-        """Tell a person something out of the ordinary."""
+    def log(self, text: str) -> None:
+        """Write a line for people about something unusual."""
         self._err.write(f"{self._config.camera}: {text}\n")
         self._err.flush()
 
     def connecting(self, config: Config, region: str, track: Track, retention_hours: int) -> None:
-        """Tell what is about to be sent where."""
+        """Report the source, its size and the stream; once for each video format."""
+        if track == self._track:
+            return
+        self._track = track
         size = f"{track.width}x{track.height}"
-        self._tell(f"{config.shown_source} at {size} to {config.stream} in {region}")
+        self._log_for_people(f"{config.shown_source} at {size} to {config.stream} in {region}")
         if retention_hours == 0:
-            self.say("The stream keeps nothing, so a fragment counts once it was received.")
+            self.log("The stream retains nothing: a fragment counts as stored when it is received.")
 
     def started(self, first_capture_ms: int) -> None:
-        """Tell that the first frame is being taken."""
+        """Report the time of the first frame, in milliseconds since 1970."""
         at = _iso(first_capture_ms)
-        self._tell(f"streaming since {at}")
+        self._log_for_people(f"streaming since {at}")
         if self._config.is_held:
-            self._tell("the film stands still; press Enter to let it go")
-        self._event("started", first_capture=at)
+            self._log_for_people("the film waits on its first frame; press Enter to start it")
+        self._write_event("started", first_capture=at)
 
     def playing(self, first_capture_ms: int) -> None:
-        """Tell that a film that was held begins."""
+        """Report that a held film was released; its first frame has that time."""
         at = _iso(first_capture_ms)
-        self._tell(f"playing since {at}")
-        self._event("playing", first_capture=at)
+        self._log_for_people(f"playing since {at}")
+        self._write_event("playing", first_capture=at)
 
     def status(self, status: Status) -> None:
-        """Tell how it is doing."""
-        self._tell(in_words({**asdict(status), "runs": True}))
+        """Report the run's status in one line."""
+        self._log_for_people(format_status({**asdict(status), "runs": True}))
 
     def ended(self, counts: Counts, seconds: float) -> None:
-        """Tell what became of it all."""
-        self._tell(f"ended after {seconds:.1f} s: {_in_words(counts)}")
-        self._event(
+        """Report what became of all frames and fragments; `seconds` is the captured length."""
+        self._log_for_people(f"ended after {seconds:.1f} s: {_format_counts(counts)}")
+        self._write_event(
             "ended",
             frames=counts.frames,
             fragments=counts.fragments,
@@ -63,11 +68,11 @@ class Report:
             seconds=round(seconds, 3),
         )
 
-    def _tell(self, text: str) -> None:
+    def _log_for_people(self, text: str) -> None:
         if not self._config.is_json:
-            self.say(text)
+            self.log(text)
 
-    def _event(self, event: str, **facts: object) -> None:
+    def _write_event(self, event: str, **facts: object) -> None:
         if self._config.is_json:
             self._out.write(json.dumps({"event": event, **facts}) + "\n")
             self._out.flush()
@@ -78,7 +83,7 @@ def _iso(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _in_words(counts: Counts) -> str:
+def _format_counts(counts: Counts) -> str:
     words = f"{counts.frames} frames, {counts.persisted} of {counts.fragments} fragments stored"
     dropped = [(number, f"dropped ({reason})") for reason, number in counts.dropped_by.items()]
     for number, what in (

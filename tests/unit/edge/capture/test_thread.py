@@ -6,17 +6,17 @@ import time
 
 import pytest
 
-from edge import run as pipeline
+import edge.run
 from edge import supervisor
-from edge.capture import thread as capturing
-from edge.capture.thread import Capturing, Intake
+from edge.capture import thread
+from edge.capture.thread import CaptureThread
 from edge.config import parse
 from edge.errors import SourceError, SourceLostError
 from edge.fragments import FragmentBuffer
-from edge.monitor.report import Report
+from edge.monitor.event_log import EventLog
 from edge.sources.pattern import PatternSource
-from edge.timeouts import Patience
-from edge.upload.service_clock import ClockWatch
+from edge.timeouts import Timeouts
+from edge.upload.clock_skew import ClockStepDetector
 from local.tests.support.films import draw
 from tests.support import edge_service
 
@@ -56,8 +56,8 @@ def sources(monkeypatch):
             raise one
         return one() if callable(one) else one
 
-    monkeypatch.setattr(capturing, "open_source", open_source)
-    monkeypatch.setattr(capturing, "REOPENING", Patience(first_pause_s=0.01, longest_pause_s=0.05))
+    monkeypatch.setattr(thread, "open_source", open_source)
+    monkeypatch.setattr(thread, "REOPEN_TIMEOUTS", Timeouts(first_delay_s=0.01, max_delay_s=0.05))
     return found
 
 
@@ -66,12 +66,12 @@ def captured(tmp_path):
     """Capture into a buffer until the block is over."""
     config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
     err = io.StringIO()
-    report = Report(config, io.StringIO(), err)
+    event_log = EventLog(config, io.StringIO(), err)
     buffer, runs = FragmentBuffer(), []
 
     def start():
-        runs.append(Capturing(config, report))
-        runs[0].start(Intake(buffer, lambda track: None))
+        runs.append(CaptureThread(config, event_log))
+        runs[0].start(buffer, lambda track: None)
         return runs[0], buffer, err
 
     yield start
@@ -86,7 +86,7 @@ def test_a_camera_that_was_unplugged_goes_on_when_it_is_back(sources, captured):
     sources += [Unplugged(12), gone, gone, lambda: Unplugged(1000)]
     run, buffer, err = captured()
     wait_for(lambda: buffer.counts.frames >= 24)
-    assert "The camera was unplugged. The source is opened anew in 0." in err.getvalue()
+    assert "The camera was unplugged. The source is reopened in 0." in err.getvalue()
     assert err.getvalue().count("There is no device /dev/video0.") == 2
     assert run.last_error == str(gone)
     with buffer.lock:
@@ -110,7 +110,7 @@ def test_a_source_that_can_never_work_is_an_error_at_once(sources, captured):
 
 
 def test_told_to_stop_while_the_camera_is_away_it_ends_at_once(sources, captured, monkeypatch):
-    monkeypatch.setattr(capturing, "REOPENING", Patience(first_pause_s=3600, longest_pause_s=3600))
+    monkeypatch.setattr(thread, "REOPEN_TIMEOUTS", Timeouts(first_delay_s=3600, max_delay_s=3600))
     sources += [Unplugged(2)]
     run, buffer, _ = captured()
     wait_for(lambda: run.last_error)
@@ -135,18 +135,18 @@ def service(monkeypatch):
 
 def test_when_the_clock_is_set_pictures_are_dated_anew(service, tmp_path, monkeypatch):
     steps = [0.0] * 8 + [-3600.0]
-    monkeypatch.setattr(ClockWatch, "set_by", lambda self: steps.pop(0) if steps else 0.0)
+    monkeypatch.setattr(ClockStepDetector, "step_s", lambda self: steps.pop(0) if steps else 0.0)
     config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
     stop, err = threading.Event(), io.StringIO()
-    report = Report(config, io.StringIO(), err)
-    run = threading.Thread(target=pipeline.run, args=(config, report, stop))
+    event_log = EventLog(config, io.StringIO(), err)
+    run = threading.Thread(target=edge.run.run, args=(config, event_log, stop))
     run.start()
     try:
         wait_for(lambda: err.getvalue().count("streaming since") == 2)
     finally:
         stop.set()
         run.join(LIMIT_S)
-    assert "The clock was set back by 3600 s; pictures are dated anew." in err.getvalue()
+    assert "The clock was set back by 3600 s; video gets new timestamps." in err.getvalue()
 
 
 def test_a_film_without_a_pace_waits_for_the_service_and_overflows_nothing(
@@ -165,8 +165,8 @@ def test_a_film_without_a_pace_waits_for_the_service_and_overflows_nothing(
 
     monkeypatch.setattr(FragmentBuffer, "begin", watched)
     err = io.StringIO()
-    report = Report(config, io.StringIO(), err)
-    assert pipeline.run(config, report, threading.Event()), err.getvalue()
+    event_log = EventLog(config, io.StringIO(), err)
+    assert edge.run.run(config, event_log, threading.Event()), err.getvalue()
     most = max(held)
     assert most <= 16
     assert len(service.stored) == 40
@@ -179,8 +179,8 @@ def test_what_is_said_every_half_minute_and_in_the_file_is_what_happened(
     monkeypatch.setattr(supervisor, "STATUS_S", 0.5)
     config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
     stop, err = threading.Event(), io.StringIO()
-    report = Report(config, io.StringIO(), err)
-    run = threading.Thread(target=pipeline.run, args=(config, report, stop))
+    event_log = EventLog(config, io.StringIO(), err)
+    run = threading.Thread(target=edge.run.run, args=(config, event_log, stop))
     run.start()
     try:
         wait_for(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.edge_days import assert_whole
+from tests.support.edge_faults import assert_whole
 from tests.support.edge_h264 import good, write
 from tests.support.edge_h264 import stream as encoded
 from tests.support.edge_rpicam import Rpicam

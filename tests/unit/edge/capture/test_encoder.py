@@ -3,22 +3,29 @@
 import av
 import pytest
 
-from edge.capture import encoder as encode
-from edge.capture.encode_pipeline import Encoding
-from edge.capture.encoder import HARDWARE, SOFTWARE, Encoder, Video, best_encoder, works
-from edge.capture.segmenter import Cutter
+from edge.capture import encoder
+from edge.capture.encode_pipeline import EncodePipeline
+from edge.capture.encoder import (
+    HARDWARE,
+    SOFTWARE,
+    Encoder,
+    VideoFormat,
+    encoder_works,
+    open_best_encoder,
+)
+from edge.capture.segmenter import Segmenter
 from edge.media import h264
-from edge.sources import band
+from edge.sources import barcode
 from edge.sources.pattern import Pattern
 from tests.support.edge_capture import Captured, Kept, Said
 
-VIDEO = Video(320, 192, 10.0)
+VIDEO = VideoFormat(320, 192, 10.0)
 
 
 def test_where_the_hardware_has_no_encoder_the_software_is_taken():
-    assert not works(HARDWARE, VIDEO)
-    assert works(SOFTWARE, VIDEO)
-    (frame, track), *_ = best_encoder(VIDEO).encode(
+    assert not encoder_works(HARDWARE, VIDEO)
+    assert encoder_works(SOFTWARE, VIDEO)
+    (frame, track), *_ = open_best_encoder(VIDEO).encode(
         av.VideoFrame(320, 192, "yuv420p"), 1000, is_key=True
     )
     assert (frame.at_ms, frame.is_key) == (1000, True)
@@ -35,29 +42,29 @@ def hardware(monkeypatch):
             return real(video, name)
         codec = av.CodecContext.create("libx264", "w")
         codec.width, codec.height, codec.pix_fmt = video.width, video.height, "yuv420p"
-        codec.time_base, codec.framerate, codec.gop_size = encode.MS, 10, 1_000_000
+        codec.time_base, codec.framerate, codec.gop_size = encoder.MS, 10, 1_000_000
         codec.options = {"preset": "ultrafast", "forced-idr": "1", "bf": "0", "rc-lookahead": "3"}
         codec.open()
         made.append(codec)
         return codec
 
-    real = encode._open
-    monkeypatch.setattr(encode, "_open", opened)
-    works.cache_clear()
+    real = encoder._open
+    monkeypatch.setattr(encoder, "_open", opened)
+    encoder_works.cache_clear()
     yield made
-    works.cache_clear()
+    encoder_works.cache_clear()
 
 
 def captured(pattern, count, *, sizes=((320, 192),)):
     kept = Kept()
-    cutter = Cutter(kept, 1000, lambda begun_ms, last_ms: False)
-    look = type("Look", (), {"look": lambda self, image, at_ms: None})()
-    encoding = Encoding(cutter, look, size=(1280, 720), rate=10, bitrate_kbit=2000)
+    cutter = Segmenter(kept, 1000, lambda begun_ms, last_ms: False)
+    observer = type("Observer", (), {"on_picture": lambda self, image, at_ms: None})()
+    encoding = EncodePipeline(cutter, observer, size=(1280, 720), rate=10, bitrate_kbit=2000)
     for number in range(count):
         size = sizes[number * len(sizes) // count]
         image = pattern.frame(number, number / 10).reformat(*size)
         encoding.write(image, 10_000 + number * 100, 1.0)
-    encoding.rest()
+    encoding.flush()
     cutter.end()
     return Captured(kept.fragments, Said(), cutter)
 
@@ -65,21 +72,21 @@ def captured(pattern, count, *, sizes=((320, 192),)):
 def test_a_hardware_encoder_that_works_is_taken_and_loses_no_frame(hardware):
     done = captured(Pattern(320, 192, 10), 35)
     assert len(hardware) == 2, "one to try it, one to use"
-    assert [band.number_of(image) for image in done.images] == list(range(35))
+    assert [barcode.read_number(image) for image in done.images] == list(range(35))
     assert [len(fragment.frames) for fragment in done.fragments] == [10, 10, 10, 5]
     assert done.times_ms == [number * 100 for number in range(35)]
-    kinds = {h264.kind(u) for f in done.frames for u in h264.prefixed_units(f.data, 4)}
-    assert not kinds & {h264.SEQUENCE_PARAMETERS, h264.PICTURE_PARAMETERS}
+    kinds = {h264.nal_type(u) for f in done.frames for u in h264.split_avcc(f.data, 4)}
+    assert not kinds & {h264.SPS, h264.PPS}
 
 
 def test_a_hardware_encoder_that_fails_is_not_taken(monkeypatch):
     def fails(video, name):
         raise av.error.ExternalError(1, "no such encoder here", name)
 
-    works.cache_clear()
-    monkeypatch.setattr(encode, "_open", fails)
-    assert not works(HARDWARE, VIDEO)
-    works.cache_clear()
+    encoder_works.cache_clear()
+    monkeypatch.setattr(encoder, "_open", fails)
+    assert not encoder_works(HARDWARE, VIDEO)
+    encoder_works.cache_clear()
 
 
 @pytest.mark.parametrize("is_hardware", [False, True])
@@ -90,14 +97,14 @@ def test_a_source_that_changes_its_size_goes_on_in_a_new_track(request, is_hardw
     assert [(f.track.width, len(f.frames)) for f in done.fragments] == [
         *((320, 10), (320, 7), (640, 10), (640, 7)),
     ]
-    assert [band.number_of(image) for image in done.images] == list(range(34))
+    assert [barcode.read_number(image) for image in done.images] == list(range(34))
 
 
 def test_a_bitrate_bounds_what_comes_out():
     pattern = Pattern(640, 384, 10)
     sizes = []
     for kbit in (100, 4000):
-        encoder = Encoder(Video(640, 384, 10.0, kbit))
+        encoder = Encoder(VideoFormat(640, 384, 10.0, kbit))
         frames = [
             encoder.encode(pattern.frame(n, n * 7.0), n * 100, is_key=n % 10 == 0)
             for n in range(40)
@@ -105,4 +112,4 @@ def test_a_bitrate_bounds_what_comes_out():
         sizes.append(sum(len(frame.data) for ((frame, _),) in frames))
     # Four seconds, and one that the rate control may be ahead.
     assert sizes[0] * 8 <= 100_000 * 5 < sizes[1] * 8 * 5
-    assert isinstance(encoder.rest(), list)
+    assert isinstance(encoder.flush(), list)

@@ -1,26 +1,26 @@
-"""The GStreamer pipeline for AWS's own kvssink that does what this camera's settings say."""
+"""The GStreamer pipeline for AWS's own producer, kvssink, with this camera's settings."""
 
 import shlex
 from fractions import Fraction
 
 from ..config import Config
 from ..settings import Identity
-from ..urls import is_url, user_of, without_secrets
+from ..urls import is_url, redact_url, user_name
 
-# Where Debian, and so Raspberry Pi OS, keeps the authorities it trusts.
+# The CA bundle of Debian, and so of Raspberry Pi OS.
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 H264 = "video/x-h264,stream-format=avc,alignment=au"
 JOIN = " ! \\\n  "
 
 
-def pipeline_text(config: Config) -> str:
-    """The command as it can be pasted into a shell; no key and no password is in it."""
+def gstreamer_pipeline(config: Config) -> str:
+    """Return the shell command; it holds no key and no password."""
     return JOIN.join([f"gst-launch-1.0 -e {_source(config)}", _sink(config)])
 
 
-def missing(config: Config) -> str:
-    """Say what the pipeline needs besides and does not get here; nothing if it is whole."""
-    if without_secrets(config.source) == config.source:
+def omitted_secrets(config: Config) -> str:
+    """Return a note on the secrets that the command lacks; an empty text if it is complete."""
+    if redact_url(config.source) == config.source:
         return ""
     return (
         "The camera's password (user-pw=...) and what follows ? in its URL are left out: whoever "
@@ -34,9 +34,9 @@ def _source(config: Config) -> str:
     each = f"{rate.numerator}/{rate.denominator}"
     raw = f"video/x-raw,width={width},height={height},framerate={each}"
     if is_url(config.source):
-        # As it is: how often it has a key frame is set in the camera.
+        # Passed through: the camera's own settings decide its key frame interval.
         location = shlex.quote(config.shown_source)
-        user = f" user-id={shlex.quote(name)}" if (name := user_of(config.source)) else ""
+        user = f" user-id={shlex.quote(name)}" if (name := user_name(config.source)) else ""
         return JOIN.join([f"rtspsrc location={location}{user}", "rtph264depay", "h264parse", H264])
     if config.source in ("", "picamera"):
         captured = ["libcamerasrc", raw]
@@ -53,7 +53,7 @@ def _source(config: Config) -> str:
 
 
 def _encoder(config: Config) -> str:
-    # One-second groups of pictures, whatever else is set: kvssink cuts fragments at key frames.
+    # Always one key frame a second, because kvssink cuts fragments at key frames.
     return (
         f"x264enc bframes=0 key-int-max={round(config.rate)} bitrate={config.bitrate_kbit} "
         "tune=zerolatency speed-preset=superfast ! h264parse"
