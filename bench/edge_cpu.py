@@ -1,4 +1,4 @@
-"""CPU time of the edge's capture beside gst-launch-1.0 doing the same encode into a fakesink.
+"""CPU time of the edge's capture, compared with gst-launch-1.0 encoding the same into a fakesink.
 
 Needs GStreamer from Debian: gstreamer1.0-tools, -plugins-base, -good, -ugly and -libav.
 """
@@ -29,10 +29,10 @@ from edge.sources import open_source
 ROOT = Path(__file__).resolve().parents[1]
 FILM = ROOT / "demo" / "film.mp4"
 SIZE, RATE = (1280, 720), 10
-# What starting up costs is taken out: two lengths are measured, and their difference counts.
+# Two lengths are measured and subtracted, which removes the cost of the start.
 SHORT_S, LONG_S = 5, 40
 CLIPS: dict[str, dict[int, Path]] = {}
-LIMITS = {"encoded, times gst-launch": 1.15, "passed on, times gst-launch": 0.15}
+LIMITS = {"encoded, times gst-launch": 1.15, "passed through, times gst-launch": 0.15}
 # The settings of edge/capture/encoder.py in x264enc's words.
 X264ENC = (
     "x264enc speed-preset=superfast tune=zerolatency pass=qual quantizer=23 bitrate=4000 "
@@ -41,30 +41,34 @@ X264ENC = (
 CAMERAS, CAMERA_SIZE, CAMERA_RATE, CAMERA_S = 4, (1920, 1080), 20, 20
 
 
-class Nowhere:
-    """A buffer that forgets, so that only capture is measured."""
+class NullSink:
+    """A sink that discards all frames, so that only the capture is measured."""
 
-    def begin(self, at_ms: int, track: Track) -> None: ...
-    def add(self, frame: EncodedFrame) -> None: ...
-    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None: ...
-    def close(self) -> None: ...
+    def begin(self, at_ms: int, track: Track) -> None:
+        """Discard the start of a fragment."""
+
+    def add(self, frame: EncodedFrame) -> None:
+        """Discard the frame."""
+
+    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
+        """Discard the end of a fragment."""
 
 
 def once() -> Mapping[str, float]:
-    """CPU seconds for each second of video, ours as a share of gst-launch's."""
+    """Measure CPU seconds per second of video, ours as a share of gst-launch's."""
     gst = per_second(lambda clip: cpu_of(gst_launch(clip)), CLIPS["bad"])
     encoded = per_second(lambda clip: cpu_of(ours(clip)), CLIPS["bad"])
     passed = per_second(lambda clip: cpu_of(ours(clip)), CLIPS["good"])
     return {
         "gst-launch, ms of CPU a second": gst * 1000,
         "encoded, times gst-launch": encoded / gst,
-        "passed on, times gst-launch": passed / gst,
+        "passed through, times gst-launch": passed / gst,
         "four cameras at 1080p, percent of a core": four_cameras() * 100,
     }
 
 
 def per_second(cpu: Callable[[Path], float], clips: Mapping[int, Path]) -> float:
-    """CPU seconds for a second of video, without those of the start."""
+    """Return the CPU seconds per second of video, without those of the start."""
     return (cpu(clips[LONG_S]) - cpu(clips[SHORT_S])) / (LONG_S - SHORT_S)
 
 
@@ -77,19 +81,19 @@ def cpu_of(command: Sequence[str]) -> float:
 
 
 def ours(clip: Path | str, *options: str) -> list[str]:
-    """This program, capturing a clip into nowhere."""
+    """Return the command that captures a clip and discards it."""
     return [sys.executable, "-m", "bench.edge_cpu", "capture", str(clip), *options]
 
 
 def gst_launch(clip: Path) -> list[str]:
-    """The same decoding and encoding, by GStreamer."""
+    """Return GStreamer's command for the same decoding and encoding."""
     line = f"filesrc location={clip} ! matroskademux ! h264parse ! avdec_h264 max-threads=1 ! "
     line += f"{X264ENC} ! video/x-h264,profile=main ! fakesink sync=false"
     return ["gst-launch-1.0", "-q", *line.split()]
 
 
 def capture(source: str, seconds: str = "0") -> None:
-    """Capture with the defaults, for so many seconds or to the end; tell the CPU of that."""
+    """Capture with the defaults, for so many seconds or to the end; print the CPU seconds."""
     config = parse(["--camera", "bench", "--source", source, "--as-fast-as-possible"])
     stop, began = threading.Event(), time.process_time()
     with open_source(config, stop) as opened:
@@ -97,13 +101,13 @@ def capture(source: str, seconds: str = "0") -> None:
             threading.Timer(float(seconds), stop.set).start()
         began = time.process_time()
         CapturePipeline(
-            config, opened, Nowhere(), EventLog(config, sys.stdout, sys.stderr), stop
+            config, opened, NullSink(), EventLog(config, sys.stdout, sys.stderr), stop
         ).run()
         print(time.process_time() - began)
 
 
 def four_cameras() -> float:
-    """Share of a core that four network cameras take, each in a process of its own."""
+    """Return the share of a core that four network cameras take, each in its own process."""
     # The tests' camera, which has no types.
     camera_of = importlib.import_module("tests.support.edge_rtsp").Camera
     with av.open(str(CLIPS["camera"][SHORT_S])) as container:
@@ -154,7 +158,7 @@ def draw(
 
 
 def clips(folder: Path) -> dict[str, dict[int, Path]]:
-    """One film that must be encoded, one that passes, one as a network camera sends it."""
+    """Make three films: one that must be encoded, one that passes through, one like a camera's."""
     bad, good = {"bf": "2", "g": "100"}, {"bf": "0", "g": "10", "x264-params": "scenecut=0"}
     camera = {"bf": "0", "g": "20", "b": "4000000", "x264-params": "scenecut=0"}
     return {

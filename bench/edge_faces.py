@@ -1,6 +1,6 @@
-"""What `--tag face` costs, and which faces it misses, beside dlib's detector on the demo film.
+"""The cost of `--tag face` and the faces it misses, compared with dlib on the demo film.
 
-dlib is the laptop AWS's.
+dlib comes from the environment of the laptop AWS.
 """
 
 import importlib
@@ -24,32 +24,34 @@ from edge.sources import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
 FILM, RATE = ROOT / "demo" / "film.mp4", 10
-# dlib takes its time: it is shown every third frame.
+# dlib is slow, so it sees only every third frame.
 EVERY = 3
 EMULATOR = ROOT / ".whosthere" / "emulator" / "bin" / "python"
-# Both ways of taking the film: as it is, and made anew. What is made anew is looked at more.
-WAYS = {"passed on": (), "encoded": ("--hold",)}
+# Both ways to send the film: passed through, and encoded (which inspects more frames).
+WAYS = {"passed through": (), "encoded": ("--hold",)}
 
 
-class Tags:
-    """A buffer that keeps when each fragment began and whether it was marked."""
+class TagRecorder:
+    """A sink that records when each fragment began and whether it was tagged."""
 
     def __init__(self) -> None:
+        """Start without fragments."""
         self.fragments: list[tuple[int, bool]] = []
         self._begun_ms = 0
 
     def begin(self, at_ms: int, track: Track) -> None:
+        """Record when the fragment begins."""
         self._begun_ms = at_ms
 
-    def add(self, frame: EncodedFrame) -> None: ...
+    def add(self, frame: EncodedFrame) -> None:
+        """Discard the frame."""
 
     def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
+        """Record whether the fragment is tagged."""
         self.fragments.append((self._begun_ms, is_tagged))
 
-    def close(self) -> None: ...
-
     def seconds(self) -> list[int]:
-        """Which seconds of the film are in marked fragments."""
+        """Return the seconds of the film that are in tagged fragments."""
         first_ms = self.fragments[0][0]
         return [
             round((at_ms - first_ms) / 1000) for at_ms, is_marked in self.fragments if is_marked
@@ -57,9 +59,9 @@ class Tags:
 
 
 def edge(tag: str, *options: str) -> None:
-    """Capture the film; print the marked seconds and the CPU seconds it took."""
+    """Capture the film; print the tagged seconds and the CPU seconds it took."""
     typed = ["--camera", "bench", "--source", str(FILM), "--as-fast-as-possible", "--tag", tag]
-    config, tags = parse([*typed, *options]), Tags()
+    config, tags = parse([*typed, *options]), TagRecorder()
     report = EventLog(config, sys.stdout, sys.stderr)
     with open_source(config, threading.Event()) as source:
         began = time.process_time()
@@ -68,7 +70,7 @@ def edge(tag: str, *options: str) -> None:
 
 
 def dlib() -> None:
-    """Print in how many frames of each second dlib finds a face."""
+    """Print the number of frames in each second in which dlib finds a face."""
     detector: Callable[..., Iterable[object]]
     detector = importlib.import_module("dlib").get_frontal_face_detector()
     seen: Counter[int] = Counter()
@@ -82,7 +84,7 @@ def dlib() -> None:
 
 
 def main() -> None:
-    """Print what each way costs and misses."""
+    """Print the cost and the misses of each way."""
     seen = {int(second): count for second, count in json.loads(asked(EMULATOR, "dlib")).items()}
     faces = {second for second, count in seen.items() if count}
     for way, options in WAYS.items():

@@ -1,7 +1,7 @@
-"""How late a fragment is stored, and how much memory the edge takes, a cut included.
+"""The latency until a fragment is stored, and the edge's memory, also after a network cut.
 
 The real edge sends the test pattern at its default size and rate to the laptop AWS on
-loopback, from an environment that holds what a Pi's does. A fragment's first frame waits
+loopback, from an environment with the same packages as on a Pi. A fragment's first frame waits
 longest: it is captured when the fragment begins.
 """
 
@@ -34,7 +34,7 @@ LIMITS = {
 
 
 def once() -> Mapping[str, float]:
-    """One run of the edge."""
+    """Run the edge once, with a cut of the network, and return the figures."""
     forget_accounts()
     with tempfile.TemporaryDirectory() as folder, LaptopAWS(Path(folder, "laptop")) as laptop:
         control = laptop.client("kinesisvideo")
@@ -61,7 +61,7 @@ def once() -> Mapping[str, float]:
 
 
 def environment(folder: Path) -> Path:
-    """The Python of a new environment with what the edge needs, and nothing else."""
+    """Create an environment with the edge's requirements only; return its Python."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     requirements = str(ROOT / "edge" / "requirements.txt")
@@ -71,7 +71,7 @@ def environment(folder: Path) -> Path:
 
 
 def figures(stored: Mapping[int, float], megabytes: float) -> dict[str, float]:
-    """What the acks of a calm while say; the first seconds are those of a start."""
+    """Return the latencies of acks without a cut, leaving out the first seconds."""
     first = [at - timecode for timecode, at in list(stored.items())[3:]]
     frames = [late - STEP_MS * n for late in first for n in range(FRAGMENT_MS // STEP_MS)]
     return {
@@ -82,7 +82,7 @@ def figures(stored: Mapping[int, float], megabytes: float) -> dict[str, float]:
 
 
 def p95(milliseconds: list[float]) -> float:
-    """The 95th percentile, in seconds."""
+    """Return the 95th percentile, in seconds."""
     return statistics.quantiles(milliseconds, n=20)[-1] / 1000
 
 
@@ -96,7 +96,7 @@ def wait_for(stored: Mapping[int, float], fragments: int) -> None:
 
 
 def resident(process: "subprocess.Popen[bytes]") -> float:
-    """The most memory that the process ever had resident, in megabytes (Linux)."""
+    """Return the process's peak resident memory, in megabytes (Linux)."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
@@ -107,8 +107,8 @@ def resident(process: "subprocess.Popen[bytes]") -> float:
 def running(
     python: Path, laptop: LaptopAWS, proxy: Proxy, folder: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The edge, sending through the proxy."""
-    command = [str(python), "-m", "tests.support.edge_child"]
+    """Run the edge so that it sends through the proxy."""
+    command = [str(python), "-m", "tests.support.edge_via_proxy"]
     command += [json.dumps(list(proxy.detours.items())), "--camera", "front-door"]
     command += ["--source", "test", "--stream", STREAM, "--tag", "motion"]
     variables = {**laptop.environment(), "PYTHONPATH": str(ROOT)}

@@ -35,5 +35,5 @@ class Backoff:
         """Count a failure and return the delay before the next attempt."""
         doubled = self._timeouts.first_delay_s * 2.0 ** min(self.failures, 30)
         self.failures += 1
-        # Up to as much again by chance: cameras cut off together return apart.
+        # Jitter: cameras that were cut off together must not all return at once.
         return min(self._timeouts.max_delay_s, doubled) * (1 + random.random())

@@ -12,8 +12,8 @@ from . import credential_endpoint
 from .credentials import IotCredentials
 
 
-def create_botocore_session(config: Config, say: Callable[[str], None]) -> "BotocoreSession":
-    """Create a session for the camera; `log` receives the failures to refresh its credentials."""
+def create_botocore_session(config: Config, log: Callable[[str], None]) -> "BotocoreSession":
+    """Create the camera's session; `log` gets a line for each failed refresh of its credentials."""
     made = BotocoreSession(endpoint_url=config.endpoint_url)
     if config.region:
         made.set_config_variable("region", config.region)
@@ -21,7 +21,7 @@ def create_botocore_session(config: Config, say: Callable[[str], None]) -> "Boto
         made.set_config_variable("ca_bundle", str(config.ca))
     if config.identity:
         fetch = functools.partial(credential_endpoint.fetch_credentials, config.identity, config.ca)
-        made.iot_credentials = IotCredentials(fetch, say)
+        made.iot_credentials = IotCredentials(fetch, log)
     return made
 
 

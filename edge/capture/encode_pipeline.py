@@ -11,7 +11,7 @@ from .segmenter import Segmenter
 # The intervals of a source may be a little shorter than its rate says.
 RATE_LEEWAY = 0.1
 # If two intervals differ by no more, the next one is predicted to be the same.
-SAME_STEP_MS = 2
+SAME_INTERVAL_MS = 2
 
 
 class PictureObserver(Protocol):
@@ -60,7 +60,7 @@ class EncodePipeline:
         self._bitrate_kbit = bitrate_kbit
         self._encoder: Encoder | None = None
         self._rotator = Rotator(0, 0)
-        self._last_steps_ms = (0, 0)
+        self._intervals_ms = (0, 0)
         self._last_ms = 0
         self._key_ms: int | None = None
 
@@ -80,7 +80,7 @@ class EncodePipeline:
             self._key_ms = at_ms
         for frame, track in self._encoder.encode(rotated, at_ms, is_key=is_key):
             self._segmenter.write(frame, track)
-        self._end_segment_early(at_ms)
+        self._end_fragment_early(at_ms)
 
     def flush(self) -> None:
         """Write the frames that the encoder still holds, and close it."""
@@ -95,16 +95,16 @@ class EncodePipeline:
         self._encoder = open_best_encoder(VideoFormat(*size, self._rate, self._bitrate_kbit))
         self._key_ms = None
 
-    def _end_segment_early(self, at_ms: int) -> None:
+    def _end_fragment_early(self, at_ms: int) -> None:
         """End the fragment after its last frame, if the next frame's time can be predicted.
 
         The service then need not wait for the next frame to know that the fragment is complete.
         """
-        self._last_steps_ms = (self._last_steps_ms[1], at_ms - self._last_ms)
+        self._intervals_ms = (self._intervals_ms[1], at_ms - self._last_ms)
         self._last_ms = at_ms
-        is_foreseen = abs(self._last_steps_ms[1] - self._last_steps_ms[0]) <= SAME_STEP_MS
+        is_predictable = abs(self._intervals_ms[1] - self._intervals_ms[0]) <= SAME_INTERVAL_MS
         is_written = self._segmenter.last_ms == at_ms
-        if is_foreseen and is_written and self._is_due(at_ms + min(self._last_steps_ms)):
+        if is_predictable and is_written and self._is_due(at_ms + min(self._intervals_ms)):
             self._segmenter.end()
 
     def _is_due(self, at_ms: int) -> bool:

@@ -23,7 +23,7 @@ def omitted_secrets(config: Config) -> str:
     if redact_url(config.source) == config.source:
         return ""
     return (
-        "The camera's password (user-pw=...) and what follows ? in its URL are left out: whoever "
+        "The camera's password (user-pw=...) and the query of its URL are left out: anyone who "
         "can list processes could read them in this command. whosthere-edge run needs neither.\n"
     )
 

@@ -84,42 +84,42 @@ class LiveTimeline:
 
     def __init__(self) -> None:
         """Start without an offset; the first arrival sets it."""
-        self._distance: float | None = None
+        self._offset: float | None = None
         self._target = 0.0
-        self._least = float("inf")
+        self._least_offset = float("inf")
         self._window_end = 0.0
         self._last_seconds = 0.0
         self._has_dated = False
 
     def on_arrival(self, seconds: float, wall: float) -> None:
         """Record when a frame arrived: its time `seconds`, `wall` in seconds since 1970."""
-        distance = wall - seconds
-        if self._distance is None or abs(distance - self._distance) > self.JUMP_S:
-            self._distance = self._target = distance
+        offset = wall - seconds
+        if self._offset is None or abs(offset - self._offset) > self.JUMP_S:
+            self._offset = self._target = offset
             self._begin_window(seconds)
         elif not self._has_dated:
-            self._distance = self._target = min(self._distance, distance)
-        self._least = min(self._least, distance)
-        self._target = min(self._target, self._least)
+            self._offset = self._target = min(self._offset, offset)
+        self._least_offset = min(self._least_offset, offset)
+        self._target = min(self._target, self._least_offset)
         if seconds >= self._window_end:
-            self._target = self._least
+            self._target = self._least_offset
             self._begin_window(seconds)
-        self._follow(seconds)
+        self._slew(seconds)
 
     def at_ms(self, seconds: float) -> int:
         """Return the wall clock of a frame that has arrived."""
-        assert self._distance is not None, "a frame that never arrived"
+        assert self._offset is not None, "a frame that never arrived"
         self._has_dated = True
-        return round((seconds + self._distance) * 1000)
+        return round((seconds + self._offset) * 1000)
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
         """Return at once: a live frame is due when it arrives."""
 
     def _begin_window(self, seconds: float) -> None:
-        self._least, self._window_end = float("inf"), seconds + self.WINDOW_S
+        self._least_offset, self._window_end = float("inf"), seconds + self.WINDOW_S
 
-    def _follow(self, seconds: float) -> None:
-        assert self._distance is not None
+    def _slew(self, seconds: float) -> None:
+        assert self._offset is not None
         most = max(0.0, seconds - self._last_seconds) * self.SLEW
         self._last_seconds = seconds
-        self._distance += max(-most, min(most, self._target - self._distance))
+        self._offset += max(-most, min(most, self._target - self._offset))

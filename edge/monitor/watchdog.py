@@ -12,8 +12,8 @@ class Remedy(Enum):
     """What to do about an unhealthy run."""
 
     NONE = "go on"
-    RESTART = "open the source and the connection anew"
-    EXIT = "end, to be started anew"
+    RESTART = "reopen the source and the connection"
+    EXIT = "exit to be restarted"
 
 
 class Watchdog:

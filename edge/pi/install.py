@@ -23,7 +23,7 @@ OLDEST = (3, 11)
 MACHINES = ("aarch64", "x86_64")
 # The camera's own files; the authority is only there for an endpoint that is not AWS's.
 OWN_FILES = ("settings.toml", "certificate.pem", "private.key", "authority.pem")
-STARTS_WITHIN_S = 60.0
+START_TIMEOUT_S = 60.0
 
 
 class InstallError(Exception):
@@ -104,7 +104,7 @@ def install(folder: Path, places: InstallPaths) -> None:
         run("systemctl", "restart", "--no-block", f"whosthere-edge@{each}")
     remove_other_versions(places, version)
     wait_until_active(service)
-    say(f"{camera} is installed and running. How it is doing:")
+    say(f"{camera} is installed and running. See its status with:")
     say(f"  sudo whosthere-edge status; journalctl --unit {service} --follow")
 
 
@@ -182,7 +182,7 @@ def remove_other_versions(places: InstallPaths, version: Path) -> None:
 
 def wait_until_active(service: str) -> None:
     """Wait until the service is active; show the end of its log if it does not start."""
-    until = time.monotonic() + STARTS_WITHIN_S
+    until = time.monotonic() + START_TIMEOUT_S
     while True:
         asked = subprocess.run(["systemctl", "is-active", service], capture_output=True, text=True)
         if asked.stdout.strip() == "active":
@@ -204,7 +204,7 @@ def uninstall(folder: Path, places: InstallPaths) -> None:
     for place in (places.settings, places.state, places.status):
         shutil.rmtree(place / camera, ignore_errors=True)
     if places.settings.is_dir() and any(places.settings.iterdir()):
-        say(f"{camera} is gone; other cameras stay")
+        say(f"{camera} is removed; other cameras stay")
         return
     for place in (places.settings, places.state, places.status, places.programs):
         shutil.rmtree(place, ignore_errors=True)
@@ -212,8 +212,8 @@ def uninstall(folder: Path, places: InstallPaths) -> None:
         path.unlink(missing_ok=True)
     run("systemctl", "daemon-reload", must=False)
     run("userdel", USER, must=False)
-    say(f"{camera} is gone, and with it all that was installed. Its certificate is good until")
-    say(f"you say on your own computer: ./whosthere unpair {camera}")
+    say(f"{camera} is removed, and all that was installed with it. Its certificate stays valid")
+    say(f"until you run on your own computer: ./whosthere unpair {camera}")
 
 
 def run(*command: str, must: bool = True) -> None:
@@ -235,7 +235,7 @@ def say(text: str) -> None:
 def main() -> int:
     """Install or uninstall the camera; return the exit code."""
     parser = argparse.ArgumentParser(description="Install this folder's camera, or upgrade it.")
-    parser.add_argument("--uninstall", action="store_true", help="leave nothing of it")
+    parser.add_argument("--uninstall", action="store_true", help="remove the camera instead")
     options = parser.parse_args()
     folder = Path(__file__).resolve().parent
     try:

@@ -24,9 +24,7 @@ NO_SOURCE = (
     "rtsp://HOST/PATH, a film, or test."
 )
 
-NO_RTSP = (
-    "{} cannot be read: of network cameras, rtsp://HOST/PATH can. Look for RTSP in its manual."
-)
+NO_RTSP = "{} cannot be read: give a network camera as rtsp://HOST/PATH. Its manual names the path."
 
 
 def open_source(config: Config, stop: threading.Event) -> Source:

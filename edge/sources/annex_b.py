@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from ..media import h264
 
-SUPPLEMENT = 6
+SEI = 6
 FRAME_SLICES = (h264.SLICE, h264.IDR_SLICE)
 # Units that can only precede a frame's first slice.
-FRAME_HEADS = (SUPPLEMENT, h264.SPS, h264.PPS, h264.AUD)
+FRAME_HEADS = (SEI, h264.SPS, h264.PPS, h264.AUD)
 # Pauses are trusted after so many whole frames in a row, and not for so many after a torn one.
 TRUSTED_AFTER, MISTRUSTED_FOR = 5, 300
 # A key frame of the largest picture at the best quality is a tenth of that.
@@ -37,13 +37,13 @@ class AccessUnitParser:
         self._seen = 0
         self._has_slice = False
         self._whole_in_a_row = 0
-        self._was_quiet = False
+        self._was_paused = False
         self._is_torn = False
 
     def feed(self, data: bytes, seconds: float) -> list[AccessUnit]:
         """Add the data that arrived at `seconds`; return the frames that have ended."""
-        if self._was_quiet:
-            self._was_quiet = False
+        if self._was_paused:
+            self._was_paused = False
             self._check_pause(data)
         if self._is_torn:
             data = self._skip_torn(data)
@@ -59,7 +59,7 @@ class AccessUnitParser:
 
     def on_pause(self) -> list[AccessUnit]:
         """Record that no data arrives; return the frame that has ended, if pauses are trusted."""
-        self._was_quiet = True
+        self._was_paused = True
         if self._whole_in_a_row < TRUSTED_AFTER or not self._has_slice:
             return []
         return [self._cut(len(self._data), self._seconds)]
@@ -74,8 +74,8 @@ class AccessUnitParser:
         self._seen, self._has_slice, self._is_torn = 0, False, True
 
     def _check_pause(self, data: bytes) -> None:
-        begins_anew = data.startswith((b"\0" + h264.START_CODE, h264.START_CODE))
-        if begins_anew:
+        starts_unit = data.startswith((b"\0" + h264.START_CODE, h264.START_CODE))
+        if starts_unit:
             self._whole_in_a_row += 1
         else:
             self._is_torn = not self._data
@@ -100,11 +100,11 @@ class AccessUnitParser:
 
     def _begins_frame(self, at: int) -> bool:
         """Return whether the unit at that index begins a new frame after another's slices."""
-        kind = self._data[at] & 0x1F
+        nal_type = self._data[at] & 0x1F
         # first_mb_in_slice is 0 in a picture's first slice, and ue(v) writes 0 as a single 1 bit.
-        is_first_slice = kind in FRAME_SLICES and bool(self._data[at + 1] & 0x80)
-        is_boundary = self._has_slice and (is_first_slice or kind in FRAME_HEADS)
-        self._has_slice = kind in FRAME_SLICES or (self._has_slice and not is_boundary)
+        is_first_slice = nal_type in FRAME_SLICES and bool(self._data[at + 1] & 0x80)
+        is_boundary = self._has_slice and (is_first_slice or nal_type in FRAME_HEADS)
+        self._has_slice = nal_type in FRAME_SLICES or (self._has_slice and not is_boundary)
         return is_boundary
 
     def _cut(self, boundary: int, seconds: float) -> AccessUnit:

@@ -29,7 +29,7 @@ class FilmSource(Source):
     def __init__(self, path: Path, *, is_unpaced: bool = False) -> None:
         """Open the file; raises SourceError if it holds no video."""
         self.name = str(path)
-        first = _first_image(path)
+        first = _first_frame(path)
         self._container = _open(path)
         self._stream = _video_stream(self._container, self.name)
         self._stream.thread_type = "AUTO"
@@ -83,13 +83,13 @@ class HeldFilmSource(Source):
         """Return the first frame repeatedly, then the film; can be called once."""
         pressed = watch_for_enter()
         return hold_first_frame(
-            self._pictures(),
+            self._frames(),
             self.rate,
             lambda: pressed.is_set() or self._stop.is_set(),
             lambda seconds: self.on_playing(self.timeline.at_ms(seconds)),
         )
 
-    def _pictures(self) -> Iterator[DecodedFrame]:
+    def _frames(self) -> Iterator[DecodedFrame]:
         assert self._film.decoder is not None
         decoder = PacketDecoder(self._film.decoder, self.rate)
         for sample in self._film.samples():
@@ -97,7 +97,7 @@ class HeldFilmSource(Source):
         yield from decoder.flush()
 
 
-def _first_image(path: Path) -> av.VideoFrame:
+def _first_frame(path: Path) -> av.VideoFrame:
     """Decode the first frame, to prove that the file is a film."""
     with _open(path) as container:
         stream = _video_stream(container, str(path))
@@ -123,7 +123,7 @@ def _open(path: Path) -> av.container.InputContainer:
     except PermissionError as exc:
         raise SourceError(f"{path} may not be read by this user. Check its mode.") from exc
     except (FFmpegError, ValueError) as exc:
-        raise SourceError(f"{path} is no video that FFmpeg knows. {WANTED}") from exc
+        raise SourceError(f"{path} is no video that FFmpeg can read. {WANTED}") from exc
 
 
 def _video_stream(container: av.container.InputContainer, name: str) -> VideoStream:

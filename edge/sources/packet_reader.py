@@ -12,8 +12,8 @@ from av.video.stream import VideoStream
 from ..errors import SourceLostError
 from .source import STOP_POLL_S
 
-# The queue's size in packets: more would be video that is seconds old.
-AHEAD = 256
+# More packets in the queue would be video that is seconds old.
+QUEUE_PACKETS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class PacketReader:
         self._packets = packets
         self._close = close
         self._stall_s = stall_s
-        self._queue: queue.Queue[ReceivedPacket | Exception | None] = queue.Queue(AHEAD)
+        self._queue: queue.Queue[ReceivedPacket | Exception | None] = queue.Queue(QUEUE_PACKETS)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._read, name="source", daemon=True)
         self._thread.start()

@@ -74,8 +74,8 @@ def _sizes(handle: int, ioctl: Ioctl, code: bytes) -> Iterator[tuple[int, int]]:
 
 def _rates(handle: int, ioctl: Ioctl, code: bytes, width: int, height: int) -> Iterator[float]:
     has_any = False
-    asked = code + struct.pack("=II", width, height)
-    for answer in _enumerate(handle, ioctl, ENUM_FRAMEINTERVALS, INTERVAL, asked):
+    selector = code + struct.pack("=II", width, height)
+    for answer in _enumerate(handle, ioctl, ENUM_FRAMEINTERVALS, INTERVAL, selector):
         kind, seconds, parts = struct.unpack_from("=III", answer, 16)
         if seconds and parts:
             has_any = True
@@ -88,11 +88,11 @@ def _rates(handle: int, ioctl: Ioctl, code: bytes, width: int, height: int) -> I
 
 
 def _enumerate(
-    handle: int, ioctl: Ioctl, request: int, size: int, asked: bytes
+    handle: int, ioctl: Ioctl, request: int, size: int, selector: bytes
 ) -> Iterator[bytearray]:
     """Return an enumeration's entries, until the driver has no more."""
     for number in count():
-        answer = bytearray(struct.pack("=I", number) + asked).ljust(size, b"\0")
+        answer = bytearray(struct.pack("=I", number) + selector).ljust(size, b"\0")
         try:
             ioctl(handle, request, answer)
         except OSError as exc:

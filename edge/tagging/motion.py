@@ -17,7 +17,7 @@ LEVELS, SHARE = (40.0, 8.0), (0.02, 0.001)
 # A cell counts if so many of the nine cells around it (itself included) changed: noise is isolated.
 NEIGHBOURS = 6
 # The first pictures of a scene only measure its noise: so many, or one if pictures are rare.
-FIRST_LOOKS = 4
+FIRST_PICTURES = 4
 # A larger share of the picture means that a lamp was switched, not that something moves.
 EVERYWHERE = 0.7
 # After a longer pause between two pictures the background is outdated.
@@ -56,7 +56,7 @@ class MotionDetector:
         self._noise: Floats = np.zeros((ROWS, COLUMNS), np.float32)
         self._last_s = 0.0
         self._was_moving = False
-        self._looks = 0
+        self._pictures = 0
 
     def detect(self, luma: Luma, seconds: float) -> MotionResult:
         """Compare a picture of ROWS by COLUMNS with the background, and update the background."""
@@ -69,16 +69,16 @@ class MotionDetector:
         share = float(changed.sum() / max(1, self._counted.sum()))
         if share > EVERYWHERE:
             return self._reset_background(picture)
-        self._looks += 1
+        self._pictures += 1
         self._learn(picture, difference, changed, step_s)
         is_rare = step_s > self.LONELY_S
-        is_moving = share >= self._least and self._looks > (1 if is_rare else FIRST_LOOKS)
+        is_moving = share >= self._least and self._pictures > (1 if is_rare else FIRST_PICTURES)
         is_motion = is_moving and (self._was_moving or is_rare)
         self._was_moving = is_moving
         return MotionResult(changed, share, is_motion)
 
     def _reset_background(self, picture: Floats) -> MotionResult:
-        self._background, self._was_moving, self._looks = picture, False, 0
+        self._background, self._was_moving, self._pictures = picture, False, 0
         return MotionResult(np.zeros((ROWS, COLUMNS), bool), 0.0, False)
 
     def _difference(self, picture: Floats, background: Floats) -> Floats:
@@ -96,7 +96,7 @@ class MotionDetector:
     def _learn(self, picture: Floats, difference: Floats, changed: Cells, step_s: float) -> None:
         assert self._background is not None
         # The first pictures all have the same weight, whatever changed in them.
-        first = 1 / (self._looks + 1) if self._looks <= FIRST_LOOKS else 0.0
+        first = 1 / (self._pictures + 1) if self._pictures <= FIRST_PICTURES else 0.0
         rate = np.where(changed, step_s / MOVING_S, step_s / BACKGROUND_S)
         # Cells that change are learned too, but slowly: else flicker would never count as noise.
         noise_rate = np.where(changed, step_s / (4 * NOISE_S), step_s / NOISE_S)

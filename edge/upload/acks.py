@@ -15,7 +15,7 @@ class Verdict(Enum):
     """What to do after an ERROR ack."""
 
     SKIP = "leave this fragment out"
-    STOP = "nothing will be accepted until somebody mends it"
+    STOP = "nothing is accepted until the owner repairs it"
     RESEND = "try again on a new connection"
 
 

@@ -1,4 +1,4 @@
-"""Runs the capture of any source into memory, for a test to look at."""
+"""Captures any source into memory, for a test to inspect."""
 
 import io
 import threading
@@ -21,7 +21,7 @@ class Fragment:
     is_wanted: bool | None = None
 
     def matroska(self):
-        """The fragment as a film of its own."""
+        """Return the fragment as a film of its own."""
         blocks = [
             mkv.block(f.at_ms - self.at_ms, is_key=f.is_key, data=f.data) for f in self.frames
         ]
@@ -32,8 +32,8 @@ class Fragment:
             return list(stored.decode(video=0))
 
 
-class Kept:
-    """A buffer that keeps all, and minds the rules of the real one."""
+class RecordingSink:
+    """A sink that keeps all fragments and checks the real buffer's preconditions."""
 
     def __init__(self):
         self.fragments, self._last = [], -1
@@ -53,8 +53,8 @@ class Kept:
         self.fragments[-1].is_tagged, self.fragments[-1].is_wanted = is_tagged, is_wanted
 
 
-class Said:
-    """A report that remembers."""
+class RecordingLog:
+    """An event log that keeps its lines."""
 
     def __init__(self):
         self.lines, self.starts, self.plays = [], [], []
@@ -72,7 +72,7 @@ class Said:
 @dataclass
 class Captured:
     fragments: list
-    said: Said
+    said: RecordingLog
     segmenter: object
 
     @property
@@ -85,7 +85,7 @@ class Captured:
 
     @property
     def times_ms(self):
-        """When each frame was, counted from the first."""
+        """Return each frame's time, counted from the first."""
         return [frame.at_ms - self.frames[0].at_ms for frame in self.frames]
 
     @property
@@ -101,7 +101,7 @@ def config_of(source, *options):
 def capture(config, source=None, stop=None):
     """Capture a source to its end."""
     stop = stop or threading.Event()
-    kept, said = Kept(), Said()
+    kept, said = RecordingSink(), RecordingLog()
     with source or open_source(config, stop) as opened:
         run = CapturePipeline(config, opened, kept, said, stop)
         run.run()

@@ -1,4 +1,4 @@
-"""A camera, the network before it and its stream, for the tests of its bad days."""
+"""Fixtures for faults: an edge, its stream, and a proxy between them."""
 
 import sys
 from contextlib import suppress
@@ -22,7 +22,7 @@ def proxy(laptop, stream):
 
 @pytest.fixture
 def edge(laptop, proxy, stream, tmp_path, monkeypatch):
-    """Start an edge whose way to the laptop is the proxy."""
+    """Start an edge that reaches the laptop AWS through the proxy."""
     from tests.support.edge_run import EdgeRun
 
     for name, value in laptop.environment().items():
@@ -44,7 +44,7 @@ def edge(laptop, proxy, stream, tmp_path, monkeypatch):
 
 @pytest.fixture
 def timeouts(monkeypatch):
-    """Set how long the sender waits, which is half a minute and more in a house."""
+    """Shorten the sender's timeouts, which are half a minute and more by default."""
     from edge.timeouts import Timeouts
 
     def set_(**seconds):
@@ -67,7 +67,7 @@ def persisted(proxy, wait_until):
 
 
 def on_disk(folder):
-    """The times of the fragments that lie on disk and were not acknowledged."""
+    """Return the timecodes of the fragments on disk that are not acknowledged."""
     timecodes = []
     for path in sorted(folder.glob("*/*.ring")):
         with suppress(FileNotFoundError):  # its last fragment has just been acknowledged
@@ -76,9 +76,9 @@ def on_disk(folder):
 
 
 def assert_runs_whole(stored, *runs):
-    """Each frame that several runs have captured is stored, whichever of them sent it.
+    """Assert that each frame of several runs is stored, whichever run sent it.
 
-    A run is told by its events; each time that its source is opened, it starts anew.
+    The runs' events say when each source was opened; the frame numbers start over there.
     """
     told = [event for events in runs for event in events if event["event"] == "started"]
     parts = stored.of_runs(*(event["first_capture"] for event in told))
@@ -87,6 +87,6 @@ def assert_runs_whole(stored, *runs):
 
 
 def assert_whole(stored, frames, doubled=0):
-    """Each frame that was captured is stored; at most so many fragments are twice."""
+    """Assert that each captured frame is stored, and at most `doubled` fragments twice."""
     assert sorted(stored.frames) == list(range(frames))
     assert len(stored.doubled()) <= doubled

@@ -1,4 +1,4 @@
-"""Makes H.264 of all kinds out of the test pattern, and takes it apart."""
+"""Makes H.264 of all kinds from the test pattern, and takes it apart."""
 
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ MS = Fraction(1, 1000)
 
 
 def stream(frames=20, *, rate=10, size=(160, 96), group=10, first=0, pix_fmt="yuv420p", **options):
-    """Encode numbered frames: (Annex B packets in the order of decoding, with times)."""
+    """Encode numbered frames; return Annex B packets in decoding order, with timestamps."""
     codec = av.CodecContext.create("libx264", "w")
     codec.width, codec.height, codec.pix_fmt = *size, pix_fmt
     codec.time_base, codec.framerate, codec.gop_size = MS, rate, group
@@ -27,12 +27,12 @@ def stream(frames=20, *, rate=10, size=(160, 96), group=10, first=0, pix_fmt="yu
 
 
 def good(frames=20, **more):
-    """What passes: a key frame each second, no B-frames, and the header says so."""
+    """Make H.264 that passes through: a key frame each second, and no B-frames, as the SPS says."""
     return stream(frames, **{"bf": 0, "x264_params": "scenecut=0"} | more)
 
 
 def write(path, packets, *, is_annex_b=False):
-    """Write packets into a film, untouched."""
+    """Write packets into a film without changing them."""
     if is_annex_b:
         path.write_bytes(b"".join(bytes(packet) for packet in packets))
         return path
@@ -50,10 +50,10 @@ def write(path, packets, *, is_annex_b=False):
 
 
 def units_of(packets):
-    """The units of each frame."""
+    """Return the NAL units of each frame."""
     return [h264.split_annex_b(bytes(packet)) for packet in packets]
 
 
 def sent_units(frames):
-    """The units of each frame as it was sent."""
+    """Return the NAL units of each frame as it was sent."""
     return [list(h264.split_avcc(frame.data, 4)) for frame in frames]

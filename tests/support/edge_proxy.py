@@ -1,4 +1,4 @@
-"""A network between the edge and the laptop AWS that can be made to misbehave."""
+"""A proxy between the edge and the laptop AWS that simulates network faults."""
 
 import contextlib
 import json
@@ -22,12 +22,12 @@ PIECE = 65536
 
 
 class Cut(Exception):
-    """This connection ends here, without a word."""
+    """Raised to end a connection without an answer."""
 
 
 @dataclass(eq=False)
 class Link:
-    """One connection through the proxy, and its two ends."""
+    """One connection through the proxy, with its two sockets."""
 
     near: socket.socket
     far: socket.socket
@@ -44,10 +44,10 @@ class Link:
 
 
 class Proxy:
-    """Passes everything on, until told otherwise; `detours` says instead of which addresses.
+    """Forwards everything unless told otherwise; `detours` maps real addresses to the proxy's.
 
-    `on_ack` is given each ack of PutMedia and gives what to pass on: the ack, another,
-    or None; it may raise Cut. `on_video` is told how many bytes of video have passed.
+    `on_ack` receives each ack of PutMedia and returns what to forward: the ack, another one, or
+    None; it may raise Cut. `on_video` receives the number of bytes of each piece of video.
     """
 
     def __init__(self, *urls: str) -> None:
@@ -65,7 +65,7 @@ class Proxy:
         self._serve()
 
     def cut(self) -> None:
-        """Nobody is there any more."""
+        """Close all connections and refuse new ones."""
         for listener in self._listeners.values():
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
@@ -73,14 +73,14 @@ class Proxy:
         self.cut_connections()
 
     def cut_connections(self) -> None:
-        """Whatever is open breaks; new connections work."""
+        """Close all connections; new ones work."""
         with self._lock:
             links, self.links = self.links, []
         for link in links:
             link.close()
 
     def mend(self) -> None:
-        """Somebody is there again."""
+        """Accept connections again after `cut`."""
         self._listeners = {far: socket.create_server(near) for far, near in self.detours.items()}
         self._serve()
 
@@ -174,7 +174,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def detoured(detours: dict[Address, Address], is_meant: Callable[[], bool]) -> Iterator[None]:
-    """Lead connections elsewhere; names, headers and signatures stay those of the real place."""
+    """Redirect connections to the proxy; names, headers and signatures stay the real ones."""
     connect = socket.socket.connect
 
     def lead(self: Any, address: Any) -> None:

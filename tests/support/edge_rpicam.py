@@ -1,4 +1,4 @@
-"""A stand-in for rpicam-vid on PATH: it replays recorded frames, dies or stalls when told."""
+"""A fake rpicam-vid on PATH: it replays recorded frames, and dies or stalls as planned."""
 
 import json
 import os
@@ -52,7 +52,7 @@ NEW_HELP = OLD_HELP + "  --low-latency [=arg(=1)] (=0)\n  --libav-format arg\n"
 
 @dataclass
 class Rpicam:
-    """What the stand-in does; `plan` changes it."""
+    """Controls the fake; `plan` sets what it does."""
 
     folder: Path
 
@@ -78,7 +78,7 @@ class Rpicam:
 
     @property
     def starts(self):
-        """The options of each start."""
+        """Return the options of each start."""
         lines = (self.folder / "arguments").read_text().splitlines()
         return [json.loads(line) for line in lines]
 

@@ -1,4 +1,4 @@
-"""A network camera: RTSP with RTP on the same connection, real enough for FFmpeg."""
+"""A fake network camera: RTSP with RTP on the same connection, complete enough for FFmpeg."""
 
 import base64
 import hashlib
@@ -16,9 +16,9 @@ REALM, NONCE = "camera", "5ca1ab1e"
 
 
 class Camera:
-    """Plays its packets over and over to whoever asks, at `rate` frames a second.
+    """Plays its packets in a loop to each client, at `rate` frames a second.
 
-    It can be told to fall silent, to hang up, and to ask for a password.
+    It can fall silent, hang up, and require a password.
     """
 
     def __init__(self, packets, *, rate=10, password=None, path="/live"):
@@ -132,7 +132,7 @@ class Camera:
 
 
 def rtp(packet, numbers, stamp):
-    """Wrap a frame as RFC 6184 says, interleaved on channel 0."""
+    """Packetize a frame by RFC 6184, interleaved on channel 0."""
     units = h264.split_annex_b(bytes(packet))
     for place, unit in enumerate(units):
         pieces = list(payloads(unit))

@@ -1,4 +1,4 @@
-"""An edge at work on a stream of its own, and what of its frames was stored."""
+"""An edge that runs in a thread, and the frames that its stream has stored."""
 
 import io
 import json
@@ -20,7 +20,7 @@ SMALL = ("--source", "test", "--size", "320x240", "--rate", "10", "--tag", "neve
 
 
 class EdgeRun:
-    """The pipeline in a thread, as the command runs it in the main thread."""
+    """One run of the edge in a thread, as the command runs it in its main thread."""
 
     def __init__(self, stream, folder, *more):
         self.stop = threading.Event()
@@ -54,7 +54,7 @@ class EdgeRun:
         self._thread.join(LIMIT_S)
 
     def finish(self):
-        """Say stop; what it told at the end."""
+        """Stop the run; return its last event."""
         self.stop.set()
         return self.ended()
 
@@ -70,7 +70,7 @@ class EdgeRun:
 
 
 class Stored:
-    """What a stream holds, fragment by fragment, by the numbers in the pictures."""
+    """The content of a stream, as the frame numbers in the pictures of each fragment."""
 
     def __init__(self, laptop, stream):
         self.fragments = fragments_in(laptop, stream)
@@ -79,13 +79,13 @@ class Stored:
 
     @property
     def frames(self):
-        """Every frame as often as it is stored."""
+        """Count how often each frame is stored."""
         return Counter(number for numbers in self.numbers for number in numbers)
 
     def of_runs(self, *firsts):
-        """Every frame as often as it is stored, for each run; `firsts` say when they began.
+        """Count how often each frame is stored, separately for each run.
 
-        The test pattern counts from 0 in each.
+        `firsts` are the start times of the runs; the test pattern counts from 0 in each.
         """
         begun = [datetime.fromisoformat(first).timestamp() * 1000 for first in firsts]
         runs = [Counter() for _ in firsts]
@@ -99,11 +99,11 @@ class Stored:
 
     @property
     def repeated(self):
-        """How many fragments are stored once more, by their times."""
+        """Return how many fragments are stored again, by their timecodes."""
         return len(self.timecodes) - len(set(self.timecodes))
 
     def doubled(self):
-        """The numbers of the fragments that are stored more than once, each once."""
+        """Return the frame numbers of fragments that are stored more than once."""
         times = Counter(tuple(numbers) for numbers in self.numbers)
         return [numbers for numbers, number in times.items() if number > 1]
 
@@ -115,7 +115,7 @@ def archive(laptop, stream, operation):
 
 
 def fragments_in(laptop, stream):
-    """List what is stored, by the camera's time."""
+    """Return the stored fragments, ordered by producer timestamp."""
     selector = {
         "FragmentSelectorType": "PRODUCER_TIMESTAMP",
         "TimestampRange": {"StartTimestamp": 0, "EndTimestamp": 4_000_000_000},

@@ -1,4 +1,4 @@
-"""Scenes as a small camera sees them: a still one, and what may happen in it."""
+"""Synthetic scenes for motion detection."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from edge.tagging.motion import COLUMNS, ROWS, MotionDetector
 
 
 class Scene:
-    """A picture of a wall and a door, with noise; always the same one."""
+    """A picture of a wall and a door, with noise from a fixed seed."""
 
     def __init__(self, noise=2.0):
         self._random = np.random.default_rng(7)
@@ -15,7 +15,7 @@ class Scene:
         self.noise = noise
 
     def picture(self, *, gain=1.0, shift=0.0, person=None, height=24, bands=0.0, glitch=False):
-        """Draw it; a person stands at column `person`."""
+        """Draw the scene; a person stands at column `person`."""
         picture = self.wall.copy()
         if person is not None:
             picture[40 : 40 + height, person : person + max(3, height // 3)] = 30
@@ -29,7 +29,7 @@ class Scene:
 
 
 def watch(pictures, *, rate=5.0, sensitivity=0.5, counted=None, start=1000.0):
-    """Look at one picture after another; give whether each was motion."""
+    """Detect motion in successive pictures; return whether each was motion."""
     motion = MotionDetector(sensitivity, counted)
     return [
         motion.detect(picture, start + n / rate).is_motion for n, picture in enumerate(pictures)

@@ -1,6 +1,6 @@
-"""Bad days of the machine at the camera, against the laptop AWS: each frame told by its number.
+"""Faults of the camera's machine, against the laptop AWS; the pictures carry frame numbers.
 
-The disk is full, the camera unplugged, the clock wrong, the keys at their end.
+The disk is full, the camera is unplugged, the clock is wrong, the credentials expire.
 """
 
 import errno
@@ -31,7 +31,7 @@ from tests.support.edge_run import Stored
 
 
 def session_with(fetch, config, say):
-    """What a paired camera has, its keys from a function."""
+    """Return the session of a paired camera whose credentials come from `fetch`."""
     made = identity.BotocoreSession()
     made.iot_credentials = credentials.IotCredentials(fetch, say)
     return made
@@ -145,7 +145,7 @@ def test_what_is_too_far_behind_is_dropped_and_counted(laptop, proxy, stream, ed
 
 
 class Numbered(PatternSource):
-    """A camera of one size that goes on counting where the one before was unplugged."""
+    """A camera of one size that continues the frame numbers of the one before it."""
 
     def __init__(self, size, first, last):
         super().__init__(*size, 10.0)

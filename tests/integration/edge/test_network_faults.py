@@ -1,6 +1,6 @@
-"""Bad days of a camera's network, against the laptop AWS: each frame told by its number.
+"""Faults of the camera's network, against the laptop AWS; the pictures carry frame numbers.
 
-Between the edge and the laptop is a network of ours that cuts, stalls, and lies.
+A proxy between the edge and the laptop AWS cuts connections, stalls, and changes acks.
 """
 
 import time
@@ -113,7 +113,7 @@ def test_a_peer_that_takes_nothing_is_left_and_nothing_is_lost(
 
 
 def error_for(fragment, error_id):
-    """Say ERROR instead of taking the nth fragment; it never gets to the service."""
+    """Answer the nth fragment with an ERROR ack; the service never receives it."""
     begun = []
 
     def lie(ack):
@@ -136,7 +136,7 @@ def test_an_error_about_one_fragment_leaves_out_that_one_alone(
     ended = run.finish()
     stored = Stored(laptop, stream)
     assert (ended["refused"], ended["persisted"]) == (1, ended["fragments"] - 1)
-    assert f"Fragment {lie.begun[2]} is left out: 4006 INVALID_MKV_DATA" in run.said
+    assert f"Fragment {lie.begun[2]} is skipped: 4006 INVALID_MKV_DATA" in run.said
     missing = sorted(set(range(ended["frames"])) - set(stored.frames))
     assert missing == list(range(20, 30))
     assert set(stored.frames.values()) == {1}

@@ -1,4 +1,4 @@
-"""A camera from pairing to unpairing: the real verbs, the real stack, the real edge."""
+"""A camera from pairing to unpairing, with the real verbs, stack and edge."""
 
 import io
 import json
@@ -32,7 +32,7 @@ LIMIT_S = 120
 
 
 def called(command, arguments, folder, environment):
-    """A command as in a shell of its own, in this process: that saves its start."""
+    """Run a command in this process, with its own folder and environment."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
@@ -51,7 +51,7 @@ def called(command, arguments, folder, environment):
 
 @pytest.fixture(scope="module")
 def verb(laptop, stack, tmp_path_factory):
-    """Run a verb as its owner does, from a folder of its own."""
+    """Run a verb in a folder of its own, as the owner does."""
     folder = tmp_path_factory.mktemp("owner")
 
     def run(*arguments):
@@ -63,7 +63,7 @@ def verb(laptop, stack, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shell(laptop, verb):
-    """The same in a shell, where something can be typed."""
+    """Run a verb in a shell, so that the test can type."""
 
     def run(*arguments, typed=""):
         return subprocess.run(
@@ -81,7 +81,7 @@ def shell(laptop, verb):
 
 @pytest.fixture(scope="module")
 def paired(shell, verb):
-    """The folder of front-door after `./whosthere pair`."""
+    """Return the folder of front-door after `./whosthere pair`."""
     done = shell("pair")
     assert done.returncode == 0, done.stderr
     assert done.stderr == "laptop\n"
@@ -107,7 +107,7 @@ def client(laptop, service, folder):
 
 
 def send(folder, film, *arguments):
-    """The edge with what the folder holds, and nothing else of AWS."""
+    """Run the edge with only the folder's identity as AWS credentials."""
     options = ["run", "--settings", folder / "settings.toml", "--source", film]
     options += ["--buffer-folder", folder / "state", *arguments]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
@@ -238,7 +238,7 @@ def test_the_pipeline_for_kvssink_names_the_certificate_and_holds_no_key(paired)
 
 
 def running_out(paired, say):
-    """Keys as a running edge has them, about to be renewed."""
+    """Return a running edge's credentials shortly before they expire."""
 
     def fetch():
         return TemporaryCredentials(keys(paired).frozen, time.monotonic() + 60)
@@ -284,6 +284,6 @@ def test_what_a_deleted_stack_has_left_paired_can_still_be_unpaired(verb, laptop
 
 
 def things(iot):
-    """Names of all there are; other tests have theirs."""
+    """Return the names of all IoT things, those of other tests included."""
     pages = iot.get_paginator("list_things").paginate()
     return [thing["thingName"] for page in pages for thing in page["things"]]

@@ -1,4 +1,4 @@
-"""How an edge ends, against the laptop AWS: told to stop in every state, and killed."""
+"""How the edge ends, against the laptop AWS: stopped in every state, and killed."""
 
 import json
 import signal
@@ -21,9 +21,9 @@ STOPS_WITHIN_S = 30
 
 
 class Child:
-    """A running edge, the folders where it keeps fragments, and the network before it.
+    """A running edge, its buffer folders, and the proxy between it and AWS.
 
-    `copies` is the one that systemd gives a service, in memory.
+    `copies` is the folder in memory that systemd gives to a service.
     """
 
     def __init__(self, laptop, proxy, stream, folder, copies):
@@ -33,7 +33,7 @@ class Child:
 
     @contextmanager
     def running(self):
-        command = [sys.executable, "-m", "tests.support.edge_child"]
+        command = [sys.executable, "-m", "tests.support.edge_via_proxy"]
         command += [json.dumps(list(self.proxy.detours.items()))]
         command += ["--camera", "front-door", "--stream", self._stream, "--json", *SMALL]
         process = subprocess.Popen(
@@ -67,7 +67,7 @@ def child(laptop, proxy, stream, tmp_path):
 
 
 def told_to_stop(process):
-    """How long it takes to end, its exit code, its events and what it said."""
+    """Send SIGTERM; return the seconds until the exit, the exit code, events and log."""
     told = time.monotonic()
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=LIMIT_S)
@@ -128,7 +128,7 @@ def test_told_to_stop_it_ends_cleanly_whatever_it_is_doing(laptop, child, stream
 
 
 def stalled_at(timecode, proxy):
-    """Let nothing through any more once that fragment is stored."""
+    """Stall the network once that fragment is stored."""
 
     def on_ack(ack):
         if (ack["EventType"], ack["FragmentTimecode"]) == ("PERSISTED", timecode):
@@ -190,6 +190,6 @@ def test_killed_and_started_again_all_that_had_ended_arrives(laptop, child, stre
 
 
 def killed(process):
-    """As the kernel ends it that has no memory left, with no word of farewell."""
+    """Kill the edge with SIGKILL, as the kernel does when memory runs out."""
     process.kill()
     process.wait()

@@ -1,4 +1,4 @@
-"""Bad days of a camera itself, against the laptop AWS: each frame told by its number."""
+"""Faults of a video source, against the laptop AWS; the pictures carry frame numbers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The edge against the laptop's Kinesis Video Streams: every frame it takes arrives."""
+"""The edge against the laptop's Kinesis Video Streams: every captured frame is stored."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def run_edge(laptop, *arguments):
 
 
 def frames_in(laptop, stream, fragments):
-    """Decode what is stored and tell the number of each frame."""
+    """Decode what is stored and return the number of each frame."""
     media = archive(laptop, stream, "GET_MEDIA_FOR_FRAGMENT_LIST")
     numbers = []
     for fragment in fragments:
@@ -89,8 +89,8 @@ class CutStream(VideoStream):
 
         def send_some(data):
             if next(pieces) == self.pieces_before_cut:
-                connection._wire.send(b"%x\r\n%b" % (len(data), data[: len(data) // 2]))
-                connection._wire.hang_up()
+                connection._socket.send(b"%x\r\n%b" % (len(data), data[: len(data) // 2]))
+                connection._socket.shut_down()
             send(data)
 
         connection.send = send_some

@@ -1,4 +1,4 @@
-"""`python -m edge` as its user meets it: what it says, sends and ends with."""
+"""`python -m edge` as its user sees it: messages, sent video and exit codes."""
 
 import ast
 import contextlib
@@ -20,8 +20,8 @@ from edge.__main__ import main
 from edge.monitor import restart_backoff
 from edge.upload.stream import VideoStream
 from local.tests.support.films import draw
-from tests.support import edge_service
-from tests.support.edge_service import free_port
+from tests.support import edge_fake_kvs
+from tests.support.edge_fake_kvs import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "wJalrXUtnFEMI/not/a/real/secret"
@@ -30,13 +30,13 @@ LIMIT_S = 30
 
 @pytest.fixture
 def service():
-    with edge_service.running() as service:
+    with edge_fake_kvs.running() as service:
         yield service
 
 
 @pytest.fixture
 def environment(service, tmp_path, monkeypatch):
-    """An environment in which the only AWS is the fake one."""
+    """Make an environment in which the only AWS is the fake one."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     nowhere = str(tmp_path / "none")
@@ -63,7 +63,7 @@ def film(tmp_path):
 
 @pytest.fixture
 def edge(environment, film, capsys):
-    """Run the command in this process; give its exit code and what it wrote."""
+    """Run the command in this process; return its exit code and output."""
 
     def run(*arguments, source=film):
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -290,7 +290,7 @@ def test_told_twice_it_ends_at_once(environment, service, tmp_path):
 
 @pytest.fixture
 def manager(environment, tmp_path):
-    """A service manager as systemd is one; what it has heard."""
+    """A fake service manager, and the messages that it received."""
     path = tmp_path / "notify"
     (tmp_path / "run").mkdir()
     environment.setenv("NOTIFY_SOCKET", str(path))
@@ -367,7 +367,7 @@ def started_edge(source):
 
 
 class Renewable:
-    """Credentials that end, as botocore has them for roles."""
+    """Credentials that expire, as botocore has them for roles."""
 
     access_key, secret_key, token = "AKIDEXAMPLE", SECRET, "a-token"
 

@@ -1,4 +1,4 @@
-"""What the edge was asked to do: typed, or in a settings file."""
+"""The configuration of a run, from the command line and from a settings file."""
 
 from pathlib import Path
 

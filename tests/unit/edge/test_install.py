@@ -1,4 +1,4 @@
-"""What is installed on a Pi, upgraded and taken away again; the machine's own programs recorded."""
+"""Installing, upgrading and removing a camera on a Pi; system commands are only recorded."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from edge.pi.install import InstallError, InstallPaths
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine below a folder, whose programs do nothing but what is looked at."""
+    """Make a machine below a folder, whose system commands are recorded instead of run."""
     places = InstallPaths(tmp_path / "root")
     for folder in (places.manager, places.unit.parent, places.command.parent):
         folder.mkdir(parents=True)
@@ -109,7 +109,7 @@ def test_what_looks_for_faces_comes_with_the_first_camera_that_asks_for_it(machi
 
 
 def fetched(machine):
-    """What the last call of pip was asked for."""
+    """Return what the last call of pip was asked to install."""
     return [command[-1] for command in machine.ran if "pip" in command][-1]
 
 

@@ -1,4 +1,4 @@
-"""The edge's wheel, and that what it needs can be had as wheels on every Pi that it is for."""
+"""The edge's wheel; and every dependency exists as a wheel for every supported Pi."""
 
 import configparser
 import email

@@ -1,4 +1,4 @@
-"""What the edge shows: how its cameras are, which there are, and the pipeline for kvssink."""
+"""The verbs `status` and `cameras`, and `--print-pipeline`."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ from edge.sources.v4l2_ioctl import QUERYCAP
 
 @pytest.fixture
 def state(tmp_path, monkeypatch):
-    """Write a camera's state where `status` looks for it."""
+    """Write a camera's status file where `status` looks for it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
     def write(camera, now=None, **facts):
@@ -84,7 +84,7 @@ def test_status_where_no_camera_has_run_is_2(tmp_path, capsys):
 
 
 def capability(driver, card, able):
-    """A v4l2_capability, with the device's own abilities in `device_caps`."""
+    """Make a v4l2_capability with the device's own capabilities in `device_caps`."""
     head = driver.encode().ljust(16, b"\0") + card.encode().ljust(32, b"\0") + bytes(32)
     return head + struct.pack("=III", 0, 0x8000_0000 | able, able) + bytes(12)
 

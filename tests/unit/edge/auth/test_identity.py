@@ -1,4 +1,4 @@
-"""The camera's own keys: fetched with its certificate, renewed in time, refused after unpairing."""
+"""The credentials of a camera: fetched by certificate, refreshed in time, gone after unpairing."""
 
 import contextlib
 import datetime
@@ -26,11 +26,11 @@ from edge.auth.credentials import IotCredentials
 from edge.config import parse
 from edge.errors import RefusedError, UnreachableError
 from edge.settings import Identity
-from tests.support.edge_service import free_port
+from tests.support.edge_fake_kvs import free_port
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate for this machine that signs itself, and its key."""
+    """Make a self-signed certificate for this machine, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -55,7 +55,7 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 class Provider(http.server.ThreadingHTTPServer):
-    """A credential provider that answers as it is told, to one certificate only."""
+    """A fake credential provider that accepts one certificate."""
 
     def __init__(self, server: tuple[Path, Path], device: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -194,7 +194,7 @@ def test_a_certificate_that_is_gone_is_named(paired, tmp_path):
 
 
 class Source:
-    """Gives keys that live so long, or raises what it is told to."""
+    """Returns credentials with those lifetimes, or raises the given errors."""
 
     def __init__(self, seconds=900.0):
         self.seconds, self.calls, self.error = seconds, 0, None
@@ -285,7 +285,7 @@ def test_without_a_certificate_the_usual_chain_is_asked(monkeypatch):
 
 
 def called(session, service, region):
-    """Where a session sends a call, and for which region and service it is signed."""
+    """Return where a session sends a call, and the region and service of its signature."""
     client = session.create_client(
         service,
         region_name=region,

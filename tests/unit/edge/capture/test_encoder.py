@@ -1,4 +1,4 @@
-"""The encoders: which one is taken, and frames that come out later than they went in."""
+"""The encoders: which one is chosen, and frames that come out later than they went in."""
 
 import av
 import pytest
@@ -17,7 +17,7 @@ from edge.capture.segmenter import Segmenter
 from edge.media import h264
 from edge.sources import barcode
 from edge.sources.pattern import Pattern
-from tests.support.edge_capture import Captured, Kept, Said
+from tests.support.edge_capture import Captured, RecordingLog, RecordingSink
 
 VIDEO = VideoFormat(320, 192, 10.0)
 
@@ -34,7 +34,7 @@ def test_where_the_hardware_has_no_encoder_the_software_is_taken():
 
 @pytest.fixture
 def hardware(monkeypatch):
-    """An encoder as the Pi's is: frames come late, parameter sets come with key frames."""
+    """Install an encoder like the Pi's: delayed frames, parameter sets with each key frame."""
     made = []
 
     def opened(video, name):
@@ -56,7 +56,7 @@ def hardware(monkeypatch):
 
 
 def captured(pattern, count, *, sizes=((320, 192),)):
-    kept = Kept()
+    kept = RecordingSink()
     cutter = Segmenter(kept, 1000, lambda begun_ms, last_ms: False)
     observer = type("Observer", (), {"on_picture": lambda self, image, at_ms: None})()
     encoding = EncodePipeline(cutter, observer, size=(1280, 720), rate=10, bitrate_kbit=2000)
@@ -66,7 +66,7 @@ def captured(pattern, count, *, sizes=((320, 192),)):
         encoding.write(image, 10_000 + number * 100, 1.0)
     encoding.flush()
     cutter.end()
-    return Captured(kept.fragments, Said(), cutter)
+    return Captured(kept.fragments, RecordingLog(), cutter)
 
 
 def test_a_hardware_encoder_that_works_is_taken_and_loses_no_frame(hardware):

@@ -1,4 +1,4 @@
-"""Good H.264 goes out as it came in; anything else is encoded, and nothing is lost by it."""
+"""Good H.264 passes through unchanged; all other video is encoded without losing a frame."""
 
 import threading
 from pathlib import Path
@@ -14,14 +14,14 @@ from edge.media.timeline import FilmTimeline
 from edge.sources import barcode
 from edge.sources.samples import CodedPacket
 from edge.sources.source import Source
-from tests.support.edge_capture import Kept, Said, capture, capture_film, config_of
+from tests.support.edge_capture import RecordingLog, RecordingSink, capture, capture_film, config_of
 from tests.support.edge_h264 import good, sent_units, stream, units_of, write
 
 UNPACED = ("--as-fast-as-possible", "--tag", "never", "--rate", "30")
 
 
 class Packets(Source):
-    """A live source that gives packets made beforehand, the decoder made for them."""
+    """A live source of prepared packets, with a decoder for them."""
 
     name = "packets"
     can_pass_through = True
@@ -138,8 +138,10 @@ def test_parameter_sets_repeated_in_band_are_no_new_track():
 
 
 def test_a_live_source_that_dies_leaves_what_was_captured():
-    kept, source = Kept(), Packets(good(15), ends_in=SourceLostError("gone"))
-    run = CapturePipeline(config_of("test", *UNPACED), source, kept, Said(), threading.Event())
+    kept, source = RecordingSink(), Packets(good(15), ends_in=SourceLostError("gone"))
+    run = CapturePipeline(
+        config_of("test", *UNPACED), source, kept, RecordingLog(), threading.Event()
+    )
     with pytest.raises(SourceLostError):
         run.run()
     assert [len(fragment.frames) for fragment in kept.fragments] == [10, 5]

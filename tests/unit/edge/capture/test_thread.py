@@ -1,4 +1,4 @@
-"""A camera that is unplugged and comes back, a clock that is set, and a film without a pace."""
+"""The capture thread: a camera that is unplugged, a clock that is set, a film without a pace."""
 
 import io
 import threading
@@ -18,7 +18,7 @@ from edge.sources.pattern import PatternSource
 from edge.timeouts import Timeouts
 from edge.upload.clock_skew import ClockStepDetector
 from local.tests.support.films import draw
-from tests.support import edge_service
+from tests.support import edge_fake_kvs
 
 LIMIT_S = 30
 OPTIONS = ["--camera", "front-door", "--source", "test", "--size", "64x48", "--tag", "never"]
@@ -32,7 +32,7 @@ def wait_for(condition):
 
 
 class Unplugged(PatternSource):
-    """A camera that is pulled out after so many frames."""
+    """A camera that is unplugged after so many frames."""
 
     def __init__(self, frames):
         super().__init__(64, 48, 10.0)
@@ -47,7 +47,7 @@ class Unplugged(PatternSource):
 
 @pytest.fixture
 def sources(monkeypatch):
-    """What is found each time that the source is opened; an error is raised."""
+    """The results of opening the source, one after another; an error is raised."""
     found = []
 
     def open_source(config, stop):
@@ -63,7 +63,7 @@ def sources(monkeypatch):
 
 @pytest.fixture
 def captured(tmp_path):
-    """Capture into a buffer until the block is over."""
+    """Capture into a buffer until the block ends."""
     config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
     err = io.StringIO()
     event_log = EventLog(config, io.StringIO(), err)
@@ -122,7 +122,7 @@ def test_told_to_stop_while_the_camera_is_away_it_ends_at_once(sources, captured
 
 @pytest.fixture
 def service(monkeypatch):
-    with edge_service.running() as service:
+    with edge_fake_kvs.running() as service:
         for name, value in {
             "AWS_ENDPOINT_URL": service.url,
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

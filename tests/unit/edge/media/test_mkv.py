@@ -8,7 +8,7 @@ import pytest
 from edge.capture.encoder import Encoder, VideoFormat
 from edge.media import mkv
 from local.tests.support.films import grey, number_of
-from tests.support.edge_service import (
+from tests.support.edge_fake_kvs import (
     CLUSTER,
     EBML,
     INFO,
@@ -27,7 +27,7 @@ START = 1_795_363_780_380
 
 @pytest.fixture
 def body() -> bytes:
-    """A body of two fragments of three frames each, the second one tagged."""
+    """Make a body of two fragments of three frames each, the second one tagged."""
     encoder = Encoder(VideoFormat(64, 48, 10.0))
     pieces = []
     for first in (0, 3):

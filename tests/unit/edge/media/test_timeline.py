@@ -1,4 +1,4 @@
-"""A live source's clock and the wall's: even steps, no drift, no jump that is not real."""
+"""The timeline of a live source: even steps, no drift, no false jump."""
 
 import random
 from itertools import pairwise
@@ -11,7 +11,7 @@ START, RATE = 1_795_363_780.0, 10
 
 
 def dated(frames, *, delay=lambda n: 0.0, drift=0.0, wall_jump=lambda n: 0.0, burst=0):
-    """Date frames whose clock runs from 0: (when each was dated, when it really was)."""
+    """Date frames whose clock starts at 0; return (dated at, really captured at) for each."""
     times, dates = LiveTimeline(), []
     for number in range(frames):
         seconds = number / RATE

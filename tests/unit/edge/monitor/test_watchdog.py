@@ -1,4 +1,4 @@
-"""What is healthy, what is done when it is not, what systemd hears, and whose clock is right."""
+"""Watchdog, systemd notifications and the checks of the clock."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ class Clock:
 
 
 def looks(watchdog, clock, seconds, **seen):
-    """Look once a second; the remedies that were not "go on", each with its second."""
+    """Check once a second; return the remedies that were not NONE, each with its second."""
     remedies = []
     for second in range(1, seconds + 1):
         clock.now += 1
@@ -74,7 +74,7 @@ def test_a_camera_with_nothing_to_send_is_healthy_as_long_as_it_sees():
 
 @pytest.fixture
 def heard(tmp_path):
-    """A service manager's socket, and what it has heard."""
+    """Open a service manager's socket; return the messages it receives."""
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)

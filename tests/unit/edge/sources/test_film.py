@@ -1,4 +1,4 @@
-"""Films of all kinds, as the edge captures them."""
+"""Films of all formats, as the edge captures them."""
 
 import time
 

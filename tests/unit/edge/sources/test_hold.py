@@ -1,4 +1,4 @@
-"""A held film repeats its first frame, then plays as if it had begun just then."""
+"""A held film repeats its first frame, then plays as if it had started at its release."""
 
 from edge.sources.hold import hold_first_frame
 from edge.sources.samples import DecodedFrame
@@ -11,7 +11,7 @@ def film(*names):
 
 
 def played(frames, releases_after):
-    """What comes out when release is asked for so many times in vain, and where it begins."""
+    """Play a film that is released after so many checks; return its frames and its start."""
     asked, begun = iter([False] * releases_after + [True]), []
     out = hold_first_frame(frames, RATE, lambda: next(asked), begun.append)
     return [(frame.image, round(frame.seconds, 3)) for frame in out], begun

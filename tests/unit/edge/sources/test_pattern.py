@@ -1,4 +1,4 @@
-"""The test pattern: every frame says which it is, to people and to programs."""
+"""The test pattern: people and programs can read each frame's number."""
 
 import io
 from itertools import islice
@@ -11,7 +11,7 @@ from edge.sources.pattern import Pattern
 
 
 def encoded_and_back(images, crf, rate=10):
-    """Send pictures through H.264, as hard compressed as asked for."""
+    """Encode pictures to H.264 with that CRF, and decode them again."""
     store = io.BytesIO()
     with av.open(store, "w", format="matroska") as out:
         video = out.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "fast"})

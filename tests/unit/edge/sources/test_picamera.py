@@ -1,4 +1,4 @@
-"""The Pi's camera module, by a stand-in for the program that it is read with."""
+"""The Pi's camera module, with a fake of the program that reads it."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from edge.capture.pipeline import CapturePipeline
 from edge.errors import SourceError, SourceLostError
 from edge.sources import annex_b, barcode, open_source
 from edge.sources.picamera import PiCameraSource
-from tests.support.edge_capture import Kept, Said, config_of
+from tests.support.edge_capture import RecordingLog, RecordingSink, config_of
 from tests.support.edge_h264 import good, sent_units, stream, units_of
 from tests.support.edge_rpicam import NO_CAMERAS, OLD_HELP, Rpicam
 
@@ -30,7 +30,7 @@ def rpicam(tmp_path, monkeypatch):
 
 
 def captured(source, kept=None):
-    kept, said = kept or Kept(), Said()
+    kept, said = kept or RecordingSink(), RecordingLog()
     with source:
         run = CapturePipeline(
             config_of("picamera", *OPTIONS), source, kept, said, threading.Event()
@@ -117,7 +117,7 @@ def test_a_program_that_stalls_is_noticed_and_ended(rpicam, packets, wait_until)
 
 def test_unplugged_and_back_it_goes_on_with_a_new_start(rpicam, packets):
     rpicam.plan(packets[:25], code=1)
-    kept = Kept()
+    kept = RecordingSink()
     captured(open_camera(), kept)
     captured(open_camera(), kept)
     assert len(rpicam.starts) == 2
@@ -145,10 +145,10 @@ def test_b_frames_of_a_software_encoder_are_encoded_anew(rpicam):
 
 def test_told_to_stop_it_ends_its_fragment_and_the_program(rpicam, packets, wait_until):
     rpicam.plan(packets, loops=True, frames=10_000)
-    stop, kept = threading.Event(), Kept()
+    stop, kept = threading.Event(), RecordingSink()
     with PiCameraSource(config_of("picamera", *OPTIONS), stop) as source:
         threading.Timer(1.5, stop.set).start()
-        CapturePipeline(config_of("picamera", *OPTIONS), source, kept, Said(), stop).run()
+        CapturePipeline(config_of("picamera", *OPTIONS), source, kept, RecordingLog(), stop).run()
     assert all(len(fragment.frames) >= 20 for fragment in kept.fragments)
     wait_until(lambda: not rpicam.is_running)
 

@@ -1,4 +1,4 @@
-"""A network camera over RTSP: passed on, named without its password, noticed when it is gone."""
+"""A network camera over RTSP: passed through, named without its password, and lost."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from edge.config import Config
 from edge.errors import SourceError, SourceLostError
 from edge.sources import barcode, open_source
 from edge.sources.rtsp import open_rtsp
-from tests.support.edge_capture import Kept, Said, config_of
+from tests.support.edge_capture import RecordingLog, RecordingSink, config_of
 from tests.support.edge_h264 import good, sent_units, stream, units_of
 from tests.support.edge_rtsp import Camera
 
@@ -22,9 +22,9 @@ USER = ("door", PASSWORD)
 
 def captured(source, *, fragments, stop=None, config=None, meanwhile=lambda: None):
     """Capture until there are so many fragments, or the source is lost."""
-    stop, kept, said = stop or threading.Event(), Kept(), Said()
+    stop, kept, said = stop or threading.Event(), RecordingSink(), RecordingLog()
 
-    class Counted(Kept):
+    class Counted(RecordingSink):
         def end(self, **how):
             super().end(**how)
             if len(self.fragments) == fragments:
@@ -104,7 +104,7 @@ def test_a_camera_that_falls_silent_is_noticed(packets):
 
 
 class SilenceAfter(threading.Event):
-    """Never says stop, but lets the camera fall silent after a while."""
+    """A stop event that is never set, but silences the camera after a while."""
 
     def __init__(self, camera, seconds):
         super().__init__()

@@ -1,6 +1,6 @@
-"""Devices of Linux's: what they say of themselves, and what is taken of it.
+"""V4L2 devices: their modes, and the one that is chosen.
 
-The answers are laid out as linux/videodev2.h has it; no device is here to give them.
+The answers have the layout of linux/videodev2.h, because no device is here to give them.
 """
 
 import errno
@@ -22,7 +22,7 @@ from edge.sources.v4l2_ioctl import (
     query_device,
 )
 from local.tests.support.films import draw
-from tests.support.edge_capture import Kept, Said, config_of
+from tests.support.edge_capture import RecordingLog, RecordingSink, config_of
 
 CAPTURE, META, M2M, HAS_DEVICE_CAPS = 0x04200001, 0x04A00000, 0x04204000, 0x80000000
 WEBCAM = {
@@ -32,7 +32,7 @@ WEBCAM = {
 
 
 class Answers:
-    """An ioctl that answers as a driver does."""
+    """A fake ioctl that answers as a driver does."""
 
     def __init__(self, driver, card, caps, formats, ranged):
         self.driver, self.card, self.caps = driver, card, caps
@@ -74,7 +74,7 @@ class Answers:
 
 
 def entry(items, answer):
-    """The entry that is asked for by its number."""
+    """Return the entry with the requested number."""
     items, (number,) = list(items), struct.unpack_from("=I", answer)
     if number >= len(items):
         raise OSError(errno.EINVAL, "no more")
@@ -166,7 +166,7 @@ def test_mjpeg_is_decoded_encoded_and_dated_as_it_comes(tmp_path, monkeypatch):
         options={"strict": "-1"},
     )
     monkeypatch.setattr(v4l2, "INPUT_FORMAT", "mjpeg")
-    kept, said = Kept(), Said()
+    kept, said = RecordingSink(), RecordingLog()
     config = config_of("test", "--tag", "never", "--rate", "30")
     with opened(path, formats={"MJPG": {(320, 192): [10]}}) as source:
         assert source.name.endswith("(HD Webcam)")

@@ -1,4 +1,4 @@
-"""What counts as motion, and what does not: noise, exposure, flicker, a switched lamp."""
+"""What counts as motion and what does not: noise, exposure, flicker, a switched lamp."""
 
 from fractions import Fraction
 

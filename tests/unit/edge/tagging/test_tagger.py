@@ -1,4 +1,4 @@
-"""Which fragments are marked for images: while something moves, or only where a face is."""
+"""Which fragments are tagged: those with motion, or only those with a face."""
 
 import errno
 import functools
@@ -20,7 +20,7 @@ from edge.sources.source import Source
 from edge.tagging import tagger
 from edge.tagging.faces import FaceDetector
 from edge.tagging.tagger import Tagger
-from tests.support.edge_capture import Kept, Said, capture, config_of
+from tests.support.edge_capture import RecordingLog, RecordingSink, capture, config_of
 from tests.support.edge_scenes import Scene
 
 RATE = 5
@@ -31,7 +31,7 @@ FACES = dict.fromkeys((3.0, 12.0, 24.0, 32.0, 37.0), True) | dict.fromkeys((0.0,
 
 
 class Pictures(Source):
-    """A source of pictures, or of their H.264, with a key frame each second."""
+    """A source of frames, or of their H.264, with a key frame each second."""
 
     name, is_live, rate = "pictures", False, RATE
 
@@ -65,7 +65,7 @@ def image_of(picture):
 
 @functools.cache
 def a_walk():
-    """Nobody for 5 s, somebody for 3 s, nobody for 9 s."""
+    """Return a scene: nobody for 5 s, somebody for 3 s, nobody for 9 s."""
     scene = Scene()
     walk = [scene.picture(person=10 + 7 * n, height=30) for n in range(WALK_S * RATE)]
     before = [scene.picture() for _ in range(STILL_S * RATE)]
@@ -115,7 +115,7 @@ def test_always_and_never_look_at_nothing(tag, is_marked):
 
 
 class DarkPatch:
-    """Stands in for the face check: a face is what is as dark as the walker, at the left."""
+    """A fake face detector: a face is a patch as dark as the person, at the left."""
 
     looks = 0
 
@@ -136,7 +136,7 @@ def test_a_face_marks_its_own_fragment_and_no_other(monkeypatch, can_pass_throug
 
 
 class Everywhere:
-    """Stands in for the face check: there is a face in each picture."""
+    """A fake face detector that finds a face in each picture."""
 
     def detect(self, image):
         return [(0, 0, 1, 1)]
@@ -156,7 +156,11 @@ def test_without_opencv_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(SourceError, match="opencv-python-headless>=4.13,<5"):
         CapturePipeline(
-            config_of("test", "--tag", "face"), Pictures([]), Kept(), Said(), threading.Event()
+            config_of("test", "--tag", "face"),
+            Pictures([]),
+            RecordingSink(),
+            RecordingLog(),
+            threading.Event(),
         )
 
 

@@ -1,4 +1,4 @@
-"""Acks as PutMedia sends them, however the network cuts them up."""
+"""PutMedia's acks, however the network splits them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""In what order, how fast and over which connection fragments go out."""
+"""In which order, how fast and over which connection fragments are sent."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def put(buffer, timecode, track=TRACK, frames=10, step_ms=100):
 
 
 def started(delivery, clock, seconds):
-    """When each fragment was begun within so many seconds."""
+    """Return when each fragment was begun, within so many seconds."""
     begun, end = [], clock.now + seconds
     before = None
     while clock.now < end:

@@ -1,4 +1,4 @@
-"""What reaches the service when connections break, errors come back and acks stay away."""
+"""What reaches the service when connections break, errors come back and acks stop."""
 
 import itertools
 import ssl
@@ -13,8 +13,8 @@ from edge.media import mkv
 from edge.timeouts import Timeouts
 from edge.upload.put_media import PutMediaConnection, PutMediaRequest
 from edge.upload.sender import Sender
-from tests.support import edge_service
-from tests.support.edge_service import free_port, stores
+from tests.support import edge_fake_kvs
+from tests.support.edge_fake_kvs import free_port, stores
 
 TRACK = mkv.Track(64, 48, b"\x01")
 LIMIT_S = 20
@@ -39,7 +39,7 @@ class Stream:
 
 
 class Run:
-    """A sender at work on a buffer, with everything a test wants to look at."""
+    """A sender that works on a buffer, with all that a test inspects."""
 
     def __init__(self, service, **options):
         self.service = service
@@ -76,7 +76,7 @@ class Run:
 def service(monkeypatch):
     # What holds back after a cut has a test of its own.
     monkeypatch.setattr("edge.upload.delivery.FRAGMENT_INTERVAL_S", 0.0)
-    with edge_service.running() as service:
+    with edge_fake_kvs.running() as service:
         yield service
 
 
@@ -88,7 +88,7 @@ def wait_for(condition):
 
 
 def cut_at(frame_number):
-    """Hang up at the nth frame."""
+    """Cut the connection at the nth frame."""
     count = itertools.count(1)
 
     def react(call, event, connection):
@@ -112,7 +112,7 @@ def error_at(timecode, error_id):
 
 
 def mute(_call, _event, _connection):
-    """Say nothing."""
+    """Send no ack."""
 
 
 def test_all_fragments_are_stored_and_the_body_ends_cleanly(service):

@@ -1,4 +1,4 @@
-"""A small Kinesis Video Streams on a real socket that can be told to misbehave."""
+"""A fake Kinesis Video Streams on a real socket, with programmable faults."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ CONTAINERS = {TAGS, TAG, SIMPLE_TAG}
 
 
 def read_size(data: bytes, at: int) -> tuple[int | None, int]:
-    """Give an element's size, None if unknown, and where its content begins."""
+    """Return an element's size, None if unknown, and where its content begins."""
     octets = 9 - data[at].bit_length()
     value = int.from_bytes(data[at : at + octets], "big") & ((1 << 7 * octets) - 1)
     is_unknown = value == (1 << 7 * octets) - 1
@@ -25,7 +25,7 @@ def read_size(data: bytes, at: int) -> tuple[int | None, int]:
 
 
 def elements(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Yield (id, content, end) of whole elements; those of unknown size are entered."""
+    """Yield (id, content, end) of complete elements; those of unknown size are entered."""
     at = 0
     with contextlib.suppress(IndexError):
         while at < len(data):
@@ -40,7 +40,7 @@ def elements(data: bytes) -> Iterator[tuple[int, bytes, int]]:
 
 
 def tag_names(content: bytes) -> list[str]:
-    """List the names of the tags in a Tags element."""
+    """Return the names of the tags in a Tags element."""
     names = []
     for identity, inner, _ in elements(content):
         if identity in CONTAINERS:
@@ -52,7 +52,7 @@ def tag_names(content: bytes) -> list[str]:
 
 @dataclass
 class Connection:
-    """What one PutMedia connection has sent, cluster by cluster."""
+    """What one PutMedia connection has received, cluster by cluster."""
 
     headers: dict[str, str]
     body: bytes = b""
@@ -63,7 +63,7 @@ class Connection:
     unread: bytes = b""
 
     def take(self, data: bytes) -> Iterator[str]:
-        """Read on and name each thing that matters as it comes."""
+        """Parse received data; yield the name of each relevant event."""
         self.body += data
         self.unread += data
         done = 0
@@ -87,16 +87,16 @@ class Connection:
 
     @property
     def timecode(self) -> int:
-        """The cluster under way."""
+        """Return the current cluster's timecode."""
         return list(self.clusters)[-1]
 
 
 class Cut(Exception):
-    """The service hangs up without a word."""
+    """Raised to close the connection without an answer."""
 
 
 class Call(socketserver.StreamRequestHandler):
-    """One request; PutMedia's acks are sent while its body still comes."""
+    """One request; PutMedia's acks are sent while its body arrives."""
 
     server: "KinesisVideo"
 
@@ -160,13 +160,13 @@ Reaction = Callable[[Call, str, Connection], None]
 
 
 def stores(call: Call, event: str, connection: Connection) -> None:
-    """Store each fragment when it is whole, as the service does."""
+    """Acknowledge each fragment when it is complete, as the service does."""
     if event == "end":
         call.store(connection.timecode)
 
 
 class KinesisVideo(socketserver.ThreadingTCPServer):
-    """The service; `reactions` and `refusals` say how its nth connection behaves."""
+    """The fake service; `reactions` and `refusals` set how its nth connection behaves."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -191,7 +191,7 @@ class KinesisVideo(socketserver.ThreadingTCPServer):
 
     @property
     def stored(self) -> list[int]:
-        """List what arrived whole, in order of arrival, repeats included."""
+        """Return the complete fragments in order of arrival, including repeats."""
         return [t for connection in self.connections for t in connection.whole]
 
 
@@ -209,7 +209,7 @@ def running() -> Iterator[KinesisVideo]:
 
 
 def free_port() -> int:
-    """Name a port where nobody listens."""
+    """Return a port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

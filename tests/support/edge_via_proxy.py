@@ -1,7 +1,7 @@
-"""The command `python -m edge`, whose connections are led through a proxy.
+"""The command `python -m edge` with its connections redirected to a proxy.
 
-Run as `python -m tests.support.edge_child DETOURS OPTIONS...`; DETOURS is JSON: a list of
-pairs of addresses, each a host and a port.
+Run as `python -m tests.support.edge_via_proxy DETOURS OPTIONS...`. DETOURS is JSON: a list of pairs
+of addresses, each a host and a port.
 """
 
 import json
