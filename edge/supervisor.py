@@ -41,7 +41,7 @@ class Supervisor:
         buffer: FragmentBuffer,
         sender: Sender,
     ) -> None:
-        """Take the parts of the run; `failures` of runs before come from the status file."""
+        """Take the parts of the run; read the number of failed runs from the status file."""
         self._config = config
         self._event_log = event_log
         self._stop = stop

@@ -40,7 +40,7 @@ class NalParser:
         self._parameters: list[bytes] = []
         self.sequence: h264_sps.SequenceParameters | None = None
         self.track: Track | None = None
-        self._take_parameters(
+        self._store_parameters(
             h264.parameter_sets(extradata) if is_record else h264.split_annex_b(extradata)
         )
 
@@ -49,14 +49,14 @@ class NalParser:
         units = (
             list(h264.split_avcc(data, self._octets)) if self._octets else h264.split_annex_b(data)
         )
-        self._take_parameters(units)
+        self._store_parameters(units)
         return units
 
     def to_avcc(self, data: bytes, units: list[bytes]) -> bytes:
         """Return the packet with 4-byte NAL unit lengths; the units themselves stay the same."""
         return data if self._octets == 4 else h264.join_avcc(units)
 
-    def _take_parameters(self, units: list[bytes]) -> None:
+    def _store_parameters(self, units: list[bytes]) -> None:
         kinds = (h264.SPS, h264.PPS)
         found = [unit for unit in units if unit and h264.nal_type(unit) in kinds]
         if not found or set(found) <= set(self._parameters):
@@ -91,7 +91,7 @@ class H264Passthrough:
         self._held: list[PassthroughFrame] = []
         self._is_good = False
         self._has_key = False
-        self._group_seconds: float | None = None
+        self._key_frame_seconds: float | None = None
 
     def push(self, sample: CodedPacket) -> list[PassthroughFrame]:
         """Check a packet; return the frames to send, none while the check is undecided."""
@@ -111,12 +111,12 @@ class H264Passthrough:
         data = bytes(sample.packet)
         units = self._nal_parser.split(data)
         is_key = any(h264.is_idr(unit) for unit in units)
-        if is_key or self._group_seconds is None:
-            self._group_seconds = sample.seconds
+        if is_key or self._key_frame_seconds is None:
+            self._key_frame_seconds = sample.seconds
             self._has_key = self._has_key or is_key
             self.replay = self.replay if self._held else []
         self.replay.append(sample)
-        self.fault = self._fault_of(units, sample.seconds - self._group_seconds)
+        self.fault = self._find_fault(units, sample.seconds - self._key_frame_seconds)
         track = self._nal_parser.track
         if self.fault or not self._has_key or track is None:
             return None
@@ -124,7 +124,7 @@ class H264Passthrough:
             self._nal_parser.to_avcc(data, units), sample.seconds, is_key, track
         )
 
-    def _fault_of(self, units: list[bytes], group_s: float) -> str | None:
+    def _find_fault(self, units: list[bytes], group_s: float) -> str | None:
         sequence = self._nal_parser.sequence
         if sequence is None:
             return NO_PARAMETERS if self._has_key or group_s > LONGEST_GROUP_S else None
@@ -139,8 +139,8 @@ class H264Passthrough:
         return None
 
     def _is_decided(self, sequence: h264_sps.SequenceParameters | None) -> bool:
-        says_so = sequence is not None and sequence.reorder_frames == 0
-        return says_so or len(self._held) >= self._trial
+        is_ruled_out = sequence is not None and sequence.reorder_frames == 0
+        return is_ruled_out or len(self._held) >= self._trial
 
     def _release(self) -> list[PassthroughFrame]:
         self._is_good = True

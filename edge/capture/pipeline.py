@@ -1,4 +1,4 @@
-"""The way of one source's video: passed through or encoded, tagged and cut into fragments."""
+"""Passes one source's video through or encodes it, tags it and cuts it into fragments."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -72,7 +72,7 @@ class CapturePipeline:
         """
         try:
             for sample in self._source.samples():
-                self._take(sample)
+                self._process(sample)
                 if self._is_finished():
                     break
             else:
@@ -84,7 +84,7 @@ class CapturePipeline:
     def _is_finished(self) -> bool:
         return self._stop.is_set() and self.segmenter.finish(SHORTEST_FRAGMENT_MS)
 
-    def _take(self, sample: CodedPacket | DecodedFrame) -> None:
+    def _process(self, sample: CodedPacket | DecodedFrame) -> None:
         if isinstance(sample, DecodedFrame):
             self._encode_frame(sample)
         elif self._passthrough is None:

@@ -46,15 +46,15 @@ def parameter_sets(codec_private: bytes) -> list[bytes]:
     return found
 
 
-def avcc_frame(several: list[bytes]) -> bytes:
+def avcc_frame(units: list[bytes]) -> bytes:
     """Join a frame's NAL units, without those that the decoder configuration record holds."""
     left_out = {SPS, PPS, AUD}
-    return join_avcc(unit for unit in several if nal_type(unit) not in left_out)
+    return join_avcc(unit for unit in units if nal_type(unit) not in left_out)
 
 
-def join_avcc(several: Iterable[bytes]) -> bytes:
+def join_avcc(units: Iterable[bytes]) -> bytes:
     """Join NAL units, each with a length prefix of 4 bytes."""
-    return b"".join(with_length(unit, 4) for unit in several)
+    return b"".join(with_length(unit, 4) for unit in units)
 
 
 def is_idr(unit: bytes) -> bool:

@@ -77,7 +77,7 @@ class LiveTimeline:
     The network delays frames and never hastens them. So the least delayed frame of the last seconds
     is the best measure of the offset between the two clocks. The offset follows that measure by at
     most a twentieth of the elapsed time: the source's even steps stay even, and its drift is
-    followed. Only when either clock jumps, the offset jumps too.
+    followed. If either clock jumps, the offset jumps at once.
     """
 
     WINDOW_S, SLEW, JUMP_S = 10.0, 0.05, 3.0

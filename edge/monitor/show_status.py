@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     """Print a line for each camera, or all status files as JSON; return the exit code."""
     options = _parser().parse_args(arguments)
     files = (
-        [options.buffer_folder / status.FILE]
+        [options.buffer_folder / status.FILE_NAME]
         if options.buffer_folder
         else _status_files(os.environ)
     )
@@ -97,7 +97,7 @@ def _status_files(environment: Mapping[str, str]) -> list[Path]:
     """Return the status files of all services and of this user's own runs."""
     own = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     places = (Path("/run/whosthere-edge"), Path(own) / "whosthere-edge")
-    return sorted(path for place in places for path in place.glob(f"*/{status.FILE}"))
+    return sorted(path for place in places for path in place.glob(f"*/{status.FILE_NAME}"))
 
 
 def _parser() -> argparse.ArgumentParser:

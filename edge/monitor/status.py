@@ -11,7 +11,7 @@ from typing import Any
 
 from ..config import Config
 
-FILE = "status.json"
+FILE_NAME = "status.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def status_file(config: Config, environment: Mapping[str, str] = os.environ) -> 
     Writing there does not wear out a memory card.
     """
     given = environment.get("RUNTIME_DIRECTORY")
-    return (Path(given.split(":")[0]) if given else config.buffer_folder) / FILE
+    return (Path(given.split(":")[0]) if given else config.buffer_folder) / FILE_NAME
 
 
 def write(path: Path, status: Status) -> None:

@@ -45,7 +45,7 @@ class InstallPaths:
         self.manager = root / "run" / "systemd" / "system"
 
 
-def check(places: InstallPaths) -> None:
+def check(paths: InstallPaths) -> None:
     """Raise InstallError with the first requirement that this machine does not meet."""
     if os.geteuid() != 0:
         raise InstallError("it needs root: sudo " + " ".join(sys.argv))
@@ -55,7 +55,7 @@ def check(places: InstallPaths) -> None:
         )
     if sys.version_info < OLDEST:
         raise InstallError("Python 3.11 or later is needed: Raspberry Pi OS bookworm has it")
-    if not places.manager.is_dir():
+    if not paths.manager.is_dir():
         raise InstallError(
             "systemd does not run here. Without it: `python3 -m venv env`, `env/bin/pip install "
             "WHEEL`, `env/bin/whosthere-edge run --settings settings.toml`"
@@ -86,23 +86,23 @@ def read_settings(folder: Path) -> dict[str, object]:
     return settings
 
 
-def install(folder: Path, places: InstallPaths) -> None:
+def install(folder: Path, paths: InstallPaths) -> None:
     """Install or upgrade the folder's camera."""
-    check(places)
+    check(paths)
     camera = camera_name_in(folder)
     add_user()
-    version = install_version(folder, places)
-    copy_camera_files(folder, places.settings / camera)
-    shutil.copyfile(folder / UNIT, places.unit)
-    replace_link(places.current, version)
-    replace_link(places.command, places.current / "bin" / "whosthere-edge")
+    version = install_version(folder, paths)
+    copy_camera_files(folder, paths.settings / camera)
+    shutil.copyfile(folder / UNIT, paths.unit)
+    replace_link(paths.current, version)
+    replace_link(paths.command, paths.current / "bin" / "whosthere-edge")
     run("systemctl", "daemon-reload")
     service = f"whosthere-edge@{camera}"
     run("systemctl", "enable", "--quiet", service)
     # Restart all cameras of this machine, because the old version is deleted next.
-    for each in sorted(path.name for path in places.settings.iterdir()):
+    for each in sorted(path.name for path in paths.settings.iterdir()):
         run("systemctl", "restart", "--no-block", f"whosthere-edge@{each}")
-    remove_other_versions(places, version)
+    remove_other_versions(paths, version)
     wait_until_active(service)
     say(f"{camera} is installed and running. See its status with:")
     say(f"  sudo whosthere-edge status; journalctl --unit {service} --follow")
@@ -120,16 +120,16 @@ def add_user() -> None:
     run("usermod", "--append", "--groups", GROUP, USER)
 
 
-def install_version(folder: Path, places: InstallPaths) -> Path:
+def install_version(folder: Path, paths: InstallPaths) -> Path:
     """Create a virtual environment with the folder's wheel, unless it exists; return its path."""
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise InstallError(f"{folder} must hold one wheel, it holds {len(wheels)}")
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     # OpenCV is large, so it is installed only if a camera of this machine needs it.
-    extra = "[face]" if needs_face_extra(folder, places) else ""
+    extra = "[face]" if needs_face_extra(folder, paths) else ""
     name = f"{wheels[0].name.split('-')[1]}-{digest[:12]}" + ("-face" if extra else "")
-    version = places.programs / name
+    version = paths.programs / name
     whole = version / "whole"
     if not whole.exists():
         say("downloading the dependencies, which takes a minute or two")
@@ -143,9 +143,9 @@ def install_version(folder: Path, places: InstallPaths) -> Path:
     return version
 
 
-def needs_face_extra(folder: Path, places: InstallPaths) -> bool:
+def needs_face_extra(folder: Path, paths: InstallPaths) -> bool:
     """Return whether this or another installed camera tags fragments by faces."""
-    others = places.settings.iterdir() if places.settings.is_dir() else ()
+    others = paths.settings.iterdir() if paths.settings.is_dir() else ()
     return any(read_settings(each).get("tag") == "face" for each in (folder, *others))
 
 
@@ -173,9 +173,9 @@ def replace_link(link: Path, target: Path) -> None:
     part.replace(link)
 
 
-def remove_other_versions(places: InstallPaths, version: Path) -> None:
+def remove_other_versions(paths: InstallPaths, version: Path) -> None:
     """Delete all virtual environments but this one."""
-    for path in places.programs.iterdir():
+    for path in paths.programs.iterdir():
         if path.is_dir() and not path.is_symlink() and path != version:
             shutil.rmtree(path)
 
@@ -193,7 +193,7 @@ def wait_until_active(service: str) -> None:
         time.sleep(1)
 
 
-def uninstall(folder: Path, places: InstallPaths) -> None:
+def uninstall(folder: Path, paths: InstallPaths) -> None:
     """Remove the folder's camera; with the last camera, remove everything."""
     if os.geteuid() != 0:
         raise InstallError("it needs root: sudo " + " ".join(sys.argv))
@@ -201,14 +201,14 @@ def uninstall(folder: Path, places: InstallPaths) -> None:
     service = f"whosthere-edge@{camera}"
     run("systemctl", "disable", "--now", "--quiet", service, must=False)
     run("systemctl", "reset-failed", service, must=False)
-    for place in (places.settings, places.state, places.status):
+    for place in (paths.settings, paths.state, paths.status):
         shutil.rmtree(place / camera, ignore_errors=True)
-    if places.settings.is_dir() and any(places.settings.iterdir()):
+    if paths.settings.is_dir() and any(paths.settings.iterdir()):
         say(f"{camera} is removed; other cameras stay")
         return
-    for place in (places.settings, places.state, places.status, places.programs):
+    for place in (paths.settings, paths.state, paths.status, paths.programs):
         shutil.rmtree(place, ignore_errors=True)
-    for path in (places.unit, places.command):
+    for path in (paths.unit, paths.command):
         path.unlink(missing_ok=True)
     run("systemctl", "daemon-reload", must=False)
     run("userdel", USER, must=False)

@@ -26,8 +26,8 @@ class AccessUnitParser:
     """Splits a byte stream into access units.
 
     The end of a frame is certain only when the next one begins. A writer that writes whole frames
-    pauses after each, so a pause can end a frame without that wait. The parser trusts pauses after
-    it has seen some that were right, and stops trusting them for long after one that was wrong.
+    pauses after each, so a pause can end a frame without that wait. The parser trusts pauses once
+    several of them were right. After a wrong one it ignores pauses for a long time.
     """
 
     def __init__(self) -> None:

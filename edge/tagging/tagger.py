@@ -60,13 +60,13 @@ class Tagger:
                 self._ended_ms = frame.at_ms - 1
                 self._inspect(image, frame.at_ms)
 
-    def is_tagged(self, begun_ms: int, last_ms: int) -> bool:
-        """Return whether to tag the fragment from `begun_ms` to `last_ms`, which ends now."""
+    def is_tagged(self, start_ms: int, last_ms: int) -> bool:
+        """Return whether to tag the fragment from `start_ms` to `last_ms`, which ends now."""
         if self._tag == "motion":
-            return self._moved_ms >= begun_ms - AFTER_MS
+            return self._moved_ms >= start_ms - AFTER_MS
         if self._tag == "face":
             self._ended_ms = last_ms
-            self._faces_ms = [at_ms for at_ms in self._faces_ms if at_ms >= begun_ms]
+            self._faces_ms = [at_ms for at_ms in self._faces_ms if at_ms >= start_ms]
             return any(at_ms <= last_ms for at_ms in self._faces_ms)
         return self._tag == "always"
 

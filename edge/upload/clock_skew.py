@@ -45,8 +45,8 @@ class ClockSkewMonitor:
 def clock_skew_s(date: str | None, sent: float, received: float) -> float:
     """Return by how many seconds our clock is ahead at least; negative if it is behind.
 
-    The service wrote its Date, in whole seconds, between `sent` and `received`. Only what neither
-    that interval nor the rounding explains counts.
+    The service wrote its Date, in whole seconds, between `sent` and `received`. The result leaves
+    out what that interval and the rounding can explain.
     """
     try:
         wrote = parsedate_to_datetime(date or "").timestamp()

@@ -17,25 +17,25 @@ from edge.pi.install import InstallError, InstallPaths
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """Make a machine below a folder, whose system commands are recorded instead of run."""
-    places = InstallPaths(tmp_path / "root")
-    for folder in (places.manager, places.unit.parent, places.command.parent):
+    paths = InstallPaths(tmp_path / "root")
+    for folder in (paths.manager, paths.unit.parent, paths.command.parent):
         folder.mkdir(parents=True)
-    places.programs.mkdir(parents=True)
+    paths.programs.mkdir(parents=True)
     ran = []
 
     def run(*command, must=True):
         ran.append(command)
         if command[1:3] == ("-m", "venv"):
-            (places.root_of(command[3]) / "bin").mkdir(parents=True)
+            (paths.root_of(command[3]) / "bin").mkdir(parents=True)
 
-    places.root_of = lambda name: tmp_path / name
+    paths.root_of = lambda name: tmp_path / name
     monkeypatch.setattr(install, "run", run)
     monkeypatch.setattr(install, "wait_until_active", lambda service: ran.append((service,)))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda path, user, group: None)
     own = SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid())
     monkeypatch.setattr(pwd, "getpwnam", lambda name: own)
-    return SimpleNamespace(places=places, ran=ran)
+    return SimpleNamespace(paths=paths, ran=ran)
 
 
 @pytest.fixture
@@ -54,19 +54,19 @@ def folder(tmp_path):
 
 
 def versions(machine):
-    programs = machine.places.programs
+    programs = machine.paths.programs
     return [path.name.split("-")[0] for path in programs.iterdir() if not path.is_symlink()]
 
 
 def test_it_installs_into_places_of_its_own_and_starts_the_service(machine, folder):
-    install.install(folder("gate"), machine.places)
-    place = machine.places.settings / "gate"
+    install.install(folder("gate"), machine.paths)
+    place = machine.paths.settings / "gate"
     assert {path.name for path in place.iterdir()} == {
         "settings.toml", "certificate.pem", "private.key",
     }  # fmt: skip
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
-    assert machine.places.current.resolve().name.startswith("1-")
+    assert machine.paths.current.resolve().name.startswith("1-")
     commands = [" ".join(command) for command in machine.ran]
     assert any("--only-binary :all:" in command for command in commands)
     assert "usermod --append --groups video whosthere" in commands
@@ -78,34 +78,34 @@ def test_it_installs_into_places_of_its_own_and_starts_the_service(machine, fold
 
 
 def test_again_upgrades_every_camera_and_takes_the_old_version_away(machine, folder):
-    install.install(folder("gate"), machine.places)
-    install.install(folder("garage"), machine.places)
+    install.install(folder("gate"), machine.paths)
+    install.install(folder("garage"), machine.paths)
     machine.ran.clear()
-    install.install(folder("gate", "2"), machine.places)
+    install.install(folder("gate", "2"), machine.paths)
     assert versions(machine) == ["2"]
-    assert (machine.places.settings / "gate" / "private.key").read_text() == "key 2"
-    assert machine.places.unit.read_text() == "unit 2"
+    assert (machine.paths.settings / "gate" / "private.key").read_text() == "key 2"
+    assert machine.paths.unit.read_text() == "unit 2"
     restarted = [command[-1] for command in machine.ran if "restart" in command]
     assert restarted == ["whosthere-edge@garage", "whosthere-edge@gate"]
 
 
 def test_the_same_version_is_not_fetched_twice(machine, folder):
-    install.install(folder("gate"), machine.places)
+    install.install(folder("gate"), machine.paths)
     machine.ran.clear()
-    install.install(folder("garage"), machine.places)
+    install.install(folder("garage"), machine.paths)
     assert not [command for command in machine.ran if "pip" in command]
 
 
 def test_what_looks_for_faces_comes_with_the_first_camera_that_asks_for_it(machine, folder):
-    install.install(folder("gate"), machine.places)
+    install.install(folder("gate"), machine.paths)
     assert not fetched(machine).endswith("[face]")
     asks = folder("garage")
     with (asks / "settings.toml").open("a") as settings:
         settings.write('tag = "face"\n')
-    install.install(asks, machine.places)
+    install.install(asks, machine.paths)
     assert fetched(machine).endswith("[face]")
-    install.install(folder("shed"), machine.places)
-    assert machine.places.current.resolve().name.endswith("-face"), "the next one took it away"
+    install.install(folder("shed"), machine.paths)
+    assert machine.paths.current.resolve().name.endswith("-face"), "the next one took it away"
 
 
 def fetched(machine):
@@ -114,7 +114,7 @@ def fetched(machine):
 
 
 def test_a_failed_upgrade_leaves_what_runs(machine, folder, monkeypatch):
-    install.install(folder("gate"), machine.places)
+    install.install(folder("gate"), machine.paths)
 
     def run(*command, must=True):
         if "pip" in command:
@@ -122,22 +122,22 @@ def test_a_failed_upgrade_leaves_what_runs(machine, folder, monkeypatch):
 
     monkeypatch.setattr(install, "run", run)
     with pytest.raises(InstallError):
-        install.install(folder("gate", "2"), machine.places)
-    assert machine.places.current.resolve().name.startswith("1-")
-    assert (machine.places.settings / "gate" / "private.key").read_text() == "key 1"
+        install.install(folder("gate", "2"), machine.paths)
+    assert machine.paths.current.resolve().name.startswith("1-")
+    assert (machine.paths.settings / "gate" / "private.key").read_text() == "key 1"
 
 
 def test_uninstall_takes_one_camera_and_with_the_last_everything(machine, folder, tmp_path):
     gate, garage = folder("gate"), folder("garage")
     for each in (gate, garage):
-        install.install(each, machine.places)
-        for place in (machine.places.state, machine.places.status):
+        install.install(each, machine.paths)
+        for place in (machine.paths.state, machine.paths.status):
             (place / each.name.partition("-")[0]).mkdir(parents=True)
-    install.uninstall(gate, machine.places)
-    assert [path.name for path in machine.places.settings.iterdir()] == ["garage"]
-    assert [path.name for path in machine.places.state.iterdir()] == ["garage"]
+    install.uninstall(gate, machine.paths)
+    assert [path.name for path in machine.paths.settings.iterdir()] == ["garage"]
+    assert [path.name for path in machine.paths.state.iterdir()] == ["garage"]
     assert versions(machine) == ["1"]
-    install.uninstall(garage, machine.places)
+    install.uninstall(garage, machine.paths)
     left = list((tmp_path / "root").rglob("*whosthere*"))
     assert left == []
     assert machine.ran[-1] == ("userdel", "whosthere")
@@ -146,26 +146,26 @@ def test_uninstall_takes_one_camera_and_with_the_last_everything(machine, folder
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda patch, places: patch.setattr(os, "geteuid", lambda: 1000), "sudo"),
-        (lambda patch, places: patch.setattr("platform.machine", lambda: "armv7l"), "64-bit"),
-        (lambda patch, places: patch.setattr("struct.calcsize", lambda kind: 4), "64-bit"),
-        (lambda patch, places: patch.setattr(sys, "version_info", (3, 9, 2)), "Python 3.11"),
-        (lambda patch, places: places.manager.rmdir(), "systemd does not run here"),
-        (lambda patch, places: patch.setitem(sys.modules, "ensurepip", None), "python3-venv"),
+        (lambda patch, paths: patch.setattr(os, "geteuid", lambda: 1000), "sudo"),
+        (lambda patch, paths: patch.setattr("platform.machine", lambda: "armv7l"), "64-bit"),
+        (lambda patch, paths: patch.setattr("struct.calcsize", lambda kind: 4), "64-bit"),
+        (lambda patch, paths: patch.setattr(sys, "version_info", (3, 9, 2)), "Python 3.11"),
+        (lambda patch, paths: paths.manager.rmdir(), "systemd does not run here"),
+        (lambda patch, paths: patch.setitem(sys.modules, "ensurepip", None), "python3-venv"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_done(
     machine, folder, monkeypatch, change, words
 ):
-    change(monkeypatch, machine.places)
+    change(monkeypatch, machine.paths)
     with pytest.raises(InstallError, match=words):
-        install.install(folder("gate"), machine.places)
+        install.install(folder("gate"), machine.paths)
     assert machine.ran == []
 
 
 def test_a_folder_that_pair_has_not_made_is_refused(machine, tmp_path):
     with pytest.raises(InstallError, match="no folder of `./whosthere pair`"):
-        install.install(tmp_path, machine.places)
+        install.install(tmp_path, machine.paths)
 
 
 def test_the_script_runs_by_itself_without_the_project(tmp_path):

@@ -27,10 +27,10 @@ def state(tmp_path, monkeypatch):
     def write(camera, now=None, **facts):
         folder = tmp_path / "whosthere-edge" / camera
         folder.mkdir(parents=True, exist_ok=True)
-        status.write(folder / status.FILE, Status(**facts))
+        status.write(folder / status.FILE_NAME, Status(**facts))
         if now is not None:
-            content = status.read(folder / status.FILE) | {"at": now}
-            (folder / status.FILE).write_text(json.dumps(content))
+            content = status.read(folder / status.FILE_NAME) | {"at": now}
+            (folder / status.FILE_NAME).write_text(json.dumps(content))
 
     return write
 
