@@ -1,4 +1,4 @@
-"""Enrol the person whose photo was put under `people/<name>/`."""
+"""Enroll the person whose photo was put under `people/<name>/`."""
 
 import os
 from collections.abc import Mapping
@@ -8,16 +8,18 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from whosthere.ingest.sqs import Queue, take_in
-from whosthere.people.enroll import Register, settle_photo
-from whosthere.people.photos import Studio
+from whosthere.people.photos import PeopleCollection
+from whosthere.people.reconcile import PhotoReconciler
 
 BUCKET = os.environ["BUCKET"]
 
 logger = Logger()
 s3 = boto3.client("s3")
-register = Register(
+reconciler = PhotoReconciler(
     table=boto3.resource("dynamodb").Table(os.environ["TABLE"]),
-    studio=Studio(s3, boto3.client("rekognition"), BUCKET, os.environ["PEOPLE_COLLECTION"]),
+    collection=PeopleCollection(
+        s3, boto3.client("rekognition"), BUCKET, os.environ["PEOPLE_COLLECTION"]
+    ),
     salt=os.environ["PERSON_SALT"],
 )
 queue = Queue(boto3.client("sqs"), os.environ["PHOTOS_QUEUE"], s3, BUCKET, logger)
@@ -25,12 +27,12 @@ queue = Queue(boto3.client("sqs"), os.environ["PHOTOS_QUEUE"], s3, BUCKET, logge
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """The messages that have to come again."""
-    return take_in(queue, event["Records"], settle)
+    """Reconcile the photos and return the messages that Lambda has to redeliver."""
+    return take_in(queue, event["Records"], reconcile)
 
 
-def settle(created: Mapping[str, Any]) -> None:
-    """Make table and collection agree with what S3 holds by now."""
-    # As it is: S3 does not URL-encode keys in the events that it sends to EventBridge.
-    done = settle_photo(register, created["detail"]["object"]["key"])
-    logger.info("photo settled", extra={"done": done})
+def reconcile(created: Mapping[str, Any]) -> None:
+    """Make table and collection agree with what S3 holds now."""
+    # Not decoded: S3 does not URL-encode keys in the events that it sends to EventBridge.
+    done = reconciler.reconcile_photo(created["detail"]["object"]["key"])
+    logger.info("photo reconciled", extra={"done": done})

@@ -1,4 +1,4 @@
-"""Forget a photo that was taken out of `people/`, or a stranger whose last picture went."""
+"""Forget a photo that was removed from `people/`, or a stranger without a picture left."""
 
 import os
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from whosthere.ingest.sqs import Queue, take_in
-from whosthere.people.enroll import Register, settle_photo
-from whosthere.people.photos import Studio
+from whosthere.people.photos import PeopleCollection
+from whosthere.people.reconcile import PhotoReconciler
 from whosthere.strangers.store import Album, forget_if_gone, stranger_of
 
 BUCKET = os.environ["BUCKET"]
@@ -19,9 +19,9 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 rekognition = boto3.client("rekognition")
 album = Album(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
-register = Register(
+reconciler = PhotoReconciler(
     table=table,
-    studio=Studio(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"]),
+    collection=PeopleCollection(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"]),
     salt=os.environ["PERSON_SALT"],
 )
 queue = Queue(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], s3, BUCKET, logger)
@@ -29,13 +29,13 @@ queue = Queue(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], s3, BUCKET, lo
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """The messages that have to come again."""
-    return take_in(queue, event["Records"], settle)
+    """Reconcile the deletions and return the messages that Lambda has to redeliver."""
+    return take_in(queue, event["Records"], reconcile)
 
 
-def settle(deleted: Mapping[str, Any]) -> None:
-    """Make table and collections agree with what S3 holds by now."""
+def reconcile(deleted: Mapping[str, Any]) -> None:
+    """Make table and collections agree with what S3 holds now."""
     key = deleted["detail"]["object"]["key"]
     stranger = stranger_of(key)
-    done = forget_if_gone(table, album, stranger) if stranger else settle_photo(register, key)
-    logger.info("deletion settled", extra={"done": done})
+    done = forget_if_gone(table, album, stranger) if stranger else reconciler.reconcile_photo(key)
+    logger.info("deletion reconciled", extra={"done": done})

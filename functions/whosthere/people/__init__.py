@@ -1,4 +1,4 @@
 """People: who is enrolled, and the photos that enroll them.
 
-Uses the modules beside this package.
+Uses: dynamodb, errors.
 """

@@ -1,4 +1,7 @@
-"""Photos that enrol somebody: exactly one usable face, or a reason in plain words."""
+"""Judge a photo and enroll its face: exactly one usable face, or a reason in plain words.
+
+This is the only judge of photos: `enroll_photo` runs it on AWS, and the demo before it deploys.
+"""
 
 import io
 from dataclasses import dataclass
@@ -12,9 +15,9 @@ MAX_BYTES = 15_728_640  # Rekognition, guidelines and quotas: 15 MB for an objec
 MAX_PIXELS = 50_000_000
 MIN_FACE_PX = 50  # Rekognition, recommendations for facial comparison input images
 MIN_CONFIDENCE = 90.0
-BYSTANDER = 0.4  # a face smaller than this share of the largest stands behind
+BYSTANDER_SHARE = 0.4  # a face smaller than this share of the largest one is in the background
 EXIF_ORIENTATION = 0x0112
-TURNED_SIDEWAYS = (5, 6, 7, 8)
+ROTATED_SIDEWAYS = (5, 6, 7, 8)
 ADVICE = " Use one that shows head and shoulders, from the front, in good light."
 REASONS = {  # Rekognition, IndexFaces: UnindexedFaces, Reasons
     "EXTREME_POSE": "the head is turned too far",
@@ -27,52 +30,66 @@ REASONS = {  # Rekognition, IndexFaces: UnindexedFaces, Reasons
 
 
 @dataclass(frozen=True, slots=True)
-class Studio:
-    """Where photos lie and who looks at them."""
+class PeopleCollection:
+    """The Rekognition collection of known faces, and the bucket that holds their photos."""
 
     s3: Any
     rekognition: Any
     bucket: str
-    collection: str
+    id: str
 
 
-def enrol(studio: Studio, key: str, size: int, person: str) -> str:
-    """Put the one face of a photo into the collection; its face id, or PhotoRefusedError."""
+def enroll(collection: PeopleCollection, key: str, size: int, person: str) -> str:
+    """Add the one face of a photo to the collection and return its face id.
+
+    `size` is the photo's length in bytes. Raises PhotoRefusedError if the photo cannot be used.
+    """
     if size > MAX_BYTES:
         raise PhotoRefusedError("The photo is larger than 15 MB. Make it smaller.")
-    height_px = _height_px(studio, key)
-    image = {"S3Object": {"Bucket": studio.bucket, "Name": key}}
-    _check_faces(_detect(studio, image), height_px)
-    return _index(studio, image, person)
+    content = collection.s3.get_object(Bucket=collection.bucket, Key=key)["Body"].read()
+    height_px = check_picture(content)
+    image = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
+    _check_faces(_detect(collection, image), height_px)
+    return _index(collection, image, person)
 
 
-def forget(studio: Studio, faces: list[str]) -> None:
-    """Delete faces from the collection; those that are gone already are no error."""
-    wanted = sorted(face for face in faces if face)
+def delete_faces(collection: PeopleCollection, face_ids: list[str]) -> None:
+    """Delete faces from the collection; a face that is not there is no error."""
+    wanted = sorted(face_id for face_id in face_ids if face_id)
     if wanted:
-        studio.rekognition.delete_faces(CollectionId=studio.collection, FaceIds=wanted)
+        collection.rekognition.delete_faces(CollectionId=collection.id, FaceIds=wanted)
 
 
-def _height_px(studio: Studio, key: str) -> int:
+def check_picture(content: bytes) -> int:
+    """Refuse what is not a JPEG or PNG of a usable size; return its height, upright, in pixels."""
     from PIL import Image, UnidentifiedImageError
 
-    body = studio.s3.get_object(Bucket=studio.bucket, Key=key)["Body"].read()
     try:
-        with Image.open(io.BytesIO(body), formats=("JPEG", "PNG")) as image:
-            turned = image.getexif().get(EXIF_ORIENTATION) in TURNED_SIDEWAYS
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             width, height = image.size
+            # Before the EXIF data: a PNG has to be decoded to its end for that.
+            if width * height > MAX_PIXELS:
+                raise PhotoRefusedError("The photo has too many pixels. Make it smaller.")
+            is_sideways = _orientation(image) in ROTATED_SIDEWAYS
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise PhotoRefusedError(
-            "This is no JPEG or PNG that can be read. Save the photo as one of these."
+            "This is not a JPEG or PNG that can be read. Save the photo as one of these."
         ) from error
-    if width * height > MAX_PIXELS:
-        raise PhotoRefusedError("The photo has too many pixels. Make it smaller.")
-    return width if turned else height
+    return width if is_sideways else height
 
 
-def _detect(studio: Studio, image: dict[str, Any]) -> list[dict[str, Any]]:
+def _orientation(image: Any) -> int | None:
+    """Return the orientation in the EXIF data; None if there is none or it is damaged."""
     try:
-        found = studio.rekognition.detect_faces(Image=image)
+        orientation: int | None = image.getexif().get(EXIF_ORIENTATION)
+    except Exception:  # Pillow raises SyntaxError, struct.error and others for damaged data
+        return None
+    return orientation
+
+
+def _detect(collection: PeopleCollection, image: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        found = collection.rekognition.detect_faces(Image=image)
     except ClientError as error:
         raise _refusal(error) from error
     return [face for face in found["FaceDetails"] if face["Confidence"] >= MIN_CONFIDENCE]
@@ -82,24 +99,24 @@ def _check_faces(faces: list[dict[str, Any]], height_px: int) -> None:
     if not faces:
         raise PhotoRefusedError("No face was found in this photo." + ADVICE)
     heights = [face["BoundingBox"]["Height"] for face in faces]
-    facing = [height for height in heights if height >= BYSTANDER * max(heights)]
-    if len(facing) > 1:
+    foreground = [height for height in heights if height >= BYSTANDER_SHARE * max(heights)]
+    if len(foreground) > 1:
         raise PhotoRefusedError(
-            f"{len(facing)} faces were found in this photo. Cut it so that only the"
+            f"{len(foreground)} faces were found in this photo. Crop it so that only the"
             " person to be enrolled is left."
         )
     largest_px = max(heights) * height_px
     if largest_px < MIN_FACE_PX:
         raise PhotoRefusedError(
             f"The face is too small: {largest_px:.0f} pixels high, at least"
-            f" {MIN_FACE_PX} are needed. Use a larger photo, or one from nearer."
+            f" {MIN_FACE_PX} are needed. Use a larger photo, or one taken from closer."
         )
 
 
-def _index(studio: Studio, image: dict[str, Any], person: str) -> str:
+def _index(collection: PeopleCollection, image: dict[str, Any], person: str) -> str:
     try:
-        found = studio.rekognition.index_faces(
-            CollectionId=studio.collection,
+        found = collection.rekognition.index_faces(
+            CollectionId=collection.id,
             Image=image,
             ExternalImageId=person,
             MaxFaces=1,
@@ -120,7 +137,7 @@ def _index(studio: Studio, image: dict[str, Any], person: str) -> str:
 
 
 def _refusal(error: ClientError) -> Exception:
-    """What an answer of Rekognition says about the photo; the error itself if nothing."""
+    """Return what Rekognition's error says about the photo; the error itself if nothing."""
     code = error.response["Error"]["Code"]
     if code in ("InvalidImageFormatException", "ImageTooLargeException"):
         return PhotoRefusedError("The photo cannot be read: save it as a JPEG or PNG.")
