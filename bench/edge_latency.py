@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.measure import measure
-from cli.setup.laptop_stack import forget_accounts
+from cli.setup.laptop_stack import drop_aws_settings
 from cli.setup.toolchain import ROOT
 from local.laptop import LaptopAWS
 from tests.support.edge_proxy import Ack, Proxy
@@ -35,7 +35,7 @@ LIMITS = {
 
 def once() -> Mapping[str, float]:
     """Run the edge once, with a cut of the network, and return the figures."""
-    forget_accounts()
+    drop_aws_settings()
     with tempfile.TemporaryDirectory() as folder, LaptopAWS(Path(folder, "laptop")) as laptop:
         control = laptop.client("kinesisvideo")
         control.create_stream(StreamName=STREAM, DataRetentionInHours=1)

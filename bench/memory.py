@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bench.measure import measure
 from cli.progress import Progress
-from cli.setup.laptop_stack import Sam, bring_up, forget_accounts
+from cli.setup.laptop_stack import Sam, bring_up, drop_aws_settings
 from local.laptop import LaptopAWS
 
 SETTLE_SECONDS = 5
-DOWNLOADS = forget_accounts()
+DOWNLOADS = drop_aws_settings()
 LIMITS = {"megabytes": 600}
 
 

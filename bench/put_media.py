@@ -13,14 +13,14 @@ from pathlib import Path
 from bench.cameras import Camera, Film
 from bench.measure import measure
 from cli.progress import Progress
-from cli.setup.laptop_stack import CAMERA, NAME, Sam, Stack, bring_up, forget_accounts
+from cli.setup.laptop_stack import CAMERA, NAME, Sam, Stack, bring_up, drop_aws_settings
 from local.laptop import LaptopAWS
 
 KILOBITS = 2000
 SECONDS = 60
 WARM_SECONDS = 90  # at most, until the session's processor runs
 OTHERS = ("yard", "gate", "shed")
-DOWNLOADS = forget_accounts()
+DOWNLOADS = drop_aws_settings()
 LIMITS = {"median ms": 100, "p99 ms": 100}
 
 

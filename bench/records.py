@@ -20,7 +20,7 @@ from typing import Any
 from bench import hour
 from bench.measure import measure
 from cli.progress import Progress
-from cli.setup.laptop_stack import Sam, Stack, bring_up, forget_accounts, table_of
+from cli.setup.laptop_stack import Sam, Stack, bring_up, drop_aws_settings, table_of
 from local.laptop import LaptopAWS
 from whosthere import session_store as sessions
 from whosthere import settings
@@ -28,7 +28,7 @@ from whosthere.clock import now_ms
 from whosthere.session import lock as locks
 from whosthere.session_store import Session
 
-DOWNLOADS = forget_accounts()
+DOWNLOADS = drop_aws_settings()
 OURS, TUTORIAL = "whosthere-front-door", "tutorial"
 TOTAL = hour.RATE * hour.SECONDS
 FACES = hour.RATE * hour.VISIT_SECONDS * len(hour.VISITS)

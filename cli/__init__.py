@@ -1,1 +1,1 @@
-"""The command of the project: one file per verb, and what they share."""
+"""The command `./whosthere`: one file per verb, and the packages that the verbs use."""

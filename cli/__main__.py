@@ -1,4 +1,4 @@
-"""Takes a verb and its options from the command line; `./whosthere` comes here."""
+"""Parse a verb and its options and run the verb; `./whosthere` ends up here."""
 
 import argparse
 import difflib
@@ -24,7 +24,7 @@ from cli.commands import (
 )
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
-from cli.setup.run_dirs import logs_left
+from cli.setup.run_dirs import failed_run_dir
 
 GROUPS: dict[str, dict[str, ModuleType]] = {
     "try": {"demo": demo, "test": test, "up": up},
@@ -44,23 +44,23 @@ INTERRUPTED = 130
 
 
 def main(arguments: list[str]) -> int:
-    """Run the verb and give the exit code: 0 done, 1 not, 2 misunderstood, 130 Ctrl-C."""
-    # Meant for this process alone: sam and the edge are other programs.
+    """Run the verb and return the exit code: 0 done, 1 failed, 2 misunderstood, 130 Ctrl-C."""
+    # For this process only: sam and the edge are other programs.
     os.environ.pop("PYTHONPATH", None)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that does not know a name's letters
+            stream.reconfigure(errors="replace")  # for terminals that cannot show a name
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(overview())
+        print(help_text())
         return 0
     verb, *rest = arguments
     if verb not in VERBS:
-        print(unknown(verb), file=sys.stderr)
+        print(unknown_verb_text(verb), file=sys.stderr)
         return 2
-    return _run(verb, rest)
+    return _run_verb(verb, rest)
 
 
-def _run(verb: str, arguments: list[str]) -> int:
+def _run_verb(verb: str, arguments: list[str]) -> int:
     module = VERBS[verb]
     parser = argparse.ArgumentParser(
         prog=f"./whosthere {verb}",
@@ -82,14 +82,14 @@ def _run(verb: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nwhosthere {verb}: stopped", file=sys.stderr)
         return INTERRUPTED
-    if logs := logs_left():
+    if logs := failed_run_dir():
         print(f"\nThe logs of this run: {logs}", file=sys.stderr)
     return 1
 
 
-def overview() -> str:
-    """The help: the verbs in their groups."""
-    lines = ["usage: ./whosthere VERB [options]    (./whosthere VERB --help tells more)", ""]
+def help_text() -> str:
+    """Return the help: the verbs in their groups."""
+    lines = ["usage: ./whosthere VERB [options]    (./whosthere VERB --help says more)", ""]
     lines.append("Whosthere tells you who is at your door.")
     for group, verbs in GROUPS.items():
         lines += ["", f"{group}:"]
@@ -97,8 +97,8 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def unknown(verb: str) -> str:
-    """What to say to a verb that does not exist."""
+def unknown_verb_text(verb: str) -> str:
+    """Return the answer to a verb that does not exist."""
     near = difflib.get_close_matches(verb, VERBS, n=1)
     hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(VERBS)
     return f"whosthere: no verb {verb!r}; {hint} (./whosthere --help)"

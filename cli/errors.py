@@ -1,9 +1,9 @@
-"""The errors that end a verb with a message instead of a traceback."""
+"""Errors that end a verb with a message instead of a traceback."""
 
 
 class VerbError(Exception):
-    """What went wrong and what to do, in words for whoever typed the command."""
+    """A failure; the text tells the user what happened and what to do."""
 
 
 class InputError(VerbError):
-    """What was given cannot be used: the message says all, no log says more."""
+    """Input that cannot be used; the message explains it all, and no log is kept."""

@@ -1,4 +1,4 @@
-"""Ctrl-C: at once while something is being prepared, asked for politely while a session runs."""
+"""Handle Ctrl-C: at once while something is prepared, in an orderly way while a session runs."""
 
 import signal
 from collections.abc import Iterator
@@ -9,21 +9,22 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Counts Ctrl-C (and being told to end) and decides when it becomes an exception."""
+    """Counts Ctrl-C and requests to terminate, and decides when one raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
+        """Start without an interrupt."""
         self.asked = False
         self._deferred = False
         self._ignored = False
 
     def install(self) -> None:
-        """Take over the signals, also where the shell started us with them ignored."""
+        """Handle the signals, even where the shell started this process ignoring them."""
         for number in SIGNALS:
             signal.signal(number, self._handle)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """The first Ctrl-C in here is only noted in `asked`; the second one interrupts."""
+        """Only set `asked` at the first Ctrl-C in this block; the second one interrupts."""
         self._deferred = True
         try:
             yield
@@ -31,7 +32,7 @@ class Interrupts:
             self._deferred = False
 
     def ignore(self) -> None:
-        """From here on only short, bounded cleaning up is left: let it be done."""
+        """Ignore Ctrl-C from now on: only short, bounded clean-up is left."""
         self._ignored = True
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Tells how far things are: one live line on a terminal, plain lines in a pipe."""
+"""Print progress: one live line on a terminal, plain lines in a pipe."""
 
 import sys
 import threading
@@ -12,17 +12,18 @@ FRAMES = "|/-\\"
 
 
 class Progress:
-    """What the verb says: to standard error when standard output is kept for JSON."""
+    """Prints to standard output, or to standard error if that is kept for JSON."""
 
     def __init__(self, *, to_stderr: bool = False) -> None:
+        """Choose the stream, and whether it is a terminal."""
         self._stream: TextIO = sys.stderr if to_stderr else sys.stdout
         self._live = self._stream.isatty()
         self._text = ""
         self._since = 0.0
-        # Guards the terminal's last line: the ticking thread writes it too.
+        # Guards the terminal's last line, which the ticker thread writes too.
         self._lock = threading.Lock()
 
-    def say(self, text: str = "") -> None:
+    def print(self, text: str = "") -> None:
         """Print a line that stays."""
         with self._lock:
             self._clear()
@@ -30,7 +31,7 @@ class Progress:
             self._draw()
 
     def status(self, text: str) -> None:
-        """Change what the live line says; in a pipe this is no line."""
+        """Change the text of the live line; prints nothing in a pipe."""
         with self._lock:
             self._clear()
             self._text = text
@@ -38,17 +39,17 @@ class Progress:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Show that something is under way, then how long it took."""
+        """Show that a step is in progress, then how long it took."""
         begun = time.monotonic()
         if not self._live:
-            self.say(f"  ... {text}")
+            self.print(f"  ... {text}")
         with self.live(text):
             yield
-        self.say(f"  ok  {text}  ({time.monotonic() - begun:.1f} s)")
+        self.print(f"  ok  {text}  ({time.monotonic() - begun:.1f} s)")
 
     @contextmanager
     def live(self, text: str) -> Iterator[None]:
-        """Keep a live line with the seconds gone by, on a terminal."""
+        """Show a live line with the elapsed seconds, on a terminal."""
         over = threading.Event()
         self._since = time.monotonic()
         self.status(text)

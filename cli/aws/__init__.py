@@ -1,4 +1,4 @@
-"""What the verbs know of the deployed stack: where it is, its cameras, prices and schedules.
+"""The deployed stack as the verbs use it: where it is, its cameras, prices and schedules.
 
-Uses the modules beside this package.
+Uses: setup, errors; the library whosthere, and edge for what `pair` packs.
 """

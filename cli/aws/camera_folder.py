@@ -1,4 +1,4 @@
-"""The folder that goes to a camera's machine: what to install, its settings, its identity."""
+"""Write the folder that goes to a camera's machine: installer, settings and identity."""
 
 import hashlib
 import json
@@ -22,22 +22,23 @@ SETTINGS, CERTIFICATE, KEY, AUTHORITY = (
 PI = ROOT / "edge" / "pi"
 UNIT = "whosthere-edge@.service"
 HEAD = """\
-# The camera {camera}. What else may stand here: whosthere-edge run --help, each option by its
-# long name without the hyphens in front. `sudo ./install` again puts it into force.
+# The camera {camera}. Any option of `whosthere-edge run --help` may be set here, by its long
+# name without the leading hyphens. Run `sudo ./install` again to apply a change.
 
 """
 
 
 class CameraFolder:
-    """One camera's folder, new or from an earlier time."""
+    """The folder of one camera, new or written earlier."""
 
     def __init__(self, path: Path, camera: str) -> None:
+        """Read the settings that the folder holds, if it exists."""
         self.path = path
         self._camera = camera
         self.settings = self._read()
 
     def _read(self) -> dict[str, Any]:
-        """The settings that are there; InputError if the folder is somebody else's."""
+        """Return the settings in the folder; InputError if it is not this camera's folder."""
         path = self.path / SETTINGS
         if not path.exists():
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
@@ -53,7 +54,7 @@ class CameraFolder:
 
     @property
     def certificate_id(self) -> str | None:
-        """The id of the certificate in it, if its private key is there too."""
+        """Return the certificate's id; None unless its private key is in the folder too."""
         path = self.path / CERTIFICATE
         if not path.exists() or not (self.path / KEY).exists():
             return None
@@ -66,7 +67,7 @@ class CameraFolder:
         certificate: NewCertificate | None,
         authority: bytes | None,
     ) -> None:
-        """Bring everything up to date; what the owner has set stays."""
+        """Bring the folder up to date; settings that the owner has added stay."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._put(".gitignore", b"# A private key lies here.\n*\n")
         if certificate is not None:
@@ -96,7 +97,7 @@ class CameraFolder:
 
 
 def _toml(settings: dict[str, Any], identity: dict[str, str]) -> str:
-    """Settings as TOML: a text of JSON is one of TOML too, as are its numbers and truths."""
+    """Return the settings as TOML: a JSON string, number or boolean is valid TOML too."""
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     lines += ["", "[identity]"]
     lines += [f"{name} = {json.dumps(value)}" for name, value in identity.items()]

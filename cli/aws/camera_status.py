@@ -1,4 +1,4 @@
-"""What a camera does at the moment, read from the table."""
+"""Read from the table what a camera does at the moment; `status` prints it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from whosthere.visits.store import STRANGER_PREFIX, visits_of
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class CameraStatus:
     """A camera and its session, the last one if none runs; times in milliseconds."""
 
     camera: str
@@ -25,24 +25,24 @@ class Watching:
     strangers: int = 0
 
 
-def watching(table: Any, camera: str, now_ms: int) -> Watching:
-    """What the camera does now; "so far" are the confirmed visits."""
+def read_camera_status(table: Any, camera: str, now_ms: int) -> CameraStatus:
+    """Return what the camera does now; only confirmed visits count."""
     session = latest_session(table, camera)
     if session is None:
-        return Watching(camera, "free")
+        return CameraStatus(camera, "free")
     row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
     visits = [one for one in visits_of(table, session.id, camera) if one.alert != "none"]
     strangers = sum(one.who.startswith(STRANGER_PREFIX) for one in visits)
     last = row.get("lastRecord")
-    asked = wishes(table, session)
-    state = _state(session, asked, row, now_ms)
-    return Watching(
+    requests = wishes(table, session)
+    state = _state(session, requests, row, now_ms)
+    return CameraStatus(
         camera,
         state,
         session,
         since_ms=session.started_ms if session.held else session.ended_ms,
         until_ms=session.deadline_ms if session.held else None,
-        paused_until_ms=asked.paused_until_ms if state == "paused" else None,
+        paused_until_ms=requests.paused_until_ms if state == "paused" else None,
         last_record_ms=None if last is None else int(last),
         watch=watch_of(row),
         visits=len(visits) - strangers,
@@ -50,12 +50,12 @@ def watching(table: Any, camera: str, now_ms: int) -> Watching:
     )
 
 
-def _state(session: Session, asked: Wishes, row: dict[str, Any], now_ms: int) -> str:
+def _state(session: Session, requests: Wishes, row: dict[str, Any], now_ms: int) -> str:
     if not session.held:
         return "free"
-    if asked.stop:
+    if requests.stop:
         return "stopping"
-    if asked.paused_until_ms > now_ms:
+    if requests.paused_until_ms > now_ms:
         return "paused"
     if "runningAt" not in row:
         return "waiting for video"

@@ -1,4 +1,4 @@
-"""What the verbs that talk to a stack have in common: options, first line, AWS's refusals."""
+"""Connect a verb to its stack: common options, the first line, errors of AWS, the answer."""
 
 import argparse
 import json
@@ -9,14 +9,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.aws.target import Target, find
+from cli.aws.target import Target, find_stack
 from cli.errors import InputError, VerbError
 from cli.setup.laptop_stack import NAME
 from whosthere.errors import WhosthereError
 
 
 def add_options(parser: argparse.ArgumentParser, *, camera: bool = True) -> None:
-    """The camera, the stack, and JSON."""
+    """Add the options of a verb that talks to a stack."""
     if camera:
         parser.add_argument("camera", nargs="?", help="may be left out if the stack has only one")
     parser.add_argument("--stack", default=NAME, help="the stack (default: %(default)s)")
@@ -24,9 +24,9 @@ def add_options(parser: argparse.ArgumentParser, *, camera: bool = True) -> None
 
 
 @contextmanager
-def talking(arguments: argparse.Namespace) -> Iterator[Target]:
-    """The stack that is meant, said first; what AWS or the library refuses becomes a VerbError."""
-    target = find(arguments.stack)
+def connect(arguments: argparse.Namespace) -> Iterator[Target]:
+    """Find the stack and print which it is; turn errors of AWS or the library into VerbError."""
+    target = find_stack(arguments.stack)
     print(target, file=sys.stderr)
     try:
         yield target
@@ -37,7 +37,7 @@ def talking(arguments: argparse.Namespace) -> Iterator[Target]:
 
 
 def confirm(target: Target, question: str, *, yes: bool) -> bool:
-    """Whether to go on: asked on AWS only, and not where `--yes` was said."""
+    """Return whether to go on: asks on AWS only, and not if `--yes` was given."""
     if target.is_laptop or yes:
         return True
     if not sys.stdin.isatty():
@@ -46,6 +46,6 @@ def confirm(target: Target, question: str, *, yes: bool) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def tell(arguments: argparse.Namespace, content: dict[str, Any], text: str) -> None:
-    """The answer on standard output: one JSON object, or text for people."""
+def print_result(arguments: argparse.Namespace, content: dict[str, Any], text: str) -> None:
+    """Print the answer to standard output: one JSON object, or text for people."""
     print(json.dumps(content, ensure_ascii=False) if arguments.json else text)

@@ -1,17 +1,17 @@
-"""What a session can cost, as far as that can be said beforehand."""
+"""Write the text of a price: what a session costs, as far as that is known beforehand."""
 
 import math
 
-# The price page of Rekognition lists no face search of streams as read on 2026-10-07. The
-# figure is the one that public projects reckon with, so a bill may differ: hence "about".
+# The price page of Rekognition, read on 2026-10-07, does not list face search of streams. This
+# figure is the one that public projects use, so a bill may differ: hence "about".
 PROCESSOR_MINUTE = 0.12
-# Price page of Rekognition, first million images a month: DetectFaces; searching a face is
-# reckoned with at the same price.
+# Price page of Rekognition, first million images a month: DetectFaces; searching a
+# face is taken to cost the same.
 IMAGE = 0.001
 
 
-def at_most(engine: str, minutes: float) -> str:
-    """What the engine costs in that time: a bound where there is one, else what it goes by."""
+def price_text(engine: str, minutes: float) -> str:
+    """Return what the engine costs for that time: an upper bound, or else the price per image."""
     if engine == "image-search":
         return f"about ${IMAGE} for each image, and as much for each face in it"
     cost = math.ceil(minutes) * PROCESSOR_MINUTE

@@ -1,10 +1,10 @@
-"""Puts what failed back where it came from, records in order, after a fix.
+"""Put failed records and events back where they came from, records in order, after a fix.
 
-Three kinds lie in the bucket: records that the functions set aside (`failures/records/`, one
-each), events of a queue that they gave up (`failures/events/`), and batches of a data stream that
-Lambda gave up (`aws/lambda/`, Lambda developer guide, "Configuring destinations for event source
-mapping invocations": only S3 gets the whole event, as `payload`). A record that both functions
-failed on is put back once: both get it.
+The bucket holds three kinds: records that the functions rejected (`failures/records/`, one
+each), events of a queue whose retries ended (`failures/events/`), and batches of a data stream
+whose retries ended (`aws/lambda/`, Lambda developer guide, "Configuring destinations for event
+source mapping invocations": only S3 gets the whole event, as `payload`). A record on which both
+functions failed is put back once: both get it.
 """
 
 import base64
@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from whosthere.ingest import dead_letter as failures
+from whosthere.ingest import dead_letter
 
-GIVEN_UP = "aws/lambda/"
+ON_FAILURE_PREFIX = "aws/lambda/"
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """A record that failed: where it came from, and as which of its shard."""
+class FailedRecord:
+    """A record that failed: its stream, and its sequence number in the shard."""
 
     stream: str
     number: int
@@ -29,10 +29,10 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
-    """How many were put back by ARN of stream or queue, and the keys that hold none.
+class ReplayResult:
+    """The number of items put back, by ARN of stream or queue, and the keys left in the bucket.
 
-    What came from a queue that is no more (the engine was changed) is among the latter.
+    Events of a queue that no longer exists (the engine was changed) are left as well.
     """
 
     records: dict[str, int]
@@ -40,33 +40,33 @@ class Replayed:
     unreadable: list[str]
 
 
-def replay(s3: Any, kinesis: Any, sqs: Any, bucket: str) -> Replayed:
-    """Put all that failed back, records oldest first, and then remove it from the bucket.
+def replay_failures(s3: Any, kinesis: Any, sqs: Any, bucket: str) -> ReplayResult:
+    """Put all failures back, records oldest first, and then remove them from the bucket.
 
-    If it is stopped half way, the next one puts all back again: no visit is alerted twice
-    by that. What still fails is kept again.
+    If it is interrupted, the next replay puts everything back again: that alerts no visit twice.
+    What fails again returns to the bucket.
     """
-    found: dict[tuple[str, int], Failed] = {}
+    found: dict[tuple[str, int], FailedRecord] = {}
     read, unreadable = [], []
-    for key in _keys(s3, bucket, (failures.SET_ASIDE, GIVEN_UP)):
+    for key in _keys(s3, bucket, (dead_letter.SET_ASIDE, ON_FAILURE_PREFIX)):
         try:
-            records = read_failure(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            records = parse_failure(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except (ValueError, TypeError, KeyError):
             unreadable.append(key)
             continue
         found |= {(record.stream, record.number): record for record in records}
         read.append(key)
-    counts = _put_back(kinesis, [found[place] for place in sorted(found)])
+    counts = _put_records(kinesis, [found[place] for place in sorted(found)])
     for key in read:
         s3.delete_object(Bucket=bucket, Key=key)
-    events = _send_again(s3, sqs, bucket, unreadable)
-    return Replayed(counts, events, unreadable)
+    events = _resend_events(s3, sqs, bucket, unreadable)
+    return ReplayResult(counts, events, unreadable)
 
 
-def _send_again(s3: Any, sqs: Any, bucket: str, unreadable: list[str]) -> dict[str, int]:
-    """Send each kept event to its queue anew; whatever comes twice is done once."""
+def _resend_events(s3: Any, sqs: Any, bucket: str, unreadable: list[str]) -> dict[str, int]:
+    """Send each stored event to its queue again; the functions are idempotent."""
     counts: dict[str, int] = {}
-    for key in _keys(s3, bucket, (failures.EVENTS,)):
+    for key in _keys(s3, bucket, (dead_letter.EVENTS,)):
         try:
             kept = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
             queue, event = kept["given"]["eventSourceARN"], kept["given"]["body"]
@@ -86,19 +86,19 @@ def _send_again(s3: Any, sqs: Any, bucket: str, unreadable: list[str]) -> dict[s
     return counts
 
 
-def read_failure(body: bytes) -> list[Failed]:
-    """The records of one object, whichever of the two kinds it is."""
+def parse_failure(body: bytes) -> list[FailedRecord]:
+    """Return the records of one object of either kind."""
     kept = json.loads(body)
     if "given" in kept:
-        return [_failed(kept["given"])]
+        return [_parse_record(kept["given"])]
     payload = kept["payload"]
     event = json.loads(payload) if isinstance(payload, str) else payload
-    return [_failed(record) for record in event["Records"]]
+    return [_parse_record(record) for record in event["Records"]]
 
 
-def _failed(record: Mapping[str, Any]) -> Failed:
+def _parse_record(record: Mapping[str, Any]) -> FailedRecord:
     kinesis = record["kinesis"]
-    return Failed(
+    return FailedRecord(
         stream=record["eventSourceARN"],
         number=int(kinesis["sequenceNumber"]),
         partition_key=kinesis["partitionKey"],
@@ -106,11 +106,11 @@ def _failed(record: Mapping[str, Any]) -> Failed:
     )
 
 
-def _put_back(kinesis: Any, records: list[Failed]) -> dict[str, int]:
+def _put_records(kinesis: Any, records: list[FailedRecord]) -> dict[str, int]:
     counts: dict[str, int] = {}
     last: dict[str, str] = {}
     for record in records:
-        # One by one: only so do they keep their order (Kinesis, PutRecord).
+        # One by one, as PutRecords does not keep the order (Kinesis, PutRecord).
         after = last.get(record.stream)
         answer = kinesis.put_record(
             StreamARN=record.stream,

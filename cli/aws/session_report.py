@@ -1,10 +1,10 @@
-"""A session's report as text: the names come from the table, the report itself holds none."""
+"""Format a session's report as text; names come from the table, as the report holds none."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from cli.aws.durations import shown
+from cli.aws.time_formats import format_time, to_ms
 from whosthere.session.report import ENDINGS
 
 Report = Mapping[str, Any]
@@ -15,13 +15,15 @@ LATENCIES = {
 }
 
 
-def lines(
+def report_lines(
     report: Report, name_of: Callable[[str], str], time_zone: str, now_ms: int
 ) -> Iterator[str]:
-    """The report; `name_of` gives a person's name."""
+    """Return the report's lines; `name_of` returns a person's name."""
 
     def at(moment: str | None) -> str:
-        return shown(_milliseconds(moment), time_zone, now_ms) if moment else "-"
+        return (
+            format_time(to_ms(datetime.fromisoformat(moment)), time_zone, now_ms) if moment else "-"
+        )
 
     yield f"Session {report['session']} at {report['camera']}, engine {report['engine']}"
     yield f"from {at(report['started'])} to {at(report['ended'])}, planned {at(report['deadline'])}"
@@ -60,7 +62,3 @@ def _latencies(latencies: Mapping[str, Any]) -> Iterator[str]:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing"
-
-
-def _milliseconds(moment: str) -> int:
-    return round(datetime.fromisoformat(moment).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""The stack that a verb talks to: on this laptop, or in somebody's AWS account."""
+"""Find the stack that a verb talks to: on this laptop, or in an AWS account."""
 
 import os
 import re
@@ -14,13 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import InputError, VerbError
 
-CALLS = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
+CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A deployed stack, and the session that reaches it."""
+    """A deployed stack, and the boto3 session that reaches it."""
 
     stack: str
     region: str
@@ -34,41 +34,43 @@ class Target:
 
     @property
     def is_laptop(self) -> bool:
-        """Whether it is the laptop AWS."""
+        """Return whether the stack is on the laptop AWS."""
         return bool(self.endpoint) and urlsplit(self.endpoint).hostname in LOOPBACK
 
     def __str__(self) -> str:
-        """As every verb says it first."""
+        """Return the first line that every verb prints."""
         return "laptop" if self.is_laptop else f"AWS {self.account} {self.region} {self.stack}"
 
     def client(self, service: str) -> Any:
-        """A client of one service."""
-        return self.session.client(service, config=CALLS)
+        """Return a client of one service."""
+        return self.session.client(service, config=CLIENT_CONFIG)
 
     def output(self, name: str) -> str:
-        """One of the names that the stack tells in its outputs."""
+        """Return one of the stack's outputs; VerbError if it has no such output."""
         if name not in self.outputs:
             raise VerbError(f"the stack {self.stack} has no output {name}; deploy it again")
         return self.outputs[name]
 
     def table(self) -> Any:
-        """The stack's table."""
-        return self.session.resource("dynamodb", config=CALLS).Table(self.output("TableName"))
+        """Return the stack's table."""
+        return self.session.resource("dynamodb", config=CLIENT_CONFIG).Table(
+            self.output("TableName")
+        )
 
     def authority(self) -> bytes | None:
-        """The certificate authority that clients of this AWS need; None for AWS's own."""
+        """Return the certificate authority of the laptop AWS; None for AWS, whose CA is public."""
         given = os.environ.get("AWS_CA_BUNDLE")
         return Path(given).read_bytes() if self.is_laptop and given else None
 
 
-def find(stack: str, *, must_exist: bool = True) -> Target:
-    """The stack as this shell's AWS settings reach it; VerbError says what is in the way."""
+def find_stack(stack: str, *, must_exist: bool = True) -> Target:
+    """Find the stack that this shell's AWS settings reach; VerbError says why it is not reached."""
     session: Any = boto3.Session()
     try:
-        formation = session.client("cloudformation", config=CALLS)
+        formation = session.client("cloudformation", config=CLIENT_CONFIG)
         region = str(formation.meta.region_name)
-        account = session.client("sts", config=CALLS).get_caller_identity()["Account"]
-        found = _described(formation, stack)
+        account = session.client("sts", config=CLIENT_CONFIG).get_caller_identity()["Account"]
+        found = _describe(formation, stack)
     except (BotoCoreError, ClientError) as error:
         raise VerbError(
             f"AWS cannot be asked: {error}\nFor an account: `aws configure`, or set AWS_PROFILE. "
@@ -94,8 +96,8 @@ def find(stack: str, *, must_exist: bool = True) -> Target:
     return target
 
 
-def camera_name(target: Target, given: str | None) -> str:
-    """The camera that is meant; the only one, if none is named."""
+def resolve_camera(target: Target, given: str | None) -> str:
+    """Return the camera that is meant: the only one if none is named."""
     if given is None:
         if len(target.cameras) == 1:
             return target.cameras[0]
@@ -108,9 +110,9 @@ def camera_name(target: Target, given: str | None) -> str:
     return given
 
 
-def known_camera(target: Target, given: str | None) -> str:
-    """The camera that is meant, which the stack has to have."""
-    camera = camera_name(target, given)
+def require_camera(target: Target, given: str | None) -> str:
+    """Return the camera that is meant; InputError if the stack does not have it."""
+    camera = resolve_camera(target, given)
     if camera not in target.cameras:
         raise InputError(
             f"the stack {target.stack} has no camera {camera}; it has: "
@@ -119,7 +121,7 @@ def known_camera(target: Target, given: str | None) -> str:
     return camera
 
 
-def _described(formation: Any, stack: str) -> dict[str, Any] | None:
+def _describe(formation: Any, stack: str) -> dict[str, Any] | None:
     try:
         return dict(formation.describe_stacks(StackName=stack)["Stacks"][0])
     except ClientError as error:
@@ -129,6 +131,6 @@ def _described(formation: Any, stack: str) -> dict[str, Any] | None:
 
 
 def _values(found: Mapping[str, Any] | None, kind: str) -> dict[str, str]:
-    """The stack's parameters or outputs, by name."""
+    """Return the stack's parameters or outputs, by name."""
     listed = (found or {}).get(f"{kind}s", [])
     return {one[f"{kind}Key"]: one[f"{kind}Value"] for one in listed}

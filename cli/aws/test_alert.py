@@ -1,20 +1,19 @@
-"""Tries out who hears of an alert: a marked test alert to every subscriber."""
+"""List the subscriptions to the alerts, and send a marked test alert to each of them."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from whosthere.alerts import message as alerts
-from whosthere.alerts.message import Alert
+from whosthere.alerts.message import PERSON, PROBLEM, SESSION, STRANGER, Alert, publish
 from whosthere.clock import iso
 
 TEST = "test"
-KINDS = (alerts.PERSON, alerts.STRANGER, alerts.SESSION, alerts.PROBLEM)
+KINDS = (PERSON, STRANGER, SESSION, PROBLEM)
 
 
 @dataclass(frozen=True, slots=True)
-class Subscriber:
-    """Who gets alerts: by which protocol, where, and of which only, as SNS keeps the policy."""
+class Subscription:
+    """A subscriber of the topic: protocol, endpoint, and filter policy as SNS stores it."""
 
     protocol: str
     endpoint: str
@@ -22,20 +21,20 @@ class Subscriber:
     policy: str
 
 
-def subscribers(sns: Any, topic_arn: str) -> list[Subscriber]:
-    """All subscribers of the topic, those who have not confirmed yet included."""
+def list_subscriptions(sns: Any, topic_arn: str) -> list[Subscription]:
+    """Return all subscriptions of the topic, including unconfirmed ones."""
     pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
     return [_subscriber(sns, found) for page in pages for found in page["Subscriptions"]]
 
 
-def send_test(sns: Any, topic_arn: str, now_ms: int) -> list[Subscriber]:
-    """Send a test alert and answer who is subscribed; only the confirmed ones get it.
+def send_test_alert(sns: Any, topic_arn: str, now_ms: int) -> list[Subscription]:
+    """Send a test alert and return all subscriptions; only confirmed ones receive it.
 
-    Its attributes have all values that the subscribers' filter policies ask for, so that
-    one who wants strangers only gets it too. (Not so where a policy asks for the absence
-    of something, or goes by the message's body.)
+    Its attributes have all values that the subscribers' filter policies ask for, so that a
+    subscriber to strangers only receives it too. (Not so if a policy asks for the absence of an
+    attribute, or filters by the message's body.)
     """
-    found = subscribers(sns, topic_arn)
+    found = list_subscriptions(sns, topic_arn)
     alert = Alert(
         kind=TEST,
         camera="",
@@ -48,26 +47,24 @@ def send_test(sns: Any, topic_arn: str, now_ms: int) -> list[Subscriber]:
     for subscriber in found:
         for name, rules in json.loads(subscriber.policy or "{}").items():
             wanted.setdefault(name, set()).update(_values(rules))
-    alerts.publish(
-        sns, topic_arn, alert, {name: values for name, values in wanted.items() if values}
-    )
+    publish(sns, topic_arn, alert, {name: values for name, values in wanted.items() if values})
     return found
 
 
 def _values(rules: Any) -> set[str]:
-    """Values that a policy's rules for one attribute take."""
+    """Return the values that a policy's rules for one attribute accept."""
     given = rules if isinstance(rules, list) else []
     exact = {rule for rule in given if isinstance(rule, str)}
     return exact | {rule["prefix"] for rule in given if isinstance(rule, dict) and "prefix" in rule}
 
 
-def _subscriber(sns: Any, found: dict[str, str]) -> Subscriber:
+def _subscriber(sns: Any, found: dict[str, str]) -> Subscription:
     arn = found["SubscriptionArn"]
-    # In place of an ARN SNS says that the confirmation is pending (SNS, Subscribe).
+    # Before confirmation SNS returns a text instead of an ARN (SNS, Subscribe).
     if not arn.startswith("arn:"):
-        return Subscriber(found["Protocol"], found["Endpoint"], is_confirmed=False, policy="")
+        return Subscription(found["Protocol"], found["Endpoint"], is_confirmed=False, policy="")
     kept = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
     is_confirmed = kept.get("PendingConfirmation", "false") != "true"
-    return Subscriber(
+    return Subscription(
         found["Protocol"], found["Endpoint"], is_confirmed, kept.get("FilterPolicy", "")
     )

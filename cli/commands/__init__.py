@@ -1,4 +1,4 @@
-"""The verbs of `./whosthere`, a file each.
+"""The verbs of `./whosthere`, one file each.
 
-Uses every other package of cli/.
+Uses: aws, demo, setup, and the modules beside these packages.
 """

@@ -1,10 +1,10 @@
-"""`./whosthere alert`: who gets alerts, and whether they reach them."""
+"""`./whosthere alert`: list who gets alerts, or send them a test alert."""
 
 import argparse
 from typing import Any
 
-from cli.aws.connect import add_options, talking, tell
-from cli.aws.test_alert import Subscriber, send_test, subscribers
+from cli.aws.connect import add_options, connect, print_result
+from cli.aws.test_alert import Subscription, list_subscriptions, send_test_alert
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from whosthere.clock import now_ms
@@ -14,7 +14,7 @@ EXAMPLE = "./whosthere alert --try"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Add the verb's options."""
     add_options(parser, camera=False)
     parser.add_argument(
         "--try", action="store_true", dest="tries", help="send a marked test alert to all"
@@ -22,10 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
-    """List the subscribers or try them, and give the exit code; 1 if nobody can be reached."""
-    with talking(arguments) as target:
+    """List the subscriptions or test them; fails if a test alert reaches nobody."""
+    with connect(arguments) as target:
         sns, topic = target.client("sns"), target.output("AlertTopicArn")
-        found = send_test(sns, topic, now_ms()) if arguments.tries else subscribers(sns, topic)
+        found = (
+            send_test_alert(sns, topic, now_ms())
+            if arguments.tries
+            else list_subscriptions(sns, topic)
+        )
     reached = sum(one.is_confirmed for one in found)
     if arguments.tries and not reached:
         raise InputError(
@@ -33,22 +37,22 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         )
     done = f"a test alert went to {reached} of {len(found)}" if arguments.tries else ""
     content = {"sent": arguments.tries, "subscribers": [_content(one) for one in found]}
-    tell(arguments, content, "\n".join(filter(None, [done, _lines(found)])) or "nobody")
+    print_result(arguments, content, "\n".join(filter(None, [done, _lines(found)])) or "nobody")
     return 0
 
 
-def _lines(found: list[Subscriber]) -> str:
+def _lines(found: list[Subscription]) -> str:
     return "\n".join(_line(one) for one in found)
 
 
-def _line(one: Subscriber) -> str:
+def _line(one: Subscription) -> str:
     text = f"{one.protocol} {one.endpoint}"
     if not one.is_confirmed:
         return f"{text}: has not confirmed yet; AWS has sent a message with a link"
     return f"{text}: only {one.policy}" if one.policy else text
 
 
-def _content(one: Subscriber) -> dict[str, Any]:
+def _content(one: Subscription) -> dict[str, Any]:
     return {
         "protocol": one.protocol,
         "endpoint": one.endpoint,

@@ -1,22 +1,32 @@
-"""`./whosthere demo`: the product does its whole job here, with a film for a door."""
+"""`./whosthere demo`: run the whole product on this laptop, with a film for a door."""
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
-from cli.demo.film import length_of
-from cli.demo.output import new_folder, write
-from cli.demo.report import lines
-from cli.demo.result import Outcome, differences
-from cli.demo.scenario import Case, camera_case, demo_case, own_case
-from cli.demo.steps import Demo
-from cli.demo.webcam import FIRST, SECONDS, seconds, source_of
+from cli.demo.output import create_folder, write_results
+from cli.demo.report import summary_lines
+from cli.demo.result import find_differences
+from cli.demo.runner import DemoRunner, FinishedDemo
+from cli.demo.scenario import (
+    DemoConfig,
+    Scenario,
+    camera_scenario,
+    demo_scenario,
+    video_scenario,
+)
+from cli.demo.video_source import (
+    CAMERA_SECONDS,
+    FIRST_CAMERA,
+    camera_seconds,
+    camera_source,
+    film_seconds,
+)
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from cli.progress import Progress
-from cli.setup.laptop_stack import forget_accounts
-from cli.setup.run_dirs import run_folder
+from cli.setup.laptop_stack import drop_aws_settings
+from cli.setup.run_dirs import run_dir
 
 HELP = "see the whole product work on this laptop, with a film for a door"
 EXAMPLE = './whosthere demo --video me.mp4 --person "Zoë=zoe.jpg"'
@@ -28,20 +38,20 @@ Put it on AWS:  sam build && sam deploy    (sam is in .whosthere/project/bin)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Add the verb's options."""
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--video", type=Path, metavar="FILE", help="another film than the demo's")
     shown.add_argument(
         "--webcam",
         nargs="?",
-        const=FIRST,
+        const=FIRST_CAMERA,
         metavar="SOURCE",
-        help="a camera of this machine, or any other source of the edge's, instead of a film",
+        help="a camera of this machine, or any other source of the edge, instead of a film",
     )
     parser.add_argument(
         "--seconds",
-        type=seconds,
-        default=SECONDS,
+        type=camera_seconds,
+        default=CAMERA_SECONDS,
         metavar="N",
         help="with --webcam: how long, 10 to 3600 (default: %(default)s)",
     )
@@ -50,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=PHOTO",
-        help="with --video or --webcam: somebody to enrol, and a photo; may be repeated",
+        help="with --video or --webcam: somebody to enroll, and a photo; may be repeated",
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="a new folder for the results")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -66,67 +76,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
-    """Run the demo and give the exit code."""
-    downloads = forget_accounts()
+    """Run the demo and return the exit code."""
+    downloads = drop_aws_settings()
     progress = Progress(to_stderr=arguments.json)
-    case = _case(arguments)
-    folder = new_folder(arguments.output)
-    with run_folder("demo", keep=arguments.verbose) as logs:
-        demo = Demo(
-            case=case,
-            engine=arguments.engine,
-            logs=logs,
-            downloads=downloads,
-            progress=progress,
-            interrupts=interrupts,
-            verbose=arguments.verbose,
-        )
-        played = demo.play()
-    compare = case.truth is not None and not played.interrupted
-    wrong = differences(played.outcome, case.truth) if case.truth and compare else []
-    write(
-        folder,
-        played.outcome,
-        played.received,
-        played.report,
-        seconds=case.seconds,
-        truth=case.truth,
-        wrong=wrong,
-    )
+    scenario = _scenario(arguments)
+    folder = create_folder(arguments.output)
+    with run_dir("demo", keep=arguments.verbose) as logs:
+        config = DemoConfig(scenario, arguments.engine, logs, downloads, arguments.verbose)
+        finished = DemoRunner(config, progress, interrupts).run()
+    wrong: list[str] = []
+    if scenario.truth is not None and not finished.interrupted:
+        wrong = find_differences(finished.result, scenario.truth)
+    write_results(folder, finished, scenario, wrong)
     if arguments.json:
-        print(json.dumps(played.report, ensure_ascii=False))
-    _conclude(progress, folder, played.outcome, played.report, wrong)
+        print(json.dumps(finished.report, ensure_ascii=False))
+    _print_summary(progress, folder, finished, wrong)
     if arguments.verbose:
-        progress.say(f"\nThe logs of this run: {logs}")
-    if played.interrupted:
+        progress.print(f"\nThe logs of this run: {logs}")
+    if finished.interrupted:
         return INTERRUPTED
-    return 1 if wrong or any(played.report["left"].values()) else 0
+    return 1 if wrong or any(finished.report["left"].values()) else 0
 
 
-def _case(arguments: argparse.Namespace) -> Case:
+def _scenario(arguments: argparse.Namespace) -> Scenario:
     if arguments.video is not None:
-        return own_case(arguments.video, length_of(arguments.video), arguments.person)
+        return video_scenario(arguments.video, film_seconds(arguments.video), arguments.person)
     if arguments.webcam is not None:
-        source = source_of(arguments.webcam)
-        return camera_case(source, arguments.seconds, arguments.person)
+        source = camera_source(arguments.webcam)
+        return camera_scenario(source, arguments.seconds, arguments.person)
     if arguments.person:
         raise InputError(
             "--person goes with --video or --webcam: the demo's own film has its own people"
         )
-    return demo_case()
+    return demo_scenario()
 
 
-def _conclude(
-    progress: Progress,
-    folder: Path,
-    outcome: Outcome,
-    report: dict[str, Any],
-    wrong: list[str],
+def _print_summary(
+    progress: Progress, folder: Path, finished: FinishedDemo, wrong: list[str]
 ) -> None:
-    progress.say()
-    for line in lines(outcome, report["left"]):
-        progress.say(line)
+    progress.print()
+    for line in summary_lines(finished.result, finished.report["left"]):
+        progress.print(line)
     for difference in wrong:
-        progress.say(f"Not as demo/film.json says: {difference}")
-    progress.say(f"\nAll of it, with pictures: {folder / 'index.html'}")
-    progress.say(NEXT)
+        progress.print(f"Not as demo/film.json says: {difference}")
+    progress.print(f"\nAll of it, with pictures: {folder / 'index.html'}")
+    progress.print(NEXT)

@@ -1,4 +1,4 @@
-"""`./whosthere pair`: gives a camera its identity, in one folder to copy to its machine."""
+"""`./whosthere pair`: give a camera its identity, in one folder to copy to its machine."""
 
 import argparse
 import getpass
@@ -11,8 +11,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.aws.camera_folder import CameraFolder
-from cli.aws.iot import NewCertificate, Things
-from cli.aws.target import Target, find, known_camera
+from cli.aws.iot import NewCertificate, ThingRegistry
+from cli.aws.target import Target, find_stack, require_camera
 from cli.errors import InputError, VerbError
 from cli.interrupts import Interrupts
 from cli.setup.laptop_stack import NAME
@@ -23,7 +23,7 @@ EXAMPLE = "./whosthere pair front-door --source rtsp://viewer@camera.lan/stream1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Add the verb's options."""
     parser.add_argument("camera", nargs="?", help="may be left out if the stack has only one")
     parser.add_argument("--stack", default=NAME, help="the stack (default: %(default)s)")
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="(default: ./CAMERA)")
@@ -39,29 +39,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
-    """Pair the camera and give the exit code."""
-    _check_source(arguments.source)
-    target = find(arguments.stack)
+    """Pair the camera and return the exit code."""
+    _refuse_password(arguments.source)
+    target = find_stack(arguments.stack)
     print(target, file=sys.stderr)
-    camera = known_camera(target, arguments.camera)
+    camera = require_camera(target, arguments.camera)
     folder = CameraFolder(arguments.to or Path(camera), camera)
-    settings = {"source": _with_password(arguments.source)} if arguments.source else {}
+    settings = {"source": _ask_password(arguments.source)} if arguments.source else {}
     try:
-        made = pair(target, camera, folder, settings, renew=arguments.renew)
+        created = pair_camera(target, camera, folder, settings, renew=arguments.renew)
     except (BotoCoreError, ClientError) as error:
         raise VerbError(f"AWS refused: {error}") from error
-    _tell(arguments, camera, folder, made)
+    _print_result(arguments, camera, folder, created)
     return 0
 
 
-def pair(
+def pair_camera(
     target: Target, camera: str, folder: CameraFolder, settings: dict[str, Any], *, renew: bool
 ) -> NewCertificate | None:
-    """Make what is missing; the certificate, if a new one was needed."""
-    things = Things(target.client("iot"), target.stack)
-    things.check()
+    """Create what is missing; return the certificate if a new one was needed."""
+    registry = ThingRegistry(target.client("iot"), target.stack)
+    registry.require_role_alias()
     authority = target.authority()
-    attached = things.certificates(camera)
+    attached = registry.certificates(camera)
     active = {one.id: one for one in attached if one.status == "ACTIVE"}
     if active and folder.certificate_id not in active and not renew:
         dates = ", ".join(f"{one.id[:8]} of {one.since:%Y-%m-%d}" for one in active.values())
@@ -70,47 +70,49 @@ def pair(
             "that certificate's key. Take the folder from then, or say --renew: that makes a new "
             "certificate and revokes the old one"
         )
-    made = None
+    created = None
     if renew or folder.certificate_id not in active:
-        made = things.add_certificate(camera)
+        created = registry.create_certificate(camera)
     own = {"camera": camera, "stack": target.stack, "region": target.region}
     if target.endpoint:
         own["endpoint-url"] = target.endpoint
     identity = {
-        "thing": things.name(camera),
-        "role-alias": things.access_name,
-        "credential-endpoint": things.credential_endpoint(),
+        "thing": registry.thing_name(camera),
+        "role-alias": registry.role_alias,
+        "credential-endpoint": registry.credential_endpoint(),
     }
     try:
-        folder.write({**own, **settings}, identity, made, authority)
+        folder.write({**own, **settings}, identity, created, authority)
     except BaseException:
-        if made:
-            things.revoke(made.arn)  # nobody has its key
+        if created:
+            registry.revoke_certificate(created.arn)  # nobody has its key
         raise
-    if made:
+    if created:
         for old in attached:
-            things.revoke(old.arn)
-    return made
+            registry.revoke_certificate(old.arn)
+    return created
 
 
-def _tell(
-    arguments: argparse.Namespace, camera: str, folder: CameraFolder, made: NewCertificate | None
+def _print_result(
+    arguments: argparse.Namespace, camera: str, folder: CameraFolder, created: NewCertificate | None
 ) -> None:
     if arguments.json:
-        certificate = made.id if made else folder.certificate_id
+        certificate = created.id if created else folder.certificate_id
         shown = {"camera": camera, "folder": str(folder.path), "certificate": certificate}
-        print(json.dumps({**shown, "is_new": made is not None}))
+        print(json.dumps({**shown, "is_new": created is not None}))
         return
-    if made is None:
+    if created is None:
         print(f"{camera} is paired already; its folder is up to date. A new certificate: --renew")
     else:
-        print(f"{camera} is paired: certificate {made.id[:8]}, whose key is in {folder.path} only.")
+        print(
+            f"{camera} is paired: certificate {created.id[:8]}, whose key is in {folder.path} only."
+        )
     name = folder.path.name
     print(f"\n  scp -r {folder.path} pi:\n  ssh pi sudo ./{name}/install\n")
-    print(f"It ends with `./whosthere unpair {camera}`.")
+    print(f"`./whosthere unpair {camera}` revokes the certificate.")
 
 
-def _check_source(source: str | None) -> None:
+def _refuse_password(source: str | None) -> None:
     if source and has_password(source):
         raise InputError(
             "--source: everybody on this machine can read a password on a command line. Leave it "
@@ -118,8 +120,8 @@ def _check_source(source: str | None) -> None:
         )
 
 
-def _with_password(source: str) -> str:
-    """The URL with the password that is asked for, where it names a user."""
+def _ask_password(source: str) -> str:
+    """Ask for the password of a URL that names a user, and return the URL with it."""
     parts = urlsplit(source) if is_url(source) else None
     if parts is None or "@" not in parts.netloc:
         return source

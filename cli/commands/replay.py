@@ -1,31 +1,33 @@
-"""`./whosthere replay`: puts what failed back into the data streams and queues it came from."""
+"""`./whosthere replay`: put failures back into the data streams and queues they came from."""
 
 import argparse
 
-from cli.aws.connect import add_options, talking, tell
-from cli.aws.replay_failures import replay
+from cli.aws.connect import add_options, connect, print_result
+from cli.aws.replay_failures import replay_failures
 from cli.interrupts import Interrupts
 
-HELP = "put records and events that failed back, once their cause is mended"
+HELP = "put failed records and events back, once their cause is fixed"
 EXAMPLE = "./whosthere replay"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Add the verb's options."""
     add_options(parser, camera=False)
 
 
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
-    """Replay and give the exit code: 1 if something in `failures/` cannot be read."""
-    with talking(arguments) as target:
+    """Replay and return the exit code: 1 if something in `failures/` cannot be read."""
+    with connect(arguments) as target:
         bucket = target.output("BucketName")
         s3, kinesis, sqs = (target.client(name) for name in ("s3", "kinesis", "sqs"))
-        done = replay(s3, kinesis, sqs, bucket)
+        done = replay_failures(s3, kinesis, sqs, bucket)
     records = {arn.rpartition("/")[2]: count for arn, count in done.records.items()}
     events = {arn.rpartition(":")[2]: count for arn, count in done.events.items()}
     lines = [f"{stream}: {count} records put back" for stream, count in records.items()]
     lines += [f"{queue}: {count} events put back" for queue, count in events.items()]
-    lines += [f"left where it is, it holds nothing to put back: {key}" for key in done.unreadable]
+    lines += [
+        f"left in the bucket, as it holds nothing to put back: {key}" for key in done.unreadable
+    ]
     content = {"records": records, "events": events, "unreadable": done.unreadable}
-    tell(arguments, content, "\n".join(lines) or "nothing has failed")
+    print_result(arguments, content, "\n".join(lines) or "nothing has failed")
     return 1 if done.unreadable else 0

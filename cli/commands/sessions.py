@@ -1,4 +1,4 @@
-"""`./whosthere sessions`: running and past sessions, and how each ended."""
+"""`./whosthere sessions`: list running and past sessions and how each ended, or show a report."""
 
 import argparse
 import json
@@ -10,23 +10,23 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws.connect import add_options, talking, tell
-from cli.aws.durations import shown
-from cli.aws.session_report import lines
+from cli.aws.connect import add_options, connect, print_result
+from cli.aws.session_report import report_lines
 from cli.aws.target import Target
+from cli.aws.time_formats import format_time, to_ms
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from whosthere.clock import iso, now_ms
-from whosthere.people import store as people
+from whosthere.people.store import name_of
 from whosthere.session.report import ENDINGS, report_key
 from whosthere.session_store import Session, read_session
 
-HELP = "running and past sessions, how they ended; the report of one"
+HELP = "list running and past sessions and how they ended, or show the report of one"
 EXAMPLE = "./whosthere sessions --last 5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Add the verb's options."""
     parser.add_argument("session", nargs="?", help="show the report of this one")
     add_options(parser, camera=False)
     parser.add_argument(
@@ -35,20 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
-    """Show the sessions, or one's report, and give the exit code."""
-    with talking(arguments) as target:
+    """Print the sessions, or the report of one, and return the exit code."""
+    with connect(arguments) as target:
         if arguments.session is not None:
             report = read_report(target, arguments.session)
-            tell(arguments, report, "\n".join(_report_lines(target, report)))
+            print_result(arguments, report, "\n".join(_report_lines(target, report)))
             return 0
-        found = [_content(target, one) for one in latest(target, arguments.last)]
-    text = "\n".join(_line(one) for one in found) or "there was no session yet"
-    tell(arguments, {"stack": str(target), "sessions": found}, text)
+        found = [_session_json(target, one) for one in list_executions(target, arguments.last)]
+    text = "\n".join(_session_line(one) for one in found) or "there was no session yet"
+    print_result(arguments, {"stack": str(target), "sessions": found}, text)
     return 0
 
 
-def latest(target: Target, number: int) -> list[dict[str, Any]]:
-    """The latest executions, newest first; AWS keeps each for 90 days."""
+def list_executions(target: Target, number: int) -> list[dict[str, Any]]:
+    """Return the latest executions, newest first; AWS keeps each for 90 days."""
 
     def pages() -> Iterator[dict[str, Any]]:
         machine = target.output("StateMachineArn")
@@ -61,7 +61,7 @@ def latest(target: Target, number: int) -> list[dict[str, Any]]:
 
 
 def read_report(target: Target, session_id: str) -> dict[str, Any]:
-    """The report of an ended session; InputError if there is none."""
+    """Read the report of an ended session; InputError if there is none."""
     bucket = target.output("BucketName")
     try:
         answer = target.client("s3").get_object(Bucket=bucket, Key=report_key(session_id))
@@ -78,49 +78,45 @@ def _report_lines(target: Target, report: dict[str, Any]) -> Iterator[str]:
     table = target.table()
     session = read_session(table, report["session"])
     zone = session.settings.time_zone if session else "UTC"  # its row has expired
-    return lines(report, partial(people.name_of, table), zone, now_ms())
+    return report_lines(report, partial(name_of, table), zone, now_ms())
 
 
-def _content(target: Target, execution: dict[str, Any]) -> dict[str, Any]:
+def _session_json(target: Target, execution: dict[str, Any]) -> dict[str, Any]:
     session = read_session(target.table(), execution["name"])
     stopped = execution.get("stopDate")
     content = {
         "session": execution["name"],
         "camera": session.camera if session else None,
-        "started": iso(_milliseconds(execution["startDate"])),
-        "ended": None if stopped is None else iso(_milliseconds(stopped)),
+        "started": iso(to_ms(execution["startDate"])),
+        "ended": None if stopped is None else iso(to_ms(stopped)),
         "endedBy": session.ended_by if session else None,
         "status": execution["status"],
         "timeZone": session.settings.time_zone if session else "UTC",
         "error": None,
     }
     if session is None and execution["status"] == "FAILED":
-        content |= _refusal(target, execution)
-    return content | _ended(session)
+        content |= _refused_execution(target, execution)
+    return content | _end_time(session)
 
 
-def _ended(session: Session | None) -> dict[str, Any]:
+def _end_time(session: Session | None) -> dict[str, Any]:
     # The report is made, and the camera free, before the execution is over.
     return {"ended": iso(session.ended_ms)} if session and session.ended_ms else {}
 
 
-def _refusal(target: Target, execution: dict[str, Any]) -> dict[str, Any]:
+def _refused_execution(target: Target, execution: dict[str, Any]) -> dict[str, Any]:
     arn = execution["executionArn"]
     found = target.client("stepfunctions").describe_execution(executionArn=arn)
     return {"endedBy": "refused", "error": found.get("cause") or found.get("error")}
 
 
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _line(one: dict[str, Any]) -> str:
+def _session_line(one: dict[str, Any]) -> str:
     now = now_ms()
-    since = shown(_milliseconds(datetime.fromisoformat(one["started"])), one["timeZone"], now)
+    since = format_time(to_ms(datetime.fromisoformat(one["started"])), one["timeZone"], now)
     text = f"{one['session']:<22} {one['camera'] or '-':<12} {since}"
     if one["error"]:
         return f"{text}  refused: {one['error']}"
     if one["endedBy"] is None:
         return f"{text}  {'runs' if one['status'] == 'RUNNING' else one['status'].lower()}"
-    until = shown(_milliseconds(datetime.fromisoformat(one["ended"])), one["timeZone"], now)
+    until = format_time(to_ms(datetime.fromisoformat(one["ended"])), one["timeZone"], now)
     return f"{text} to {until}  {ENDINGS.get(one['endedBy'], one['endedBy'])}"

@@ -1,72 +1,75 @@
-"""`./whosthere status`: what every camera does at the moment."""
+"""`./whosthere status`: print what every camera does at the moment."""
 
 import argparse
 from typing import Any
 
-from cli.aws.camera_status import Watching, watching
-from cli.aws.connect import add_options, talking, tell
-from cli.aws.durations import shown
-from cli.aws.target import camera_name
+from cli.aws.camera_status import CameraStatus, read_camera_status
+from cli.aws.connect import add_options, connect, print_result
+from cli.aws.target import resolve_camera
+from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
 from whosthere.clock import iso, now_ms
 from whosthere.session.health.records import facts
 
-HELP = "what every camera does at the moment"
+HELP = "show what every camera does at the moment"
 EXAMPLE = "./whosthere status"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Add the verb's options."""
     add_options(parser)
 
 
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
-    """Show the cameras and give the exit code."""
-    with talking(arguments) as target:
+    """Print the status of the cameras and return the exit code."""
+    with connect(arguments) as target:
         names = list(target.cameras)
         if arguments.camera is not None:
-            names = [camera_name(target, arguments.camera)]
+            names = [resolve_camera(target, arguments.camera)]
         table, now = target.table(), now_ms()
-        found = [watching(table, name, now) for name in names]
-    content = {"stack": str(target), "cameras": [_content(one) for one in found]}
-    tell(arguments, content, "\n".join(line(one, now) for one in found))
+        found = [read_camera_status(table, name, now) for name in names]
+    content = {"stack": str(target), "cameras": [_camera_json(one) for one in found]}
+    print_result(arguments, content, "\n".join(status_line(one, now) for one in found))
     return 0
 
 
-def line(one: Watching, now: int) -> str:
-    """One camera in one line."""
+def status_line(one: CameraStatus, now: int) -> str:
+    """Return what status prints for one camera."""
     session = one.session
     if session is None or one.since_ms is None:
         return f"{one.camera}: {one.state}; never had a session"
     zone = session.settings.time_zone
     state = one.state
     if one.paused_until_ms:
-        state += f" until {shown(one.paused_until_ms, zone, now)}; session"
-    text = f"{one.camera}: {state} since {shown(one.since_ms, zone, now)}"
+        state += f" until {format_time(one.paused_until_ms, zone, now)}; session"
+    text = f"{one.camera}: {state} since {format_time(one.since_ms, zone, now)}"
     if one.until_ms is None:
         text += f"; its last session was {session.id}, with "
     else:
-        text += f" until {shown(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
-        text += f"{_seen(one, now)}; so far "
+        text += f" until {format_time(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
+        text += f"{_records_text(one, now)}; so far "
     return text + f"visits of people: {one.visits}, of strangers: {one.strangers}"
 
 
-def _seen(one: Watching, now: int) -> str:
+def _records_text(one: CameraStatus, now: int) -> str:
     last, watch = one.last_record_ms, one.watch
-    text = "no face yet" if last is None else f"last record with a face {_ago(now - last)} ago"
+    text = (
+        "no face yet" if last is None else f"last record with a face {_format_age(now - last)} ago"
+    )
     if watch.last:
-        text = f"last record {_ago(watch.looked - watch.last)} before the last health check, {text}"
+        before = _format_age(watch.looked - watch.last)
+        text = f"last record {before} before the last health check, {text}"
     return f"{watch.problem} {text}".strip()
 
 
-def _ago(length_ms: int) -> str:
+def _format_age(length_ms: int) -> str:
     seconds = max(0, length_ms // 1000)
     if seconds < 120:
         return f"{seconds} s"
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
 
 
-def _content(one: Watching) -> dict[str, Any]:
+def _camera_json(one: CameraStatus) -> dict[str, Any]:
     moments = {
         "since": one.since_ms,
         "until": one.until_ms,

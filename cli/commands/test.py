@@ -1,30 +1,30 @@
-"""`./whosthere test`: the project's tests, with no AWS account in reach."""
+"""`./whosthere test`: run the project's tests, with no AWS account in reach."""
 
 import argparse
 import os
 import subprocess
 
 from cli.interrupts import Interrupts
-from cli.setup.laptop_stack import BINARIES, forget_accounts
+from cli.setup.laptop_stack import BINARIES, drop_aws_settings
 from cli.setup.toolchain import ROOT
 
 HELP = "run the tests; --long adds what takes minutes"
 EXAMPLE = "./whosthere test -k visit"
-TAKES_MORE = True  # what pytest takes
-# One more than cores, for tests wait a lot; but each has a laptop AWS of its own.
+TAKES_MORE = True  # pytest's options
+# One more than cores, as tests wait a lot; but each process has a laptop AWS of its own.
 MOST_PROCESSES = 4
 # As collected, so that the slow ones come first.
 IN_ORDER = ("--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options; all others are handed on to pytest."""
+    """Add the verb's options; pytest gets all others."""
     parser.add_argument("--long", action="store_true", help="also the tests that take minutes")
 
 
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
-    """Run pytest and give its exit code."""
-    forget_accounts()
+    """Run pytest and return its exit code."""
+    drop_aws_settings()
     long = ["--long"] if arguments.long else []
     side_by_side = ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), *IN_ORDER]
     command = [str(BINARIES / "python"), "-m", "pytest", *side_by_side, *long, *arguments.more]

@@ -1,4 +1,4 @@
-"""`./whosthere up`: the laptop AWS with the stack in it, to look around, until Ctrl-C."""
+"""`./whosthere up`: run the laptop AWS with the stack in it until Ctrl-C, to look around."""
 
 import argparse
 import json
@@ -7,34 +7,34 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from cli.demo.leaks import of_laptop
-from cli.demo.report import left_line
+from cli.demo.leaks import laptop_leaks
+from cli.demo.report import leaks_line
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
 from cli.progress import Progress
-from cli.setup.laptop_stack import BINARIES, CAMERA, Sam, Stack, bring_up, forget_accounts
-from cli.setup.run_dirs import run_folder
-from cli.setup.toolchain import PLACE
+from cli.setup.laptop_stack import BINARIES, CAMERA, Sam, Stack, bring_up, drop_aws_settings
+from cli.setup.run_dirs import run_dir
+from cli.setup.toolchain import WORK_DIR
 from local.laptop import LaptopAWS, LaptopError
 from local.relay import gateway, relaying
 
 HELP = "run the laptop AWS with the stack in it until Ctrl-C, and look around"
 EXAMPLE = "./whosthere up --port 4566"
 POLL_SECONDS = 0.5
-# What another shell may have that would lead its AWS client elsewhere.
+# Variables of another shell that would direct its AWS client elsewhere.
 IN_THE_WAY = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 )
-# samconfig.toml names it: what `sam local invoke` gives the functions.
-INVOKE_ENVIRONMENT = PLACE / "invoke.json"
+# The functions' variables for `sam local invoke`; samconfig.toml names this file.
+INVOKE_ENVIRONMENT = WORK_DIR / "invoke.json"
 INVOKE = "sam local invoke OpenSessionFunction --config-env local --event events/open_session.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
+    """Add the verb's options."""
     parser.add_argument(
         "--port", type=int, default=0, help="of every service (default: a free one)"
     )
@@ -53,16 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
-    """Bring it up, say how to reach it, wait; 0 after Ctrl-C, which is how it is meant to end."""
-    downloads = forget_accounts()
+    """Start it, print how to reach it, and wait; 0 after Ctrl-C, which is the normal end."""
+    downloads = drop_aws_settings()
     progress = Progress()
-    with run_folder("up") as logs:
+    with run_dir("up") as logs:
         sam = Sam(arguments.engine, logs, downloads, verbose=arguments.verbose)
         laptop = LaptopAWS(logs / "laptop", port=arguments.port)
         try:
             stack = bring_up(laptop, sam, progress)
             write_invoke_environment(laptop, stack)
-            progress.say(directions(laptop, stack, containers=arguments.containers))
+            progress.print(directions(laptop, stack, containers=arguments.containers))
             with _reachable(laptop, arguments.containers), interrupts.deferred():
                 _wait(laptop, interrupts)
         except LaptopError as error:
@@ -71,20 +71,20 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
             interrupts.ignore()
             laptop.stop()
             INVOKE_ENVIRONMENT.unlink(missing_ok=True)
-        left = of_laptop(laptop)
-    progress.say(left_line(left))
+        left = laptop_leaks(laptop)
+    progress.print(leaks_line(left))
     return 1 if any(left.values()) else 0
 
 
 def _wait(laptop: LaptopAWS, interrupts: Interrupts) -> None:
     while not interrupts.asked:
         if not laptop.processes():
-            raise VerbError("the laptop AWS has died; its log says why")
+            raise VerbError("the laptop AWS has ended unexpectedly; its log says why")
         time.sleep(POLL_SECONDS)
 
 
 def _reachable(laptop: LaptopAWS, containers: bool) -> AbstractContextManager[None]:
-    """Open to containers if that was asked for."""
+    """Open the laptop AWS to containers if that was asked for."""
     if not containers:
         return nullcontext()
     address = gateway()
@@ -94,7 +94,7 @@ def _reachable(laptop: LaptopAWS, containers: bool) -> AbstractContextManager[No
 
 
 def directions(laptop: LaptopAWS, stack: Stack, *, containers: bool = False) -> str:
-    """The lines to paste into another shell, and commands that work there as printed."""
+    """Return the lines to paste into another shell, and commands that work there as printed."""
     names = {name: value for name, value in laptop.environment().items() if name.startswith("AWS_")}
     exports = [f"export {name}={shlex.quote(value)}" for name, value in names.items()]
     portrait = next(iter(sorted(Path("demo/people").glob("*/*.jpg"))), Path("photo.jpg"))
@@ -116,17 +116,17 @@ def directions(laptop: LaptopAWS, stack: Stack, *, containers: bool = False) -> 
             f"python -m edge --camera {CAMERA} --source demo/film.mp4",
             f"aws dynamodb scan --table-name {stack.table} --output table",
             f"aws s3 ls --recursive s3://{stack.bucket}/",
-            # Version 1 of the CLI asks AWS itself for queues, whatever AWS_ENDPOINT_URL says.
+            # Version 1 of the CLI ignores AWS_ENDPOINT_URL for SQS and would call AWS itself.
             'aws sqs list-queues --endpoint-url "$AWS_ENDPOINT_URL"  # sqs alone needs to be told',
             *([INVOKE] if containers else []),
             "",
-            "Ctrl-C here ends it and all it holds.",
+            "Ctrl-C here stops it and deletes all it holds.",
         ]
     )
 
 
 def write_invoke_environment(laptop: LaptopAWS, stack: Stack) -> None:
-    """What `sam local invoke` needs to reach the laptop AWS with the stack's own names."""
+    """Write the variables with which `sam local invoke` reaches the laptop AWS and the stack."""
     endpoint = {
         name: value
         for name, value in laptop.environment().items()

@@ -1,4 +1,4 @@
-"""The demo: plays a film to the deployed stack, and compares the alerts with what it holds.
+"""The demo: plays a film to the deployed stack and compares the alerts with the right answers.
 
-Uses setup, and the modules beside this package.
+Uses: setup, errors, interrupts, progress; the library whosthere, and edge's list of cameras.
 """

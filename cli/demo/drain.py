@@ -1,7 +1,8 @@
-"""Tells when all that the film showed has been worked off.
+"""Find out when all that the film showed has been processed.
 
-The processor's records lie in the data stream, those without a face too: so its reader sees
-how far the analysis is, and how many records with faces the functions have to count.
+The stream processor writes a record for each frame, also without a face, into the data stream.
+Reading it shows how far the analysis is, and how many records with faces the functions have to
+count.
 """
 
 import json
@@ -12,17 +13,18 @@ from typing import Any
 from cli.setup.laptop_stack import CAMERA, NAME, Stack, table_of
 from local.laptop import LaptopAWS
 
-# Nothing changed in the table for so long. Images come as slowly as one a second.
+# How long the table has to stay unchanged. Images may come only once a second.
 QUIET_SECONDS = {"stream-processor": 2.0, "image-search": 5.0}
-PATIENCE_SECONDS = 20.0  # after the film; then the session ends with what there is
-SAMPLE_SECONDS = 1.5  # of the film's end may never be looked at: a processor samples
-STALL_SECONDS = 5.0  # without a new record, the processor has no more to say
+DRAIN_TIMEOUT_SECONDS = 20.0  # after the film; then the session ends as it is
+SAMPLE_SECONDS = 1.5  # at the film's end that a processor, which samples, may skip
+STALL_SECONDS = 5.0  # without a new record: the processor has finished
 
 
-class Backlog:
-    """Asked again and again after the film; `is_done` once nothing more is to come."""
+class DrainMonitor:
+    """Watches a session after the film, until nothing more is to come."""
 
     def __init__(self, laptop: LaptopAWS, stack: Stack, session_id: str, engine: str) -> None:
+        """Start the time limit; reads nothing yet."""
         self._kinesis = laptop.client("kinesis")
         self._table = table_of(laptop, stack)
         self._session_id = session_id
@@ -35,12 +37,12 @@ class Backlog:
         self._seen: list[Any] = []
         self._changed = self._last_record = self._since
 
-    def is_done(self, film_end: float) -> bool:
-        """Whether all is worked off that was captured until `film_end`, seconds since 1970."""
+    def is_drained(self, film_end: float) -> bool:
+        """Return whether all video captured until `film_end`, in epoch seconds, is processed."""
         now = time.monotonic()
-        if now - self._since > PATIENCE_SECONDS:
+        if now - self._since > DRAIN_TIMEOUT_SECONDS:
             return True
-        # The lock and a session's watch change with every health check; that is no work done.
+        # The lock and a session's `watch` change with every health check, not with a record.
         items = self._table.scan(ConsistentRead=True)["Items"]
         rows = [
             {name: value for name, value in row.items() if name != "watch"}
@@ -52,17 +54,17 @@ class Backlog:
         quiet = now - self._changed > self._quiet_seconds
         if not self._has_stream:
             return quiet
-        self._read()
+        self._read_stream()
         over = self._analysed >= film_end - SAMPLE_SECONDS
         analysed = over or now - self._last_record > STALL_SECONDS
-        return analysed and quiet and self._counted(rows) >= self._faces
+        return analysed and quiet and self._counted_records(rows) >= self._faces
 
-    def _counted(self, rows: list[dict[str, Any]]) -> int:
+    def _counted_records(self, rows: list[dict[str, Any]]) -> int:
         key = f"session#{self._session_id}"
         own = [row for row in rows if (row["pk"], row["sk"]) == (key, "session")]
         return sum(int(row["counts"].get("records", 0)) for row in own)
 
-    def _read(self) -> None:
+    def _read_stream(self) -> None:
         self._iterator = self._iterator or self._first_iterator()
         while True:
             answer = self._kinesis.get_records(ShardIterator=self._iterator)
@@ -71,9 +73,9 @@ class Backlog:
                 return
             self._last_record = time.monotonic()
             for record in answer["Records"]:
-                self._take(json.loads(record["Data"]))
+                self._add(json.loads(record["Data"]))
 
-    def _take(self, record: Mapping[str, Any]) -> None:
+    def _add(self, record: Mapping[str, Any]) -> None:
         video = record["InputInformation"]["KinesisVideo"]
         at = float(video["ProducerTimestamp"]) + float(video["FrameOffsetInSeconds"])
         self._analysed = max(self._analysed, at)

@@ -1,4 +1,4 @@
-"""The real edge producer as a child: plays the film or a camera, tells when it began and ended."""
+"""Run the real edge as a child process, on the film or a camera."""
 
 import json
 import queue
@@ -13,13 +13,13 @@ from typing import Any
 
 from cli.errors import VerbError
 from cli.setup.laptop_stack import BINARIES, CAMERA, NAME
-from cli.setup.processes import stop, tail
+from cli.setup.processes import stop_process, tail_log
 from cli.setup.toolchain import ROOT
 
-STOP_SECONDS = 15  # it waits for its last acknowledgements
+STOP_TIMEOUT_SECONDS = 15  # the edge waits for its last acknowledgements
 
 
-class Edge:
+class EdgeProcess:
     """`python -m edge` on one film or camera; use as a context manager."""
 
     def __init__(
@@ -32,6 +32,7 @@ class Edge:
         is_live: bool,
         verbose: bool,
     ) -> None:
+        """Start the edge; a film stands on its first picture until `play`."""
         self._is_live = is_live
         self._log = log
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -49,15 +50,17 @@ class Edge:
                 stdout=subprocess.PIPE,
                 stderr=sys.stderr if verbose else file,
                 text=True,
-                start_new_session=True,  # a Ctrl-C is ours to hand on
+                start_new_session=True,  # this process forwards a Ctrl-C
             )
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader = threading.Thread(target=self._read_events, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> "Edge":
+    def __enter__(self) -> "EdgeProcess":
+        """Return the running edge."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Stop the edge and read its output to the end."""
         self.stop()
         self._reader.join()
         self.play()
@@ -65,19 +68,19 @@ class Edge:
             self._process.stdout.close()
 
     def play(self) -> None:
-        """Let the film go, which stands still until now; a camera counts from now on."""
+        """Start the film, or count a camera's time from now on."""
         if self._is_live and self.first_capture is None:
             self.first_capture = datetime.now(UTC)
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended: `look` says why
+        with suppress(BrokenPipeError):  # it has ended: `poll` says why
             self._process.stdin.close()
 
     def stop(self) -> None:
-        """End it early; what was captured is still delivered."""
-        stop(self._process, STOP_SECONDS)
+        """Stop the edge early; it still delivers what it has captured."""
+        stop_process(self._process, STOP_TIMEOUT_SECONDS)
 
-    def look(self) -> bool:
-        """Take note of what it told; whether it has ended. Raises VerbError if it failed."""
+    def poll(self) -> bool:
+        """Read the edge's events and return whether it has ended; VerbError if it failed."""
         code = self._process.poll()
         if code is not None:
             self._reader.join()
@@ -88,10 +91,10 @@ class Edge:
             elif event["event"] == "ended":
                 self.ended = event
         if code:
-            raise VerbError(f"the edge stopped with exit code {code}:\n{tail(self._log)}")
+            raise VerbError(f"the edge stopped with exit code {code}:\n{tail_log(self._log)}")
         return code is not None
 
-    def _read(self) -> None:
+    def _read_events(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._events.put(json.loads(line))

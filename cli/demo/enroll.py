@@ -1,85 +1,95 @@
-"""Enrols people as a user would: puts photos under people/<name>/ and sees what becomes of them."""
+"""Enroll people as an owner would: put photos under `people/<name>/` and wait for the result.
+
+Before the stack is deployed, the judge that the deployed function runs tries each photo here.
+"""
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
-from cli.demo.scenario import Photo
-from cli.errors import InputError, VerbError
+from cli.demo.photos import People, PhotoFile, RefusedPhoto, find_refused
+from cli.errors import VerbError
 from cli.setup.laptop_stack import Stack, table_of
 from local.laptop import LaptopAWS
+from whosthere.errors import PhotoRefusedError
+from whosthere.people import photos
+from whosthere.people.photos import PeopleCollection
+from whosthere.people.store import PREFIX
 
-ENROL_SECONDS = 60
+ENROLL_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.2
-TYPES = {".png": "image/png"}
+CONTENT_TYPES = {".png": "image/png"}
+TRIAL = "whosthere-demo-trial"  # a bucket and a collection that exist only during the check
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A photo that enrols nobody, and why."""
+def check_photos(laptop: LaptopAWS, people: People) -> list[RefusedPhoto]:
+    """Try to enroll each photo before anything is deployed, and return the refused ones.
 
-    photo: Photo
-    reason: str
+    A bad photo is found in a second, not a minute. Raises InputError if a person has no other.
+    """
+    s3, rekognition = laptop.client("s3"), laptop.client("rekognition")
+    trial = PeopleCollection(s3, rekognition, TRIAL, TRIAL)
+    s3.create_bucket(Bucket=TRIAL)
+    rekognition.create_collection(CollectionId=TRIAL)
+    try:
+        return find_refused(people, lambda _name, photo: _try(trial, photo))
+    finally:
+        rekognition.delete_collection(CollectionId=TRIAL)
+        s3.delete_bucket(Bucket=TRIAL)
 
 
-def enrol(
-    laptop: LaptopAWS, stack: Stack, people: Mapping[str, tuple[Photo, ...]]
-) -> list[Refusal]:
-    """Put every photo and wait for its row; gives the refused ones of people who have others.
+def _try(trial: PeopleCollection, photo: PhotoFile) -> str | None:
+    """Return why a photo cannot be enrolled; None if it can."""
+    content = photo.path.read_bytes()
+    trial.s3.put_object(Bucket=trial.bucket, Key=photo.key, Body=content)
+    try:
+        photos.enroll(trial, photo.key, len(content), "nobody")
+    except PhotoRefusedError as error:
+        return str(error)
+    finally:
+        trial.s3.delete_object(Bucket=trial.bucket, Key=photo.key)
+    return None
+
+
+def enroll_people(laptop: LaptopAWS, stack: Stack, people: People) -> list[RefusedPhoto]:
+    """Put every photo into the bucket, wait for its row and return the refused photos.
 
     Raises InputError if all photos of a person are refused.
     """
     s3 = laptop.client("s3")
-    for name, photos in people.items():
-        for photo in photos:
+    for name, files in people.items():
+        for photo in files:
             s3.put_object(
                 Bucket=stack.bucket,
-                Key=f"people/{name}/{photo.key}",
+                Key=f"{PREFIX}{name}/{photo.key}",
                 Body=photo.path.read_bytes(),
-                ContentType=TYPES.get(photo.path.suffix.lower(), "image/jpeg"),
+                ContentType=CONTENT_TYPES.get(photo.path.suffix.lower(), "image/jpeg"),
             )
-    verdicts = _verdicts(laptop, stack, people)
-    refusals = []
-    for name, photos in people.items():
-        refused = [
-            Refusal(photo, reason)
-            for photo in photos
-            if (reason := verdicts[name, photo.key]) is not None
-        ]
-        if len(refused) == len(photos):
-            raise InputError(nobody_left(name, refused))
-        refusals += refused
-    return refusals
+    reasons = _wait_for_rows(laptop, stack, people)
+    return find_refused(people, lambda name, photo: reasons[name, photo.key])
 
 
-def nobody_left(name: str, refused: list[Refusal]) -> str:
-    """Why a person cannot be enrolled: each photo with what is wrong with it."""
-    lines = [f"{refusal.photo.path}: {refusal.reason}" for refusal in refused]
-    return "\n".join([*lines, f"No photo of {name} can be used: give another --person."])
-
-
-def _verdicts(
-    laptop: LaptopAWS, stack: Stack, people: Mapping[str, tuple[Photo, ...]]
+def _wait_for_rows(
+    laptop: LaptopAWS, stack: Stack, people: People
 ) -> dict[tuple[str, str], str | None]:
-    """Per name and photo the reason it was refused, or None; waits until all are known."""
-    wanted = {(name, photo.key) for name, photos in people.items() for photo in photos}
+    """Wait for the row of each photo; per name and photo the reason of a refusal, or None."""
+    wanted = {(name, photo.key) for name, files in people.items() for photo in files}
     table = table_of(laptop, stack)
-    until = time.monotonic() + ENROL_SECONDS
+    until = time.monotonic() + ENROLL_TIMEOUT_SECONDS
     while True:
-        known = dict(_rows(table))
+        known = dict(_photo_rows(table))
         if wanted <= known.keys():
             return known
         if time.monotonic() > until:
             late = ", ".join(sorted(f"{name}/{key}" for name, key in wanted - known.keys()))
             raise VerbError(
-                f"not enrolled within {ENROL_SECONDS} s: {late}; the function enroll_photo "
-                "tells why in the log named below"
+                f"not enrolled within {ENROLL_TIMEOUT_SECONDS} s: {late}; the function "
+                "enroll_photo says why in the log named below"
             )
         time.sleep(POLL_SECONDS)
 
 
-def _rows(table: Any) -> Iterator[tuple[tuple[str, str], str | None]]:
+def _photo_rows(table: Any) -> Iterator[tuple[tuple[str, str], str | None]]:
     rows = table.scan(ConsistentRead=True)["Items"]
     names = {row["pk"]: row["name"] for row in rows if row["sk"] == "person"}
     for row in rows:

@@ -1,4 +1,4 @@
-"""Measures what a session and the laptop AWS have left behind: nothing is the only right answer."""
+"""Check that nothing is left running or locked after a session and after the laptop AWS."""
 
 import time
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from cli.setup.laptop_stack import CAMERA, NAME, Stack, table_of
 from local.laptop import LaptopAWS
 
-AWAY_SECONDS = 5  # what is ending has this long to be gone
+GRACE_SECONDS = 5  # for processes and ports that are just closing
 
 
-def of_session(laptop: LaptopAWS, stack: Stack) -> dict[str, list[str]]:
-    """What a session makes and has to take away, asked while the laptop AWS still runs."""
+def session_leaks(laptop: LaptopAWS, stack: Stack) -> dict[str, list[str]]:
+    """Return what a session should have removed; call it while the laptop AWS still runs."""
     processors = laptop.client("rekognition").list_stream_processors()["StreamProcessors"]
     rows: list[dict[str, Any]] = table_of(laptop, stack).scan(ConsistentRead=True)["Items"]
     held = [row["pk"] for row in rows if row["sk"] == "lock" and row.get("held")]
@@ -25,9 +25,9 @@ def of_session(laptop: LaptopAWS, stack: Stack) -> dict[str, list[str]]:
     }
 
 
-def of_laptop(laptop: LaptopAWS) -> dict[str, list[Any]]:
-    """Processes still alive and ports still open, asked after the laptop AWS was stopped."""
-    until = time.monotonic() + AWAY_SECONDS
+def laptop_leaks(laptop: LaptopAWS) -> dict[str, list[Any]]:
+    """Return processes still alive and ports still open; call it after the laptop AWS ended."""
+    until = time.monotonic() + GRACE_SECONDS
     while True:
         left: dict[str, list[Any]] = {
             "processes": [f"{process.pid} {process.command}" for process in laptop.processes()],

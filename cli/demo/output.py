@@ -1,20 +1,18 @@
-"""The folder that a demo run leaves: alerts as text, strangers' pictures, the page, the report."""
+"""Write the folder of a demo's results: alerts as text, strangers' pictures, page and report."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from cli.demo.inbox import Received
-from cli.demo.page import page
-from cli.demo.result import Outcome
+from cli.demo.page import render_page
+from cli.demo.runner import FinishedDemo
+from cli.demo.scenario import Scenario
 from cli.errors import InputError
 from cli.setup.toolchain import ROOT
 
 
-def new_folder(given: Path | None) -> Path:
-    """The folder asked for, or one named after now; never one that holds something already."""
+def create_folder(given: Path | None) -> Path:
+    """Create the given folder, or one named after the time; InputError if it is not empty."""
     now = datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     folder = given or ROOT / "demo-output" / now
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -28,27 +26,26 @@ def new_folder(given: Path | None) -> Path:
     return folder
 
 
-def write(
-    folder: Path,
-    outcome: Outcome,
-    received: list[Received],
-    report: Mapping[str, Any],
-    *,
-    seconds: float,
-    truth: Mapping[str, Any] | None,
-    wrong: list[str],
+def write_results(
+    folder: Path, finished: FinishedDemo, scenario: Scenario, wrong: list[str]
 ) -> None:
-    """Fill the folder."""
+    """Write alerts, strangers' pictures, the report and the page into the folder."""
     for name in ("alerts", "strangers"):
         (folder / name).mkdir(exist_ok=True)
-    ordered = sorted(received, key=lambda one: str(one.body.get("sent", "")))
+    ordered = sorted(finished.received, key=lambda one: str(one.body.get("sent", "")))
     for number, one in enumerate(ordered, 1):
         kind = one.body["kind"]
         text = f"Subject: {one.subject}\n\n{one.body.get('message', '')}\n"
         (folder / "alerts" / f"{number:02}-{kind}.txt").write_text(text)
-    for stranger, picture in outcome.pictures.items():
+    for stranger, picture in finished.result.pictures.items():
         (folder / "strangers" / f"{stranger}.jpg").write_bytes(picture)
-    text = json.dumps(report, indent=2, ensure_ascii=False)
+    text = json.dumps(finished.report, indent=2, ensure_ascii=False)
     (folder / "report.json").write_text(text + "\n")
-    shown = page(outcome, report, seconds=seconds, truth=truth, wrong=wrong)
-    (folder / "index.html").write_text(shown)
+    page = render_page(
+        finished.result,
+        finished.report,
+        seconds=scenario.seconds,
+        truth=scenario.truth,
+        wrong=wrong,
+    )
+    (folder / "index.html").write_text(page)

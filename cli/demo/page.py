@@ -1,4 +1,4 @@
-"""Writes the page that shows a demo run; one file that loads nothing from anywhere."""
+"""Render the page of a demo run: one file that loads nothing from anywhere."""
 
 import base64
 import html
@@ -9,34 +9,34 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from cli.demo.report import clock, left_line, who
-from cli.demo.result import Outcome, latency, position
-from cli.demo.timeline import draw
+from cli.demo.report import alert_name, format_position, leaks_line
+from cli.demo.result import DemoResult, film_position, latency
+from cli.demo.timeline import render_timeline
 
 PAGE = Path(__file__).parent / "page.html"
 
 
-def page(
-    outcome: Outcome,
+def render_page(
+    result: DemoResult,
     report: Mapping[str, Any],
     *,
     seconds: float,
     truth: Mapping[str, Any] | None,
     wrong: list[str],
 ) -> str:
-    """The whole page as text."""
-    session = outcome.session
+    """Return the page as HTML."""
+    session = result.session
     return Template(PAGE.read_text()).substitute(
         headline=_escape(
             f"Session {session['id']} at {session['camera']}, engine {session['engine']}, "
             f"ended by {session['ended_by']} after {session['seconds']} s."
         ),
         verdict=_verdict(truth, wrong),
-        timeline=draw(outcome, seconds, truth),
+        timeline=render_timeline(result, seconds, truth),
         legend=_legend(truth),
-        alerts=_alerts(outcome),
-        strangers=_strangers(outcome),
-        left=_escape(left_line(report["left"]).removeprefix("Left behind: ")),
+        alerts=_alerts(result),
+        strangers=_strangers(result),
+        left=_escape(leaks_line(report["left"]).removeprefix("Left behind: ")),
         report=_escape(json.dumps(report, indent=2, ensure_ascii=False)),
     )
 
@@ -62,41 +62,41 @@ def _legend(truth: Mapping[str, Any] | None) -> str:
     )
 
 
-def _alerts(outcome: Outcome) -> str:
-    if not outcome.alerts:
+def _alerts(result: DemoResult) -> str:
+    if not result.alerts:
         return "<p>None.</p>"
-    rows = "".join(_alert(alert, outcome) for alert in outcome.alerts)
+    rows = "".join(_alert(alert, result) for alert in result.alerts)
     return (
         "<table><thead><tr><th scope=col>Film<th scope=col>Who<th scope=col class=number>Similarity"
         f"<th scope=col class=number>Latency<th scope=col>Text</thead><tbody>{rows}</tbody></table>"
     )
 
 
-def _alert(alert: Mapping[str, Any], outcome: Outcome) -> str:
+def _alert(alert: Mapping[str, Any], result: DemoResult) -> str:
     similarity = alert.get("similarity")
     share = "–" if similarity is None else f"{float(similarity):.1f} %"
     return (
-        f"<tr><td class=number>{clock(position(alert, outcome.first_capture))}"
-        f'<td class="{_escape(alert["kind"])}">{_escape(who(alert))}'
+        f"<tr><td class=number>{format_position(film_position(alert, result.first_capture))}"
+        f'<td class="{_escape(alert["kind"])}">{_escape(alert_name(alert))}'
         f"<td class=number>{share}<td class=number>{latency(alert):.1f} s"
         f"<td class=text>{_escape(_shortened(alert['message']))}"
     )
 
 
 def _shortened(message: str) -> str:
-    # A signed link is long, and led to the laptop AWS, which is gone by now.
+    # A presigned link is long, and its laptop AWS no longer runs.
     return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1?…", message)
 
 
-def _strangers(outcome: Outcome) -> str:
-    if not outcome.strangers:
+def _strangers(result: DemoResult) -> str:
+    if not result.strangers:
         return "<p>Nobody new.</p>"
-    items = "".join(f"<li>{_stranger(stranger, outcome)}" for stranger in outcome.strangers)
+    items = "".join(f"<li>{_stranger(stranger, result)}" for stranger in result.strangers)
     return f"<ul class=strangers>{items}</ul>"
 
 
-def _stranger(stranger: Mapping[str, Any], outcome: Outcome) -> str:
-    picture = outcome.pictures.get(stranger["id"])
+def _stranger(stranger: Mapping[str, Any], result: DemoResult) -> str:
+    picture = result.pictures.get(stranger["id"])
     name = f"stranger {stranger['id'][:8]}"
     image = "<p>No picture.</p>"
     if picture is not None:

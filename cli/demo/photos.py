@@ -1,69 +1,98 @@
-"""Looks at photos before anything is deployed: a bad one is found in a second, not a minute."""
+"""Read the people to enroll from `--person` options, and name photos that cannot be used."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from botocore.exceptions import ClientError
-
-from cli.demo.enroll import Refusal, nobody_left
-from cli.demo.scenario import Photo
 from cli.errors import InputError
-from local.laptop import LaptopAWS
-
-# Rekognition, "Guidelines and quotas": image bytes in a request; larger ones go through S3.
-LARGEST_BYTES = 5 * 1024 * 1024
-SMALLEST_SHARE = 0.05  # of the photo's height; a smaller face gives a poor vector
-
-NO_FACE = "no face was found in it; take a photo that shows the face from the front, in good light"
-TWO_FACES = "there are {count} faces in it; cut the photo so that only one is left"
-TOO_SMALL = "the face in it is too small; cut the photo closer, or take one from nearer by"
-NO_PICTURE = "it is damaged, or no JPEG or PNG; save the photo as .jpg and try again"
+from whosthere.errors import PhotoRefusedError
+from whosthere.people.photos import check_picture
 
 
-def check(laptop: LaptopAWS, people: Mapping[str, tuple[Photo, ...]]) -> list[Refusal]:
-    """The photos that cannot enrol anybody; InputError if a person has no other."""
-    rekognition = laptop.client("rekognition")
-    bad: list[Refusal] = []
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A photo of a person on this machine, and the file name under which it is enrolled."""
+
+    path: Path
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPhoto:
+    """A photo that enrolls nobody, and why."""
+
+    photo: PhotoFile
+    reason: str
+
+
+People = Mapping[str, tuple[PhotoFile, ...]]
+
+
+def parse_people(options: Sequence[str]) -> People:
+    """Parse options such as "Name=photo.jpg"; a name may come several times.
+
+    Raises InputError if somebody has no file that is a picture.
+    """
+    photos: dict[str, list[PhotoFile]] = {}
+    for option in options:
+        name, path = _parse_option(option)
+        own = photos.setdefault(name, [])
+        own.append(PhotoFile(path, f"{len(own) + 1}{path.suffix.lower()}"))
+    people = {name: tuple(own) for name, own in photos.items()}
+    find_refused(people, lambda _name, photo: _why_unreadable(photo))
+    return people
+
+
+def find_refused(
+    people: People, reason_of: Callable[[str, PhotoFile], str | None]
+) -> list[RefusedPhoto]:
+    """Return the refused photos of people who have other photos.
+
+    `reason_of` says why a photo is refused; None if it is not. Raises InputError if all photos
+    of a person are refused.
+    """
+    refused: list[RefusedPhoto] = []
     useless: list[str] = []
     for name, photos in people.items():
-        refused = [
-            Refusal(photo, reason)
+        own = [
+            RefusedPhoto(photo, reason)
             for photo in photos
-            if (reason := _reason(rekognition, photo.path.read_bytes()))
+            if (reason := reason_of(name, photo)) is not None
         ]
-        if len(refused) == len(photos):
-            useless.append(nobody_left(name, refused))
-        bad += refused
+        if own and len(own) == len(photos):
+            useless += [f"{one.photo.path}: {one.reason}" for one in own]
+            useless.append(f"No photo of {name} can be used: give another --person.")
+        refused += own
     if useless:
         raise InputError("\n".join(useless))
-    return bad
+    return refused
 
 
-def _reason(rekognition: Any, content: bytes) -> str:
-    if len(content) > LARGEST_BYTES:
-        return ""  # enroll_photo will see
-    try:
-        faces = rekognition.detect_faces(Image={"Bytes": content})["FaceDetails"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in (
-            "InvalidImageFormatException",
-            "ImageTooLargeException",
-        ):
-            raise
-        return NO_PICTURE
-    if not faces:
-        return NO_FACE
-    if len(faces) > 1:
-        return TWO_FACES.format(count=len(faces))
-    return TOO_SMALL if faces[0]["BoundingBox"]["Height"] < SMALLEST_SHARE else ""
-
-
-def without(
-    people: Mapping[str, tuple[Photo, ...]], refused: list[Refusal]
-) -> dict[str, tuple[Photo, ...]]:
-    """The people with the photos that are left."""
-    bad = {refusal.photo for refusal in refused}
+def without(people: People, refused: list[RefusedPhoto]) -> People:
+    """Return the people with the photos that are not refused."""
+    bad = {one.photo for one in refused}
     return {
         name: tuple(photo for photo in photos if photo not in bad)
         for name, photos in people.items()
     }
+
+
+def _why_unreadable(photo: PhotoFile) -> str | None:
+    try:
+        check_picture(photo.path.read_bytes())
+    except PhotoRefusedError as error:
+        return str(error)
+    return None
+
+
+def _parse_option(option: str) -> tuple[str, Path]:
+    name, equals, path = option.partition("=")
+    name = name.strip()
+    if not equals or not name or not path:
+        raise InputError(f'--person {option!r}: write --person "Name=photo.jpg", with the quotes')
+    if "/" in name:
+        raise InputError(f"--person {option!r}: a name cannot contain a slash")
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise InputError(f"{path}: there is no such file (--person {option!r})")
+    return name, found

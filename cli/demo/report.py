@@ -1,11 +1,11 @@
-"""Says in a few lines what a demo run came to."""
+"""Format the summary that a demo prints."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cli.demo.result import Outcome, latency, position
+from cli.demo.result import DemoResult, film_position, latency
 
-LEFT_NAMES = {
+LEAK_NAMES = {
     "processors": "stream processors",
     "locks": "locks",
     "image_generation": "image generation",
@@ -14,55 +14,56 @@ LEFT_NAMES = {
 }
 
 
-def clock(seconds: float | None) -> str:
-    """Minutes and seconds of the film."""
+def format_position(seconds: float | None) -> str:
+    """Format a position in the film as minutes and seconds."""
     if seconds is None:
         return "--:--"
     return f"{int(seconds) // 60:02}:{seconds % 60:04.1f}"
 
 
-def who(alert: Mapping[str, Any]) -> str:
-    """The person's name, or that it is a stranger, with the first letters of the id."""
+def alert_name(alert: Mapping[str, Any]) -> str:
+    """Return the person's name, or for a stranger the first letters of the id."""
     if alert["kind"] == "stranger":
         return f"stranger {str(alert['name'])[:8]}"
     return str(alert["name"])
 
 
 def alert_line(alert: Mapping[str, Any], at: float | None) -> str:
-    """One alert as a line of the list."""
+    """Return one line of the list of alerts."""
     similarity = alert.get("similarity")
     share = f"{float(similarity):5.1f} %" if similarity is not None else "      -"
-    return f"  {clock(at)}  {who(alert):<20} {share}   {latency(alert):.1f} s after the capture"
+    late = f"{latency(alert):.1f} s after the capture"
+    return f"  {format_position(at)}  {alert_name(alert):<20} {share}   {late}"
 
 
-def lines(outcome: Outcome, left: Mapping[str, list[Any]]) -> Iterator[str]:
-    """The report: who was seen when, strangers, and what is left."""
-    session = outcome.session
+def summary_lines(result: DemoResult, left: Mapping[str, list[Any]]) -> Iterator[str]:
+    """Return the summary: who was seen when, strangers, and what is left behind."""
+    session = result.session
     yield f"Session {session['id']} at {session['camera']}, engine {session['engine']},"
     yield f"ended by {session['ended_by']} after {session['seconds']} s;"
-    yield f"{outcome.records} records with faces."
+    yield f"{result.records} records with faces."
     yield ""
     yield "Seen (place in the film, similarity, alert)"
-    for alert in outcome.alerts:
-        yield alert_line(alert, position(alert, outcome.first_capture))
-    if not outcome.alerts:
+    for alert in result.alerts:
+        yield alert_line(alert, film_position(alert, result.first_capture))
+    if not result.alerts:
         yield "  nobody"
-    for notice in outcome.notices:
+    for notice in result.notices:
         yield f"  notice: {notice.get('message', '')}"
     yield ""
     yield "Strangers in the review queue"
-    for stranger in outcome.strangers:
+    for stranger in result.strangers:
         picture = stranger["picture"] or "no picture"
         yield f"  {stranger['id'][:8]}  {stranger['sightings']} sightings  {picture}"
-    if not outcome.strangers:
+    if not result.strangers:
         yield "  none"
     yield ""
-    yield left_line(left)
+    yield leaks_line(left)
 
 
-def left_line(left: Mapping[str, list[Any]]) -> str:
-    """What is left, measured; each kind by name."""
-    parts = [f"{len(left[key])} {name}" for key, name in LEFT_NAMES.items() if key in left]
+def leaks_line(left: Mapping[str, list[Any]]) -> str:
+    """Return what is left behind: the number of each kind, and each item by name."""
+    parts = [f"{len(left[key])} {name}" for key, name in LEAK_NAMES.items() if key in left]
     what = "Left behind: " + ", ".join(parts) + "."
-    extra = [f"{name}: {item}" for key, name in LEFT_NAMES.items() for item in left.get(key, [])]
+    extra = [f"{name}: {item}" for key, name in LEAK_NAMES.items() for item in left.get(key, [])]
     return "\n".join([what, *(f"  {line}" for line in extra)])

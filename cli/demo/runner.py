@@ -1,208 +1,121 @@
-"""One session as the demo runs it: start, film, alerts as they come, and always an end."""
+"""Run a demo from beginning to end: laptop AWS, stack, people, session, and nothing left."""
 
-import json
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from cli.demo.drain import Backlog
-from cli.demo.edge_process import Edge
-from cli.demo.inbox import Received, Subscriber
-from cli.demo.scenario import Case
+from cli.demo.enroll import check_photos, enroll_people
+from cli.demo.inbox import ReceivedAlert
+from cli.demo.leaks import laptop_leaks, session_leaks
+from cli.demo.photos import People, RefusedPhoto, without
+from cli.demo.report import alert_line
+from cli.demo.result import VISIT_KINDS, DemoResult, collect_result, film_position
+from cli.demo.scenario import DemoConfig
+from cli.demo.session import DemoSession, ObservedSession
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
-from cli.setup.laptop_stack import CAMERA, Stack, table_of
-from local.laptop import LaptopAWS
-from whosthere.session.requests import request_stop
-from whosthere.session_store import session_key
+from cli.progress import Progress
+from cli.setup import function_logs
+from cli.setup.laptop_stack import Sam, Stack, bring_up
+from local.laptop import LaptopAWS, LaptopError
 
-START_SECONDS = 90  # from asking for the session until its engine runs
-END_SECONDS = 120  # from the wish to stop until the execution is over
+# On AWS it takes a minute until images are generated; nobody waits for that here.
+LAPTOP_SETTINGS = {"KVS_IMAGE_DELAY_SECONDS": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedDemo:
+    """A demo that is over, and what is to be written down of it."""
+
+    result: DemoResult
+    received: list[ReceivedAlert]
+    report: dict[str, Any]
+    interrupted: bool
 
 
 @dataclass(slots=True)
-class Run:
-    """What a session did, as seen from outside."""
+class DemoRunner:
+    """Runs one demo; `run` does all of it."""
 
-    session_id: str
-    received: list[Received] = field(default_factory=list)
-    first_capture: datetime | None = None
-    status: str = "RUNNING"
-    error: str = ""
-    interrupted: bool = False
+    config: DemoConfig
+    progress: Progress
+    interrupts: Interrupts
 
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """What a session is shown, by which engine, and where logs go."""
-
-    case: Case
-    engine: str
-    logs: Path
-    verbose: bool
-
-    @property
-    def tag(self) -> str:
-        """Whether the edge tags fragments for image generation."""
-        return "always" if self.engine == "image-search" else "never"
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Who hears of it: an alert when it arrives, and how far things are."""
-
-    tell: Callable[[Run, Received], None]
-    status: Callable[[str], None]
-
-
-class Conductor:
-    """Starts the session and the edge, and sees both to their end."""
-
-    def __init__(
-        self,
-        laptop: LaptopAWS,
-        stack: Stack,
-        show: Show,
-        audience: Audience,
-        interrupts: Interrupts,
-    ) -> None:
-        self._laptop = laptop
-        self._stack = stack
-        self._show = show
-        self._audience = audience
-        self._interrupts = interrupts
-        self._subscriber = Subscriber(laptop, stack)
-        self._stepfunctions = laptop.client("stepfunctions")
-        self._table = table_of(laptop, stack)
-        self._execution = ""
-        self._run = Run(datetime.now(UTC).strftime("demo-%Y%m%d-%H%M%S"))
-
-    def conduct(self, meanwhile: Callable[[], None]) -> Run:
-        """Run the session to its end, whatever ends it: film, deadline or Ctrl-C.
-
-        `meanwhile` is done while the session starts; the film waits for both.
-        """
-        self._start()
+    def run(self) -> FinishedDemo:
+        """Start everything, play the video, stop everything, and check that nothing is left."""
+        begun = time.time()
+        config = self.config
+        sam = Sam(config.engine, config.logs, config.downloads, verbose=config.verbose)
+        laptop = LaptopAWS(config.logs / "laptop", settings=LAPTOP_SETTINGS)
         try:
-            with self._interrupts.deferred():
-                with self._edge() as edge:
-                    meanwhile()
-                    self._wait_until_running(edge)
-                    if not self._interrupts.asked:
-                        edge.play()
-                        self._play(edge)
-                self._end()
-        except BaseException:
-            # Whatever went wrong here, a session must not be left running.
-            with suppress(Exception):
-                request_stop(self._table, self._stepfunctions, CAMERA)
-            raise
-        self._receive()
-        self._run.interrupted = self._interrupts.asked
-        return self._run
+            observed, result, left = self._run_on(laptop, sam)
+        except LaptopError as error:
+            raise VerbError(str(error)) from error
+        finally:
+            self.interrupts.ignore()
+            if laptop.ports():
+                function_logs.save(laptop, config.logs / "functions.log")
+            laptop.stop()
+        report = _report(result, left | laptop_leaks(laptop), begun)
+        return FinishedDemo(result, observed.received, report, observed.interrupted)
 
-    def _start(self) -> None:
-        case = self._show.case
-        request = {"camera": CAMERA, "minutes": case.minutes, "settings": case.settings}
-        self._execution = self._stepfunctions.start_execution(
-            stateMachineArn=self._stack.machine_arn,
-            name=self._run.session_id,
-            input=json.dumps(request),
-        )["executionArn"]
+    def _run_on(
+        self, laptop: LaptopAWS, sam: Sam
+    ) -> tuple[ObservedSession, DemoResult, dict[str, Any]]:
+        people = dict(self.config.scenario.people)
 
-    def _edge(self) -> Edge:
-        """The camera, on from the start: it shows the film's first picture until the session runs.
+        def check() -> None:
+            with self.progress.step("checking the photos"):
+                refused = check_photos(laptop, people)
+            people.update(without(people, refused))
+            self._print_refused(refused)
 
-        A session starts its engine only when video arrives, and what passes until then is lost.
-        """
-        show = self._show
-        variables, log = self._laptop.environment(), show.logs / "edge.log"
-        return Edge(
-            show.case.source,
-            variables,
-            log,
-            tag=show.tag,
-            is_live=show.case.camera is not None,
-            verbose=show.verbose,
+        stack = bring_up(laptop, sam, self.progress, check)
+        observed = self._run_session(laptop, stack, people)
+        return observed, collect_result(laptop, stack, observed), session_leaks(laptop, stack)
+
+    def _run_session(self, laptop: LaptopAWS, stack: Stack, people: People) -> ObservedSession:
+        session = DemoSession(
+            laptop, stack, self.config, self.progress, self.interrupts, self._print_alert
         )
 
-    def _wait_until_running(self, edge: Edge) -> None:
-        until = time.monotonic() + START_SECONDS
-        while not self._interrupts.asked and self._is_running():
-            if "runningAt" in self._row():
-                return
-            edge.look()
-            if time.monotonic() > until:
-                raise VerbError(f"the session's engine did not run within {START_SECONDS} s")
-            time.sleep(0.2)
+        def enroll() -> None:
+            with self.progress.step(f"enrolling {', '.join(people) or 'nobody'}"):
+                refused = enroll_people(laptop, stack, people)
+            self._print_refused(refused)
+            scenario = self.config.scenario
+            what = "film at the door" if scenario.camera is None else f"{scenario.camera}"
+            self.progress.print(f"  session: {scenario.seconds:.0f} s of {what}")
+            self.progress.status("the session starts")
 
-    def _play(self, edge: Edge) -> None:
-        """Until the film is over and worked off, the session has ended, or Ctrl-C."""
-        backlog: Backlog | None = None
-        while not self._interrupts.asked and self._is_running():
-            self._receive()
-            ended = edge.look()
-            self._run.first_capture = edge.first_capture
-            self._audience.status(self._position(ended=ended))
-            if not ended and self._is_over():
-                edge.stop()
-            if ended and self._is_worked_off(backlog := backlog or self._backlog()):
-                return
+        with self.progress.live("the session starts"):
+            observed = session.run(enroll)
+        if observed.status != "SUCCEEDED" and not observed.interrupted:
+            raise VerbError(f"the session failed ({observed.status}): {observed.error}")
+        return observed
 
-    def _is_over(self) -> bool:
-        """Whether a camera, which never ends by itself, has been looked at long enough."""
-        case, begun = self._show.case, self._run.first_capture
-        if case.camera is None or begun is None:
-            return False
-        return (datetime.now(UTC) - begun).total_seconds() >= case.seconds
+    def _print_refused(self, refused: list[RefusedPhoto]) -> None:
+        for one in refused:
+            self.progress.print(f"  not used: {one.photo.path}: {one.reason}")
 
-    def _backlog(self) -> Backlog:
-        show = self._show
-        return Backlog(self._laptop, self._stack, self._run.session_id, show.engine)
+    def _print_alert(self, received: ReceivedAlert, first_capture: datetime | None) -> None:
+        alert = received.body
+        if alert["kind"] in VISIT_KINDS:
+            self.progress.print(alert_line(alert, film_position(alert, first_capture)))
+        else:
+            self.progress.print(f"  {alert['kind']}: {alert.get('message', '')}")
 
-    def _is_worked_off(self, backlog: Backlog) -> bool:
-        begun = self._run.first_capture
-        return begun is None or backlog.is_done(begun.timestamp() + self._show.case.seconds)
 
-    def _end(self) -> None:
-        self._audience.status("the session is ending")
-        request_stop(self._table, self._stepfunctions, CAMERA)
-        until = time.monotonic() + END_SECONDS
-        while self._is_running():
-            self._receive()
-            if time.monotonic() > until:
-                raise VerbError(f"the session did not end within {END_SECONDS} s of being asked to")
-
-    def _is_running(self) -> bool:
-        found = self._stepfunctions.describe_execution(executionArn=self._execution)
-        self._run.status = found["status"]
-        if found["status"] not in ("RUNNING", "SUCCEEDED"):
-            self._run.error = f"{found.get('error', '')}: {found.get('cause', '')}"
-        return bool(found["status"] == "RUNNING")
-
-    def _receive(self) -> None:
-        for received in self._subscriber.receive():
-            self._run.received.append(received)
-            self._audience.tell(self._run, received)
-
-    def _row(self) -> dict[str, Any]:
-        key = session_key(self._run.session_id)
-        return dict(self._table.get_item(Key=key, ConsistentRead=True).get("Item", {}))
-
-    @property
-    def _what(self) -> str:
-        return "film" if self._show.case.camera is None else "video"
-
-    def _position(self, *, ended: bool) -> str:
-        if ended:
-            return f"the {self._what} is over; waiting for its last records"
-        begun = self._run.first_capture
-        if begun is None:
-            return f"the {self._what} begins"
-        seconds = (datetime.now(UTC) - begun).total_seconds()
-        alerts = len(self._run.received)
-        return f"{self._what} {seconds:.0f} of {self._show.case.seconds:.0f} s, {alerts} alerts"
+def _report(result: DemoResult, left: dict[str, Any], begun: float) -> dict[str, Any]:
+    """Return the object of `--json`."""
+    started = result.first_capture.timestamp() if result.first_capture else time.time()
+    return {
+        "session": result.session,
+        "alerts": result.alerts,
+        "strangers": result.strangers,
+        "records": result.records,
+        "left": left,
+        "setup_seconds": round(started - begun, 1),
+        "run_seconds": round(time.time() - begun, 1),
+    }

@@ -1,64 +1,71 @@
-"""What is shown to the product: a film, the people to enrol, the settings, and what is expected."""
+"""What a demo plays: a video, the people to enroll, the settings, and the right answers."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cli.errors import InputError
+from cli.demo.photos import People, PhotoFile, parse_people
 from cli.setup.toolchain import ROOT
 
 DEMO = ROOT / "demo"
-# A minute to warm up and wind down: the film ends the session, the deadline is the net.
+# A minute to warm up and one to wind down: the film's end stops the session, not its deadline.
 SPARE_MINUTES = 2
-# What suits a clip of a door: somebody who is gone for 5 s and comes back visits again.
+# What suits a clip of a door: somebody who is gone for 5 s and returns makes a new visit.
 CLIP_SETTINGS = {"gapSeconds": 5, "confirmSightings": 2, "confirmSeconds": 5}
 # On a laptop nobody wants to wait a minute for the next health check.
 LAPTOP_SETTINGS = {"healthCheckSeconds": 2, "tell": ["problem"]}
-PICTURES = {".jpg", ".jpeg", ".png"}
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A picture of a person, and under which name of a file it is enrolled."""
-
-    path: Path
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One film with its people; `truth` is the content of film.json, where there is one."""
+class Scenario:
+    """One video with its people; `truth` is the content of film.json, where there is one."""
 
     film: Path
     seconds: float
-    people: dict[str, tuple[Photo, ...]]
+    people: People
     settings: dict[str, Any]
     truth: dict[str, Any] | None
-    # A camera instead of a film: it goes on until `seconds` are over.
+    # A camera instead of a film: it is watched for `seconds`.
     camera: str | None = None
 
     @property
     def source(self) -> str:
-        """What the edge is given as its source."""
+        """Return the edge's `--source`."""
         return self.camera or str(self.film.resolve())
 
     @property
     def minutes(self) -> int:
-        """The length of the session, as its input wants it."""
+        """Return the length of the session, as its input takes it."""
         return math.ceil(self.seconds / 60) + SPARE_MINUTES
 
 
-def demo_case() -> Case:
-    """The film of the repository."""
+@dataclass(frozen=True, slots=True)
+class DemoConfig:
+    """What a demo runs, by which engine, and where its logs go."""
+
+    scenario: Scenario
+    engine: str
+    logs: Path
+    downloads: Mapping[str, str]
+    verbose: bool
+
+    @property
+    def tag(self) -> str:
+        """Return the edge's `--tag`: whether it tags fragments for image generation."""
+        return "always" if self.engine == "image-search" else "never"
+
+
+def demo_scenario() -> Scenario:
+    """Return the film of the repository, with its people and right answers."""
     truth = json.loads((DEMO / "film.json").read_text())
     people = {
-        name: tuple(Photo(DEMO / path, Path(path).name) for path in paths)
+        name: tuple(PhotoFile(DEMO / path, Path(path).name) for path in paths)
         for name, paths in truth["people"].items()
     }
-    return Case(
+    return Scenario(
         film=DEMO / truth["film"],
         seconds=float(truth["seconds"]),
         people=people,
@@ -67,37 +74,17 @@ def demo_case() -> Case:
     )
 
 
-def own_case(film: Path, seconds: float, persons: Sequence[str]) -> Case:
-    """Somebody's own film and photos, each given as "Name=photo.jpg"."""
-    people: dict[str, list[Photo]] = {}
-    for given in persons:
-        name, path = _split(given)
-        photos = people.setdefault(name, [])
-        photos.append(Photo(path, f"{len(photos) + 1}{path.suffix.lower()}"))
-    return Case(
+def video_scenario(film: Path, seconds: float, persons: Sequence[str]) -> Scenario:
+    """Return the user's own film and people, each person given as "Name=photo.jpg"."""
+    return Scenario(
         film=film,
         seconds=seconds,
-        people={name: tuple(photos) for name, photos in people.items()},
+        people=parse_people(persons),
         settings=LAPTOP_SETTINGS | CLIP_SETTINGS,
         truth=None,
     )
 
 
-def camera_case(source: str, seconds: float, persons: Sequence[str]) -> Case:
-    """Whoever comes before a camera for so many seconds."""
-    return replace(own_case(Path(source), seconds, persons), camera=source)
-
-
-def _split(given: str) -> tuple[str, Path]:
-    name, equals, path = given.partition("=")
-    name = name.strip()
-    if not equals or not name or not path:
-        raise InputError(f'--person {given!r}: write --person "Name=photo.jpg", with the quotes')
-    if "/" in name:
-        raise InputError(f"--person {given!r}: a name cannot contain a slash")
-    found = Path(path).expanduser()
-    if not found.is_file():
-        raise InputError(f"{path}: there is no such file (--person {given!r})")
-    if found.suffix.lower() not in PICTURES:
-        raise InputError(f"{path}: not a JPEG or PNG picture; save the photo as .jpg and try again")
-    return name, found
+def camera_scenario(source: str, seconds: float, persons: Sequence[str]) -> Scenario:
+    """Return a camera of the user's for so many seconds, and their people."""
+    return replace(video_scenario(Path(source), seconds, persons), camera=source)

@@ -1,21 +1,21 @@
-"""Draws the timeline of a film: who is in it when, and where the alerts fell."""
+"""Render the timeline of a film: who is in it when, and where the alerts are."""
 
 import html
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cli.demo.report import clock, who
-from cli.demo.result import Outcome, position
+from cli.demo.report import alert_name, format_position
+from cli.demo.result import DemoResult, film_position
 
 LEFT, RIGHT, TOP, LANE = 130, 870, 10, 34
-TICKS = 8  # at most so many marks on the axis
+TICKS = 8  # at most, on the axis
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 
-def draw(outcome: Outcome, seconds: float, truth: Mapping[str, Any] | None) -> str:
-    """The timeline as SVG; the table below it says the same in words."""
-    lanes = _lanes(outcome, truth)
+def render_timeline(result: DemoResult, seconds: float, truth: Mapping[str, Any] | None) -> str:
+    """Return the timeline as SVG; the table below it holds the same in words."""
+    lanes = _lanes(result, truth)
     height = TOP + LANE * max(1, len(lanes)) + 26
     parts = [*_axis(seconds, height)]
     for number, name in enumerate(lanes):
@@ -23,17 +23,17 @@ def draw(outcome: Outcome, seconds: float, truth: Mapping[str, Any] | None) -> s
         parts.append(f'<text x="0" y="{y + 21}">{html.escape(name)}</text>')
     if truth is not None:
         parts += _appearances(truth, lanes, seconds)
-    parts += _alerts(outcome, truth, lanes, seconds)
-    label = f"Timeline of {len(outcome.alerts)} alerts"
+    parts += _alerts(result, truth, lanes, seconds)
+    label = f"Timeline of {len(result.alerts)} alerts"
     return f'<svg viewBox="0 0 900 {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
-def _lanes(outcome: Outcome, truth: Mapping[str, Any] | None) -> list[str]:
-    """Names from top to bottom, in the order of their first appearance."""
+def _lanes(result: DemoResult, truth: Mapping[str, Any] | None) -> list[str]:
+    """Return the names from top to bottom, in the order of their first appearance."""
     names = [appearance["who"] for appearance in truth["appearances"]] if truth else []
     if truth is None or not any(_is_stranger(name, truth) for name in names):
-        return list(dict.fromkeys([*names, *(who(alert) for alert in outcome.alerts)]))
-    persons = [who(alert) for alert in outcome.alerts if alert["kind"] == "person"]
+        return list(dict.fromkeys([*names, *(alert_name(alert) for alert in result.alerts)]))
+    persons = [alert_name(alert) for alert in result.alerts if alert["kind"] == "person"]
     return list(dict.fromkeys([*names, *persons]))
 
 
@@ -44,10 +44,10 @@ def _is_stranger(name: str, truth: Mapping[str, Any]) -> bool:
 def _lane_of(
     alert: Mapping[str, Any], at: float, truth: Mapping[str, Any] | None, lanes: list[str]
 ) -> int | None:
-    name = who(alert)
+    name = alert_name(alert)
     if name in lanes:
         return lanes.index(name)
-    # A stranger's id says nothing: the film's own note says who was there just then.
+    # A stranger's alert names nobody: film.json says who was there at that time.
     for appearance in truth["appearances"] if truth else []:
         inside = appearance["from"] - 1 <= at <= appearance["to"] + 1
         if truth and inside and _is_stranger(appearance["who"], truth):
@@ -64,7 +64,7 @@ def _axis(seconds: float, height: int) -> Iterator[str]:
     for tick in range(math.floor(seconds / step) + 1):
         x = _x(tick * step, seconds)
         yield f'<line class="grid" x1="{x}" y1="{TOP}" x2="{x}" y2="{height - 22}"/>'
-        label = clock(tick * step)[:5]
+        label = format_position(tick * step)[:5]
         yield f'<text class="axis" x="{x}" y="{height - 6}" text-anchor="middle">{label}</text>'
 
 
@@ -84,14 +84,14 @@ def _bar(shade: str, begin: float, end: float, y: int, seconds: float) -> str:
 
 
 def _alerts(
-    outcome: Outcome, truth: Mapping[str, Any] | None, lanes: list[str], seconds: float
+    result: DemoResult, truth: Mapping[str, Any] | None, lanes: list[str], seconds: float
 ) -> Iterator[str]:
-    for alert in outcome.alerts:
-        at = position(alert, outcome.first_capture)
+    for alert in result.alerts:
+        at = film_position(alert, result.first_capture)
         lane = None if at is None else _lane_of(alert, at, truth, lanes)
         if at is None or lane is None:
             continue
         shade = "alert s" if alert["kind"] == "stranger" else "alert"
-        title = html.escape(f"{who(alert)}, {clock(at)}")
+        title = html.escape(f"{alert_name(alert)}, {format_position(at)}")
         x, y = _x(at, seconds), TOP + LANE * lane + 16
         yield f'<circle class="{shade}" cx="{x}" cy="{y}" r="6"><title>{title}</title></circle>'

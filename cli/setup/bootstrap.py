@@ -1,8 +1,8 @@
-"""Makes the locked environments under `.whosthere/` and enters the project's.
+"""Make the locked environments under `.whosthere/` and enter the project's.
 
     environments/<name>.lock --uv--> .whosthere/<name>/    project, emulator, lambda
 
-Runs on Python 3.9 and later. Nothing outside the checkout is written but uv's cache.
+Runs on Python 3.9 and later. Writes nothing outside the checkout but uv's cache.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from cli.setup.toolchain import (
-    PLACE,
     ROOT,
+    WORK_DIR,
     BootstrapError,
-    clean,
+    clean_environment,
     find_python,
     find_uv,
-    run,
-    say,
-    works,
+    is_usable_python,
+    print_progress,
+    run_uv,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ ENVIRONMENTS = ("project", "emulator", "lambda")
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Prepare what is missing, then become `python -m cli` in the project's own."""
+    """Prepare the environments, then become `python -m cli` in the project's."""
     try:
         prepare()
     except BootstrapError as error:
@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> NoReturn:
         sys.exit(f"whosthere: the environments cannot be written: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    binaries = PLACE / "project" / "bin"
-    variables = clean(dict(os.environ))
+    binaries = WORK_DIR / "project" / "bin"
+    variables = clean_environment(dict(os.environ))
     # sam wants a Python with pip, and takes the first one on PATH
     path = variables.get("PATH", os.defpath)
     variables["PATH"] = f"{binaries}{os.pathsep}{path}"
@@ -53,68 +53,68 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def prepare() -> None:
-    """Make each environment that is missing, half made or not as its lock file says."""
+    """Make each environment that is missing, incomplete or not as its lock file says."""
     if all(_is_ready(name) for name in ENVIRONMENTS):
         return
-    PLACE.mkdir(exist_ok=True)
-    with _only_one():
+    WORK_DIR.mkdir(exist_ok=True)
+    with _bootstrap_lock():
         missing = [name for name in ENVIRONMENTS if not _is_ready(name)]
         if not missing:
             return
-        say("preparing; this takes a minute or two, and only the first time")
+        print_progress("preparing; this takes a minute or two, and only the first time")
         uv = find_uv()
         for number, name in enumerate(missing, 1):
-            say(f"environment {number} of {len(missing)}: {name}")
-            _make(uv, name)
-        say("the environments are ready")
+            print_progress(f"environment {number} of {len(missing)}: {name}")
+            _make_environment(uv, name)
+        print_progress("the environments are ready")
 
 
 @contextlib.contextmanager
-def _only_one() -> Iterator[None]:
+def _bootstrap_lock() -> Iterator[None]:
     # The kernel drops the lock with its holder, so a killed run leaves none behind.
-    with (PLACE / "lock").open("w") as lock:
+    with (WORK_DIR / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            say("waiting: another whosthere is preparing the environments")
+            print_progress("waiting: another whosthere is preparing the environments")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _is_ready(name: str) -> bool:
-    python = PLACE / name / "bin" / "python"
-    return os.access(python, os.X_OK) and _stamp(name) == _wanted(name)
+    python = WORK_DIR / name / "bin" / "python"
+    return os.access(python, os.X_OK) and _read_stamp(name) == _wanted_stamp(name)
 
 
-def _stamp(name: str) -> list[str]:
+def _read_stamp(name: str) -> list[str]:
     try:
-        return (PLACE / name / "stamp").read_text().splitlines()
+        return (WORK_DIR / name / "stamp").read_text().splitlines()
     except OSError:
         return []
 
 
-def _wanted(name: str) -> list[str]:
-    # The scripts of an environment carry its path: one that was moved is made anew.
+def _wanted_stamp(name: str) -> list[str]:
+    # The scripts of an environment carry its path: after a move it is made again.
     lock = (ROOT / "environments" / f"{name}.lock").read_bytes()
     return [str(ROOT), hashlib.sha256(lock).hexdigest()]
 
 
-def _make(uv: str, name: str) -> None:
-    place = PLACE / name
+def _make_environment(uv: str, name: str) -> None:
+    place = WORK_DIR / name
     python = str(place / "bin" / "python")
-    whole = _stamp(name)[:1] == [str(ROOT)] and works(python)
-    # From here until it has a stamp again, the environment counts as half made.
+    whole = _read_stamp(name)[:1] == [str(ROOT)] and is_usable_python(python)
+    # Until it has a stamp again, the environment counts as incomplete.
     (place / "stamp").unlink(missing_ok=True)
     if not whole:
         base = find_python(uv)
         options = ["--quiet", "--no-project", "--clear", "--python", base]
-        run(uv, "venv", *options, str(place))
+        run_uv(uv, "venv", *options, str(place))
     lock = str(ROOT / "environments" / f"{name}.lock")
-    # Compiled now: later starts would pay for it where nobody may write bytecode.
+    # Compiled now, as later starts may not be allowed to write bytecode.
     options = ["--require-hashes", "--compile-bytecode", "--python", python]
     if not sys.stderr.isatty():
         options.append("--quiet")
-    run(uv, "pip", "sync", *options, lock)
+    run_uv(uv, "pip", "sync", *options, lock)
     part = place / "stamp.part"
-    part.write_text("\n".join(_wanted(name)) + "\n")
+    part.write_text("\n".join(_wanted_stamp(name)) + "\n")
     part.replace(place / "stamp")

@@ -1,4 +1,4 @@
-"""Keeps what the functions logged, for when something failed: it goes with the laptop AWS."""
+"""Save the functions' logs before the laptop AWS ends, for when something failed."""
 
 from pathlib import Path
 

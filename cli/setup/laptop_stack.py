@@ -1,4 +1,4 @@
-"""The real template, built and deployed by the real sam into the laptop AWS."""
+"""Build the real template and deploy it into the laptop AWS, with the real sam."""
 
 import fcntl
 import json
@@ -14,20 +14,20 @@ from typing import Any
 
 from cli.errors import VerbError
 from cli.progress import Progress
-from cli.setup.processes import stop, tail
-from cli.setup.toolchain import PLACE, ROOT
+from cli.setup.processes import stop_process, tail_log
+from cli.setup.toolchain import ROOT, WORK_DIR
 from local.laptop import LaptopAWS, NotLoopbackError, assert_loopback
 
 NAME = "whosthere"  # as in samconfig.toml
 CAMERA = "front-door"  # the template's default
-BINARIES = PLACE / "project" / "bin"
-# What pip needs for the layers' packages where a proxy or a mirror stands in between.
+BINARIES = WORK_DIR / "project" / "bin"
+# Variables that pip needs for the layers' packages behind a proxy or a mirror.
 FOR_DOWNLOADS = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE")
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The deployed stack's names, as its outputs tell them."""
+    """The names in the deployed stack's outputs."""
 
     name: str
     bucket: str
@@ -36,9 +36,9 @@ class Stack:
     machine_arn: str
 
 
-def forget_accounts() -> dict[str, str]:
-    """Take from this process all that leads to an AWS account; give back what downloads need."""
-    downloads = downloads_of(os.environ)
+def drop_aws_settings() -> dict[str, str]:
+    """Remove all AWS settings from this process; return the variables that downloads need."""
+    downloads = download_settings(os.environ)
     for name in list(os.environ):
         if name.startswith("AWS_") or name.upper().endswith("_PROXY"):
             del os.environ[name]
@@ -50,8 +50,8 @@ def forget_accounts() -> dict[str, str]:
     return downloads
 
 
-def downloads_of(variables: Mapping[str, str]) -> dict[str, str]:
-    """What pip needs of an environment for the layers' packages."""
+def download_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that pip needs to download the layers' packages."""
     return {
         name: value
         for name, value in variables.items()
@@ -60,11 +60,12 @@ def downloads_of(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 class Sam:
-    """Runs sam with an environment that knows the laptop AWS only; keeps what it says in a log."""
+    """Runs sam with an environment that reaches the laptop AWS only; logs its output."""
 
     def __init__(
         self, engine: str, logs: Path, downloads: Mapping[str, str], *, verbose: bool
     ) -> None:
+        """Take the engine to deploy, the folder for logs and the variables for downloads."""
         self._engine = engine
         self._logs = logs
         self._downloads = downloads
@@ -72,7 +73,7 @@ class Sam:
 
     @contextmanager
     def building(self) -> Iterator[Callable[[], None]]:
-        """`sam build` in the background; call what this gives to wait until it is done.
+        """Run `sam build` in the background; yield a function that waits until it is done.
 
         Unchanged code comes from the cache under .aws-sam.
         """
@@ -82,7 +83,7 @@ class Sam:
             yield done
 
     def deploy(self, laptop: LaptopAWS) -> None:
-        """`sam deploy` of what was built, only if it cannot get past the loopback interface."""
+        """Run `sam deploy`, but only if it cannot reach anything beyond the loopback interface."""
         variables = laptop.environment()
         try:
             assert_loopback(variables)
@@ -105,50 +106,50 @@ class Sam:
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr if self._verbose else file,
                 stderr=sys.stderr if self._verbose else file,
-                start_new_session=True,  # a Ctrl-C is ours to hand on
+                start_new_session=True,  # this process forwards a Ctrl-C
             )
 
         def done() -> None:
             if process.wait():
-                raise VerbError(f"`sam {verb}` failed:\n{tail(log)}")
+                raise VerbError(f"`sam {verb}` failed:\n{tail_log(log)}")
 
         try:
             yield done
         finally:
-            stop(process)
+            stop_process(process)
 
 
 def overrides(engine: str) -> list[str]:
-    """The template's parameters that depend on this laptop or on what was asked for."""
+    """Return sam's options for template parameters that depend on this laptop and the engine."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
     architecture = "arm64" if arm else "x86_64"
     return ["--parameter-overrides", f"Engine={engine} Architecture={architecture}"]
 
 
 def _sam_variables() -> dict[str, str]:
-    place = PLACE / "sam"
+    place = WORK_DIR / "sam"
     place.mkdir(parents=True, exist_ok=True)
-    # The date of its last check for a newer version, far ahead: sam does not check.
+    # sam checks for a newer version some days after this date, so with one far ahead never.
     (place / "metadata.json").write_text(json.dumps({"lastVersionCheck": 4102444800.0}))
     return {
         "PATH": f"{BINARIES}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.5",  # five seconds otherwise: right for AWS, slow here
         "__SAM_CLI_APP_DIR": str(place),
-        "PIP_CACHE_DIR": str(PLACE / "pip-cache"),
+        "PIP_CACHE_DIR": str(WORK_DIR / "pip-cache"),
     }
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Demo, tests and `up` share .aws-sam: the second one waits until the first has deployed."""
-    with (PLACE / "sam.lock").open("w") as lock:
+def sam_lock() -> Iterator[None]:
+    """Hold the lock of .aws-sam, which demo, tests and `up` share until they have deployed."""
+    with (WORK_DIR / "sam.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def describe(laptop: LaptopAWS) -> Stack:
-    """The stack as CloudFormation tells it."""
+def describe_stack(laptop: LaptopAWS) -> Stack:
+    """Return the stack that CloudFormation describes."""
     answer: Any = laptop.client("cloudformation").describe_stacks(StackName=NAME)
     outputs = {item["OutputKey"]: item["OutputValue"] for item in answer["Stacks"][0]["Outputs"]}
     return Stack(
@@ -161,15 +162,15 @@ def describe(laptop: LaptopAWS) -> Stack:
 
 
 def table_of(laptop: LaptopAWS, stack: Stack) -> Any:
-    """The stack's table."""
+    """Return the stack's table."""
     return laptop.session().resource("dynamodb", endpoint_url=laptop.endpoint).Table(stack.table)
 
 
 def bring_up(
     laptop: LaptopAWS, sam: Sam, progress: Progress, meanwhile: Callable[[], None] | None = None
 ) -> Stack:
-    """Start the laptop AWS and deploy into it; `meanwhile` is done while sam still builds."""
-    with one_at_a_time(), sam.building() as built:
+    """Start the laptop AWS and deploy into it; call `meanwhile` while sam still builds."""
+    with sam_lock(), sam.building() as built:
         with progress.step("the laptop AWS starts"):
             laptop.start()
         if meanwhile:
@@ -178,14 +179,14 @@ def bring_up(
             built()
         with progress.step("sam deploy"):
             sam.deploy(laptop)
-    return describe(laptop)
+    return describe_stack(laptop)
 
 
 def _do_while(meanwhile: Callable[[], None], built: Callable[[], None]) -> None:
-    """Do it; if it refuses, the build is finished all the same.
+    """Call `meanwhile`; if it raises VerbError, let the build finish first.
 
-    One cut off leaves .aws-sam/build in halves, from which `sam local invoke` runs functions
-    without their packages.
+    A build that is cut off leaves half of .aws-sam/build, from which `sam local invoke` runs
+    functions without their packages.
     """
     try:
         meanwhile()

@@ -1,4 +1,4 @@
-"""Ends the processes that a verb started, and reads why one failed."""
+"""Stop the processes that a verb started, and read why one failed."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from typing import Any
 TAIL_LINES = 40
 
 
-def stop(process: subprocess.Popen[Any], seconds: float = 5) -> None:
-    """End a process that leads its own group, with all it started; gently first."""
+def stop_process(process: subprocess.Popen[Any], seconds: float = 5) -> None:
+    """Stop the process and its whole group, gently first; it has to lead the group."""
     for number in (signal.SIGINT, signal.SIGKILL):
         if process.poll() is not None:
             return
@@ -21,7 +21,7 @@ def stop(process: subprocess.Popen[Any], seconds: float = 5) -> None:
             process.wait(seconds)
 
 
-def tail(log: Path) -> str:
-    """The end of a log, where the reason of a failure stands."""
+def tail_log(log: Path) -> str:
+    """Return the end of a log, where the reason of a failure is."""
     lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
     return "\n".join(f"    {line}" for line in lines)

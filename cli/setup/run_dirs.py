@@ -1,4 +1,4 @@
-"""Folders of runs: the laptop AWS's files and the logs, kept only where something failed."""
+"""Run directories: the laptop AWS's files and the logs, kept only after a failure."""
 
 import os
 import shutil
@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from cli.errors import InputError
-from cli.setup.toolchain import PLACE
+from cli.setup.toolchain import WORK_DIR
 
-RUNS = PLACE / "runs"
+RUNS = WORK_DIR / "runs"
 
 
 @contextmanager
-def run_folder(verb: str, *, keep: bool = False) -> Iterator[Path]:
-    """A folder of its own for this run; gone afterwards, unless the run failed or `keep`."""
+def run_dir(verb: str, *, keep: bool = False) -> Iterator[Path]:
+    """Make a directory for this run, and remove it at the end unless the run fails or `keep`."""
     _clear()
     now = datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     folder = RUNS / f"{now}-{verb}-{os.getpid()}"
@@ -29,13 +29,13 @@ def run_folder(verb: str, *, keep: bool = False) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def logs_left() -> Path | None:
-    """The folder of this process's run, if it failed."""
+def failed_run_dir() -> Path | None:
+    """Return the directory of this process's run, if it failed."""
     return next(RUNS.glob(f"*-{os.getpid()}"), None)
 
 
 def _clear() -> None:
-    """Take away what earlier failed runs left: it was there to be looked at, not to stay."""
+    """Remove the directories of earlier runs that failed."""
     for folder in RUNS.glob("*-*"):
         pid = folder.name.rpartition("-")[2]
         if pid.isdigit() and not _is_alive(int(pid)):

@@ -1,4 +1,4 @@
-"""Finds or fetches what makes the environments: uv and a CPython 3.13.
+"""Find or download what makes the environments: uv and a CPython 3.13.
 
 Runs on Python 3.9 and later.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACE = ROOT / ".whosthere"
+WORK_DIR = ROOT / ".whosthere"
 OLDEST_UV = (0, 8)  # the first whose `uv venv` knows --clear
 
-# A `python3.13` that is merely there proves nothing: a pyenv shim may answer with an
-# error, and a free-threaded build cannot load what the lock files hold.
+# A file named `python3.13` is not enough: a pyenv shim may answer with an error, and a
+# free-threaded build cannot load the locked packages.
 PROBE = """
 import ctypes, platform, sqlite3, ssl, sys, sysconfig, zlib
 cpython = platform.python_implementation() == "CPython"
@@ -50,13 +50,13 @@ class BootstrapError(Exception):
 
 
 def find_uv() -> str:
-    """A uv that works and is new enough: the one on PATH, else our own copy."""
-    own = PLACE / "uv"
+    """Return a uv that works and is new enough: the one on PATH, else our own copy."""
+    own = WORK_DIR / "uv"
     for candidate in (shutil.which("uv"), str(own / "bin" / "uv")):
         if candidate and _uv_version(candidate) >= OLDEST_UV:
             return candidate
-    say("fetching uv, which makes the environments")
-    part = PLACE / "uv.part"
+    print_progress("fetching uv, which makes the environments")
+    part = WORK_DIR / "uv.part"
     for fetch in (_uv_by_venv, _uv_by_pip):
         shutil.rmtree(part, ignore_errors=True)
         if fetch(part) and _uv_version(str(part / "bin" / "uv")) >= OLDEST_UV:
@@ -67,12 +67,12 @@ def find_uv() -> str:
 
 
 def _uv_by_venv(place: Path) -> bool:
-    made = _logged(sys.executable, "-m", "venv", str(place))
-    return made and _logged(str(place / "bin" / "python"), *_pip_install())
+    made = _run_logged(sys.executable, "-m", "venv", str(place))
+    return made and _run_logged(str(place / "bin" / "python"), *_pip_install())
 
 
 def _uv_by_pip(place: Path) -> bool:
-    return _logged(sys.executable, *_pip_install(), "--target", str(place))
+    return _run_logged(sys.executable, *_pip_install(), "--target", str(place))
 
 
 def _pip_install() -> list[str]:
@@ -90,14 +90,14 @@ def _uv_version(uv: str) -> tuple[int, ...]:
 
 
 def find_python(uv: str) -> str:
-    """A CPython 3.13 that runs: one of this machine, else one fetched for us."""
+    """Return a CPython 3.13 that runs: one of this machine, else a downloaded one."""
     for candidate in _candidates():
-        if works(candidate):
+        if is_usable_python(candidate):
             return candidate
-    say("no CPython 3.13 on this machine: fetching one")
-    place = PLACE / "python"
+    print_progress("no CPython 3.13 on this machine: fetching one")
+    place = WORK_DIR / "python"
     try:
-        run(uv, "python", "install", "--no-bin", "--install-dir", str(place), "3.13")
+        run_uv(uv, "python", "install", "--no-bin", "--install-dir", str(place), "3.13")
     except BootstrapError as error:
         raise BootstrapError(NO_PYTHON.format(error=error)) from error
     return str(next(place.glob("cpython-3.13*/bin/python3.13")))
@@ -110,23 +110,23 @@ def _candidates() -> Iterator[str]:
     if "PYENV_ROOT" in os.environ:
         pyenvs.insert(0, Path(os.environ["PYENV_ROOT"]))
     for pyenv in pyenvs:
-        yield from _found(pyenv / "versions", "3.13*/bin/python3.13")
+        yield from _newest_first(pyenv / "versions", "3.13*/bin/python3.13")
     managed = Path.home() / ".local" / "share" / "uv" / "python"
     for place in (
         Path(os.environ.get("UV_PYTHON_INSTALL_DIR", managed)),
-        PLACE / "python",
+        WORK_DIR / "python",
     ):
-        yield from _found(place, "cpython-3.13*/bin/python3.13")
+        yield from _newest_first(place, "cpython-3.13*/bin/python3.13")
     yield sys.executable
     yield from (str(folder / "python3") for folder in folders)
 
 
-def _found(place: Path, pattern: str) -> list[str]:
+def _newest_first(place: Path, pattern: str) -> list[str]:
     return sorted((str(path) for path in place.glob(pattern)), reverse=True)
 
 
-def works(python: str) -> bool:
-    """Whether that file runs and is a CPython 3.13 with what the lock files need."""
+def is_usable_python(python: str) -> bool:
+    """Return whether the file runs and is a CPython 3.13 with what the lock files need."""
     if not os.access(python, os.X_OK):
         return False
     try:
@@ -136,12 +136,12 @@ def works(python: str) -> bool:
         return False
 
 
-def run(*command: str) -> None:
-    """Run uv; what it says goes to standard error, as standard output is the verb's."""
-    variables = {**clean(dict(os.environ)), "UV_PYTHON_DOWNLOADS": "manual"}
+def run_uv(*command: str) -> None:
+    """Run uv with its output on standard error, as standard output is the verb's."""
+    variables = {**clean_environment(dict(os.environ)), "UV_PYTHON_DOWNLOADS": "manual"}
     trusted = ssl.get_default_verify_paths()
     if trusted.cafile or trusted.capath:
-        # uv's own list does not know the certificate of a company's proxy
+        # uv's own list lacks the certificate of a company's proxy
         variables.setdefault("UV_SYSTEM_CERTS", "1")
     try:
         done = subprocess.run(command, stdout=sys.stderr, env=variables, cwd=str(ROOT))
@@ -151,9 +151,9 @@ def run(*command: str) -> None:
         raise BootstrapError(f"`uv {command[1]} {command[2]}` failed, see above")
 
 
-def _logged(*command: str) -> bool:
-    variables = clean(dict(os.environ))
-    with (PLACE / "uv.log").open("a") as log:
+def _run_logged(*command: str) -> bool:
+    variables = clean_environment(dict(os.environ))
+    with (WORK_DIR / "uv.log").open("a") as log:
         try:
             done = subprocess.run(command, stdout=log, stderr=log, env=variables)
         except OSError as error:
@@ -162,14 +162,14 @@ def _logged(*command: str) -> bool:
     return done.returncode == 0
 
 
-def clean(variables: dict[str, str]) -> dict[str, str]:
-    """The environment without what points Python or uv somewhere else than here."""
+def clean_environment(variables: dict[str, str]) -> dict[str, str]:
+    """Return the variables without those that direct Python or uv elsewhere."""
     foreign = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV"}
     foreign |= {"CONDA_PREFIX", "UV_SYSTEM_PYTHON", "__PYVENV_LAUNCHER__"}
     return {name: value for name, value in variables.items() if name not in foreign}
 
 
-def say(text: str) -> None:
-    """One line of progress, on standard error."""
+def print_progress(text: str) -> None:
+    """Print one line of progress to standard error."""
     sys.stderr.write(f"whosthere: {text}\n")
     sys.stderr.flush()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.setup.laptop_stack import Sam, Stack, describe, downloads_of, one_at_a_time
+from cli.setup.laptop_stack import Sam, Stack, describe_stack, download_settings, sam_lock
 from local.laptop import LaptopAWS
 from local.tests.support.kinesisvideo_fixtures import stream  # noqa: F401
 from tests.support.edge_faults import edge, persisted, proxy, timeouts  # noqa: F401
@@ -19,7 +19,7 @@ def _all_answers_keep_to_the_models(answers_keep_to_the_models: None) -> None:
 @pytest.fixture(scope="session")
 def downloads(no_account: dict[str, str]) -> dict[str, str]:
     """What package downloads need of the environment that the tests were started in."""
-    return downloads_of(no_account)
+    return download_settings(no_account)
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +28,10 @@ def stack(
 ) -> Stack:
     """The real template, built and deployed by sam."""
     sam = Sam("stream-processor", tmp_path_factory.mktemp("sam"), downloads, verbose=False)
-    with one_at_a_time(), sam.building() as built:
+    with sam_lock(), sam.building() as built:
         built()
         sam.deploy(laptop)
-    return describe(laptop)
+    return describe_stack(laptop)
 
 
 @pytest.fixture

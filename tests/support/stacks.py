@@ -2,7 +2,7 @@
 
 import subprocess
 
-from cli.setup.laptop_stack import BINARIES, Stack, one_at_a_time
+from cli.setup.laptop_stack import BINARIES, Stack, sam_lock
 from local.laptop import ROOT, assert_loopback
 
 
@@ -15,7 +15,7 @@ def deploy(laptop, stack_name, **parameters):
     variables["PATH"] = f"{BINARIES}:{variables['PATH']}"
     assert_loopback(variables)
     overrides = [f"{name}={value}" for name, value in parameters.items()]
-    with one_at_a_time():
+    with sam_lock():
         _sam("build", variables)
         _sam("deploy", variables, "--stack-name", stack_name, "--parameter-overrides", *overrides)
     return _described(laptop, stack_name)

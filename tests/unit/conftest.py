@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from cli.aws import connect as talk
+from cli.aws import connect
 from cli.interrupts import Interrupts
 from tests.support.deployed import FIRST_LINE, deployed
 
@@ -45,7 +45,7 @@ def table(aws):
 def target(table, monkeypatch):
     """A stack in an account; every verb finds it."""
     found = deployed(table)
-    monkeypatch.setattr(talk, "find", lambda _stack: found)
+    monkeypatch.setattr(connect, "find_stack", lambda _stack: found)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cli.demo.result import latency
-from cli.setup.laptop_stack import one_at_a_time
+from cli.setup.laptop_stack import sam_lock
 
 ROOT = Path(__file__).parents[3]
 TRUTH = json.loads((ROOT / "demo" / "film.json").read_text())
@@ -250,8 +250,8 @@ def test_a_photo_without_a_face_ends_the_demo_before_it_deploys(home: Home, stac
     finally:
         wall.unlink()
     assert done.returncode == 1
-    assert "wall.jpg: no face was found in it" in done.stderr
+    assert "wall.jpg: No face was found in this photo." in done.stderr
     assert "sam deploy" not in done.stdout
-    with one_at_a_time():  # what `sam local invoke` runs is whole
+    with sam_lock():  # what `sam local invoke` runs is whole
         layer = ROOT / ".aws-sam" / "build" / "PackagesLayer" / "python"
         assert (layer / "aws_lambda_powertools").is_dir()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from cli.commands.up import write_invoke_environment
-from cli.setup.laptop_stack import BINARIES, one_at_a_time
+from cli.setup.laptop_stack import BINARIES, sam_lock
 from local.laptop import ROOT
 from local.relay import gateway, relaying
 from tests.support.scenes import DEMO, first_appearance, photos_of
@@ -54,7 +54,7 @@ def in_container(laptop, stack):
         words = "".join(word.title() for word in stem.split("_"))
         command = [BINARIES / "sam", "local", "invoke", f"{words}Function"]
         command += ["--config-env", "local", "-e", f"events/{event or stem}.json"]
-        with one_at_a_time():  # it takes code and layers from where others build meanwhile
+        with sam_lock():  # it takes code and layers from where others build meanwhile
             done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return succeeded(json.loads(done.stdout.strip().splitlines()[-1]))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cli.aws.test_alert import send_test
+from cli.aws.test_alert import send_test_alert
 from local.tests.support.laptop_parts import unique
 from whosthere.alerts import message as alerts
 from whosthere.alerts.message import Alert
@@ -106,7 +106,7 @@ def test_a_filter_policy_lets_through_what_it_says_and_test_alerts(door, wait_un
                 dict(alert.facts) | {"label": label},
             )
             alerts.publish(door.client("sns"), door.stack.topic_arn, marked)
-        found = send_test(door.client("sns"), door.stack.topic_arn, now_ms())
+        found = send_test_alert(door.client("sns"), door.stack.topic_arn, now_ms())
         assert all(one.is_confirmed for one in found if one.protocol == "sqs")
         wait_until(lambda: any(got["kind"] == "test" for got in filtered.read()), 30)
         labels = [got.get("label") for got in filtered.got if got["kind"] != "test"]
@@ -118,5 +118,5 @@ def test_an_address_that_has_not_confirmed_is_named(door):
     sns = door.client("sns")
     address = f"{unique('me')}@example.com"
     sns.subscribe(TopicArn=door.stack.topic_arn, Protocol="email", Endpoint=address)
-    found = {one.endpoint: one for one in send_test(sns, door.stack.topic_arn, now_ms())}
+    found = {one.endpoint: one for one in send_test_alert(sns, door.stack.topic_arn, now_ms())}
     assert (found[address].protocol, found[address].is_confirmed) == ("email", False)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.aws.replay_failures import replay
+from cli.aws.replay_failures import replay_failures
 from local.tests.support.laptop_parts import unique
 from tests.support.door import RIGHT, face, match
 from tests.support.outages import function, logged, refused
@@ -144,7 +144,7 @@ def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(door, session,
     door.table.put_item(Item=whole)
     wait_until(lambda: inbox.has(alice), PATIENCE)  # the deployed one had not given up
     clients = (door.client(name) for name in ("s3", "kinesis", "sqs"))
-    done = replay(*clients, door.stack.bucket)
+    done = replay_failures(*clients, door.stack.bucket)
     (stream,) = done.records
     assert stream.endswith(STREAM) and done.records[stream] >= 2
     assert kept(door, place) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.setup.laptop_stack import describe
+from cli.setup.laptop_stack import describe_stack
 from tests.support.camera import streaming
 from tests.support.nets import Told, denied
 from tests.support.owner import subscribed
@@ -81,7 +81,7 @@ def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_un
 
         cloudformation.delete_stack(StackName=name)
         wait_until(lambda: is_gone(cloudformation, name), 120)
-    assert describe(laptop).name == stack.name  # whose name the other's begins with
+    assert describe_stack(laptop).name == stack.name  # whose name the other's begins with
 
 
 def rules(door):

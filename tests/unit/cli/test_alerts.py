@@ -8,16 +8,16 @@ import pytest
 from cli.commands import alert, mute, replay
 from cli.errors import InputError
 from tests.support.deployed import BUCKET, MINUTE_MS
-from whosthere.alerts import mute as mutes
+from whosthere.alerts.mute import is_muted, mutes
 from whosthere.clock import now_ms
-from whosthere.people import store as people
+from whosthere.people.store import person_id, person_key
 
 
 @pytest.fixture
 def alice(target, table):
     """Somebody who is enrolled."""
-    person = people.person_id("Alice", target.id)
-    key = people.person_key(person)
+    person = person_id("Alice", target.id)
+    key = person_key(person)
     table.put_item(Item=key | {"name": "Alice", "version": 1})
     target.client("s3").put_object(Bucket=BUCKET, Key="people/Alice/1.jpg", Body=b"jpeg")
     return person
@@ -26,13 +26,13 @@ def alice(target, table):
 def test_somebody_is_muted_by_name_listed_and_told_of_again(verb, table, alice):
     _, out = verb(mute, "Alice", "2h")
     assert out.startswith("Alice: muted until ")
-    assert mutes.is_muted(table, [alice], now_ms() + 119 * MINUTE_MS)
-    assert not mutes.is_muted(table, [alice], now_ms() + 121 * MINUTE_MS)
+    assert is_muted(table, [alice], now_ms() + 119 * MINUTE_MS)
+    assert not is_muted(table, [alice], now_ms() + 121 * MINUTE_MS)
     verb(mute, "strangers", "45m")
     listed = json.loads(verb(mute, "--json")[1])["mutes"]
     assert {one["who"] for one in listed} == {"Alice", "strangers"}
     verb(mute, "Alice", "--off")
-    assert not mutes.is_muted(table, [alice], now_ms())
+    assert not is_muted(table, [alice], now_ms())
     assert verb(mute, "strangers", "--off")[1] == "nobody is muted\n"
 
 
@@ -48,7 +48,7 @@ def test_somebody_is_muted_by_name_listed_and_told_of_again(verb, table, alice):
 def test_a_mute_that_would_mute_nobody_is_refused(verb, table, alice, words, told):
     with pytest.raises(InputError, match=told):
         verb(mute, *words)
-    assert list(mutes.mutes(table)) == []
+    assert list(mutes(table)) == []
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cli.setup import toolchain as tools
+from cli.setup import toolchain
 
 ROOT = Path(__file__).parents[3]
 EARLY = (
@@ -204,7 +204,7 @@ def without_uv(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine.uv(version="0.4.1")
     place = machine.checkout / ".whosthere"
     place.mkdir()
-    monkeypatch.setattr(tools, "PLACE", place)
+    monkeypatch.setattr(toolchain, "WORK_DIR", place)
     monkeypatch.setenv("PATH", machine.environment()["PATH"])
     return machine
 
@@ -217,8 +217,8 @@ def test_without_venv_uv_comes_by_pip_into_the_checkout(
         '#!/bin/sh\n[ "$2" = pip ] || exit 1\nfor last; do :; done\nmkdir -p "$last/bin"\n'
         'printf "#!/bin/sh\\necho uv 0.13.9\\n" > "$last/bin/uv"\nchmod +x "$last/bin/uv"\n',
     )
-    monkeypatch.setattr(tools.sys, "executable", str(pip))
-    found = tools.find_uv()
+    monkeypatch.setattr(toolchain.sys, "executable", str(pip))
+    found = toolchain.find_uv()
     assert found == str(without_uv.checkout / ".whosthere" / "uv" / "bin" / "uv")
 
 
@@ -226,9 +226,9 @@ def test_without_venv_and_pip_it_says_what_to_install(
     without_uv: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = without_uv.script("bin/python3", "#!/bin/sh\nexit 1\n")
-    monkeypatch.setattr(tools.sys, "executable", str(broken))
-    with pytest.raises(tools.BootstrapError) as raised:
-        tools.find_uv()
+    monkeypatch.setattr(toolchain.sys, "executable", str(broken))
+    with pytest.raises(toolchain.BootstrapError) as raised:
+        toolchain.find_uv()
     assert "sudo apt install python3-venv" in str(raised.value)
     assert str(broken) in str(raised.value)
 

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from cli import __main__ as command
-from cli.demo import film, output
-from cli.demo import scenario as case
+from cli.demo import output, scenario, video_source
 from cli.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -67,11 +66,11 @@ def test_each_verb_explains_itself_with_an_example(
 
 
 def test_a_mistyped_verb_is_answered_with_the_nearest_one() -> None:
-    assert "did you mean `demo`?" in command.unknown("dmeo")
+    assert "did you mean `demo`?" in command.unknown_verb_text("dmeo")
 
 
 def test_a_verb_that_is_like_no_other_is_answered_with_all() -> None:
-    assert all(verb in command.unknown("xyzzy") for verb in command.VERBS)
+    assert all(verb in command.unknown_verb_text("xyzzy") for verb in command.VERBS)
 
 
 def test_an_unknown_option_is_refused_and_not_ignored() -> None:
@@ -86,19 +85,19 @@ def test_a_person_without_a_film_is_refused_before_anything_starts(photo: Path) 
 
 def test_a_film_that_is_not_there_is_named() -> None:
     with pytest.raises(InputError, match=r"no-such\.mp4: there is no such file"):
-        film.length_of(Path("no-such.mp4"))
+        video_source.film_seconds(Path("no-such.mp4"))
 
 
 def test_what_is_no_film_is_named_with_what_to_do(tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("not a film at all")
     with pytest.raises(InputError, match=r"notes\.mp4: no film.*give --video"):
-        film.length_of(text)
+        video_source.film_seconds(text)
 
 
 def test_a_picture_is_no_film(photo: Path) -> None:
     with pytest.raises(InputError, match="not a picture"):
-        film.length_of(photo)
+        video_source.film_seconds(photo)
 
 
 def test_a_sound_track_alone_is_no_film(tmp_path: Path) -> None:
@@ -109,22 +108,22 @@ def test_a_sound_track_alone_is_no_film(tmp_path: Path) -> None:
         silence.sample_rate = 8000
         container.mux(stream.encode(silence))
     with pytest.raises(InputError, match="no video in this file"):
-        film.length_of(path)
+        video_source.film_seconds(path)
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "avi"])
 def test_the_length_of_a_film_is_known(tmp_path: Path, kind: str) -> None:
     path = write_film(tmp_path / f"film.{kind}", frames=20)
-    assert film.length_of(path) == pytest.approx(2, abs=0.15)
+    assert video_source.film_seconds(path) == pytest.approx(2, abs=0.15)
 
 
 def test_the_length_is_read_off_the_frames_where_the_file_does_not_tell_it(tmp_path: Path) -> None:
     path = write_film(tmp_path / "film.m4v", frames=25)  # a bare stream, no container
-    assert film.length_of(path) >= 1
+    assert video_source.film_seconds(path) >= 1
 
 
 def test_photos_of_the_same_person_are_kept_apart(photo: Path) -> None:
-    made = case.own_case(photo, 30, [f"Zoë={photo}", f"Zoë={photo}", f"Al={photo}"])
+    made = scenario.video_scenario(photo, 30, [f"Zoë={photo}", f"Zoë={photo}", f"Al={photo}"])
     assert [one.key for one in made.people["Zoë"]] == ["1.jpg", "2.jpg"]
     assert list(made.people) == ["Zoë", "Al"]
 
@@ -142,21 +141,21 @@ def test_photos_of_the_same_person_are_kept_apart(photo: Path) -> None:
 )
 def test_a_person_that_cannot_be_understood_is_refused(given: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        case.own_case(Path("film.mp4"), 30, [given])
+        scenario.video_scenario(Path("film.mp4"), 30, [given])
 
 
 def test_a_session_is_longer_than_its_film(photo: Path) -> None:
-    assert case.own_case(photo, 61, []).minutes > 2
+    assert scenario.video_scenario(photo, 61, []).minutes > 2
 
 
 def test_results_never_mix_with_what_lies_in_a_folder_already(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(InputError, match="not empty"):
-        output.new_folder(tmp_path)
+        output.create_folder(tmp_path)
 
 
 def test_results_are_ignored_by_git(tmp_path: Path) -> None:
-    folder = output.new_folder(tmp_path / "new")
+    folder = output.create_folder(tmp_path / "new")
     assert (folder / ".gitignore").read_text() == "*\n"
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli.demo import leaks as leftovers
-from cli.demo import report
-from cli.demo.page import page
-from cli.demo.result import Outcome, differences, latency, position
+from cli.demo import leaks, report
+from cli.demo.page import render_page
+from cli.demo.result import DemoResult, film_position, find_differences, latency
 
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TRUTH: dict[str, Any] = {
@@ -26,7 +25,7 @@ TRUTH: dict[str, Any] = {
     ],
     "strangers": [{"who": "stranger-1"}],
 }
-LEFT: dict[str, list[Any]] = {name: [] for name in report.LEFT_NAMES}
+LEFT: dict[str, list[Any]] = {name: [] for name in report.LEAK_NAMES}
 
 
 def at(seconds: float) -> str:
@@ -59,8 +58,8 @@ def stranger(number: int) -> dict[str, Any]:
     }
 
 
-def outcome(alerts: list[dict[str, Any]], strangers: int = 1) -> Outcome:
-    return Outcome(
+def outcome(alerts: list[dict[str, Any]], strangers: int = 1) -> DemoResult:
+    return DemoResult(
         session={
             "id": "demo-1",
             "camera": "front-door",
@@ -82,7 +81,7 @@ RIGHT = [alert("person", "Zoë", 4), alert("stranger", "s-0", 15)]
 
 
 def test_a_run_as_the_film_says_has_no_differences() -> None:
-    assert differences(outcome(RIGHT), TRUTH) == []
+    assert find_differences(outcome(RIGHT), TRUTH) == []
 
 
 @pytest.mark.parametrize(
@@ -100,22 +99,22 @@ def test_a_run_as_the_film_says_has_no_differences() -> None:
 def test_each_way_to_be_wrong_is_told(
     alerts: list[dict[str, Any]], strangers: int, told: str
 ) -> None:
-    assert told in "\n".join(differences(outcome(alerts, strangers), TRUTH))
+    assert told in "\n".join(find_differences(outcome(alerts, strangers), TRUTH))
 
 
 def test_latency_runs_from_capture_to_sending() -> None:
     assert latency(RIGHT[0]) == pytest.approx(1.25)
-    assert position(RIGHT[0], BEGIN) == pytest.approx(4)
+    assert film_position(RIGHT[0], BEGIN) == pytest.approx(4)
 
 
 def test_the_report_tells_when_who_how_sure_and_how_late() -> None:
-    text = "\n".join(report.lines(outcome(RIGHT), LEFT))
+    text = "\n".join(report.summary_lines(outcome(RIGHT), LEFT))
     assert re.search(r"00:04\.0\s+Zoë\s+97\.2 %\s+1\.2 s after", text)
     assert "0 stream processors, 0 locks" in text
 
 
 def test_what_is_left_is_named() -> None:
-    assert "whosthere-front-door-1" in report.left_line(
+    assert "whosthere-front-door-1" in report.leaks_line(
         LEFT | {"processors": ["whosthere-front-door-1"]}
     )
 
@@ -137,7 +136,7 @@ class Links(HTMLParser):
 
 def shown(alerts: list[dict[str, Any]], truth: dict[str, Any] | None = TRUTH) -> str:
     content = {"left": LEFT, "alerts": alerts}
-    return page(outcome(alerts), content, seconds=30, truth=truth, wrong=[])
+    return render_page(outcome(alerts), content, seconds=30, truth=truth, wrong=[])
 
 
 def test_the_page_loads_nothing_from_anywhere() -> None:
@@ -167,8 +166,8 @@ def test_the_timeline_has_a_dot_for_every_alert(truth: dict[str, Any] | None) ->
 
 
 def test_the_page_of_a_run_without_anybody_says_so() -> None:
-    empty = Outcome(outcome([]).session, [], [], [], {}, 0, None)
-    content = page(empty, {"left": LEFT}, seconds=30, truth=None, wrong=[])
+    empty = DemoResult(outcome([]).session, [], [], [], {}, 0, None)
+    content = render_page(empty, {"left": LEFT}, seconds=30, truth=None, wrong=[])
     assert "Nobody new." in content
 
 
@@ -187,4 +186,4 @@ def test_leftovers_of_a_laptop_are_asked_for_until_they_are_gone() -> None:
         def ports(self) -> list[int]:
             return []
 
-    assert leftovers.of_laptop(Ending()) == {"processes": [], "ports": []}  # type: ignore[arg-type]
+    assert leaks.laptop_leaks(Ending()) == {"processes": [], "ports": []}  # type: ignore[arg-type]

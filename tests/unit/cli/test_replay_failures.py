@@ -6,9 +6,9 @@ import json
 import boto3
 import pytest
 
-from cli.aws.replay_failures import read_failure, replay
+from cli.aws.replay_failures import parse_failure, replay_failures
 from tests.support.door import record
-from whosthere.ingest import dead_letter as failures
+from whosthere.ingest import dead_letter
 
 BUCKET = "whosthere-failures"
 REGION = "arn:aws:kinesis:us-east-1:123456789012:stream/"
@@ -71,10 +71,10 @@ def put_back(kinesis, camera="front-door"):
 def test_records_of_both_kinds_come_back_in_order_and_whole(clients, sqs):
     s3, kinesis = clients
     bodies = {number: json.dumps(record(number)).encode() for number in (3, 20, 100)}
-    failures.keep(s3, BUCKET, "100", "a field is missing", came(100, bodies[100]))
+    dead_letter.keep(s3, BUCKET, "100", "a field is missing", came(100, bodies[100]))
     give_up(s3, "a", came(20, bodies[20]))
     give_up(s3, "b", came(3, bodies[3]), as_text=True)
-    done = replay(s3, kinesis, sqs, BUCKET)
+    done = replay_failures(s3, kinesis, sqs, BUCKET)
     assert done.records == {f"{REGION}whosthere-front-door": 3}
     assert put_back(kinesis) == [(f"key-{n}", bodies[n]) for n in (3, 20, 100)]
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
@@ -84,15 +84,15 @@ def test_what_both_functions_failed_on_comes_back_once(clients, sqs):
     s3, kinesis = clients
     for name in "ab":
         give_up(s3, name, came(1, b"{}"), came(2, b"[]"))
-    failures.keep(s3, BUCKET, "2", "reason", came(2, b"[]"))
-    replay(s3, kinesis, sqs, BUCKET)
+    dead_letter.keep(s3, BUCKET, "2", "reason", came(2, b"[]"))
+    replay_failures(s3, kinesis, sqs, BUCKET)
     assert put_back(kinesis) == [("key-1", b"{}"), ("key-2", b"[]")]
 
 
 def test_each_record_goes_to_the_stream_that_it_came_from(clients, sqs):
     s3, kinesis = clients
     give_up(s3, "a", came(1, b"{}"), came(1, b"[]", "back-door"))
-    replay(s3, kinesis, sqs, BUCKET)
+    replay_failures(s3, kinesis, sqs, BUCKET)
     assert put_back(kinesis) == [("key-1", b"{}")]
     assert put_back(kinesis, "back-door") == [("key-1", b"[]")]
 
@@ -103,7 +103,7 @@ def test_what_is_no_failure_stays_and_is_named(clients, sqs):
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"?")
     s3.put_object(Bucket=BUCKET, Key="failures/records/1.json", Body=b'{"given": {}}')
     s3.put_object(Bucket=BUCKET, Key="people/Alice/1.jpg", Body=b"x")
-    done = replay(s3, kinesis, sqs, BUCKET)
+    done = replay_failures(s3, kinesis, sqs, BUCKET)
     assert done.records == {}
     assert sorted(done.unreadable) == [key, "failures/records/1.json"]
     assert len(s3.list_objects_v2(Bucket=BUCKET)["Contents"]) == 3
@@ -123,33 +123,33 @@ def test_a_replay_that_is_stopped_half_way_loses_nothing(clients, sqs):
             return kinesis.put_record(**given)
 
     with pytest.raises(KeyboardInterrupt):
-        replay(s3, Stops(), sqs, BUCKET)
-    replay(s3, kinesis, sqs, BUCKET)
+        replay_failures(s3, Stops(), sqs, BUCKET)
+    replay_failures(s3, kinesis, sqs, BUCKET)
     keys = [key for key, _ in put_back(kinesis)]
     assert keys[3:] == [f"key-{number}" for number in range(1, 6)]
 
 
 def test_an_empty_bucket_is_nothing_to_do(clients, sqs):
-    assert replay(*clients, sqs, BUCKET).records == {}
+    assert replay_failures(*clients, sqs, BUCKET).records == {}
 
 
 def test_the_two_kinds_read_alike():
     one = came(7, b"{}")
     ours = json.dumps({"reason": "r", "given": one}).encode()
     theirs = json.dumps({"payload": {"Records": [one]}}).encode()
-    assert read_failure(ours) == read_failure(theirs)
+    assert parse_failure(ours) == parse_failure(theirs)
 
 
 def kept_event(s3, name, queue="whosthere-frames"):
     given = {"eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}", "body": f"{name}!"}
-    failures.keep(s3, BUCKET, name, "ClientError", given, failures.EVENTS)
+    dead_letter.keep(s3, BUCKET, name, "ClientError", given, dead_letter.EVENTS)
 
 
 def test_events_come_back_into_their_queue_as_they_were(clients, sqs):
     s3, kinesis = clients
     for name in ("one", "two"):
         kept_event(s3, name)
-    done = replay(s3, kinesis, sqs, BUCKET)
+    done = replay_failures(s3, kinesis, sqs, BUCKET)
     assert done.events == {"arn:aws:sqs:us-east-1:123456789012:whosthere-frames": 2}
     url = sqs.get_queue_url(QueueName="whosthere-frames")["QueueUrl"]
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
@@ -162,6 +162,6 @@ def test_events_of_a_queue_that_is_gone_stay_and_hide_no_others(clients, sqs):
     kept_event(s3, "a", "whosthere-gone")
     kept_event(s3, "b")
     s3.put_object(Bucket=BUCKET, Key="failures/events/c.json", Body=b"[]")
-    done = replay(s3, kinesis, sqs, BUCKET)
+    done = replay_failures(s3, kinesis, sqs, BUCKET)
     assert done.unreadable == ["failures/events/a.json", "failures/events/c.json"]
     assert list(done.events.values()) == [1]

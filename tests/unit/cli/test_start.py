@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from cli.aws.durations import minutes_in, shown
-from cli.aws.price import at_most
+from cli.aws.price import price_text
+from cli.aws.time_formats import format_time, parse_minutes
 from cli.commands import start
 from cli.errors import InputError
 from tests.support.deployed import BUCKET, running
@@ -19,29 +19,29 @@ from whosthere.errors import SessionInputError
     ("text", "minutes"), [("2h", 120), ("90m", 90), ("1h30m", 90), ("1d", 1440), ("5min", 5)]
 )
 def test_a_length_of_time_is_read_as_people_write_it(text, minutes):
-    assert minutes_in(text) == minutes
+    assert parse_minutes(text) == minutes
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "0m", "-1h", "soon", "1h 30"])
 def test_what_is_no_length_of_time_is_refused_with_examples(text):
     with pytest.raises(InputError, match="1h30m"):
-        minutes_in(text)
+        parse_minutes(text)
 
 
 def test_a_moment_is_shown_on_the_owners_clock_with_the_day_if_it_is_another():
     noon = 1_800_014_400_000  # 2027-01-15 12:00 UTC, in Kathmandu 17:45
-    assert shown(noon, "Asia/Kathmandu", noon) == "17:45 Asia/Kathmandu"
-    assert shown(noon, "Asia/Kathmandu", noon - 86_400_000).startswith("Fri 15 Jan 17:45")
+    assert format_time(noon, "Asia/Kathmandu", noon) == "17:45 Asia/Kathmandu"
+    assert format_time(noon, "Asia/Kathmandu", noon - 86_400_000).startswith("Fri 15 Jan 17:45")
 
 
 def test_two_hours_of_a_stream_processor_cost_at_most_what_the_minutes_cost():
-    assert at_most("stream-processor", 120).startswith("at most $14.40 ")
-    assert at_most("stream-processor", 0.5).startswith("at most $0.12 ")
+    assert price_text("stream-processor", 120).startswith("at most $14.40 ")
+    assert price_text("stream-processor", 0.5).startswith("at most $0.12 ")
 
 
 def test_images_have_a_price_each_and_no_upper_bound():
-    assert "$0.001 for each image" in at_most("image-search", 120)
-    assert "at most" not in at_most("image-search", 120)
+    assert "$0.001 for each image" in price_text("image-search", 120)
+    assert "at most" not in price_text("image-search", 120)
 
 
 def start_options(*arguments):
@@ -52,7 +52,7 @@ def start_options(*arguments):
 
 def test_a_session_is_asked_for_as_the_state_machine_takes_it():
     options = start_options("--until", "06:00", "--set", "strangers=off", "--set", "margin=3.5")
-    assert start.asked_for("front-door", options) == {
+    assert start.session_input("front-door", options) == {
         "camera": "front-door",
         "until": "06:00",
         "settings": {"strangers": "off", "margin": 3.5},
@@ -72,7 +72,7 @@ def test_a_session_is_asked_for_as_the_state_machine_takes_it():
 )
 def test_a_session_that_cannot_be_is_refused_before_aws_is_asked(arguments, told):
     with pytest.raises(SessionInputError, match=told):
-        start.asked_for("front-door", start_options(*arguments))
+        start.session_input("front-door", start_options(*arguments))
 
 
 def executions(target):
@@ -82,7 +82,7 @@ def executions(target):
 
 def test_a_busy_camera_is_refused_with_its_session_and_until_when(verb, target, table):
     session = running(table)
-    until = shown(session.deadline_ms, "Europe/Berlin", now_ms())
+    until = format_time(session.deadline_ms, "Europe/Berlin", now_ms())
     with pytest.raises(InputError, match=f"session one runs until {until}"):
         verb(start, "front-door", "--minutes", "5", "--yes")
     assert executions(target) == []

@@ -5,7 +5,7 @@ import json
 import boto3
 import pytest
 
-from cli.aws.test_alert import Subscriber, send_test, subscribers
+from cli.aws.test_alert import Subscription, list_subscriptions, send_test_alert
 from tests.support.door import START
 
 POLICIES = {
@@ -40,7 +40,7 @@ def subscribe(clients, topic, name, policy):
 
 def test_every_subscriber_gets_it_whatever_its_filter_policy(clients, topic):
     queues = [subscribe(clients, topic, *item) for item in POLICIES.items()]
-    found = send_test(clients[0], topic, START)
+    found = send_test_alert(clients[0], topic, START)
     assert [json.loads(one.policy) if one.policy else None for one in found] == list(
         POLICIES.values()
     )
@@ -65,9 +65,9 @@ def test_who_has_not_confirmed_is_named():
         def get_subscription_attributes(self, **_given):
             return {"Attributes": {"PendingConfirmation": "true"}}
 
-    mail = Subscriber("email", "me@example.com", is_confirmed=False, policy="")
-    assert subscribers(Sns(), "topic") == [mail, mail]
+    mail = Subscription("email", "me@example.com", is_confirmed=False, policy="")
+    assert list_subscriptions(Sns(), "topic") == [mail, mail]
 
 
 def test_a_topic_that_nobody_listens_to_is_no_error(clients, topic):
-    assert send_test(clients[0], topic, START) == []
+    assert send_test_alert(clients[0], topic, START) == []

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cli import __main__ as command
-from cli.aws import camera_status as watching
+from cli.aws.camera_status import read_camera_status
 from cli.commands import pause, status, stop
 from cli.commands import sessions as sessions_verb
 from cli.errors import InputError
@@ -61,7 +61,7 @@ def test_status_tells_when_the_last_record_came_and_what_is_wrong(verb, table):
 
 
 def state(table):
-    return watching.watching(table, "front-door", now_ms()).state
+    return read_camera_status(table, "front-door", now_ms()).state
 
 
 def test_the_states_of_a_camera_follow_its_session(table):

@@ -5,8 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cli.aws.weekdays import EVERY_DAY, read_days, written
-from cli.aws.weekly_schedule import Weekly, check_apart, read_span, skipped
+from cli.aws.weekly_schedule import (
+    EVERY_DAY,
+    WeeklySpan,
+    check_gap,
+    format_days,
+    next_skipped_day,
+    parse_days,
+    parse_span,
+)
 from cli.errors import InputError
 from local.patches.schedules import is_due
 from whosthere.session.open import deadline_of
@@ -82,7 +89,7 @@ def test_a_schedule_fires_at_the_same_time_of_day_through_both_changes():
 
 
 def test_a_night_belongs_to_the_day_on_which_it_begins_through_both_changes():
-    saturdays = daily(22, 5, read_days("sat"))
+    saturdays = daily(22, 5, parse_days("sat"))
     assert fired(saturdays, BERLIN, at("2027-03-20T00:00", BERLIN), 15) == [
         "20 21:00",
         "27 21:00",
@@ -101,11 +108,11 @@ def test_a_time_that_the_clocks_skip_does_not_come_and_one_that_comes_twice_come
 
 
 def test_a_span_knows_its_length_and_its_begin():
-    span = read_span("22:30-06:00")
+    span = parse_span("22:30-06:00")
     assert (span.minutes, span.until) == (450, "06:00")
-    assert Weekly(span).cron == "cron(30 22 * * ? *)"
-    assert Weekly(span, read_days("fri-sat")).cron == "cron(30 22 ? * FRI,SAT *)"
-    assert str(read_span("06:05-06:30")) == "06:05-06:30"
+    assert WeeklySpan(span).cron == "cron(30 22 * * ? *)"
+    assert WeeklySpan(span, parse_days("fri-sat")).cron == "cron(30 22 ? * FRI,SAT *)"
+    assert str(parse_span("06:05-06:30")) == "06:05-06:30"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +120,7 @@ def test_a_span_knows_its_length_and_its_begin():
 )
 def test_what_cannot_be_a_daily_session_is_refused(text):
     with pytest.raises(InputError):
-        read_span(text)
+        parse_span(text)
 
 
 @pytest.mark.parametrize(
@@ -136,16 +143,16 @@ def test_two_spans_of_a_camera_leave_it_time_between(one, other, is_fine):
 def weekly(text):
     """`22:00-06:00 mon-fri`."""
     span, _, days = text.partition(" ")
-    return Weekly(read_span(span), read_days(days) if days else EVERY_DAY)
+    return WeeklySpan(parse_span(span), parse_days(days) if days else EVERY_DAY)
 
 
 def check(one, other, is_fine):
     for first, second in ((one, other), (other, one)):
         if is_fine:
-            check_apart(first, [second])
+            check_gap(first, [second])
             continue
         with pytest.raises(InputError, match="leave 5 minutes"):
-            check_apart(first, [second])
+            check_gap(first, [second])
 
 
 @pytest.mark.parametrize(
@@ -176,24 +183,24 @@ def test_spans_of_different_days_meet_only_where_their_nights_do(one, other, is_
     ],
 )
 def test_days_are_read_and_written_in_the_shortest_way(text, days, shortest):
-    assert read_days(text) == days
-    assert written(read_days(text)) == shortest
-    assert read_days(shortest) == days
+    assert parse_days(text) == days
+    assert format_days(parse_days(text)) == shortest
+    assert parse_days(shortest) == days
 
 
 @pytest.mark.parametrize("text", ["", "monday", "mon-", "-fri", "mon;tue", "weekdays"])
 def test_what_is_no_day_is_refused(text):
     with pytest.raises(InputError, match="say mon-fri"):
-        read_days(text)
+        parse_days(text)
 
 
 def test_a_begin_that_the_clocks_skip_is_found_with_its_day():
     today = date(2026, 11, 22)
-    assert skipped(weekly("02:30-06:00"), "Europe/Berlin", today) == SPRING
-    assert skipped(weekly("01:30-06:00"), "Europe/London", today) == SPRING
-    assert skipped(weekly("02:30-06:00"), "America/New_York", today) == date(2027, 3, 14)
-    assert skipped(weekly("22:00-02:30"), "Europe/Berlin", today) is None
-    assert skipped(weekly("02:30-06:00"), "Asia/Kathmandu", today) is None
+    assert next_skipped_day(weekly("02:30-06:00"), "Europe/Berlin", today) == SPRING
+    assert next_skipped_day(weekly("01:30-06:00"), "Europe/London", today) == SPRING
+    assert next_skipped_day(weekly("02:30-06:00"), "America/New_York", today) == date(2027, 3, 14)
+    assert next_skipped_day(weekly("22:00-02:30"), "Europe/Berlin", today) is None
+    assert next_skipped_day(weekly("02:30-06:00"), "Asia/Kathmandu", today) is None
     # The clocks change on Sundays there.
-    assert skipped(weekly("02:30-06:00 mon-sat"), "Europe/Berlin", today) is None
-    assert skipped(weekly("02:30-06:00 sat,sun"), "Europe/Berlin", today) == SPRING
+    assert next_skipped_day(weekly("02:30-06:00 mon-sat"), "Europe/Berlin", today) is None
+    assert next_skipped_day(weekly("02:30-06:00 sat,sun"), "Europe/Berlin", today) == SPRING

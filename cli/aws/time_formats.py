@@ -1,4 +1,4 @@
-"""Moments and lengths of time as people write and read them."""
+"""Parse durations and format times as people write them."""
 
 import re
 from datetime import datetime
@@ -10,13 +10,13 @@ LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?")
 MINUTES = (1440, 60, 1)
 
 
-def is_length(text: str) -> bool:
-    """Whether it is written as a length of time."""
+def is_duration(text: str) -> bool:
+    """Return whether the text is written as a duration."""
     return bool(text) and LENGTH.fullmatch(text.strip().lower()) is not None
 
 
-def minutes_in(text: str) -> int:
-    """Minutes in a length such as `2h`, `90m`, `1h30m` or `1d`; InputError if it is none."""
+def parse_minutes(text: str) -> int:
+    """Parse a duration such as `2h`, `90m`, `1h30m` or `1d`; InputError if it is none."""
     found = LENGTH.fullmatch(text.strip().lower())
     parts = zip(found.groups(), MINUTES, strict=True) if found else ()
     minutes = sum(int(number or 0) * each for number, each in parts)
@@ -25,13 +25,18 @@ def minutes_in(text: str) -> int:
     return minutes
 
 
-def shown(moment_ms: int, time_zone: str, now_ms: int) -> str:
-    """A moment on the owner's clock: with the day unless it is today's, with the zone if need be.
+def format_time(moment_ms: int, time_zone: str, now_ms: int) -> str:
+    """Format a time on the owner's clock, with the date unless it is today.
 
-    The zone is said where this machine's own clock shows another time.
+    The time zone is added if this machine's own clock shows another time.
     """
     there = datetime.fromtimestamp(moment_ms / 1000, zone(time_zone))
     today = datetime.fromtimestamp(now_ms / 1000, zone(time_zone)).date()
     text = there.strftime("%H:%M" if there.date() == today else "%a %d %b %H:%M")
     here = datetime.fromtimestamp(moment_ms / 1000).astimezone()
     return text if here.utcoffset() == there.utcoffset() else f"{text} {time_zone}"
+
+
+def to_ms(moment: datetime) -> int:
+    """Return milliseconds since the epoch."""
+    return round(moment.timestamp() * 1000)
