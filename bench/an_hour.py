@@ -1,4 +1,4 @@
-"""How much resident memory an hour of video adds to the laptop AWS: 512 kbit/s, sent fast."""
+"""Measure how much resident memory an hour of video, sent fast, adds to the laptop AWS."""
 
 import sys
 import tempfile
@@ -20,12 +20,12 @@ LIMITS = {"megabytes": 50}
 
 @cache
 def film() -> Film:
-    """The film, encoded once."""
+    """Encode the film once."""
     return Film(KILOBITS)
 
 
 def once() -> Mapping[str, float]:
-    """An hour of fragments of one second each, all kept."""
+    """Send and store an hour of fragments of one second each."""
     with tempfile.TemporaryDirectory() as folder, LaptopAWS(Path(folder)) as laptop:
         video = laptop.client("kinesisvideo")
         for name in "warm", "door":

@@ -28,9 +28,10 @@ Frame = tuple[int, bool, bytes]  # milliseconds from its fragment's start, key f
 
 
 class Film:
-    """The demo's film, its beginning, in fragments of one second and padded to its bit rate."""
+    """The beginning of the demo's film, in fragments of one second, padded to its bit rate."""
 
     def __init__(self, kilobits: int) -> None:
+        """Encode the film at that bit rate and split it into fragments."""
         with av.open(io.BytesIO(_encoded(kilobits)), "r", format="matroska") as container:
             stream = container.streams.video[0]
             private = bytes(stream.codec_context.extradata or b"")
@@ -46,7 +47,7 @@ class Film:
         self._fragments[-1].append((time_ms % 1000, packet.is_keyframe, bytes(packet)))
 
     def fragment(self, number: int, start_ms: int) -> Iterator[tuple[int, bytes]]:
-        """When each chunk of a fragment is due, in ms after its start, and the chunk."""
+        """Yield each chunk of a fragment, and when it is due in ms after the fragment's start."""
         frames = self._fragments[number % len(self._fragments)]
         last = len(frames) - 1
         for index, (offset, is_key, data) in enumerate(frames):
@@ -81,13 +82,14 @@ def _encoded(kilobits: int) -> bytes:
 
 
 class Camera:
-    """One PutMedia connection, and how long each fragment's PERSISTED took.
+    """A PutMedia connection that measures how long each fragment's PERSISTED takes.
 
-    The time is that from handing the fragment's last byte to the socket until the
+    The time starts when the fragment's last byte is given to the socket, and ends when the
     acknowledgement is read.
     """
 
     def __init__(self, laptop: LaptopAWS, stream: str, film: Film) -> None:
+        """Connect to the stream and send the film's header."""
         self._film = film
         self.sent: dict[int, float] = {}  # when, by each fragment's time in ms
         self._heard: dict[int, float] = {}
@@ -101,7 +103,7 @@ class Camera:
         self._send(film.header)
 
     def play(self, seconds: int, *, in_real_time: bool = True, first: int = 0) -> None:
-        """Send fragments of a second each: as fast as time passes, or as they are persisted."""
+        """Send fragments of one second: in real time, or each when the one before is persisted."""
         began_ms = round(time.time() * 1000) if in_real_time else 1_700_000_000_000
         begun = time.perf_counter()
         for number in range(first, first + seconds):
@@ -117,7 +119,7 @@ class Camera:
                 self._wait_for(start_ms)
 
     def end(self) -> dict[int, float]:
-        """Hang up in good order; seconds until PERSISTED, by each fragment's time."""
+        """Close the connection; return the seconds until PERSISTED by each fragment's time."""
         for start_ms in list(self.sent):
             self._wait_for(start_ms)
         self._socket.sendall(b"0\r\n\r\n")

@@ -1,4 +1,4 @@
-"""How long the demo takes, how long until the film starts, and how late an alert is."""
+"""Measure how long the demo takes, when its film starts, and how late an alert is."""
 
 import json
 import statistics
@@ -21,7 +21,7 @@ LIMITS = {
 
 
 def once() -> Mapping[str, float]:
-    """One demo."""
+    """Run the demo once."""
     with tempfile.TemporaryDirectory() as folder:
         command = [str(ROOT / "whosthere"), "demo", "--json", "--output", str(Path(folder, "out"))]
         done = subprocess.run(command, capture_output=True, text=True)

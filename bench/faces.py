@@ -40,13 +40,14 @@ class Bare:
     """The library calls, and nothing else."""
 
     def __init__(self) -> None:
+        """Load the models."""
         self._detector = dlib.get_frontal_face_detector()
         self._five = dlib.shape_predictor(str(models() / "shape_predictor_5_face_landmarks.dat"))
         self._many = dlib.shape_predictor(str(models() / "shape_predictor_68_face_landmarks.dat"))
         self._network = Network(models() / "dlib_face_recognition_resnet_model_v1.dat")
 
     def search(self, pixels: Any) -> int:
-        """What there is to know of a frame; how many faces that were."""
+        """Find all faces of a frame and their vectors; return how many."""
         boxes = self._detector(pixels, 0)
         for box in boxes:
             self._many(pixels, box)
@@ -90,7 +91,7 @@ class Cost:
 
 
 def cost(work: Callable[[], Any], cores: set[int]) -> Cost:
-    """What some work takes on some cores."""
+    """Measure what some work takes on some cores."""
     os.sched_setaffinity(0, cores)
     clock, busy = time.perf_counter(), processor_seconds()
     work()
@@ -98,7 +99,7 @@ def cost(work: Callable[[], Any], cores: set[int]) -> Cost:
 
 
 def processor_seconds() -> float:
-    """The time that processors have spent on us and on our children, who still live."""
+    """Return the CPU time of this process and of its running children."""
     tasks = Path("/proc/self/task").iterdir()
     children = [pid for task in tasks for pid in (task / "children").read_text().split()]
     ticks = 0

@@ -1,4 +1,4 @@
-"""Repeats a measurement and prints its median beside what it may be at most."""
+"""Repeat a measurement and print its median beside its limit."""
 
 import argparse
 import statistics
@@ -10,7 +10,7 @@ RUNS = 5
 def measure(
     once: Callable[[], Mapping[str, float]], limits: Mapping[str, float], runs: int | None = None
 ) -> bool:
-    """Print every figure of each run, then the medians; whether all are within their limits."""
+    """Print every figure of each run and the medians; return whether all are within limits."""
     found: list[Mapping[str, float]] = []
     for number in range(1, (runs or _runs()) + 1):
         figures = once()

@@ -1,4 +1,4 @@
-"""How much memory the laptop AWS takes, the stack deployed and nothing invoked yet."""
+"""Measure how much memory the laptop AWS takes with the stack deployed and nothing invoked."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ LIMITS = {"megabytes": 600}
 
 
 def once() -> Mapping[str, float]:
-    """One start of the laptop AWS, with the stack; all its processes together."""
+    """Start the laptop AWS once and deploy the stack."""
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder)
         sam = Sam("stream-processor", logs, DOWNLOADS, verbose=False)
@@ -31,7 +31,7 @@ def once() -> Mapping[str, float]:
 
 
 def megabytes(laptop: LaptopAWS) -> float:
-    """Resident memory of all its processes; pages they share count more than once."""
+    """Return the resident memory of all its processes; shared pages count more than once."""
     time.sleep(SETTLE_SECONDS)  # until whatever starts by itself has started
     pids = ",".join(str(process.pid) for process in laptop.processes())
     listed = subprocess.run(

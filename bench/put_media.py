@@ -1,4 +1,4 @@
-"""How soon fragments are acknowledged: four cameras in real time while a session watches one."""
+"""Measure how soon fragments are acknowledged: four cameras in real time, one in a session."""
 
 import json
 import statistics
@@ -26,12 +26,12 @@ LIMITS = {"median ms": 100, "p99 ms": 100}
 
 @cache
 def film() -> Film:
-    """The film, encoded once."""
+    """Encode the film once."""
     return Film(KILOBITS)
 
 
 def once() -> Mapping[str, float]:
-    """One start of the laptop AWS and a minute of four cameras."""
+    """Start the laptop AWS once and send a minute of four cameras."""
     film()
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder)
@@ -65,7 +65,7 @@ def _figures(laptop: LaptopAWS, stack: Stack) -> Mapping[str, float]:
 
 
 def _until_watched(laptop: LaptopAWS, stack: Stack, camera: Camera) -> set[int]:
-    """Start a session and feed its camera until it runs; the fragments that took."""
+    """Start a session and send video until it runs; return the fragments sent until then."""
     laptop.client("stepfunctions").start_execution(
         stateMachineArn=stack.machine_arn, input=json.dumps({"camera": CAMERA, "minutes": 5})
     )
@@ -83,7 +83,7 @@ def _is_running(laptop: LaptopAWS) -> bool:
 
 
 def _records(laptop: LaptopAWS) -> int:
-    """How many records the session's processor has written."""
+    """Return how many records the session's processor has written."""
     kinesis, stream = laptop.client("kinesis"), f"{NAME}-{CAMERA}"
     shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
     place = kinesis.get_shard_iterator(

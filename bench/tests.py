@@ -1,4 +1,4 @@
-"""How long the default tests take."""
+"""Measure how long the default tests take."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ LIMITS = {"seconds": 300}
 
 
 def once() -> Mapping[str, float]:
-    """One run of all default tests."""
+    """Run all default tests once."""
     begun = time.monotonic()
     done = subprocess.run([str(ROOT / "whosthere"), "test", "-q"], capture_output=True, text=True)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""Measures how far apart the film's people are, with dlib's detector and network.
+"""Measure how far apart the film's people are, with dlib's detector and network.
 
 Run by the laptop AWS's Python: .whosthere/emulator/bin/python demo/measure.py
 """
@@ -55,7 +55,7 @@ class Appearance:
     frames: int = 0
 
     def is_facing(self, face: Face) -> bool:
-        """Whether the face is whole, and neither turned away nor walking off."""
+        """Return whether the face is whole, and neither turned away nor walking off."""
         is_turned = any(start < face.at < end for start, end in self.turned)
         is_whole = face.box[0] >= 0 and face.box[2] <= WIDTH
         return is_whole and not is_turned and face.at < self.end - LEAVING_SECONDS
@@ -66,6 +66,7 @@ class Network:
 
     def __init__(self) -> None:
         # Importing face_recognition_models needs pkg_resources, which is gone.
+        """Load the models."""
         spec = importlib.util.find_spec("face_recognition_models")
         if spec is None or not spec.submodule_search_locations:
             raise SystemExit("face_recognition_models is not installed here")
@@ -88,7 +89,7 @@ class Network:
 
 
 def main() -> None:
-    """Measure everything and say it, line by line."""
+    """Measure everything and print it line by line."""
     for line in measure(Network()):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -128,7 +129,7 @@ def _pictures() -> Iterator[tuple[float, NDArray[Any]]]:
 
 
 def _watch(network: Network, appearances: list[Appearance]) -> int:
-    """Give each face to whose appearance it is; returns how many are nobody's."""
+    """Assign each face to its appearance; return how many faces belong to none."""
     spare = 0
     for at, picture in _pictures():
         here = [each for each in appearances if each.start <= at < each.end]
@@ -181,7 +182,7 @@ def _shares(who: str, faces: list[Face], portraits: dict[str, list[Vector]]) -> 
 
 
 def _least_overlap(faces: list[Face]) -> float:
-    """Smallest intersection over union of the boxes of two analysed frames."""
+    """Return the smallest intersection over union of the boxes of two analysed frames."""
     pairs = zip(faces, faces[ANALYSED_EVERY:], strict=False)
     near = [(a.box, b.box) for a, b in pairs if b.at - a.at < 0.25]
     return min((_overlap(a, b) for a, b in near), default=1.0)

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli.errors import InputError, VerbError
 
 CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
+CAMERA_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")  # as in settings.schema.json
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -102,7 +103,7 @@ def resolve_camera(target: Target, given: str | None) -> str:
         if len(target.cameras) == 1:
             return target.cameras[0]
         raise InputError(f"which camera? The stack has: {', '.join(target.cameras)}")
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", given):
+    if not CAMERA_NAME.fullmatch(given):
         raise InputError(
             f"{given!r} is no camera name: a lower-case letter, then at most 31 lower-case "
             "letters, digits or hyphens"

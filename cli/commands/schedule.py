@@ -112,8 +112,8 @@ def create_schedule(target: Target, camera: str, weekly: WeeklySpan) -> str:
     today = datetime.now(settings.zone(planned.time_zone)).date()
     if day := next_skipped_day(weekly, planned.time_zone, today):
         raise InputError(
-            f"{span}: on {day} the clocks of {planned.time_zone} skip the begin, and no session "
-            "would start. Begin an hour earlier or later"
+            f"{span}: on {day} the clocks of {planned.time_zone} skip {str(span)[:5]}, and no "
+            "session would start. Choose a start an hour earlier or later"
         )
     check_gap(weekly, [one.weekly for one in list_schedules(target) if one.camera == camera])
     target.client("scheduler").create_schedule(
@@ -148,7 +148,7 @@ def delete_schedule(target: Target, camera: str, span: DaySpan, days: frozenset[
     for one in gone:
         group = target.output("ScheduleGroupName")
         target.client("scheduler").delete_schedule(Name=one.name, GroupName=group)
-    return "\n".join(f"{one}: removed; a session that runs goes on" for one in gone)
+    return "\n".join(f"{one}: removed; a running session continues" for one in gone)
 
 
 def list_schedules(target: Target) -> list[SessionSchedule]:

@@ -148,12 +148,12 @@ def sam_lock() -> Iterator[None]:
         yield
 
 
-def describe_stack(laptop: LaptopAWS) -> Stack:
+def describe_stack(laptop: LaptopAWS, name: str = NAME) -> Stack:
     """Return the stack that CloudFormation describes."""
-    answer: Any = laptop.client("cloudformation").describe_stacks(StackName=NAME)
+    answer: Any = laptop.client("cloudformation").describe_stacks(StackName=name)
     outputs = {item["OutputKey"]: item["OutputValue"] for item in answer["Stacks"][0]["Outputs"]}
     return Stack(
-        name=NAME,
+        name=name,
         bucket=outputs["BucketName"],
         table=outputs["TableName"],
         topic_arn=outputs["AlertTopicArn"],

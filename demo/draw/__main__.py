@@ -1,4 +1,4 @@
-"""`python -m demo.draw`: draw the film, the portraits and film.json anew."""
+"""`python -m demo.draw`: draw the film, the portraits and film.json again."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""What the film should lead to: who is in it when, and the right alerts."""
+"""Compute the right answers of the film: who is in it when, and the alerts it has to cause."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ CONFIRMED_AFTER = 1.0
 
 
 def answers(film: Path) -> dict[str, Any]:
-    """Everything that `film.json` says."""
+    """Return the content of `film.json`."""
     return {
         "film": film.name,
         "seconds": SECONDS,

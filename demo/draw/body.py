@@ -1,4 +1,4 @@
-"""Neck, shoulders and ears."""
+"""Model neck, shoulders and ears."""
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -9,7 +9,7 @@ from demo.draw.mesh import Mesh, grid_mesh
 
 
 def make_body(look: Look) -> Mesh:
-    """Neck and chest: an ellipse at each height, down to 45 cm below the eyes."""
+    """Model neck and chest: an ellipse at each height, down to 45 cm below the eyes."""
     narrow = look.has_narrow_shoulders
     neck = look.face_width * (0.84 if narrow else 0.97)
     shoulders = 18.5 if narrow else 21.5
@@ -37,7 +37,7 @@ def make_body(look: Look) -> Mesh:
 
 
 def make_ears(look: Look) -> list[tuple[Mesh, Array]]:
-    """Both ears, each with its points' places within the ear."""
+    """Model both ears, each with its points' positions within the ear."""
     polar, around = np.meshgrid(
         np.linspace(0, np.pi, 18), np.linspace(-np.pi, np.pi, 25), indexing="ij"
     )

@@ -19,13 +19,13 @@ def ramp(x: Array, start: float | Array, end: float | Array) -> Array:
 
 
 def bell(x: Array, y: Array, width: float, height: float | None = None) -> Array:
-    """A bump of height 1 at the origin, with these standard deviations."""
+    """Return a bump of height 1 at the origin, with these standard deviations."""
     height = width if height is None else height
     return np.exp(-0.5 * ((x / width) ** 2 + (y / height) ** 2))
 
 
 def ridge(distance: Array, width: float | Array, power: float = 2) -> Array:
-    """A ridge of height 1 along distance 0, flatter on top with a greater power."""
+    """Return a ridge of height 1 along distance 0, flatter on top with a greater power."""
     return np.exp(-(np.abs(distance / width) ** power))
 
 
@@ -47,7 +47,7 @@ def noise(
     octaves: int = 2,
     stretch: float = 1,
 ) -> Array:
-    """Smooth noise of variance 1 whose blobs are `size` wide and `stretch` as tall."""
+    """Return smooth noise of variance 1 whose blobs are `size` wide and `stretch` as tall."""
     height, width = shape
     total = np.zeros(shape, np.float32)
     power = 0.0

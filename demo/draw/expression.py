@@ -1,4 +1,4 @@
-"""What a face does: eyes that look and blink, a mouth that smiles and talks."""
+"""Draw facial expressions: eyes that look and blink, a mouth that smiles and talks."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ def move_mouth(features: Features, pose: Pose, x: Array, y: Array) -> Mouth:
 
 
 def smile_lines(features: Features, pose: Pose, x: Array, y: Array) -> Array:
-    """How much light the folds beside a smile leave."""
+    """Return how much light the folds beside a smile leave."""
     nose, mouth = features.nose_y, features.mouth_y
     span = ramp(y, nose - 0.7, nose + 0.3) * (1 - ramp(y, mouth - 0.6, mouth + 0.6))
     beside = np.abs(x) - features.smile_fold(y) - 0.15 * pose.smile
@@ -87,7 +87,7 @@ def draw_eye(
 
 
 def _eyeball(features: Features, x: Array, y: Array, u: Array, v: Array) -> Array:
-    """White, iris and pupil; x and y are from the pupil, u and v from the eye."""
+    """Return white, iris and pupil; x and y are from the pupil, u and v from the eye."""
     white = EYE_WHITE * (1 - 0.18 * ramp(np.abs(u), 0.4, 1))[:, None]
     tear = 0.8 * bell(u + 0.93, v - 0.08, 0.10, 0.2)[:, None]
     white = white * (1 - tear) + TEAR_DUCT * tear
@@ -102,14 +102,14 @@ def _eyeball(features: Features, x: Array, y: Array, u: Array, v: Array) -> Arra
 
 
 def _shine(features: Features, x: Array, y: Array, glint: float) -> Array:
-    """The lamp in the eye, and its reflection from below."""
+    """Return the lamp's reflection in the eye, and its reflection from below."""
     lamp = 1 - ramp(np.hypot(x - 0.17 * glint, y + 0.2), 0.055, 0.11)
     bounce = 1 - ramp(np.hypot(x + 0.2 * glint, y - 0.18), 0.03, 0.10)
     return (0.9 * features.look.eye_sparkle * (lamp + 0.35 * bounce))[:, None]
 
 
 def _rim(features: Features, colour: Array, u: Array, below: Array, ball: Array) -> Array:
-    """The lower lid's wet edge and its lashes."""
+    """Return the lower lid's wet edge and its lashes."""
     inside = np.abs(u) < 0.97
     lower = 0.27 * ridge(below - 0.02, 0.045) * inside * (1 - ball)
     colour = colour * (1 - lower * (0.5 + 0.5 * features.look.lashes))[:, None]

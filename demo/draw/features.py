@@ -1,4 +1,4 @@
-"""Where the parts of a face lie, worked out from a person's figures."""
+"""Compute where the parts of a face lie from a person's figures."""
 
 import math
 from dataclasses import dataclass
@@ -17,31 +17,31 @@ class Features:
 
     @property
     def nose_y(self) -> float:
-        """Underside of the nose."""
+        """Return the height of the nose's underside."""
         return self.look.eye_y + self.look.nose_length
 
     @property
     def mouth_y(self) -> float:
-        """Where the lips meet."""
+        """Return the height at which the lips meet."""
         return self.nose_y + self.look.mouth_drop * math.sqrt(self.look.face_height)
 
     @property
     def chin_y(self) -> float:
-        """Lowest point of the head."""
+        """Return the height of the chin, the lowest point of the head."""
         return (11.95 + self.look.chin_length) * self.look.face_height
 
     def along_mouth(self, x: Array) -> Array:
-        """-1 to 1 from one corner of the mouth to the other."""
+        """Return -1 to 1 from one corner of the mouth to the other."""
         return x / (self.look.mouth_width / 2)
 
     def mouth_line(self, x: Array) -> Array:
-        """The line between the lips."""
+        """Return the line between the lips."""
         u = self.along_mouth(x)
         bow = 0.1 * np.exp(-((u / 0.13) ** 2)) - 0.1 * np.exp(-((u / 0.5) ** 2))
         return self.mouth_y - self.look.mouth_corner * u * u + bow
 
     def lips(self, x: Array) -> tuple[Array, Array]:
-        """Height of the upper and of the lower lip."""
+        """Return the height of the upper and of the lower lip."""
         u = self.along_mouth(x)
         shape = np.clip(1 - u * u, 0, 1)
         dip = 1 - 0.28 * np.exp(-((u / 0.11) ** 2))
@@ -50,7 +50,7 @@ class Features:
         return upper, self.look.lower_lip * shape**0.62
 
     def lids(self, u: Array, opening: float = 1) -> tuple[Array, Array]:
-        """Upper and lower lid below the eye's middle; u is -1 at the nose, 1 outside."""
+        """Return upper and lower lid below the eye's middle; u is -1 at the nose, 1 outside."""
         look = self.look
         shape = np.clip(1 - np.abs(u) ** 2.2, 0, 1)
         upper = -look.eye_height * 0.6 * shape**0.75 * (1 - 0.12 * u)
@@ -60,12 +60,12 @@ class Features:
         return closed + (upper - closed) * opening + slant, lower + slant
 
     def lid_fold(self, side: Array) -> Array:
-        """The crease above the upper lid."""
+        """Return the crease above the upper lid."""
         look = self.look
         u = np.clip((side - look.eye_offset) / (look.eye_width / 2), -1.25, 1.25)
         upper, _ = self.lids(np.clip(u, -1, 1) * 0.85)
         return look.eye_y + upper - look.lid_fold * (0.75 + 0.25 * np.cos(u * 1.5))
 
     def smile_fold(self, y: Array) -> Array:
-        """Distance from the middle of the fold between nose and mouth corner."""
+        """Return the distance from the middle of the fold between nose and mouth corner."""
         return 1.75 + 0.55 * (y - self.nose_y) + 0.024 * self.look.mouth_width

@@ -1,4 +1,4 @@
-"""Draws one person into a picture."""
+"""Draw one person into a picture."""
 
 from dataclasses import dataclass, replace
 
@@ -29,7 +29,7 @@ class Canvas:
     shape: tuple[int, int]
 
     def put(self, hits: Hits, colour: Array, opacity: Array | None = None) -> None:
-        """Paint what lies in front of all that was painted before."""
+        """Paint what lies in front of everything painted before."""
         front = hits.depth > self.depth[hits.pixels]
         pixels = hits.pixels[front]
         if opacity is None:
@@ -70,7 +70,7 @@ def draw_person(picture: Array, person: Person, pose: Pose, light: Light) -> Arr
 
 
 def _draw_body(canvas: Canvas, person: Person, pose: Pose, light: Light, view: View) -> None:
-    """Neck and shoulders, which turn less than the head does."""
+    """Draw neck and shoulders, which turn less than the head does."""
     view = replace(view, rotation=rotation(pose.yaw * 0.35, 0, pose.roll * 0.2))
     mesh, chin = person.body, person.features.chin_y
     values = np.concatenate([mesh.vertices, mesh.normals @ view.rotation.T], 1)
@@ -150,8 +150,10 @@ def _draw_head(canvas: Canvas, person: Person, pose: Pose, light: Light, view: V
 
 
 def _facing(points: Array, triangles: Array) -> Array:
-    """Which triangles of a closed surface show their outside: those whose area is
-    positive, because grids are wound that way."""
+    """Return which triangles of a closed surface show their outside.
+
+    Their area is positive, because grids are wound that way.
+    """
     return signed_area(points, triangles) > 0
 
 

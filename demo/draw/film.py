@@ -1,4 +1,4 @@
-"""Draws the frames of the film and packs them as H.264."""
+"""Draw the frames of the film and encode them as H.264."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -24,7 +24,7 @@ FRAMES = round(SECONDS * FPS)
 
 @cache
 def person(name: str) -> Person:
-    """One of the people; modelling somebody takes a second, so it is done once."""
+    """Return one of the people; modelling a person takes a second, so it is done once."""
     return make_person(looks()[name])
 
 

@@ -1,4 +1,4 @@
-"""Hair: a second shell round the head, with strands and a ragged edge."""
+"""Model hair: a second shell round the head, with strands and a ragged edge."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Cut:
     hangs: bool = False
 
     def edge(self, longitude: Array, look: Look) -> Array:
-        """Height below which the head is bare; on the forehead it is personal."""
+        """Return the height below which the head is bare; on the forehead it is personal."""
         line = np.array(self.hairline)
         line[:3] += look.hairline
         return np.asarray(PchipInterpolator(self.degrees, line)(np.degrees(np.abs(longitude))))
@@ -142,7 +142,7 @@ def _strands(look: Look, heights: Array, rng: np.random.Generator) -> Array:
 
 
 def roots(features: Features, skull: Skull, x: Array, y: Array) -> Array:
-    """How far each point of the front of the head lies above the hair's edge."""
+    """Return how far each point of the front of the head lies above the hair's edge."""
     width = skull.width(np.clip(y, CROWN, features.chin_y - 0.02))
     longitude = np.arcsin(np.clip(x / width, -1, 1))
     return CUTS[features.look.hair_style].edge(longitude, features.look) - y

@@ -1,4 +1,4 @@
-"""How bright a lit surface looks."""
+"""Compute how bright a lit surface looks."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def shade(
     lit: float | Array = 1.0,
     gloss: float | Array = 0.0,
 ) -> Array:
-    """Colour as the camera sees it; `lit` is 0 in a shadow, `open_sky` in a hollow."""
+    """Return the colour that the camera sees; `lit` is 0 in shadow, `open_sky` in a hollow."""
     lamp = light.direction
     facing = (normals @ lamp)[:, None]
     fill_from = unit(np.array((-1.2 * lamp[0], -0.1, 0.7), np.float32))
@@ -37,7 +37,7 @@ def shade(
 
 
 def cast_shadow(depth: Array, lamp: Array) -> Array:
-    """Where a height field lies in its own shadow: 1 in the light, about 0.3 in it."""
+    """Return where a height field lies in its own shadow: 1 in light, about 0.3 in shadow."""
     rows, columns = np.indices(depth.shape, np.float32)
     shadow = np.zeros_like(depth)
     for step in range(1, 15):

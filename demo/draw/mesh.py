@@ -1,4 +1,4 @@
-"""Surfaces of triangles, and which pixels they cover."""
+"""Surfaces of triangles, and the pixels that they cover."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Hits:
 
 
 def outward(grid: Array, centre: Array | None = None) -> Array:
-    """Normals of a grid of points, pointing away from its centre, as one list."""
+    """Return the normals of a grid of points, pointing away from its centre, as one list."""
     normals = np.cross(np.gradient(grid, axis=1), np.gradient(grid, axis=0))
     normals = unit(normals).reshape(-1, 3)
     arms = grid.reshape(-1, 3) - (0 if centre is None else centre)
@@ -34,7 +34,7 @@ def outward(grid: Array, centre: Array | None = None) -> Array:
 
 
 def grid_triangles(rows: int, columns: int) -> Array:
-    """Two triangles for each cell of a grid whose points are one list."""
+    """Return two triangles for each cell of a grid whose points are one list."""
     corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
     below = corner + columns
     return np.concatenate(
@@ -46,7 +46,7 @@ def grid_triangles(rows: int, columns: int) -> Array:
 
 
 def grid_mesh(grid: Array, centre: Array | None = None) -> Mesh:
-    """A mesh of a grid of points."""
+    """Return the mesh of a grid of points."""
     return Mesh(
         grid.reshape(-1, 3).astype(np.float32),
         outward(grid, centre).astype(np.float32),
@@ -55,7 +55,7 @@ def grid_mesh(grid: Array, centre: Array | None = None) -> Mesh:
 
 
 def signed_area(points: Array, triangles: Array) -> Array:
-    """Twice the area of each triangle as seen, its sign telling which side shows."""
+    """Return twice the area of each triangle as seen; the sign says which side shows."""
     a, b, c = (points[triangles[:, k], :2].T for k in range(3))
     area: Array = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
     return area
@@ -99,7 +99,7 @@ def cover(points: Array, triangles: Array, values: Array, shape: tuple[int, int]
 def _inside(
     corners: Array, low: Array, group: Array, size: tuple[int, int], shape: tuple[int, int]
 ) -> tuple[Array, Array, Array]:
-    """Pixels inside the triangles of a group whose boxes are `size` wide and high."""
+    """Return the pixels inside a group's triangles, whose boxes are `size` wide and high."""
     found = []
     width, height = size
     down, right = np.indices((height, width), np.float32).reshape(2, -1)
@@ -119,7 +119,7 @@ def _inside(
 
 
 def _barycentric(corners: Array, low: Array, right: Array, down: Array) -> Array:
-    """The share of each corner (first axis) at each pixel of each triangle's box."""
+    """Return the share of each corner (first axis) at each pixel of each triangle's box."""
     x, y = np.moveaxis(corners[:, :, :2] - low[:, None] - 0.5, 2, 0).astype(np.float32)
     scale = 1 / (
         (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])

@@ -49,17 +49,17 @@ class Person:
 
     @property
     def skin(self) -> Array:
-        """Bare skin, for neck and ears."""
+        """Return the colour of bare skin, for neck and ears."""
         return skin_colour(self.look.skin_tone).astype(np.float32)
 
     @property
     def hair_colour(self) -> Array:
-        """Hair as light."""
+        """Return the colour of the hair as light."""
         return linear(self.look.hair_colour)
 
 
 def make_person(look: Look) -> Person:
-    """Model and paint somebody."""
+    """Model and paint a person."""
     rng = np.random.default_rng(look.seed)
     features = Features(look)
     skull = make_skull(features)

@@ -1,4 +1,4 @@
-"""What the camera beside the door sees when nobody is there."""
+"""Draw what the camera beside the door sees when nobody is there."""
 
 import cv2
 import numpy as np
@@ -88,7 +88,7 @@ def _hedge_and_gate(picture: Array, rng: np.random.Generator) -> None:
 
 
 def _porch(picture: Array) -> None:
-    """A post with a lantern on the left, the door's brick edge on the right."""
+    """Draw a post with a lantern on the left, the door's brick edge on the right."""
     _box(picture, 18, 0, 62, 480, (222, 218, 208))
     _box(picture, 18, 0, 28, 480, (192, 188, 180))
     _box(picture, 54, 0, 62, 480, (238, 235, 228))

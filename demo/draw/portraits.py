@@ -1,4 +1,4 @@
-"""The photos by which the people are enrolled: indoors, in other light and poses."""
+"""Draw the photos that enroll the people: indoors, in other light and other poses."""
 
 from pathlib import Path
 

@@ -39,12 +39,12 @@ class Light:
 
     @property
     def direction(self) -> Array:
-        """Toward the lamp."""
+        """Return the direction towards the lamp."""
         return np.asarray(unit(np.array((self.x, self.y, 0.8))), np.float32)
 
     @property
     def colour(self) -> Array:
-        """The lamp's light."""
+        """Return the lamp's light."""
         colour = np.array((1 + self.warmth, 1, 1 - 1.6 * self.warmth), np.float32)
         return self.key * 1.02 * colour
 
@@ -58,7 +58,7 @@ class View:
     centre: tuple[float, float]
 
     def project(self, points: Array) -> Array:
-        """Pixel x and y, and depth in centimetres, greater when nearer."""
+        """Return pixel x and y, and depth in centimetres, greater when nearer."""
         turned = points @ self.rotation.T
         near = (CAMERA_CM / (CAMERA_CM - turned[:, 2]))[:, None] * self.scale
         centre = np.array(self.centre, np.float32)

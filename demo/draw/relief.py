@@ -80,7 +80,7 @@ def _cheeks(features: Features) -> Array:
 
 
 def fold_span(features: Features) -> Array:
-    """Where along the face the fold between nose and mouth corner is deep."""
+    """Return where along the face the fold between nose and mouth corner is deep."""
     top, mouth = features.nose_y, features.mouth_y
     span: Array = ramp(Y, top - 0.9, top + 0.2) * (1 - ramp(Y, mouth - 0.2, mouth + 0.9))
     return span
@@ -108,7 +108,7 @@ def _mouth_and_chin(features: Features) -> Array:
 
 
 def _bags(features: Features) -> tuple[Array, Array]:
-    """The line under a tired eye, and the swelling above that line."""
+    """Return the line under a tired eye, and the swelling above that line."""
     look, eye = features.look, SIDE - features.look.eye_offset
     line_y = look.eye_y + 0.95 + 0.25 * look.age - 0.1 * (eye / 1.2) ** 2
     span = look.eye_bags * ridge(eye + 0.15, 1.15, 4)

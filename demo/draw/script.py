@@ -52,7 +52,7 @@ class Appearance:
 
     @property
     def span(self) -> Span:
-        """First and last moment in the picture."""
+        """Return the first and the last moment in the picture."""
         return self.arrives - WALK_SECONDS, self.leaves + WALK_SECONDS
 
 
@@ -72,7 +72,7 @@ APPEARANCES = (
 
 
 def in_picture(at: float) -> Iterator[tuple[Appearance, Pose]]:
-    """Everybody who is in the picture at a moment, and how they stand."""
+    """Return everybody who is in the picture at a moment, and their poses."""
     for appearance in APPEARANCES:
         start, end = appearance.span
         if start <= at < end:
@@ -80,7 +80,7 @@ def in_picture(at: float) -> Iterator[tuple[Appearance, Pose]]:
 
 
 def pose_at(appearance: Appearance, at: float) -> Pose:
-    """How somebody holds their head at a moment of their appearance."""
+    """Return how somebody holds their head at a moment of their appearance."""
     times, keys = zip(*sorted(_keys(appearance).items()), strict=True)
     yaw, pitch, roll, squint = PchipInterpolator(times, keys)(at).tolist()
     # Nobody stands quite still: slow sways whose phases differ between appearances.
@@ -105,7 +105,7 @@ def pose_at(appearance: Appearance, at: float) -> Pose:
 
 
 def _walk(appearance: Appearance, at: float) -> float:
-    """Place across the picture: in and out at a steady pace."""
+    """Return the position across the picture: in and out at a steady pace."""
     width = appearance.width
     outside = -width if appearance.side == "left" else 640 + width
     start, end = appearance.span
@@ -114,7 +114,7 @@ def _walk(appearance: Appearance, at: float) -> float:
 
 
 def _keys(appearance: Appearance) -> dict[float, Key]:
-    """How the head is held at the moments between which all is smooth."""
+    """Return how the head is held at the key moments; between them all is smooth."""
     outward = -1 if appearance.side == "left" else 1
     start, end = appearance.span
     facing = (0.0, 0.0, 0.0, 0.0)

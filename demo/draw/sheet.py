@@ -1,4 +1,4 @@
-"""One row of moments of the film, for a page that cannot show a film."""
+"""Draw one row of moments of the film, for a page that cannot show a film."""
 
 from pathlib import Path
 

@@ -24,7 +24,7 @@ TONES = linear(
 
 
 def skin_colour(tone: float) -> Array:
-    """A skin colour between the palest (0) and the darkest (8)."""
+    """Return a skin colour between the palest (0) and the darkest (8)."""
     return np.array([np.interp(tone, range(len(TONES)), part) for part in TONES.T])
 
 
@@ -32,6 +32,7 @@ class Paint:
     """A coat of colour that is tinted bit by bit."""
 
     def __init__(self, colour: Array) -> None:
+        """Start with one colour everywhere."""
         self.colour = np.ones((*SHAPE, 3), np.float32) * colour.astype(np.float32)
 
     def tint(self, mask: Array, colour: Array | tuple[float, float, float]) -> None:
@@ -61,7 +62,7 @@ def paint_skin(features: Features, relief: Relief, rng: np.random.Generator) -> 
 
 
 def lip_masks(features: Features) -> tuple[Array, Array]:
-    """Where the upper and where the lower lip is."""
+    """Return where the upper and where the lower lip is."""
     below = Y - features.mouth_line(X)
     upper, lower = features.lips(X)
     inside = np.abs(features.along_mouth(X)) < 0.99
@@ -104,7 +105,7 @@ def _darken_round_eyes(paint: Paint, features: Features) -> None:
 
 
 def _sprinkle(paint: Paint, features: Features, rng: np.random.Generator) -> None:
-    """Freckles and moles."""
+    """Paint freckles and moles."""
     freckles = np.zeros(SHAPE, np.float32)
     for _ in range(int(500 * features.look.freckles)):
         place = rng.normal(0, 3.2), rng.normal(features.look.eye_y + 2.6, 1.7)
@@ -150,7 +151,7 @@ def _paint_lips(paint: Paint, features: Features, rng: np.random.Generator) -> N
 
 
 def gloss(features: Features, hairy: Array) -> Array:
-    """How much each point of the face shines; `hairy` is 1 under brows and beard."""
+    """Return how much each point of the face shines; `hairy` is 1 under brows and beard."""
     look = features.look
     top, bottom = lip_masks(features)
     shine = (
@@ -164,6 +165,6 @@ def gloss(features: Features, hairy: Array) -> Array:
 
 
 def occlusion(height: Array) -> Array:
-    """How much light from all round reaches each point: hollows get less."""
+    """Return how much light from all round reaches each point: hollows get less."""
     around = cv2.GaussianBlur(height, (0, 0), 22)
     return 1 - 0.42 * np.clip(around - height, 0, 1.1)

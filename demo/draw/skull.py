@@ -1,4 +1,4 @@
-"""The head without its face: an ellipse at each height."""
+"""Model the head without its face: an ellipse at each height."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Skull:
     longitude: Array
 
     def surface(self, y: Array, longitude: Array) -> Array:
-        """Points of the smooth head at these heights; longitude 0 is the nose."""
+        """Return points of the smooth head at these heights; longitude 0 is the nose."""
         forward = np.cos(longitude)
         depth = np.where(forward > 0, self.front(y), self.back(y)) * forward
         return np.stack([self.width(y) * np.sin(longitude), y, depth], -1)

@@ -1,4 +1,4 @@
-"""A camera for tests: the real edge, playing a grey film as long as it is wanted."""
+"""A camera for tests: the real edge, which plays a grey film as long as needed."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ LONGEST_SECONDS = 300
 def streaming(
     laptop: LaptopAWS, folder: Path, *more: str, film: Path | None = None, stack: str = "whosthere"
 ) -> Iterator["subprocess.Popen[str]"]:
-    """The camera front-door of the stack sends from here to the end of the block."""
+    """Let the stack's camera front-door send until the end of the block."""
     if film is None:
         film = folder / "grey.mp4"
         if not film.exists():

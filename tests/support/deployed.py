@@ -1,4 +1,4 @@
-"""A stack in an account, as the verbs find it; all of it moto's."""
+"""A stack in an AWS account as the verbs find it, made by moto."""
 
 import json
 
@@ -15,8 +15,8 @@ MINUTE_MS = 60_000
 FIRST_LINE = "AWS 111122223333 eu-west-1 whosthere"
 
 
-def deployed(table):
-    """The stack, with two cameras."""
+def deployed_target(table):
+    """Return the stack, with two cameras."""
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
@@ -38,8 +38,8 @@ def deployed(table):
     )
 
 
-def running(table, camera="front-door", session_id="one", minutes=60.0, **changed):
-    """A session that began a minute ago."""
+def running_session(table, camera="front-door", session_id="one", minutes=60.0, **changed):
+    """Open a session that started a minute ago."""
     values = settings.defaults() | {"timeZone": "Europe/Berlin"} | changed
     session = Session(
         id=session_id,

@@ -1,4 +1,4 @@
-"""Short films for tests, cut from the demo's."""
+"""Cut short films for tests from the demo's film."""
 
 import json
 from fractions import Fraction
@@ -13,18 +13,18 @@ DEMO = ROOT / "demo"
 
 
 def script() -> dict[str, Any]:
-    """demo/film.json: who is in the film when."""
+    """Read demo/film.json: who is in the film when."""
     return json.loads((DEMO / "film.json").read_text())
 
 
 def first_appearance(who: str) -> tuple[float, float]:
-    """From when to when somebody is in the film for the first time, in seconds."""
+    """Return the start and end of a person's first appearance, in seconds."""
     found = next(one for one in script()["appearances"] if one["who"] == who)
     return found["from"], found["to"]
 
 
 def cut(target: Path, *spans: tuple[float, float]) -> Path:
-    """Write the parts of the demo's film between these seconds, one after the other."""
+    """Write the parts of the demo's film between these seconds, one after another."""
     rate = script()["fps"]
     with av.open(str(DEMO / "film.mp4")) as film, av.open(str(target), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
@@ -42,5 +42,5 @@ def cut(target: Path, *spans: tuple[float, float]) -> Path:
 
 
 def photos_of(person: str) -> list[Path]:
-    """The portraits of one of the film's people."""
+    """Return the portraits of one of the film's people."""
     return [DEMO / path for path in script()["people"][person]]

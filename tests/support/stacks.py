@@ -1,16 +1,13 @@
-"""Deploying the template once more, with other parameters, as an owner would."""
+"""Deploy the template once more, with other parameters, as an owner would."""
 
 import subprocess
 
-from cli.setup.laptop_stack import BINARIES, Stack, sam_lock
+from cli.setup.laptop_stack import BINARIES, describe_stack, sam_lock
 from local.laptop import ROOT, assert_loopback
 
 
 def deploy(laptop, stack_name, **parameters):
-    """`sam build` (from its cache) and `sam deploy`, into a new stack or over the one there is.
-
-    What it is called by.
-    """
+    """Run `sam build` (cached) and `sam deploy`, for a new stack or the existing one; return it."""
     variables = laptop.environment() | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"}
     variables["PATH"] = f"{BINARIES}:{variables['PATH']}"
     assert_loopback(variables)
@@ -18,13 +15,13 @@ def deploy(laptop, stack_name, **parameters):
     with sam_lock():
         _sam("build", variables)
         _sam("deploy", variables, "--stack-name", stack_name, "--parameter-overrides", *overrides)
-    return _described(laptop, stack_name)
+    return describe_stack(laptop, stack_name)
 
 
 def deploy_beside(laptop, stack, stack_name, **parameters):
-    """The template of a deployed stack once more under another name, from the same uploaded files.
+    """Deploy a stack's template and uploaded files again under another name; return the new stack.
 
-    What it is called by. sam would build again and zip each layer again, which takes a minute.
+    sam would build and zip each layer again, which takes a minute.
     """
     cloudformation = laptop.client("cloudformation")
     template = cloudformation.get_template(StackName=stack.name, TemplateStage="Original")
@@ -41,19 +38,7 @@ def deploy_beside(laptop, stack, stack_name, **parameters):
     waiter = cloudformation.get_waiter("stack_create_complete")
     waiter.wait(StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
     s3.delete_object(Bucket=stack.bucket, Key=key)
-    return _described(laptop, stack_name)
-
-
-def _described(laptop, stack_name):
-    (found,) = laptop.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
-    return Stack(
-        name=stack_name,
-        bucket=outputs["BucketName"],
-        table=outputs["TableName"],
-        topic_arn=outputs["AlertTopicArn"],
-        machine_arn=outputs["StateMachineArn"],
-    )
+    return describe_stack(laptop, stack_name)
 
 
 def _sam(verb, variables, *more):

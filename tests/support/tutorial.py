@@ -1,4 +1,4 @@
-"""Somebody who follows the tutorial: its chapters up to a stream processor, with AWS's fields."""
+"""A reader who follows the tutorial: its chapters up to a stream processor, with AWS's fields."""
 
 import json
 import re
@@ -33,14 +33,14 @@ UNUSED = ("Tags", "NotificationChannel", "KmsKeyId", "RegionsOfInterest", "DataS
 
 
 def trust(service):
-    """The document by which a service may assume a role."""
+    """Return the trust policy that lets a service assume a role."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 @dataclass
 class Reader:
-    """Somebody who follows the tutorial, with what they have made so far."""
+    """A reader of the tutorial, and what they have created so far."""
 
     terminal: Terminal
     name: str
@@ -56,7 +56,7 @@ class Reader:
 
 @contextmanager
 def reading(laptop, folder):
-    """A reader in a folder with photos, whose names are their own."""
+    """Open a reader in a folder with photos; the names of what they create are unique."""
     for who, photo in (("zoe", photos_of("Zoë")[0]), ("ravi", photos_of("Ravi")[0])):
         (folder / f"{who}.jpg").write_bytes(photo.read_bytes())
     with terminal(laptop, folder) as opened:
@@ -165,7 +165,7 @@ def make_role(reader):
 
 
 def fill_skeleton(reader, name="processor.json", **changes):
-    """The CLI's own skeleton of a stream processor, filled as the tutorial says."""
+    """Fill the CLI's own skeleton of a stream processor as the tutorial says."""
     skeleton = reader.aws("rekognition create-stream-processor --generate-cli-skeleton")
     for unused in UNUSED:
         del skeleton[unused]
@@ -201,6 +201,6 @@ def make_processor(reader):
 
 
 def wait_for_other(reader, laptop, wait_until, status):
-    """Wait while the processor has a status that it passes through."""
+    """Wait until the processor has left a transient status."""
     describe = laptop.client("rekognition").describe_stream_processor
     wait_until(lambda: describe(Name=reader.name)["Status"] != status, 60)

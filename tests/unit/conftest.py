@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from cli.aws import connect
 from cli.interrupts import Interrupts
-from tests.support.deployed import FIRST_LINE, deployed
+from tests.support.deployed import FIRST_LINE, deployed_target
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def table(aws):
 @pytest.fixture
 def target(table, monkeypatch):
     """A stack in an account; every verb finds it."""
-    found = deployed(table)
+    found = deployed_target(table)
     monkeypatch.setattr(connect, "find_stack", lambda _stack: found)
     return found
 

@@ -10,7 +10,7 @@ from cli.aws.price import price_text
 from cli.aws.time_formats import format_time, parse_minutes
 from cli.commands import start
 from cli.errors import InputError
-from tests.support.deployed import BUCKET, running
+from tests.support.deployed import BUCKET, running_session
 from whosthere.clock import now_ms
 from whosthere.errors import SessionInputError
 
@@ -81,7 +81,7 @@ def executions(target):
 
 
 def test_a_busy_camera_is_refused_with_its_session_and_until_when(verb, target, table):
-    session = running(table)
+    session = running_session(table)
     until = format_time(session.deadline_ms, "Europe/Berlin", now_ms())
     with pytest.raises(InputError, match=f"session one runs until {until}"):
         verb(start, "front-door", "--minutes", "5", "--yes")

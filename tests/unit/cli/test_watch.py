@@ -9,7 +9,7 @@ from cli.aws.camera_status import read_camera_status
 from cli.commands import pause, status, stop
 from cli.commands import sessions as sessions_verb
 from cli.errors import InputError
-from tests.support.deployed import BUCKET, MINUTE_MS, running
+from tests.support.deployed import BUCKET, MINUTE_MS, running_session
 from whosthere import clock, counters
 from whosthere import session_store as sessions
 from whosthere.clock import now_ms
@@ -25,7 +25,7 @@ def test_stopping_where_nothing_runs_is_no_error(verb):
 
 
 def test_stop_flags_the_session_and_answers_with_its_id(verb, table):
-    running(table)
+    running_session(table)
     code, out = verb(stop, "front-door", "--no-wait", "--json")
     assert (code, json.loads(out)["session"]) == (0, "one")
     lock = table.get_item(Key=sessions.lock_key("front-door"))["Item"]
@@ -33,7 +33,7 @@ def test_stop_flags_the_session_and_answers_with_its_id(verb, table):
 
 
 def test_status_tells_of_every_camera_what_it_does_since_and_until_when(verb, table):
-    session = running(table)
+    session = running_session(table)
     code, out = verb(status, "--json")
     front, back = json.loads(out)["cameras"]
     assert (code, back["state"], back["session"]) == (0, "free", None)
@@ -47,7 +47,7 @@ def test_status_tells_of_every_camera_what_it_does_since_and_until_when(verb, ta
 
 
 def test_status_tells_when_the_last_record_came_and_what_is_wrong(verb, table):
-    session = running(table)
+    session = running_session(table)
     now = now_ms()
     seen = record_watch.Watch(
         18_000, 0, 0, now - 150_000, now - 10_000, problem="Video comes, but no record of it."
@@ -65,7 +65,7 @@ def state(table):
 
 
 def test_the_states_of_a_camera_follow_its_session(table):
-    session = running(table)
+    session = running_session(table)
     assert state(table) == "waiting for video"
     table.update_item(
         Key=sessions.session_key("one"),
@@ -83,10 +83,10 @@ def test_the_states_of_a_camera_follow_its_session(table):
 
 
 def test_sessions_lists_how_each_ended_also_who_was_refused(verb, target, table, monkeypatch):
-    ended = running(table, session_id="past")
+    ended = running_session(table, session_id="past")
     sessions.end_session(table, ended, "deadline", now_ms())
     locks.unlock(table, ended)
-    running(table, session_id="present")
+    running_session(table, session_id="present")
     machine = target.client("stepfunctions")
     for name in ("past", "present"):
         machine.start_execution(
@@ -100,13 +100,13 @@ def test_sessions_lists_how_each_ended_also_who_was_refused(verb, target, table,
 
 
 def test_a_report_that_is_not_there_is_told(verb, table):
-    running(table)
+    running_session(table)
     with pytest.raises(InputError, match="it still runs"):
         verb(sessions_verb, "one")
 
 
 def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target, table):
-    session = running(table, minutes=60)
+    session = running_session(table, minutes=60)
     table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
     visit = {"who": "p-1", "first": "2026-11-22T10:00:00.000Z", "last": "2026-11-22T10:01:00.000Z"}
     visit |= {"sightings": 12, "similarity": 97.25, "alert": "sent"}
@@ -132,7 +132,7 @@ def test_watch_is_a_group_of_the_help():
 
 
 def test_a_pause_leaves_the_deadline_and_can_be_taken_back(verb, table):
-    running(table, minutes=30)
+    running_session(table, minutes=30)
     _, out = verb(pause, "front-door", "1h")
     assert "paused until" in out and "the session's own deadline is sooner" in out
     assert state(table) == "paused"
