@@ -8,7 +8,7 @@ from cli.demo.result import DemoResult, film_position, latency
 LEAK_NAMES = {
     "processors": "stream processors",
     "locks": "locks",
-    "image_generation": "image generation",
+    "image_generation": "streams with image generation on",
     "processes": "child processes",
     "ports": "listening ports",
 }

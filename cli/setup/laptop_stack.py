@@ -171,7 +171,7 @@ def bring_up(
 ) -> Stack:
     """Start the laptop AWS and deploy into it; call `meanwhile` while sam still builds."""
     with sam_lock(), sam.building() as built:
-        with progress.step("the laptop AWS starts"):
+        with progress.step("starting the laptop AWS"):
             laptop.start()
         if meanwhile:
             _do_while(meanwhile, built)

@@ -10,7 +10,7 @@ from local.tests.support.laptop_parts import unique
 from local.tests.support.terminal import Terminal, terminal
 from tests.support.scenes import photos_of
 
-PLACE = "us-east-1:000000000000"
+REGION_AND_ACCOUNT = "us-east-1:000000000000"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # As printed: for every region, account and stream.
 POLICY = {
@@ -68,7 +68,8 @@ def make_video_stream(reader):
     made = aws("kinesisvideo create-stream --stream-name {name} --data-retention-in-hours 1")
     reader.made["video"] = made["StreamARN"]
     assert re.fullmatch(
-        rf"arn:aws:kinesisvideo:{PLACE}:stream/{reader.name}/\d{{13}}", made["StreamARN"]
+        rf"arn:aws:kinesisvideo:{REGION_AND_ACCOUNT}:stream/{reader.name}/\d{{13}}",
+        made["StreamARN"],
     )
     info = aws("kinesisvideo describe-stream --stream-name {name}")["StreamInfo"]
     assert (info["StreamName"], info["StreamARN"]) == (reader.name, made["StreamARN"])
@@ -82,7 +83,7 @@ def make_video_stream(reader):
 
 
 def make_collection(reader):
-    aws, arn = reader.aws, f"arn:aws:rekognition:{PLACE}:collection/{reader.name}"
+    aws, arn = reader.aws, f"arn:aws:rekognition:{REGION_AND_ACCOUNT}:collection/{reader.name}"
     made = aws("rekognition create-collection --collection-id {name}")
     assert (made["StatusCode"], made["FaceModelVersion"]) == (200, "7.0")
     assert made["CollectionArn"].endswith(arn.removeprefix("arn:"))
@@ -143,7 +144,7 @@ def make_data_stream(reader, wait_until):
 
     found = wait_until(described)
     reader.made["data"] = found["StreamARN"]
-    assert found["StreamARN"] == f"arn:aws:kinesis:{PLACE}:stream/{reader.name}"
+    assert found["StreamARN"] == f"arn:aws:kinesis:{REGION_AND_ACCOUNT}:stream/{reader.name}"
     assert len(found["Shards"]) == 1
     reader.made["shard"] = found["Shards"][0]["ShardId"]
 
@@ -186,7 +187,9 @@ def make_processor(reader):
     document = fill_skeleton(reader)
     made = aws(f"rekognition create-stream-processor --cli-input-json {document}")
     assert made == {
-        "StreamProcessorArn": f"arn:aws:rekognition:{PLACE}:streamprocessor/{reader.name}"
+        "StreamProcessorArn": (
+            f"arn:aws:rekognition:{REGION_AND_ACCOUNT}:streamprocessor/{reader.name}"
+        )
     }
     listed = aws("rekognition list-stream-processors")["StreamProcessors"]
     assert {"Name": reader.name, "Status": "STOPPED"} in listed

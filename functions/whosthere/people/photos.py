@@ -4,6 +4,7 @@ This is the only judge of photos: `enroll_photo` runs it on AWS, and the demo be
 """
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ MIN_CONFIDENCE = 90.0
 BYSTANDER_SHARE = 0.4  # a face smaller than this share of the largest one is in the background
 EXIF_ORIENTATION = 0x0112
 ROTATED_SIDEWAYS = (5, 6, 7, 8)
+TOO_MANY_PIXELS = "The photo has too many pixels. Make it smaller."
 ADVICE = " Use one that shows head and shoulders, from the front, in good light."
 REASONS = {  # Rekognition, IndexFaces: UnindexedFaces, Reasons
     "EXTREME_POSE": "the head is turned too far",
@@ -65,13 +67,19 @@ def check_picture(content: bytes) -> int:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+        with (
+            # Pillow warns from 89 million pixels on; the limit below is lower.
+            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
+            Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image,
+        ):
             width, height = image.size
             # Before the EXIF data: a PNG has to be decoded to its end for that.
             if width * height > MAX_PIXELS:
-                raise PhotoRefusedError("The photo has too many pixels. Make it smaller.")
+                raise PhotoRefusedError(TOO_MANY_PIXELS)
             is_sideways = _orientation(image) in ROTATED_SIDEWAYS
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise PhotoRefusedError(TOO_MANY_PIXELS) from error
+    except (UnidentifiedImageError, OSError) as error:
         raise PhotoRefusedError(
             "This is not a JPEG or PNG that can be read. Save the photo as one of these."
         ) from error

@@ -8,7 +8,7 @@ import pytest
 from tests.support import tutorial
 from tests.support.camera import streaming
 from tests.support.scenes import cut, first_appearance
-from tests.support.tutorial import PLACE, UUID, reading, wait_for_other
+from tests.support.tutorial import REGION_AND_ACCOUNT, UUID, reading, wait_for_other
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def publish(reader, wait_until):
     """A message to a topic reaches who has subscribed to it."""
     aws = reader.aws
     reader.made["topic"] = aws("sns create-topic --name {name}")["TopicArn"]
-    assert reader.made["topic"] == f"arn:aws:sns:{PLACE}:{reader.name}"
-    queue = f"arn:aws:sqs:{PLACE}:{reader.name}"
+    assert reader.made["topic"] == f"arn:aws:sns:{REGION_AND_ACCOUNT}:{reader.name}"
+    queue = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{reader.name}"
     document = reader.terminal.write("queue.json", {"Policy": json.dumps(from_sns(queue))})
     made = sqs(reader, f"create-queue --queue-name {{name}} --attributes {document}")
     reader.made["queue"] = made["QueueUrl"]

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from tests.support.tutorial import PLACE, fill_skeleton, reading, trust, wait_for_other
+from tests.support.tutorial import REGION_AND_ACCOUNT, fill_skeleton, reading, trust, wait_for_other
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def furnish(reader):
     reader.made["video"] = reader.aws("kinesisvideo create-stream --stream-name {name}")[
         "StreamARN"
     ]
-    reader.made["data"] = f"arn:aws:kinesis:{PLACE}:stream/{reader.name}"
+    reader.made["data"] = f"arn:aws:kinesis:{REGION_AND_ACCOUNT}:stream/{reader.name}"
     reader.aws("kinesis create-stream --stream-name {name} --shard-count 1")
     reader.aws("rekognition create-collection --collection-id {name}")
     document = write("trust.json", trust("lambda.amazonaws.com"))  # the wrong service
