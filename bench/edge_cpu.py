@@ -20,9 +20,8 @@ from av.video.stream import VideoStream
 from bench.measure import measure
 from edge.capture.pipeline import CapturePipeline
 from edge.config import parse
-from edge.fragments import EncodedFrame
 from edge.media import h264
-from edge.media.mkv import Track
+from edge.media.mkv import EncodedFrame, Track
 from edge.monitor.event_log import EventLog
 from edge.sources import open_source
 

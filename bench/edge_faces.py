@@ -17,8 +17,7 @@ import av
 
 from edge.capture.pipeline import CapturePipeline
 from edge.config import parse
-from edge.fragments import EncodedFrame
-from edge.media.mkv import Track
+from edge.media.mkv import EncodedFrame, Track
 from edge.monitor.event_log import EventLog
 from edge.sources import open_source
 

@@ -114,6 +114,15 @@ def _config(
     )
 
 
+def runtime_folder(camera: str, environment: Mapping[str, str]) -> Path | None:
+    """Return the folder in memory that outlives a run: systemd's, else the user's, if any."""
+    if given := environment.get("RUNTIME_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if given := environment.get("XDG_RUNTIME_DIR"):
+        return Path(given) / "whosthere-edge" / camera
+    return None
+
+
 def default_buffer_folder(camera: str, environment: Mapping[str, str]) -> Path:
     """Return the folder for unsent fragments: systemd's, else one in the user's state folder."""
     if given := environment.get("STATE_DIRECTORY"):

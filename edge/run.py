@@ -1,21 +1,32 @@
 """One run: connects source, buffer and sender, and supervises them."""
 
 import contextlib
+import os
 import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from .auth import identity
+from .buffer.buffer import FragmentBuffer
+from .buffer.disk_writer import DiskWriter
+from .buffer.fragment import Limits
+from .buffer.storage import FragmentFiles, open_files
 from .capture.thread import CaptureThread
-from .config import Config
+from .config import Config, runtime_folder
 from .errors import UnreachableError
 from .interruptible import call_until_stopped
 from .media.mkv import Track
 from .monitor.event_log import EventLog
-from .storage import kept_fragments
 from .supervisor import Supervisor
 from .timeouts import Timeouts
 from .upload.delivery import CATCH_UP_SPEED
 from .upload.sender import Sender
 from .upload.stream import VideoStream
+
+# A film without a pace is captured no further ahead of the service than this.
+FRAGMENTS_AHEAD = 16
+Log = Callable[[str], None]
 
 
 def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
@@ -30,12 +41,10 @@ def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
             hours = 0 if stream.final_event == "RECEIVED" else 1
             event_log.connecting(config, stream.region, track, hours)
 
-        with kept_fragments(config, stream.address, event_log.log) as (buffer, read):
+        with open_buffer(config, stream.address, event_log.log) as buffer:
             timeouts = Timeouts(max_first_attempts=float("inf") if capture.is_live else 3)
             speed = float("inf") if config.is_unpaced else CATCH_UP_SPEED
-            sender = Sender(
-                buffer, stream, event_log.log, read=read, speed=speed, timeouts=timeouts
-            )
+            sender = Sender(buffer, stream, event_log.log, speed=speed, timeouts=timeouts)
             supervisor = Supervisor(config, event_log, stop, capture, buffer, sender)
             sender.start()
             try:
@@ -47,6 +56,59 @@ def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
                 supervisor.finish()
                 sender.stop()
             return supervisor.is_all_stored
+
+
+@contextlib.contextmanager
+def open_buffer(config: Config, address: str, log: Log) -> Iterator[FragmentBuffer]:
+    """Open the buffer with what the run before left; at the end keep what is not stored."""
+    files, copies = _open_folders(config, address, log)
+    found = files.recover(copies) if files else []
+    if found:
+        log(f"{len(found)} fragments that were kept on disk are sent first.")
+    limits = limits_of(config) if copies else replace(limits_of(config), memory_s=0.0)
+    buffer = FragmentBuffer(limits, is_held_back=config.is_only_tagged, found=found, say=log)
+    buffer.drop_older_than(round(time.time() * 1000))
+    writer = DiskWriter(buffer, files, log, copies) if files else None
+    try:
+        if writer:
+            writer.start()
+        yield buffer
+    finally:
+        if writer:
+            writer.stop()
+        lost = len(buffer.in_memory())
+        if kept := buffer.counts.waiting - lost:
+            log(f"{kept} fragments are kept on disk for the next start.")
+        if lost:
+            log(f"{lost} fragments are lost: the disk took none.")
+
+
+def limits_of(config: Config) -> Limits:
+    """Return how much is kept: a film without a pace waits, and nothing of it is too old."""
+    buffer_bytes = config.buffer_mb * 1024 * 1024
+    if config.is_unpaced:
+        return Limits(buffer_bytes, ahead=FRAGMENTS_AHEAD)
+    return Limits(buffer_bytes, behind_s=config.max_behind_s)
+
+
+def _open_folders(
+    config: Config, address: str, log: Log
+) -> tuple[FragmentFiles | None, FragmentFiles | None]:
+    """Open the buffer folder and the one for copies in memory; None for one that cannot be."""
+    try:
+        files = open_files(config.buffer_folder, address, config.max_behind_s)
+    except OSError as exc:
+        log(
+            f"Nothing can be kept on disk, fragments stay in memory: {exc}. "
+            "Give a folder that this user may write to as --buffer-folder."
+        )
+        return None, None
+    with contextlib.suppress(OSError):
+        if parent := runtime_folder(config.camera, os.environ):
+            # Copies belong to what is on disk: with another buffer folder, a run has others.
+            own = f"{config.buffer_folder.resolve()} {address}"
+            return files, open_files(parent, own, config.max_behind_s)
+    return files, None
 
 
 def _find_stream(

@@ -4,10 +4,10 @@ import threading
 import time
 from dataclasses import asdict
 
+from .buffer.buffer import FragmentBuffer
 from .capture.thread import CaptureThread
 from .config import Config
 from .errors import UnhealthyError
-from .fragments import FragmentBuffer
 from .monitor import show_status, status
 from .monitor.event_log import EventLog
 from .monitor.status import Status
@@ -118,7 +118,7 @@ class Supervisor:
 
     def _stop_capture(self) -> None:
         self._capture.stop()
-        self._buffer.wait_no_more()
+        self._buffer.stop_waiting_for_room()
         self._capture.join(LAST_FRAGMENT_S)
         self._buffer.close()
 
@@ -137,7 +137,7 @@ class Supervisor:
         remedy = self._watchdog.check(
             captured_at=self._buffer.captured_at,
             acked_at=self._sender.acked_at,
-            is_waiting=self._buffer.is_waiting,
+            is_waiting=self._buffer.oldest_ended is not None,
         )
         if remedy is Remedy.RESTART:
             self._event_log.log(
@@ -178,10 +178,9 @@ class Supervisor:
 
     def status(self) -> Status:
         """Return the run's status now."""
-        counts, oldest = self._buffer.counts, self._buffer.oldest
-        is_behind = oldest is not None and oldest.is_complete
+        counts, oldest = self._buffer.counts, self._buffer.oldest_ended
         error_at, error = self._newest_error()
-        behind_s = time.time() - oldest.timecode / 1000 if oldest and is_behind else 0.0
+        behind_s = time.time() - oldest.timecode / 1000 if oldest else 0.0
         return Status(
             captured=counts.frames,
             sent=counts.sent,

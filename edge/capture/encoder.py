@@ -11,9 +11,8 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from ..fragments import EncodedFrame
 from ..media import h264, h264_sps
-from ..media.mkv import Track
+from ..media.mkv import EncodedFrame, Track
 from ..media.timeline import MS
 
 HARDWARE, SOFTWARE = "h264_v4l2m2m", "libx264"

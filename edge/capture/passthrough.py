@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..fragments import EncodedFrame
 from ..media import h264, h264_sps
-from ..media.mkv import Track
+from ..media.mkv import EncodedFrame, Track
 from ..sources.samples import CodedPacket
 
 # Viewers and image generation wait at most this long for the next key frame.

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from ..fragments import EncodedFrame
-from ..media.mkv import Track
+from ..media.mkv import EncodedFrame, Track
 
 
 class FragmentSink(Protocol):

@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from ..buffer.buffer import FragmentBuffer
 from ..config import Config
 from ..errors import SourceError, SourceLostError
-from ..fragments import FragmentBuffer
 from ..media.mkv import Track
 from ..monitor.event_log import EventLog
 from ..sources import open_source

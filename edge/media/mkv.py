@@ -40,6 +40,15 @@ class Track:
     codec_private: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """One frame as it is sent."""
+
+    at_ms: int
+    is_key: bool
+    data: bytes
+
+
 def header(track: Track) -> bytes:
     """Return the start of a body: EBML header, segment and track; one for each connection."""
     return _ebml() + _id(SEGMENT) + UNKNOWN_SIZE + _info() + _tracks(track)

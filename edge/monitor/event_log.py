@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
+from ..buffer.fragment import Counts
 from ..config import Config
-from ..fragments import Counts
 from ..media.mkv import Track
 from .show_status import format_status
 from .status import Status

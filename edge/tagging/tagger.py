@@ -3,9 +3,8 @@
 import av
 
 from ..config import Config
-from ..fragments import EncodedFrame
 from ..media.key_frames import KeyFrameDecoder
-from ..media.mkv import Track
+from ..media.mkv import EncodedFrame, Track
 from ..media.thumbnail import grey_thumbnail
 from .explain import ExplainWriter
 from .faces import FaceDetector

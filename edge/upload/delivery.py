@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
-from ..fragment import Fragment, Place
-from ..fragments import FragmentBuffer
+from ..buffer.buffer import FragmentBuffer
+from ..buffer.fragment import Fragment
+from ..buffer.storage import read_cluster
 from ..media import mkv
-from ..ring import DamagedError
 
 # PutMedia accepts five fragments a second; stored video is sent below that limit.
 FRAGMENT_INTERVAL_S = 0.21
@@ -28,18 +28,13 @@ class Delivery:
     def __init__(
         self,
         buffer: FragmentBuffer,
-        read: Callable[[Place], bytes],
         *,
         speed: float = CATCH_UP_SPEED,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start a body: on a new connection all unacknowledged fragments are sent again.
-
-        `read` returns a fragment from disk, `speed` bounds how fast stored video is sent.
-        """
+        """Start a body; `speed` bounds how fast stored video is sent."""
         self.is_over = False
         self._buffer = buffer
-        self._read = read
         self._speed = speed
         self._monotonic = monotonic
         self._fragment: Fragment | None = None
@@ -48,7 +43,8 @@ class Delivery:
         self._taken = 0
         self._rest = memoryview(b"")
         self._next_at = float("-inf")
-        buffer.forget_sent()
+        # By timecode, until the service has decided; the buffer's lock guards it.
+        self._carried: dict[int, Fragment] = {}
 
     @property
     def has_begun(self) -> bool:
@@ -77,11 +73,27 @@ class Delivery:
         piece, self._rest = self._rest[:PIECE_BYTES], self._rest[PIECE_BYTES:]
         assert self._fragment is not None
         if not self._rest and self._is_all_taken:
-            self._buffer.is_sent(self._fragment)
+            self._buffer.mark_sent(self._fragment)
         return bytes(piece)
 
+    def unacknowledged(self) -> list[Fragment]:
+        """List the fragments that were sent whole and wait for their ack."""
+        with self._buffer.lock:
+            return [f for f in self._carried.values() if f.sent_at is not None and not f.is_gone]
+
+    def settle(self, timecode: int | None, outcome: str) -> bool:
+        """Remove a fragment that the service decided on; return whether it was still here.
+
+        An error without a time is about the first that was carried and not decided on.
+        """
+        with self._buffer.lock:
+            if timecode is None and outcome == "refused":
+                timecode = next(iter(self._carried), None)
+            fragment = self._carried.pop(timecode, None) if timecode is not None else None
+            return fragment is not None and self._buffer.remove(fragment, outcome)
+
     def _go_on(self) -> bool:
-        following = self._buffer.after(self._fragment)
+        following = self._buffer.next_after(self._fragment)
         if following is None or self.is_over or self.wait_s > 0:
             return False
         self.is_over = not self._fits(following)
@@ -96,17 +108,18 @@ class Delivery:
     def _begin(self, following: Fragment) -> bool:
         with self._buffer.lock:
             # The list itself, not a copy: capture still appends to that of an open fragment.
-            place, pieces = following.place, following.pieces
+            is_on_disk, pieces = bool(following.path), following.pieces
         try:
-            pieces = [self._read(place)] if place else pieces
-        except DamagedError:
-            self._buffer.is_damaged(following)
+            pieces = [read_cluster(following)] if is_on_disk else pieces
+        except OSError:
+            self._buffer.remove(following, "damaged on disk")
             return False
         head = b"" if self._track else mkv.header(following.track)
         with self._buffer.lock:
             if following.is_gone:
                 return False
-            self._buffer.is_begun(following)
+            following.sent_at = None
+            self._carried[following.timecode] = following
         self._fragment, self._track = following, following.track
         self._pieces, self._taken, self._rest = pieces, 0, memoryview(head)
         self._hold_back(following)

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from ..buffer.buffer import FragmentBuffer
 from ..errors import ConnectionLostError, RefusedError, UnreachableError
-from ..fragment import Place
-from ..fragments import FragmentBuffer
-from ..ring import DamagedError
 from ..timeouts import Backoff, Timeouts
 from .acks import Ack, Verdict
 from .delivery import CATCH_UP_SPEED, Delivery
@@ -47,11 +45,6 @@ class Service(Protocol):
         """Return whether the open connection's credentials are about to expire."""
 
 
-def nowhere(place: Place) -> bytes:
-    """Raise DamagedError: there is no disk to read from."""
-    raise DamagedError(f"no disk for {place}")
-
-
 class Sender:
     """The thread that owns the connection; the only place that reconnects."""
 
@@ -61,7 +54,6 @@ class Sender:
         service: Service,
         log: Callable[[str], None],
         *,
-        read: Callable[[Place], bytes] = nowhere,
         speed: float = CATCH_UP_SPEED,
         timeouts: Timeouts | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -78,7 +70,6 @@ class Sender:
         self._buffer = buffer
         self._service = service
         self._log = log
-        self._read = read
         self._speed = speed
         self._timeouts = timeouts or Timeouts()
         self._monotonic = monotonic
@@ -87,6 +78,7 @@ class Sender:
         self._backoff = Backoff(self._timeouts)
         self._last_ack = float("-inf")
         self._is_dropped = False
+        self._delivery: Delivery | None = None
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
     def start(self) -> None:
@@ -96,13 +88,13 @@ class Sender:
     def stop(self) -> None:
         """Stop; fragments that are not stored stay in the buffer."""
         self._stopped.set()
-        self._buffer.wake()
+        self._buffer.notify()
         self._thread.join(self._timeouts.close_s)
 
     def drop_connection(self) -> None:
         """Replace the connection by a new one, whatever its state."""
         self._is_dropped = True
-        self._buffer.wake()
+        self._buffer.notify()
 
     def _run(self) -> None:
         try:
@@ -114,32 +106,34 @@ class Sender:
             self.error = exc
         finally:
             self.is_over = True
-            self._buffer.wait_no_more()
-            self._buffer.wake()
+            self._buffer.stop_waiting_for_room()
+            self._buffer.notify()
 
     def _wait_for_work(self) -> None:
         """Wait for a fragment to send: the service would close an idle connection."""
         while not self._stopped.is_set() and not self._buffer.is_done:
-            if self._buffer.wait_until(lambda: self._buffer.after(None) is not None, 0.25):
+            if self._buffer.wait_until(lambda: self._buffer.next_after(None) is not None, 0.25):
                 return
 
     def _use_a_connection(self) -> None:
         try:
-            connection = self._service.connect(self._on_ack, self._buffer.wake)
+            connection = self._service.connect(self._on_ack, self._buffer.notify)
             self.is_connected = True
             with contextlib.closing(connection):
                 self._send_on(connection)
                 connection.finish(self._timeouts.close_s)
         except ConnectionLostError as lost:
             # Not a failure: the service closes a connection that is idle for half a minute.
-            if self._buffer.after(None) is not None or not self.is_accepted:
+            if self._buffer.next_after(None) is not None or not self.is_accepted:
                 self._back_off_after(lost)
         finally:
             self.is_connected = False
 
     def _send_on(self, connection: Connection) -> None:
         """Send until all fragments are stored or a new connection is needed."""
-        delivery = Delivery(self._buffer, self._read, speed=self._speed, monotonic=self._monotonic)
+        self._delivery = delivery = Delivery(
+            self._buffer, speed=self._speed, monotonic=self._monotonic
+        )
         opened = self._last_ack = self._monotonic()
         self._is_dropped = False
         while not self._buffer.is_done and not self._stopped.is_set():
@@ -147,13 +141,13 @@ class Sender:
             self._note_accepted(connection)
             connection.check()
             if self._needs_new_connection(opened, delivery):
-                self._drain(connection)
+                self._drain(connection, delivery)
                 return
             if data := delivery.take():
                 connection.send(data)
                 continue
-            self._check_acks()
-            self._buffer.wait_beyond(version, min(0.25, delivery.wait_s or 0.25))
+            self._check_acks(delivery)
+            self._buffer.wait_for_change(version, min(0.25, delivery.wait_s or 0.25))
 
     def _needs_new_connection(self, opened: float, delivery: Delivery) -> bool:
         # An unused connection is kept: its successor would be unused too.
@@ -162,18 +156,18 @@ class Sender:
         is_old = self._monotonic() - opened >= self._timeouts.connection_s
         return is_old or delivery.is_over or self._service.is_expiring()
 
-    def _drain(self, connection: Connection) -> None:
+    def _drain(self, connection: Connection, delivery: Delivery) -> None:
         """Wait for outstanding acks, so that the next connection repeats no fragment."""
         deadline = self._monotonic() + self._timeouts.drain_s
-        while self._buffer.sent() and self._monotonic() < deadline:
+        while delivery.unacknowledged() and self._monotonic() < deadline:
             version = self._buffer.version
             connection.check()
-            self._buffer.wait_beyond(version, 0.25)
+            self._buffer.wait_for_change(version, 0.25)
 
-    def _check_acks(self) -> None:
+    def _check_acks(self, delivery: Delivery) -> None:
         if self._is_dropped:
             raise ConnectionLostError("nothing was acknowledged for too long")
-        waited_for = [f.sent_at for f in self._buffer.sent() if f.sent_at is not None]
+        waited_for = [f.sent_at for f in delivery.unacknowledged() if f.sent_at is not None]
         if not waited_for:
             return
         silent_since = max(min(waited_for), self._last_ack)
@@ -183,28 +177,31 @@ class Sender:
     def _note_accepted(self, connection: Connection) -> None:
         if connection.is_accepted and not self.is_accepted:
             self.is_accepted = True
-            self._buffer.wake()
+            self._buffer.notify()
 
     def _on_ack(self, ack: Ack) -> None:
         """Process an ack; the connection's reading thread calls this."""
         self._last_ack = self._monotonic()
-        if ack.event == self._service.final_event and self._buffer.settle(ack.timecode):
+        if ack.event == self._service.final_event and self._settle(ack, "persisted"):
             self.acked_at = self._monotonic()
             self._backoff.reset()
-            self._buffer.flows(True)
+            self._buffer.set_flowing(True)
         if ack.event == "ERROR":
             self._on_error(ack)
+
+    def _settle(self, ack: Ack, outcome: str) -> bool:
+        return self._delivery is not None and self._delivery.settle(ack.timecode, outcome)
 
     def _on_error(self, ack: Ack) -> None:
         verdict = ack.meaning.verdict
         if verdict is Verdict.STOP:
             raise RefusedError(f"The service refuses this video stream: {ack.error}")
-        if verdict is Verdict.SKIP and self._buffer.refuse(ack.timecode):
+        if verdict is Verdict.SKIP and self._settle(ack, "refused"):
             self._log(f"Fragment {ack.timecode} is skipped: {ack.error}")
         raise ConnectionLostError(f"the service reported {ack.error}")
 
     def _back_off_after(self, lost: ConnectionLostError) -> None:
-        self._buffer.flows(False)
+        self._buffer.set_flowing(False)
         self.last_error, self.last_error_at = str(lost), time.time()
         delay_s = self._backoff.next_delay_s()
         is_first = (

@@ -1,5 +1,6 @@
 """Fixtures for faults: an edge, its stream, and a proxy between them."""
 
+import struct
 import sys
 from contextlib import suppress
 from functools import partial
@@ -7,7 +8,7 @@ from threading import current_thread, main_thread
 
 import pytest
 
-from edge import segment
+from edge.buffer.storage import read_header
 from tests.support.edge_proxy import Proxy, detoured
 
 
@@ -69,9 +70,9 @@ def persisted(proxy, wait_until):
 def on_disk(folder):
     """Return the timecodes of the fragments on disk that are not acknowledged."""
     timecodes = []
-    for path in sorted(folder.glob("*/*.ring")):
-        with suppress(FileNotFoundError):  # its last fragment has just been acknowledged
-            timecodes += [fragment.timecode for fragment in segment.read(path, 1)]
+    for path in sorted(folder.glob("*/*/*.fragment")):
+        with suppress(OSError, struct.error):  # it is being written or deleted
+            timecodes.append(read_header(path).timecode)
     return timecodes
 
 

@@ -6,12 +6,14 @@ The disk is full, the camera is unplugged, the clock is wrong, the credentials e
 import errno
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from edge import ring, storage, supervisor
+from edge import supervisor
 from edge.auth import credentials, identity
 from edge.auth.credential_endpoint import TemporaryCredentials
+from edge.buffer.fragment import Limits
 from edge.capture import thread
 from edge.errors import (
     ClockError,
@@ -21,7 +23,6 @@ from edge.errors import (
     UnhealthyError,
     UnreachableError,
 )
-from edge.fragments import Limits
 from edge.monitor.watchdog import Watchdog
 from edge.sources.pattern import Pattern, PatternSource
 from edge.sources.samples import DecodedFrame
@@ -84,16 +85,16 @@ def test_keys_that_are_refused_stop_with_what_to_do(
 def test_a_full_disk_is_said_once_and_memory_bridges_it(
     laptop, proxy, stream, edge, persisted, monkeypatch
 ):
-    monkeypatch.setattr("edge.keeper.RETRY_S", 0.5)
-    write, is_full = ring._write, [True]
+    monkeypatch.setattr("edge.buffer.disk_writer.RETRY_S", 0.5)
+    write, is_full = Path.write_bytes, [True]
 
-    def write_some(file, data):
-        if is_full:
-            write(file, data[: len(data) // 2])
+    def write_some(path, data):
+        if is_full and path.suffix == ".fragment":
+            write(path, data[: len(data) // 2])
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(file, data)
+        return write(path, data)
 
-    monkeypatch.setattr(ring, "_write", write_some)
+    monkeypatch.setattr(Path, "write_bytes", write_some)
     run = edge()
     persisted(1)
     proxy.cut()
@@ -111,7 +112,7 @@ def test_a_full_disk_is_said_once_and_memory_bridges_it(
 def test_a_full_ring_drops_the_oldest_and_counts_it(
     laptop, proxy, stream, edge, persisted, monkeypatch
 ):
-    monkeypatch.setattr(storage, "limits_of", lambda config: Limits(buffer_bytes=10_000))
+    monkeypatch.setattr("edge.run.limits_of", lambda config: Limits(buffer_bytes=10_000))
     run = edge()
     persisted(1)
     proxy.cut()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from edge import segment
 from tests.support.edge_faults import assert_runs_whole, on_disk
 from tests.support.edge_run import SMALL, Stored
 
@@ -156,9 +155,9 @@ def test_killed_and_started_again_all_that_had_ended_arrives(laptop, child, stre
     first, acknowledged = child.on_disk() + child.copied(), child.persisted()
     assert child.on_disk()
     assert set(before) <= set(first) | set(acknowledged)
-    newest = max(child.folder.glob("*/*.ring"))
-    with newest.open("ab") as file:
-        file.write(segment.MAGIC + b"a record that was torn by a power cut")
+    newest = max(child.folder.glob("*/*/*.fragment"))
+    torn = newest.with_name(f"{int(newest.stem) + 1:010d}.fragment")
+    torn.write_bytes(newest.read_bytes()[:-1])  # by a power cut
 
     # While all is well, as far as it knows: nothing is on disk.
     with child.running() as process:

@@ -8,11 +8,11 @@ import pytest
 
 import edge.run
 from edge import supervisor
+from edge.buffer.buffer import FragmentBuffer
 from edge.capture import thread
 from edge.capture.thread import CaptureThread
 from edge.config import parse
 from edge.errors import SourceError, SourceLostError
-from edge.fragments import FragmentBuffer
 from edge.monitor.event_log import EventLog
 from edge.sources.pattern import PatternSource
 from edge.timeouts import Timeouts
@@ -90,7 +90,7 @@ def test_a_camera_that_was_unplugged_goes_on_when_it_is_back(sources, captured):
     assert err.getvalue().count("There is no device /dev/video0.") == 2
     assert run.last_error == str(gone)
     with buffer.lock:
-        fragments = list(buffer._stock.fragments.values())
+        fragments = list(buffer._fragments.values())
     times = [fragment.timecode for fragment in fragments]
     assert times == sorted(set(times))
     # What had been captured of the fragment under way is not lost.

@@ -7,9 +7,11 @@ import time
 
 import pytest
 
+from edge.buffer.buffer import FragmentBuffer
+from edge.buffer.fragment import Limits
 from edge.errors import ConnectionLostError, RefusedError, UnreachableError
-from edge.fragments import EncodedFrame, FragmentBuffer, Limits
 from edge.media import mkv
+from edge.media.mkv import EncodedFrame
 from edge.timeouts import Timeouts
 from edge.upload.put_media import PutMediaConnection, PutMediaRequest
 from edge.upload.sender import Sender
@@ -332,7 +334,7 @@ def test_a_full_buffer_drops_the_oldest_and_counts_it():
     for timecode in range(1000, 6000, 1000):
         buffer.begin(timecode, TRACK)
         buffer.add(EncodedFrame(timecode, True, bytes(1000)))
-    assert buffer.after(None).timecode == 4000
+    assert buffer.next_after(None).timecode == 4000
     assert (buffer.counts.dropped, buffer.counts.waiting) == (3, 2)
     assert buffer.counts.dropped_by == {"buffer full": 3}
     assert len(said) == 1

@@ -3,19 +3,24 @@
 import errno
 import os
 import stat
+import tempfile
 import threading
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from edge import ring, segment
+from edge.buffer import storage
+from edge.buffer.buffer import FragmentBuffer
+from edge.buffer.disk_writer import DiskWriter
+from edge.buffer.fragment import Limits
+from edge.buffer.storage import FragmentFiles, open_files, read_cluster
 from edge.config import parse
 from edge.errors import InUseError
-from edge.fragments import EncodedFrame, FragmentBuffer, Limits
-from edge.keeper import Keeper
 from edge.media import mkv
-from edge.ring import DamagedError, Ring
-from edge.storage import delete_outdated, kept_fragments, open_ring
+from edge.media.mkv import EncodedFrame
+from edge.run import open_buffer
 from edge.upload.delivery import Delivery
 
 TRACK, OTHER = mkv.Track(64, 48, b"\x01one"), mkv.Track(96, 64, b"\x01two")
@@ -30,15 +35,15 @@ def wait_for(condition):
 
 
 class Disk:
-    """A buffer with a keeper and its folder, as a run has them."""
+    """A buffer with a disk writer and its folder, as a run has them."""
 
-    def __init__(self, folder, limits=None, segment_bytes=ring.SEGMENT_BYTES):
+    def __init__(self, folder, limits=None):
         self.folder, self.said = folder, []
-        self.ring = Ring(folder, segment_bytes)
-        self.found = self.ring.find()
+        self.storage = FragmentFiles(folder)
+        self.found = self.storage.recover()
         self.buffer = FragmentBuffer(limits, found=self.found, say=self.said.append)
-        self.keeper = Keeper(self.buffer, self.ring, self.said.append)
-        self.keeper.start()
+        self.writer = DiskWriter(self.buffer, self.storage, self.said.append)
+        self.writer.start()
 
     def put(self, *timecodes, track=TRACK, size=100, is_tagged=False):
         for timecode in timecodes:
@@ -49,25 +54,27 @@ class Disk:
             self.buffer.end(is_tagged=is_tagged)
 
     def written(self, number):
-        wait_for(lambda: sum(f.place is not None for f in self.waiting()) == number)
+        wait_for(lambda: sum(bool(f.path) for f in self.waiting()) == number)
 
     def waiting(self):
         with self.buffer.lock:
-            return list(self.buffer._stock.fragments.values())
+            return list(self.buffer._fragments.values())
 
     def take(self):
         """Everything a connection would be given now."""
-        delivery = Delivery(self.buffer, self.ring.read, speed=float("inf"), monotonic=Later())
-        return b"".join(iter(delivery.take, b"")), delivery
+        self.delivery = Delivery(self.buffer, speed=float("inf"), monotonic=Later())
+        return b"".join(iter(self.delivery.take, b"")), self.delivery
+
+    def acknowledge(self, timecode):
+        return self.delivery.settle(timecode, "persisted")
 
     def files(self):
-        return sorted(self.folder.glob("*.ring"))
+        return sorted(self.folder.glob("*/*.fragment"))
 
     def die(self):
         """As after kill -9: nothing more is written, and the lock is gone."""
-        self.keeper._run = None
-        os.close(self.ring._lock)
-        self.ring._lock = os.open(os.devnull, os.O_RDONLY)
+        os.close(self.storage._lock)
+        self.storage._lock = os.open(os.devnull, os.O_RDONLY)
 
 
 class Later:
@@ -85,22 +92,36 @@ class Later:
 def disk(tmp_path):
     disks = []
 
-    def open_(limits=None, **options):
-        disks.append(Disk(tmp_path / "ring", limits, **options))
+    def open_(limits=None):
+        disks.append(Disk(tmp_path / "buffer", limits))
         return disks[-1]
 
     yield open_
     for one in disks:
-        one.keeper.stop()
+        one.writer.stop()
 
 
-def test_while_acks_come_nothing_is_written(disk):
+@pytest.fixture
+def written(monkeypatch):
+    """The names of all files that are written, in order."""
+    names, write = [], Path.write_bytes
+
+    def note(path, data):
+        names.append(path.name)
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", note)
+    return names
+
+
+def test_while_acks_come_nothing_is_written(disk, written):
     kept = disk()
     for timecode in range(1000, 6000, 1000):
         kept.put(timecode)
         kept.take()
-        assert kept.buffer.settle(timecode)
-    assert kept.files() == []
+        assert kept.acknowledge(timecode)
+    kept.writer.stop()
+    assert written == []
 
 
 def test_what_waits_too_long_for_its_ack_is_written_and_its_memory_freed(disk):
@@ -114,7 +135,7 @@ def test_what_waits_too_long_for_its_ack_is_written_and_its_memory_freed(disk):
 def test_while_the_connection_is_down_each_fragment_is_written_at_once(disk):
     kept = disk(Limits(memory_s=3600))
     kept.put(1000)
-    kept.buffer.flows(False)
+    kept.buffer.set_flowing(False)
     kept.written(1)
     kept.put(2000)
     kept.written(2)
@@ -124,7 +145,7 @@ def test_from_disk_comes_what_would_have_come_from_memory(disk):
     kept = disk(Limits(memory_s=3600))
     kept.put(1000, 2000, is_tagged=True)
     from_memory, _ = kept.take()
-    kept.buffer.flows(False)
+    kept.buffer.set_flowing(False)
     kept.written(2)
     from_disk, _ = kept.take()
     head = len(mkv.header(TRACK))
@@ -135,7 +156,7 @@ def test_from_disk_comes_what_would_have_come_from_memory(disk):
 
 def test_after_a_crash_what_was_written_is_found_with_its_track(disk):
     first = disk()
-    first.buffer.flows(False)
+    first.buffer.set_flowing(False)
     first.put(1000)
     first.put(2000, track=OTHER)
     first.written(2)
@@ -145,69 +166,70 @@ def test_after_a_crash_what_was_written_is_found_with_its_track(disk):
         (1000, 1500, TRACK),
         (2000, 2500, OTHER),
     ]
-    assert second.buffer.counts.found == second.buffer.counts.fragments == 2
+    assert second.buffer.counts.waiting == second.buffer.counts.fragments == 2
 
 
 def test_what_was_acknowledged_is_not_found_again(disk):
     first = disk()
-    first.buffer.flows(False)
+    first.buffer.set_flowing(False)
     first.put(1000, 2000, 3000)
     first.written(3)
     first.take()
-    first.buffer.settle(1000)
-    wait_for(lambda: not first.buffer.has_given_up)
-    wait_for(lambda: len(list(segment.read(first.files()[0], 1))) == 2)
+    first.acknowledge(1000)
+    wait_for(lambda: len(first.files()) == 2)
     first.die()
     assert [f.timecode for f in disk().found] == [2000, 3000]
 
 
-def test_a_file_goes_with_its_last_fragment_and_the_folder_with_its_last_file(disk):
-    kept = disk(segment_bytes=500)
-    kept.buffer.flows(False)
+def test_a_file_goes_with_its_fragment_and_the_folder_with_its_last_file(disk):
+    kept = disk()
+    kept.buffer.set_flowing(False)
     kept.put(*range(1000, 7000, 1000))
     kept.written(6)
-    assert len(kept.files()) > 2
+    assert len(kept.files()) == 6
     for timecode in range(1000, 4000, 1000):
         kept.take()
-        kept.buffer.settle(timecode)
-    wait_for(lambda: len(kept.files()) <= 3)
+        kept.acknowledge(timecode)
+    wait_for(lambda: len(kept.files()) == 3)
     for timecode in range(4000, 7000, 1000):
         kept.take()
-        kept.buffer.settle(timecode)
-    kept.keeper.stop()
+        kept.acknowledge(timecode)
+    kept.writer.stop()
     assert not kept.folder.exists()
 
 
-@pytest.mark.parametrize("cut", [1, 50, 150, 260])
+@pytest.mark.parametrize("cut", [1, 50, 150, 260, 340, 10_000])
 def test_a_torn_end_is_left_out_and_the_rest_is_found(disk, cut):
     first = disk()
-    first.buffer.flows(False)
+    first.buffer.set_flowing(False)
     first.put(1000, 2000)
     first.written(2)
     first.die()
-    (path,) = first.files()
+    whole, path = first.files()
     path.write_bytes(path.read_bytes()[:-cut])
-    assert [f.timecode for f in disk().found] == [1000]
+    second = disk()
+    assert [f.timecode for f in second.found] == [1000]
+    assert second.files() == [whole], "what was torn takes no room"
 
 
 def test_zeros_where_a_power_cut_came_before_the_data_are_no_fragment(disk):
     first = disk()
-    first.buffer.flows(False)
-    first.put(1000)
-    first.written(1)
+    first.buffer.set_flowing(False)
+    first.put(1000, 2000)
+    first.written(2)
     first.die()
-    (path,) = first.files()
-    path.write_bytes(path.read_bytes() + bytes(4096))
+    path = first.files()[1]
+    path.write_bytes(bytes(len(path.read_bytes())))
     assert [f.timecode for f in disk().found] == [1000]
 
 
 def test_a_damaged_fragment_is_left_out_said_and_counted(disk):
     first = disk()
-    first.buffer.flows(False)
+    first.buffer.set_flowing(False)
     first.put(1000, 2000)
     first.written(2)
     first.die()
-    (path,) = first.files()
+    path = first.files()[1]
     data = bytearray(path.read_bytes())
     data[-20] ^= 0xFF
     path.write_bytes(data)
@@ -220,49 +242,114 @@ def test_a_damaged_fragment_is_left_out_said_and_counted(disk):
 
 def test_a_file_that_somebody_deleted_is_no_crash(disk):
     kept = disk()
-    kept.buffer.flows(False)
+    kept.buffer.set_flowing(False)
     kept.put(1000, 2000)
     kept.written(2)
-    place = kept.waiting()[0].place
-    kept.files()[0].unlink()
-    with pytest.raises(DamagedError):
-        kept.ring.read(place)
+    for path in kept.files():
+        path.unlink()
+    with pytest.raises(OSError, match="No such file"):
+        read_cluster(kept.waiting()[0])
     assert [kept.take()[0] for _ in range(2)] == [b"", b""]
-    assert kept.buffer.counts.damaged == 2
+    assert kept.buffer.counts.dropped_by == {"damaged on disk": 2}
+
+
+def test_what_was_written_is_synced_with_its_name_so_that_a_power_cut_leaves_it(disk, monkeypatch):
+    monkeypatch.setattr("edge.buffer.disk_writer.SYNC_S", 0.05)
+    sync, synced = os.fsync, set()
+
+    def note(file):
+        synced.add(Path(f"/proc/self/fd/{file}").readlink())
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    kept = disk()
+    kept.buffer.set_flowing(False)
+    kept.put(1000, 2000)
+    kept.written(2)
+    files = kept.files()
+    wait_for(lambda: synced >= {kept.folder, files[0].parent, *files})
+
+
+def test_order_is_kept_over_restarts(disk):
+    for timecode in (1000, 3000, 5000):
+        kept = disk()
+        kept.buffer.set_flowing(False)
+        kept.put(timecode, timecode + 1000)
+        kept.written(len(kept.found) + 2)
+        kept.die()
+    times = [f.timecode for f in disk().found]
+    assert times == [1000, 2000, 3000, 4000, 5000, 6000]
+
+
+@pytest.fixture
+def fast_folder(tmp_path):
+    """A folder in memory where there is one: ten thousand files take a disk a while."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+def test_a_long_cut_writes_each_fragment_once_in_small_folders_and_is_soon_recovered(fast_folder):
+    number = 10_000  # of an hour are 3,600
+    kept = Disk(fast_folder / "buffer")
+    kept.buffer.set_flowing(False)
+    before = bytes_written()
+    for timecode in range(1000, 1000 * number + 1000, 1000):
+        kept.put(timecode, size=500)
+        if timecode % 100_000 == 0:
+            wait_for(lambda: not kept.buffer.in_memory())
+    kept.writer.stop()
+    assert bytes_written() - before < 1.1 * kept.buffer.buffered_bytes
+    folders = Counter(path.parent for path in kept.files())
+    assert (sum(folders.values()), max(folders.values())) == (number, 1000)
+    assert len(folders) < 10_000
+    began = time.process_time()  # others may use the machine too
+    found = FragmentFiles(fast_folder / "buffer").recover()
+    assert time.process_time() - began < 2
+    assert [f.timecode for f in found] == list(range(1000, 1000 * number + 1000, 1000))
+
+
+def bytes_written():
+    """What this process has handed to write() so far."""
+    counts = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in counts)["wchar"])
 
 
 def test_two_runs_do_not_share_a_folder(disk, tmp_path):
     disk()
     with pytest.raises(InUseError, match="another process"):
-        Ring(tmp_path / "ring")
+        FragmentFiles(tmp_path / "buffer")
 
 
 def test_what_is_kept_is_its_owners_alone(disk):
     kept = disk()
-    kept.buffer.flows(False)
+    kept.buffer.set_flowing(False)
     kept.put(1000)
     kept.written(1)
     assert stat.S_IMODE(kept.folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE(kept.files()[0].stat().st_mode) == 0o600
+    (path,) = kept.files()
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_disk_that_takes_nothing_leaves_no_torn_record(disk, monkeypatch):
-    monkeypatch.setattr("edge.keeper.RETRY_S", 0.02)
-    kept, write, is_full = disk(), ring._write, []
-    kept.buffer.flows(False)
+    monkeypatch.setattr("edge.buffer.disk_writer.RETRY_S", 0.02)
+    kept, write, is_full = disk(), Path.write_bytes, []
+    kept.buffer.set_flowing(False)
     kept.put(1000)
     kept.written(1)
 
-    def write_some(file, data):
+    def write_some(path, data):
         if is_full:
-            os.write(file, data[:50])
+            write(path, data[:50])
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(file, data)
+        write(path, data)
 
-    monkeypatch.setattr(ring, "_write", write_some)
+    monkeypatch.setattr(Path, "write_bytes", write_some)
     is_full.append(True)
     kept.put(2000, 3000)
-    wait_for(lambda: kept.keeper.failure)
+    wait_for(lambda: kept.said)
+    assert len(kept.files()) == 1
     is_full.clear()
     kept.written(3)
     kept.die()
@@ -272,20 +359,20 @@ def test_a_disk_that_takes_nothing_leaves_no_torn_record(disk, monkeypatch):
 
 
 def test_on_a_disk_that_others_fill_the_oldest_makes_room_for_the_newest(disk, monkeypatch):
-    monkeypatch.setattr("edge.keeper.RETRY_S", 0.02)
-    kept, write = disk(Limits(memory_bytes=600), segment_bytes=900), ring._write
-    kept.buffer.flows(False)
+    monkeypatch.setattr("edge.buffer.disk_writer.RETRY_S", 0.02)
+    kept, write = disk(Limits(memory_bytes=600)), Path.write_bytes
+    kept.buffer.set_flowing(False)
     for number in range(1, 9):
         kept.put(1000 * number)
         kept.written(number)
     room = sum(path.stat().st_size for path in kept.files())
 
-    def write_within(file, data):
+    def write_within(path, data):
         if sum(path.stat().st_size for path in kept.files()) + len(data) > room:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(file, data)
+        write(path, data)
 
-    monkeypatch.setattr(ring, "_write", write_within)
+    monkeypatch.setattr(Path, "write_bytes", write_within)
     for timecode in range(9000, 19_000, 1000):
         kept.put(timecode)
         wait_for(lambda: kept.buffer.memory_bytes <= 900)
@@ -297,10 +384,10 @@ def test_on_a_disk_that_others_fill_the_oldest_makes_room_for_the_newest(disk, m
 
 
 def test_memory_is_bounded_while_the_disk_takes_nothing(disk, monkeypatch):
-    def refuse(file, data):
+    def refuse(path, data):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(ring, "_write", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     kept = disk(Limits(memory_bytes=1000))
     kept.put(*range(1000, 30_000, 1000))
     assert kept.buffer.memory_bytes <= 2300
@@ -308,11 +395,27 @@ def test_memory_is_bounded_while_the_disk_takes_nothing(disk, monkeypatch):
     assert kept.waiting()[-1].timecode == 29_000
 
 
+def test_what_is_on_a_disk_that_has_become_read_only_is_not_dropped_for_nothing(disk, monkeypatch):
+    kept = disk(Limits(memory_bytes=600))
+    kept.buffer.set_flowing(False)
+    kept.put(1000, 2000)
+    kept.written(2)
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    kept.put(*range(3000, 13_000, 1000))
+    wait_for(lambda: kept.said)
+    assert [f.timecode for f in kept.waiting()][:2] == [1000, 2000]
+    assert kept.buffer.counts.dropped_by["disk failed"] > 5
+
+
 def test_a_disk_that_has_become_read_only_is_survived(disk, monkeypatch):
     """As Linux does with a card that fails: nothing can be deleted any more either."""
-    monkeypatch.setattr("edge.keeper.RETRY_S", 0.02)
-    kept, write, is_full = disk(segment_bytes=300), ring._write, [True]
-    kept.buffer.flows(False)
+    monkeypatch.setattr("edge.buffer.disk_writer.RETRY_S", 0.02)
+    kept, write, is_full = disk(), Path.write_bytes, [True]
+    kept.buffer.set_flowing(False)
     kept.put(1000, 2000)
     kept.written(2)
 
@@ -320,69 +423,64 @@ def test_a_disk_that_has_become_read_only_is_survived(disk, monkeypatch):
         raise OSError(errno.EROFS, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ring, "_write", lambda file, data: refuse() if is_full else write(file, data))
-        patch.setattr(type(kept.folder), "unlink", refuse)
+        patch.setattr(Path, "write_bytes", lambda *file: refuse() if is_full else write(*file))
+        patch.setattr(Path, "unlink", refuse)
         for fragment in kept.waiting():
-            kept.buffer.is_begun(fragment)
-            kept.buffer.settle(fragment.timecode)
+            kept.buffer.remove(fragment, "persisted")
         kept.put(3000)
-        wait_for(lambda: kept.keeper.failure)
+        wait_for(lambda: kept.said)
         is_full.clear()
         kept.written(1)
     assert [f.timecode for f in kept.waiting()] == [3000]
 
 
-def test_a_file_that_cannot_be_read_to_its_end_gives_what_comes_before(disk, monkeypatch):
-    kept, read = disk(), segment.read
-    kept.buffer.flows(False)
-    kept.put(1000, 2000)
-    kept.written(2)
+def test_a_file_that_cannot_be_read_costs_its_fragment_only(disk, monkeypatch):
+    kept, read = disk(), storage.read_header
+    kept.buffer.set_flowing(False)
+    kept.put(1000, 2000, 3000)
+    kept.written(3)
     kept.die()
 
-    def read_one(path, number):
-        yield next(read(path, number))
-        raise OSError(errno.EIO, "Input/output error")
+    def read_others(path):
+        if path == damaged:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
 
-    monkeypatch.setattr(segment, "read", read_one)
-    assert [f.timecode for f in disk().found] == [1000]
+    damaged = kept.files()[1]
+    monkeypatch.setattr(storage, "read_header", read_others)
+    assert [f.timecode for f in disk().found] == [1000, 3000]
 
 
 def test_a_folder_that_may_not_be_written_is_said_and_memory_used(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    said = []
-    assert open_ring(tmp_path / "file" / "below", "url region stream", 1, said.append) is None
-    assert "--buffer-folder" in said[0]
-
-
-def test_what_could_not_be_kept_is_said_at_the_end(tmp_path):
-    (tmp_path / "file").write_text("in the way")
     config = parse(["--camera", "gate", "--buffer-folder", str(tmp_path / "file" / "below")])
     said = []
-    with kept_fragments(config, "url region stream", said.append) as (buffer, _):
+    with open_buffer(config, "url region stream", said.append) as buffer:
         buffer.begin(1000, TRACK)
         buffer.add(EncodedFrame(1000, True, b"frame"))
         buffer.close()
+        assert buffer.next_after(None).timecode == 1000
+    assert "--buffer-folder" in said[0]
     assert said[-1] == "1 fragments are lost: the disk took none."
 
 
 def test_what_was_captured_for_another_stream_is_not_found_and_goes_when_too_old(tmp_path):
-    one = open_ring(tmp_path, "https://one eu-central-1 door", 1 << 20, print)
+    one = open_files(tmp_path, "https://one eu-central-1 door", 600)
     buffer = FragmentBuffer()
     buffer.begin(1000, TRACK)
     buffer.add(EncodedFrame(1000, True, b"frame"))
-    fragment = buffer.after(None)
+    fragment = buffer.next_after(None)
     buffer.end(is_tagged=False)
-    one.append(fragment)
-    other = open_ring(tmp_path, "https://other eu-central-1 door", 1 << 20, print)
-    assert other.find() == []
-    (path,) = tmp_path.glob("*/*.ring")
+    path = Path(one.write(fragment))
     os.utime(path, (0, 0))
-    delete_outdated(tmp_path, 600)
+    other = open_files(tmp_path, "https://other eu-central-1 door", 600)
+    assert other.recover() == []
     assert path.exists(), "somebody is using it"
     one.close()
-    delete_outdated(tmp_path, 600)
-    assert not path.parent.exists()
+    another = open_files(tmp_path, "https://another eu-central-1 door", 600)
+    assert not path.parent.parent.exists()
     other.close()
+    another.close()
 
 
 def test_a_source_that_can_wait_waits_for_room_and_not_for_ever():
@@ -399,10 +497,9 @@ def test_a_source_that_can_wait_waits_for_room_and_not_for_ever():
     thread = threading.Thread(target=capture)
     thread.start()
     wait_for(lambda: put == [1000, 2000])
-    buffer.is_begun(buffer.after(None))
-    buffer.settle(1000)
+    buffer.remove(buffer.next_after(None), "persisted")
     wait_for(lambda: put == [1000, 2000, 3000])
-    buffer.wait_no_more()
+    buffer.stop_waiting_for_room()
     thread.join(LIMIT_S)
     assert put[-1] == 5000
 
@@ -412,10 +509,10 @@ def test_what_is_too_far_behind_is_dropped_when_it_is_captured_and_when_it_is_fo
     for timecode in range(1000, 11_000, 1000):
         buffer.begin(timecode, TRACK)
         buffer.add(EncodedFrame(timecode, True, b"frame"))
-    assert buffer.after(None).timecode == 5000
+    assert buffer.next_after(None).timecode == 5000
     assert buffer.counts.dropped_by == {"too far behind": 4}
     buffer.drop_older_than(20_000)
-    assert buffer.oldest.timecode == 10_000, "the one under way stays"
+    assert buffer.next_after(None).timecode == 10_000, "the one under way stays"
 
 
 def test_a_fragment_that_is_not_wanted_is_never_sent():
@@ -423,7 +520,7 @@ def test_a_fragment_that_is_not_wanted_is_never_sent():
     for timecode, is_wanted in ((1000, False), (2000, True)):
         buffer.begin(timecode, TRACK)
         buffer.add(EncodedFrame(timecode, True, b"frame"))
-        assert buffer.after(None) is None, "not before it is known whether it is wanted"
+        assert buffer.next_after(None) is None, "not before it is known whether it is wanted"
         buffer.end(is_tagged=is_wanted, is_wanted=is_wanted)
-    assert buffer.after(None).timecode == 2000
+    assert buffer.next_after(None).timecode == 2000
     assert (buffer.counts.unwanted, buffer.counts.waiting) == (1, 1)

@@ -1,0 +1,1 @@
+"""The fragments that are not stored yet, in memory and on disk; uses mkv and errors only."""
