@@ -37,12 +37,12 @@ def wait_for(condition):
 class Disk:
     """A buffer with a disk writer and its folder, as a run has them."""
 
-    def __init__(self, folder, limits=None):
+    def __init__(self, folder, limits=None, copies=None):
         self.folder, self.said = folder, []
         self.storage = FragmentFiles(folder)
         self.found = self.storage.recover()
         self.buffer = FragmentBuffer(limits, found=self.found, say=self.said.append)
-        self.writer = DiskWriter(self.buffer, self.storage, self.said.append)
+        self.writer = DiskWriter(self.buffer, self.storage, self.said.append, copies)
         self.writer.start()
 
     def put(self, *timecodes, track=TRACK, size=100, is_tagged=False):
@@ -92,8 +92,8 @@ class Later:
 def disk(tmp_path):
     disks = []
 
-    def open_(limits=None):
-        disks.append(Disk(tmp_path / "buffer", limits))
+    def open_(limits=None, copies=None):
+        disks.append(Disk(tmp_path / "buffer", limits, copies))
         return disks[-1]
 
     yield open_
@@ -103,25 +103,26 @@ def disk(tmp_path):
 
 @pytest.fixture
 def written(monkeypatch):
-    """The names of all files that are written, in order."""
-    names, write = [], Path.write_bytes
+    """All files that are written, in order."""
+    paths, write = [], Path.write_bytes
 
     def note(path, data):
-        names.append(path.name)
+        paths.append(path)
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", note)
-    return names
+    return paths
 
 
-def test_while_acks_come_nothing_is_written(disk, written):
-    kept = disk()
-    for timecode in range(1000, 6000, 1000):
+def test_while_acks_come_nothing_is_written(disk, written, tmp_path):
+    kept = disk(copies=FragmentFiles(tmp_path / "memory"))
+    for number, timecode in enumerate(range(1000, 6000, 1000), 1):
         kept.put(timecode)
         kept.take()
+        wait_for(lambda number=number: len(written) >= number)
         assert kept.acknowledge(timecode)
     kept.writer.stop()
-    assert written == []
+    assert [path for path in written if kept.folder in path.parents] == []
 
 
 def test_what_waits_too_long_for_its_ack_is_written_and_its_memory_freed(disk):
