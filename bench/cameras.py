@@ -35,7 +35,7 @@ class Film:
         with av.open(io.BytesIO(_encoded(kilobits)), "r", format="matroska") as container:
             stream = container.streams.video[0]
             private = bytes(stream.codec_context.extradata or b"")
-            self.header = mkv.header(mkv.Track(stream.width, stream.height, private))
+            self.header = mkv.header(mkv.VideoTrack(stream.width, stream.height, private))
             self._fragments: list[list[Frame]] = []
             for packet in container.demux(stream):
                 if packet.pts is not None:

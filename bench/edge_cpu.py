@@ -21,7 +21,7 @@ from bench.measure import measure
 from edge.capture.pipeline import CapturePipeline
 from edge.config import parse
 from edge.media import h264
-from edge.media.mkv import EncodedFrame, Track
+from edge.media.mkv import EncodedFrame, VideoTrack
 from edge.monitor.event_log import EventLog
 from edge.sources import open_source
 
@@ -43,7 +43,7 @@ CAMERAS, CAMERA_SIZE, CAMERA_RATE, CAMERA_S = 4, (1920, 1080), 20, 20
 class NullSink:
     """A sink that discards all frames, so that only the capture is measured."""
 
-    def begin(self, at_ms: int, track: Track) -> None:
+    def begin(self, at_ms: int, track: VideoTrack) -> None:
         """Discard the start of a fragment."""
 
     def add(self, frame: EncodedFrame) -> None:

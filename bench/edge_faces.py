@@ -17,7 +17,7 @@ import av
 
 from edge.capture.pipeline import CapturePipeline
 from edge.config import parse
-from edge.media.mkv import EncodedFrame, Track
+from edge.media.mkv import EncodedFrame, VideoTrack
 from edge.monitor.event_log import EventLog
 from edge.sources import open_source
 
@@ -38,7 +38,7 @@ class TagRecorder:
         self.fragments: list[tuple[int, bool]] = []
         self._begun_ms = 0
 
-    def begin(self, at_ms: int, track: Track) -> None:
+    def begin(self, at_ms: int, track: VideoTrack) -> None:
         """Record when the fragment begins."""
         self._begun_ms = at_ms
 

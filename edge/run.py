@@ -16,7 +16,7 @@ from .capture.thread import CaptureThread
 from .config import Config, runtime_folder
 from .errors import UnreachableError
 from .interruptible import call_until_stopped
-from .media.mkv import Track
+from .media.mkv import VideoTrack
 from .monitor.event_log import EventLog
 from .supervisor import Supervisor
 from .timeouts import Timeouts
@@ -24,9 +24,8 @@ from .upload.delivery import CATCH_UP_SPEED
 from .upload.sender import Sender
 from .upload.stream import VideoStream
 
-# A film without a pace is captured no further ahead of the service than this.
+# An unpaced film is captured at most this far ahead of the service.
 FRAGMENTS_AHEAD = 16
-Log = Callable[[str], None]
 
 
 def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
@@ -37,7 +36,7 @@ def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
         if not _find_stream(stream, event_log, stop, waits_for_network=capture.is_live):
             return True
 
-        def on_track(track: Track) -> None:
+        def on_track(track: VideoTrack) -> None:
             hours = 0 if stream.final_event == "RECEIVED" else 1
             event_log.connecting(config, stream.region, track, hours)
 
@@ -59,14 +58,18 @@ def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
 
 
 @contextlib.contextmanager
-def open_buffer(config: Config, address: str, log: Log) -> Iterator[FragmentBuffer]:
-    """Open the buffer with what the run before left; at the end keep what is not stored."""
+def open_buffer(
+    config: Config, address: str, log: Callable[[str], None]
+) -> Iterator[FragmentBuffer]:
+    """Open the buffer with the previous run's fragments; at the end, keep what is not stored."""
     files, copies = _open_folders(config, address, log)
-    found = files.recover(copies) if files else []
-    if found:
-        log(f"{len(found)} fragments that were kept on disk are sent first.")
-    limits = limits_of(config) if copies else replace(limits_of(config), memory_s=0.0)
-    buffer = FragmentBuffer(limits, is_held_back=config.is_only_tagged, found=found, say=log)
+    recovered = files.recover(copies) if files else []
+    if recovered:
+        log(f"{len(recovered)} fragments that were kept on disk are sent first.")
+    limits = buffer_limits(config) if copies else replace(buffer_limits(config), memory_s=0.0)
+    buffer = FragmentBuffer(
+        limits, holds_until_complete=config.is_only_tagged, recovered=recovered, log=log
+    )
     buffer.drop_older_than(round(time.time() * 1000))
     writer = DiskWriter(buffer, files, log, copies) if files else None
     try:
@@ -80,11 +83,11 @@ def open_buffer(config: Config, address: str, log: Log) -> Iterator[FragmentBuff
         if kept := buffer.counts.waiting - lost:
             log(f"{kept} fragments are kept on disk for the next start.")
         if lost:
-            log(f"{lost} fragments are lost: the disk took none.")
+            log(f"{lost} fragments are lost: they could not be written to disk.")
 
 
-def limits_of(config: Config) -> Limits:
-    """Return how much is kept: a film without a pace waits, and nothing of it is too old."""
+def buffer_limits(config: Config) -> Limits:
+    """Return the buffer's limits; an unpaced film waits for room, and never becomes too old."""
     buffer_bytes = config.buffer_mb * 1024 * 1024
     if config.is_unpaced:
         return Limits(buffer_bytes, ahead=FRAGMENTS_AHEAD)
@@ -92,22 +95,22 @@ def limits_of(config: Config) -> Limits:
 
 
 def _open_folders(
-    config: Config, address: str, log: Log
+    config: Config, address: str, log: Callable[[str], None]
 ) -> tuple[FragmentFiles | None, FragmentFiles | None]:
-    """Open the buffer folder and the one for copies in memory; None for one that cannot be."""
+    """Open the buffer folder, and the one for copies in memory; None if that is not possible."""
     try:
         files = open_files(config.buffer_folder, address, config.max_behind_s)
     except OSError as exc:
         log(
-            f"Nothing can be kept on disk, fragments stay in memory: {exc}. "
+            f"Fragments cannot be kept on disk and stay in memory: {exc}. "
             "Give a folder that this user may write to as --buffer-folder."
         )
         return None, None
     with contextlib.suppress(OSError):
         if parent := runtime_folder(config.camera, os.environ):
-            # Copies belong to what is on disk: with another buffer folder, a run has others.
-            own = f"{config.buffer_folder.resolve()} {address}"
-            return files, open_files(parent, own, config.max_behind_s)
+            # A run with another buffer folder must not take these copies.
+            copies_address = f"{config.buffer_folder.resolve()} {address}"
+            return files, open_files(parent, copies_address, config.max_behind_s)
     return files, None
 
 

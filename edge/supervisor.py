@@ -137,7 +137,7 @@ class Supervisor:
         remedy = self._watchdog.check(
             captured_at=self._buffer.captured_at,
             acked_at=self._sender.acked_at,
-            is_waiting=self._buffer.oldest_ended is not None,
+            is_waiting=self._buffer.oldest_complete is not None,
         )
         if remedy is Remedy.RESTART:
             self._event_log.log(
@@ -178,7 +178,7 @@ class Supervisor:
 
     def status(self) -> Status:
         """Return the run's status now."""
-        counts, oldest = self._buffer.counts, self._buffer.oldest_ended
+        counts, oldest = self._buffer.counts, self._buffer.oldest_complete
         error_at, error = self._newest_error()
         behind_s = time.time() - oldest.timecode / 1000 if oldest else 0.0
         return Status(

@@ -1,4 +1,4 @@
-"""The one buffer of a run: each fragment from its first frame until the service stored it."""
+"""The buffer of a run: keeps each fragment from its first frame until the service stored it."""
 
 import threading
 import time
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..media import mkv
-from .fragment import DROPS, Counts, Fragment, Limits
+from .fragment import DROP_MESSAGES, Counts, Fragment, Limits
 
-# A block's time is 16 bits, in milliseconds from the beginning of its fragment.
+# A Matroska block has a signed 16-bit time, in milliseconds from the start of its cluster.
 LONGEST_OFFSET_MS = 32_767
-# A source that was opened again may overlap the one before; more means that the clock was set.
+# A reopened source may overlap the previous one by this much; more means that the clock was set.
 OVERLAP_MS = 2000
-# Two drops for one reason this far apart are two spells, each logged once.
-SPELL_S = 60.0
+# A drop is logged only if there was none for the same reason in the last minute.
+LOG_INTERVAL_S = 60.0
 
 
 class FragmentBuffer:
@@ -24,22 +24,21 @@ class FragmentBuffer:
         self,
         limits: Limits | None = None,
         *,
-        is_held_back: bool = False,
-        found: Iterable[Fragment] = (),
-        say: Callable[[str], None] = lambda text: None,
+        holds_until_complete: bool = False,
+        recovered: Iterable[Fragment] = (),
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
-        # A note on locking. This one lock guards every attribute here and every field of every
-        # fragment. Each of these calls from a thread of its own:
+        # This lock guards all fields of the buffer and of its fragments. These threads call:
         # - capture: begin, add, end, close; only begin waits, and only if `ahead` is set
-        # - sender: next_after, mark_sent, remove, set_flowing, wait_until, wait_for_change
-        # - reader of acks: remove, set_flowing, notify
-        # - disk writer: in_memory, seconds_to_disk, mark_written, make_room_on_disk, deletable,
-        #   wait_for_change; it reads `pieces` without the lock, as those of a fragment that has
-        #   ended do not change
-        # - main: close, stop_waiting_for_room, wait_until, and the counts and sizes, which
-        #   are replaced as a whole, so that reading one takes no lock
-        # Nobody holds it while using a file or a socket. It is re-entrant: public methods call
-        # each other. Each change raises `version`, so that a waiter misses none.
+        # - sender: next_after, mark_sent, remove, set_online, wait_until, wait_for_change
+        # - ack reader: remove, set_online, notify
+        # - disk writer: in_memory, write_delay_s, mark_written, make_room_on_disk, deletable,
+        #   wait_for_change; it reads `pieces` without the lock, because those of a complete
+        #   fragment do not change
+        # - main: close, stop_waiting_for_room, wait_until; it reads counts and sizes without the
+        #   lock, because each is replaced, never changed in place
+        # No thread holds the lock while it uses a file or a socket. The lock is re-entrant:
+        # public methods call each other. Each change raises `version`: a waiter misses none.
         self.lock = threading.Condition()
         self.version = 0
         self.counts = Counts()
@@ -47,23 +46,23 @@ class FragmentBuffer:
         self.memory_bytes = 0
         self.captured_at = time.monotonic()
         self._is_closed = False
-        self.is_held_back = is_held_back
-        self._is_flowing = True
+        self._holds_until_complete = holds_until_complete
+        self._is_online = True
         self._limits = limits or Limits()
         self._ahead = self._limits.ahead
-        self._say = say
+        self._log = log
         self._fragments: dict[int, Fragment] = {}  # by number, in order of capture
-        self._in_memory: dict[int, Fragment] = {}  # those that have ended and are in no file
-        self.deletable: deque[str] = deque()  # files that nobody needs any more
+        self._in_memory: dict[int, Fragment] = {}  # complete, and in no file
+        self.deletable: deque[str] = deque()  # paths of unneeded files
         self._dropped_at: dict[str, float] = {}
         self._current: Fragment | None = None
         self._last_ms = 0
-        for fragment in found:
-            self._enter(fragment)
+        for fragment in recovered:
+            self._register(fragment)
             self.buffered_bytes += fragment.size
 
-    def begin(self, at_ms: int, track: mkv.Track) -> None:
-        """Begin the next fragment; wait for room first, if the source is one that can wait."""
+    def begin(self, at_ms: int, track: mkv.VideoTrack) -> None:
+        """Begin the next fragment; with a limit `ahead`, wait for room first."""
         with self.lock:
             self.end(is_tagged=False)
             self.lock.wait_for(lambda: len(self._fragments) < self._ahead)
@@ -71,20 +70,20 @@ class FragmentBuffer:
             shift_ms = overlap_ms if 0 < overlap_ms <= OVERLAP_MS else 0
             timecode = at_ms + shift_ms
             self._current = Fragment(timecode, track, last_ms=timecode, shift_ms=shift_ms)
-            self._enter(self._current)
+            self._register(self._current)
             self._append(self._current, mkv.cluster(timecode))
             self.drop_older_than(timecode)
 
     def add(self, frame: mkv.EncodedFrame) -> None:
         """Add a frame to the current fragment."""
         with self.lock:
-            if self._is_closed:  # by the main thread, which gave up waiting for the source
+            if self._is_closed:  # the main thread did not wait for a source that hangs
                 return
             assert self._current is not None, "a frame before the first fragment"
             fragment = self._current
             offset_ms = frame.at_ms + fragment.shift_ms - fragment.timecode
             offset_ms = max(0, min(offset_ms, LONGEST_OFFSET_MS))
-            if not fragment.is_gone:
+            if not fragment.is_removed:
                 self._append(fragment, mkv.block(offset_ms, is_key=frame.is_key, data=frame.data))
             fragment.frames += 1
             fragment.last_ms = self._last_ms = fragment.timecode + offset_ms
@@ -97,10 +96,10 @@ class FragmentBuffer:
             self.notify()
 
     def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
-        """End the current fragment: mark it for image generation, or drop it as unwanted."""
+        """End the current fragment: tag it for image generation, or remove it as unwanted."""
         with self.lock:
             fragment, self._current = self._current, None
-            if fragment is None or fragment.is_gone:
+            if fragment is None or fragment.is_removed:
                 return
             if not is_wanted:
                 self.remove(fragment, "unwanted")
@@ -108,7 +107,7 @@ class FragmentBuffer:
             if is_tagged:
                 self._append(fragment, mkv.image_generation())
             self._append(fragment, mkv.end_of_fragment())
-            fragment.is_complete, fragment.ended_at = True, time.monotonic()
+            fragment.is_complete, fragment.completed_at = True, time.monotonic()
             self._in_memory[fragment.number] = fragment
             self.notify()
 
@@ -120,22 +119,22 @@ class FragmentBuffer:
             self.notify()
 
     def stop_waiting_for_room(self) -> None:
-        """Let a source that waits for room go on without it."""
+        """Remove the limit `ahead`, so that a source that waits for room continues."""
         with self.lock:
             self._ahead = float("inf")
             self.notify()
 
     def next_after(self, before: Fragment | None) -> Fragment | None:
-        """Return the first fragment after another, if it can be sent now."""
+        """Return the next fragment after `before`, or the first; None if it cannot be sent yet."""
         with self.lock:
-            first = -1 if before is None else before.number
-            following = next((f for f in self._fragments.values() if f.number > first), None)
-            if following is None or (self.is_held_back and not following.is_complete):
+            last = -1 if before is None else before.number
+            following = next((f for f in self._fragments.values() if f.number > last), None)
+            if following is None or (self._holds_until_complete and not following.is_complete):
                 return None
             return following if following.frames else None
 
     def mark_sent(self, fragment: Fragment) -> None:
-        """Note that a connection has carried a whole fragment."""
+        """Note that all bytes of a fragment were sent on a connection."""
         with self.lock:
             fragment.sent_at = time.monotonic()
             if not fragment.was_sent:
@@ -143,14 +142,14 @@ class FragmentBuffer:
                 self._count(sent=1)
 
     def remove(self, fragment: Fragment, outcome: str) -> bool:
-        """Remove a fragment and count its outcome: persisted, refused, unwanted or one of DROPS.
+        """Remove a fragment and count its outcome; return False if it was removed before.
 
-        Return False if it was removed before.
+        `outcome` is persisted, refused, unwanted or a key of DROP_MESSAGES.
         """
         with self.lock:
-            if fragment.is_gone:
+            if fragment.is_removed:
                 return False
-            fragment.is_gone = True
+            fragment.is_removed = True
             del self._fragments[fragment.number]
             self.buffered_bytes -= fragment.size
             if fragment.path:
@@ -158,7 +157,7 @@ class FragmentBuffer:
             else:
                 self._in_memory.pop(fragment.number, None)
                 self.memory_bytes -= fragment.size
-            if outcome in DROPS:
+            if outcome in DROP_MESSAGES:
                 self._count_drop(outcome)
             else:
                 self._count(**{outcome: 1})
@@ -166,42 +165,42 @@ class FragmentBuffer:
             return True
 
     def drop_older_than(self, now_ms: int) -> None:
-        """Drop the fragments that are more than the limit behind a time."""
+        """Drop the fragments that are older at `now_ms` than the limit `behind_s` allows."""
         with self.lock:
             first_ms = now_ms - self._limits.behind_s * 1000
-            while (oldest := self.oldest_ended) and oldest.last_ms < first_ms:
+            while (oldest := self.oldest_complete) and oldest.last_ms < first_ms:
                 self.remove(oldest, "too far behind")
 
-    def set_flowing(self, is_flowing: bool) -> None:
-        """Note whether fragments get through; while they do not, each goes to disk at once."""
+    def set_online(self, is_online: bool) -> None:
+        """Note whether acks arrive; while they do not, complete fragments go to disk at once."""
         with self.lock:
-            self._is_flowing = is_flowing
+            self._is_online = is_online
             self.notify()
 
     def in_memory(self) -> list[Fragment]:
-        """Return the fragments that have ended and are not on disk."""
+        """Return the complete fragments that are not on disk."""
         with self.lock:
             return list(self._in_memory.values())
 
-    def seconds_to_disk(self, fragment: Fragment) -> float:
-        """Return in how many seconds a fragment in memory should be written, 0 for now."""
-        if not self._is_flowing or self.memory_bytes > self._limits.memory_bytes:
+    def write_delay_s(self, fragment: Fragment) -> float:
+        """Return the seconds until a fragment in memory must be written to disk; 0 means now."""
+        if not self._is_online or self.memory_bytes > self._limits.memory_bytes:
             return 0.0
-        return max(0.0, fragment.ended_at + self._limits.memory_s - time.monotonic())
+        return max(0.0, fragment.completed_at + self._limits.memory_s - time.monotonic())
 
     def mark_written(self, fragment: Fragment, path: str) -> None:
-        """Note the file of a fragment, and free its memory."""
+        """Note the file of a fragment and free its memory."""
         with self.lock:
-            if fragment.is_gone:
+            if fragment.is_removed:
                 self.deletable.append(path)
                 return
             fragment.path = path
             del self._in_memory[fragment.number]
             self.memory_bytes -= fragment.size
-            fragment.pieces = []  # a new list: the sender may be using the old one
+            fragment.pieces = []  # a new list, because the sender may read the old one
 
     def make_room_on_disk(self) -> bool:
-        """Drop the oldest fragment on disk, if memory is full; return whether one was."""
+        """If memory is full, drop the oldest fragment on disk; return whether one was dropped."""
         with self.lock:
             if self.memory_bytes <= self._limits.memory_bytes:
                 return False
@@ -209,34 +208,34 @@ class FragmentBuffer:
             return oldest is not None and self.remove(oldest, "buffer full")
 
     def notify(self) -> None:
-        """Wake all who wait for a change."""
+        """Wake all threads that wait for a change."""
         with self.lock:
             self.version += 1
             self.lock.notify_all()
 
     def wait_for_change(self, version: int, timeout_s: float) -> None:
-        """Wait until something has changed since `version`."""
+        """Wait until `version` is outdated, at most this long."""
         self.wait_until(lambda: self.version != version, timeout_s)
 
     def wait_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until the condition holds, and return whether it does."""
+        """Wait until the condition holds, at most this long; return whether it does."""
         with self.lock:
             return self.lock.wait_for(condition, timeout_s)
 
     @property
-    def oldest_ended(self) -> Fragment | None:
-        """Return the fragment that waits longest to be stored, if it has ended."""
+    def oldest_complete(self) -> Fragment | None:
+        """Return the oldest fragment that is not stored, if it is complete."""
         with self.lock:
             oldest = next(iter(self._fragments.values()), None)
             return oldest if oldest and oldest.is_complete else None
 
     @property
     def is_done(self) -> bool:
-        """Return whether nothing is left to capture, to send or to wait for."""
+        """Return whether the buffer is closed and empty."""
         with self.lock:
             return self._is_closed and not self._fragments
 
-    def _enter(self, fragment: Fragment) -> None:
+    def _register(self, fragment: Fragment) -> None:
         fragment.number = self.counts.fragments
         self._fragments[fragment.number] = fragment
         self._count(fragments=1)
@@ -250,8 +249,8 @@ class FragmentBuffer:
     def _count_drop(self, reason: str) -> None:
         by, now = self.counts.dropped_by, time.monotonic()
         self.counts = replace(self.counts, dropped_by={**by, reason: by.get(reason, 0) + 1})
-        if now - self._dropped_at.get(reason, float("-inf")) > SPELL_S:
-            self._say(f"{DROPS[reason]}. The status counts them.")
+        if now - self._dropped_at.get(reason, float("-inf")) > LOG_INTERVAL_S:
+            self._log(f"{DROP_MESSAGES[reason]}. The status counts them.")
         self._dropped_at[reason] = now
 
     def _count(self, **more: int) -> None:

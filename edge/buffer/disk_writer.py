@@ -1,4 +1,4 @@
-"""The thread that writes late fragments to disk, and deletes them when they are stored."""
+"""The thread that writes fragments to disk, and deletes their files when they are stored."""
 
 import contextlib
 import errno
@@ -10,39 +10,39 @@ from .buffer import FragmentBuffer
 from .fragment import Fragment
 from .storage import FragmentFiles
 
-# What a power cut may take of what was written; each sync wears out a memory card.
+# A power cut loses what was written since the last sync; each sync wears out a memory card.
 SYNC_S = 5.0
 RETRY_S = 5.0
-# The card of a Pi can take this long over what it has been given.
+# A Pi's memory card may need this long for the fragments in memory.
 LAST_WRITE_S = 30.0
 
 
 class DiskWriter(threading.Thread):
-    """Writes the fragments of a buffer to its files; a disk that refuses is tried again.
+    """Writes the fragments of a buffer to files; retries while the disk is not writable.
 
-    `copies` is a folder in memory (tmpfs): there each fragment that has ended and is
-    neither stored nor on disk has a copy, which survives a kill but no power cut.
+    `copies` is a folder in memory (tmpfs). It holds a copy of each complete fragment that is
+    neither stored nor on disk; the copy survives a kill, but no power cut.
     """
 
     def __init__(
         self,
         buffer: FragmentBuffer,
         files: FragmentFiles,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         copies: FragmentFiles | None = None,
     ) -> None:
         super().__init__(name="disk-writer", daemon=True)
         self._buffer = buffer
         self._files = files
         self._copies = copies
-        self._copied: dict[int, str] = {}  # by number; "" where the copy failed
-        self._say = say
+        self._copied: dict[int, str] = {}  # paths by number; "" if the copy failed
+        self._log = log
         self._synced_at = time.monotonic()
-        self._retry_at = 0.0  # on the monotonic clock; 0 while the disk takes fragments
+        self._retry_at = 0.0  # monotonic; 0 while the disk is writable
         self._is_stopping = False
 
     def run(self) -> None:
-        """Work until told to stop, then write what is still in memory."""
+        """Write and delete until `stop` is called, then write what is still in memory."""
         try:
             while not self._is_stopping:
                 version = self._buffer.version
@@ -54,13 +54,13 @@ class DiskWriter(threading.Thread):
             self._files.close()
 
     def stop(self) -> None:
-        """Write what is in memory, release the folders and end."""
+        """Let the thread write what is in memory, release the folders and end; wait for it."""
         self._is_stopping = True
-        self._buffer.set_flowing(False)
+        self._buffer.notify()
         self.join(LAST_WRITE_S)
 
     def _work(self) -> float:
-        """Do what is due; return in how many seconds there is more to do."""
+        """Write and delete what is due; return the seconds until more may be due."""
         self._delete()
         pause_s = self._write_due()
         self._delete()
@@ -77,21 +77,21 @@ class DiskWriter(threading.Thread):
 
     def _write_due(self) -> float:
         for fragment in self._buffer.in_memory():
-            wait_s = max(self._buffer.seconds_to_disk(fragment), self._retry_at - time.monotonic())
+            wait_s = max(self._buffer.write_delay_s(fragment), self._retry_at - time.monotonic())
             if wait_s > 0 and not self._is_stopping:
                 return min(wait_s, SYNC_S)
-            if not fragment.is_gone and not self._write(fragment):
+            if not fragment.is_removed and not self._write(fragment):
                 return RETRY_S
         return SYNC_S
 
     def _write(self, fragment: Fragment) -> bool:
-        """Write a fragment; on a disk that others fill, the oldest ones make room for it."""
+        """Write a fragment; on a full disk, drop the oldest ones to make room for it."""
         while True:
             try:
                 self._buffer.mark_written(fragment, self._files.write(fragment))
             except OSError as exc:
                 if not self._retry_at:
-                    self._say(f"The disk takes nothing, fragments stay in memory: {exc.strerror}.")
+                    self._log(f"The disk is not writable, video stays in memory: {exc.strerror}.")
                 self._retry_at = time.monotonic() + RETRY_S
                 is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
                 if not is_full or not self._buffer.make_room_on_disk():
@@ -99,7 +99,7 @@ class DiskWriter(threading.Thread):
                 self._delete()
             else:
                 if self._retry_at:
-                    self._say("The disk takes fragments again.")
+                    self._log("The disk is writable again.")
                 self._retry_at = 0.0
                 return True
 
@@ -110,5 +110,5 @@ class DiskWriter(threading.Thread):
                 copies.delete(path)
         for number in sorted(wanted.keys() - self._copied.keys()):
             self._copied[number] = ""
-            with contextlib.suppress(OSError):  # it costs the copy, not the fragment
+            with contextlib.suppress(OSError):  # the fragment itself stays in memory
                 self._copied[number] = copies.write(wanted[number])

@@ -1,28 +1,27 @@
-"""The values of the buffer: a fragment, how much is kept, and what became of it all."""
+"""The values of the buffer: a fragment, the limits, and the counts of frames and fragments."""
 
 from dataclasses import dataclass, field
 
 from ..media import mkv
 
-# Why fragments are dropped, as the status names it, and what the log says.
-DROPS = {
-    "buffer full": "The buffer is full: the oldest fragments are dropped. --buffer-mb is its size",
-    "disk failed": "The disk takes nothing and memory is full: the oldest fragments are dropped",
+# The reasons for which fragments are dropped, as in the status, and their log messages.
+DROP_MESSAGES = {
+    "buffer full": "The buffer is full: the oldest fragments are dropped. --buffer-mb limits it",
+    "disk failed": "The disk is not writable and memory is full: the oldest fragments are dropped",
     "too far behind": "Fragments are dropped because they are more than --max-behind old",
-    "damaged on disk": "A fragment was damaged on disk and is left out",
+    "damaged on disk": "A fragment was damaged on disk and is skipped",
 }
 
 
 @dataclass(slots=True, eq=False)
 class Fragment:
-    """A key frame and what follows it up to the next; times in epoch milliseconds.
+    """A key frame and the frames up to the next one; times in milliseconds since 1970.
 
-    `pieces` are the bytes of its cluster as they are sent, a frame at a time; once the
-    fragment is on disk, `path` names its file, and `pieces` is empty.
+    `pieces` are its Matroska cluster, frame by frame; empty once `path` names its file on disk.
     """
 
     timecode: int
-    track: mkv.Track
+    track: mkv.VideoTrack
     number: int = -1
     pieces: list[bytes] = field(default_factory=list)
     frames: int = 0
@@ -30,27 +29,27 @@ class Fragment:
     last_ms: int = 0
     shift_ms: int = 0
     is_complete: bool = False
-    is_gone: bool = False
-    ended_at: float = 0.0
+    is_removed: bool = False
+    completed_at: float = 0.0
     sent_at: float | None = None
     was_sent: bool = False
     path: str = ""
     checksum: int = 0
 
     @property
-    def length_s(self) -> float:
-        """Return how long it plays, its last frame as long as the others."""
+    def duration_s(self) -> float:
+        """Return the duration; the last frame counts as long as the average of the others."""
         gaps = self.frames - 1
         return (self.last_ms - self.timecode) * self.frames / gaps / 1000 if gaps > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is kept, and when a fragment moves from memory to disk.
+    """How much the buffer keeps, and when a fragment moves from memory to disk.
 
-    It is written when it has waited `memory_s` for its ack, or at once when the connection
-    is down. `memory_bytes` is what may stay in memory, twice that while the disk refuses
-    writes. A source that can wait is at most `ahead` fragments ahead of the service.
+    A fragment without an ack goes to disk `memory_s` after its end, at once while no acks
+    arrive. Memory holds `memory_bytes`, twice that while the disk is not writable. A film that
+    can wait is captured at most `ahead` fragments ahead of the service.
     """
 
     buffer_bytes: int = 512 * 1024 * 1024
@@ -62,7 +61,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the video so far: frames captured, and fragments.
+    """Counts of a run: captured frames, and fragments by outcome.
 
     `unwanted` ones were not tagged while only tagged ones are sent; `dropped_by` is by reason.
     """
@@ -77,10 +76,10 @@ class Counts:
 
     @property
     def dropped(self) -> int:
-        """Return how many were dropped before the service had them."""
+        """Return how many fragments were dropped before they were stored."""
         return sum(self.dropped_by.values())
 
     @property
     def waiting(self) -> int:
-        """Return how many are neither stored, refused, unwanted nor dropped."""
+        """Return how many fragments have no outcome yet."""
         return self.fragments - self.persisted - self.refused - self.unwanted - self.dropped

@@ -12,7 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from ..media import h264, h264_sps
-from ..media.mkv import EncodedFrame, Track
+from ..media.mkv import EncodedFrame, VideoTrack
 from ..media.timeline import MS
 
 HARDWARE, SOFTWARE = "h264_v4l2m2m", "libx264"
@@ -49,13 +49,13 @@ class Encoder:
         """Open FFmpeg's encoder of that name; raises FFmpegError where it does not work."""
         self.video = video
         self._codec = _open(video, codec)
-        self._track: Track | None = None
+        self._track: VideoTrack | None = None
         if self._codec.extradata:
             self._track = self._track_of(h264.split_annex_b(self._codec.extradata))
 
     def encode(
         self, image: av.VideoFrame, at_ms: int, *, is_key: bool
-    ) -> list[tuple[EncodedFrame, Track]]:
+    ) -> list[tuple[EncodedFrame, VideoTrack]]:
         """Encode a frame of the format's size, and return the frames that are ready.
 
         `at_ms` must grow from call to call. Each encoded frame comes with the track it belongs to.
@@ -65,11 +65,11 @@ class Encoder:
         image.pict_type = PictureType.I if is_key else PictureType.NONE
         return list(self._finished(image))
 
-    def flush(self) -> list[tuple[EncodedFrame, Track]]:
+    def flush(self) -> list[tuple[EncodedFrame, VideoTrack]]:
         """Return the frames that the encoder still holds; it cannot be used afterwards."""
         return list(self._finished(None))
 
-    def _finished(self, image: av.VideoFrame | None) -> Iterator[tuple[EncodedFrame, Track]]:
+    def _finished(self, image: av.VideoFrame | None) -> Iterator[tuple[EncodedFrame, VideoTrack]]:
         for packet in self._codec.encode(image):
             units = h264.split_annex_b(bytes(packet))
             if any(h264.nal_type(unit) == h264.SPS for unit in units):
@@ -79,8 +79,8 @@ class Encoder:
             is_key = any(h264.is_idr(unit) for unit in units)
             yield EncodedFrame(packet.pts, is_key, h264.avcc_frame(units)), self._track
 
-    def _track_of(self, units: list[bytes]) -> Track:
-        return Track(self.video.width, self.video.height, h264.codec_private(units))
+    def _track_of(self, units: list[bytes]) -> VideoTrack:
+        return VideoTrack(self.video.width, self.video.height, h264.codec_private(units))
 
 
 def open_best_encoder(video: VideoFormat) -> Encoder:
@@ -103,7 +103,7 @@ def encoder_works(codec: str, video: VideoFormat) -> bool:
         return False
 
 
-def _can_be_sent(frame: EncodedFrame, track: Track, video: VideoFormat) -> bool:
+def _can_be_sent(frame: EncodedFrame, track: VideoTrack, video: VideoFormat) -> bool:
     sequence = h264_sps.parse_sps(h264.parameter_sets(track.codec_private)[0])
     size = (sequence.width, sequence.height)
     return frame.is_key and not sequence.reorder_frames and size == (video.width, video.height)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..media import h264, h264_sps
-from ..media.mkv import EncodedFrame, Track
+from ..media.mkv import EncodedFrame, VideoTrack
 from ..sources.samples import CodedPacket
 
 # Viewers and image generation wait at most this long for the next key frame.
@@ -22,7 +22,7 @@ class PassthroughFrame:
     data: bytes
     seconds: float
     is_key: bool
-    track: Track
+    track: VideoTrack
 
     def dated(self, at_ms: int) -> EncodedFrame:
         """Return the frame with a time in milliseconds since 1970."""
@@ -38,7 +38,7 @@ class NalParser:
         self._octets = (extradata[4] & 3) + 1 if is_record else 0
         self._parameters: list[bytes] = []
         self.sequence: h264_sps.SequenceParameters | None = None
-        self.track: Track | None = None
+        self.track: VideoTrack | None = None
         self._store_parameters(
             h264.parameter_sets(extradata) if is_record else h264.split_annex_b(extradata)
         )
@@ -70,7 +70,7 @@ class NalParser:
         unit = h264.first_of_type(self._parameters, h264.SPS)
         self.sequence = h264_sps.parse_sps(unit)
         record = h264.codec_private(self._parameters)
-        self.track = Track(self.sequence.width, self.sequence.height, record)
+        self.track = VideoTrack(self.sequence.width, self.sequence.height, record)
 
 
 class H264Passthrough:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from ..config import Config
-from ..media.mkv import Track
+from ..media.mkv import VideoTrack
 from ..monitor.event_log import EventLog
 from ..sources.packet_decoder import PacketDecoder
 from ..sources.samples import CodedPacket, DecodedFrame
@@ -32,7 +32,7 @@ class CapturePipeline:
         buffer: FragmentSink,
         event_log: EventLog,
         stop: threading.Event,
-        on_track: Callable[[Track], None] = lambda _track: None,
+        on_track: Callable[[VideoTrack], None] = lambda _track: None,
     ) -> None:
         """Prepare the stages that the source needs; `on_track` is called when the format changes.
 

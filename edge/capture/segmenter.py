@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from ..media.mkv import EncodedFrame, Track
+from ..media.mkv import EncodedFrame, VideoTrack
 
 
 class FragmentSink(Protocol):
     """Stores fragments; it never waits for the network."""
 
-    def begin(self, at_ms: int, track: Track) -> None:
+    def begin(self, at_ms: int, track: VideoTrack) -> None:
         """Start a fragment at that time, in milliseconds since 1970."""
 
     def add(self, frame: EncodedFrame) -> None:
@@ -34,7 +34,7 @@ class Segmenter:
         is_tagged: Callable[[int, int], bool],
         *,
         is_only_tagged: bool = False,
-        on_track: Callable[[Track], None] = lambda _track: None,
+        on_track: Callable[[VideoTrack], None] = lambda _track: None,
     ) -> None:
         """Start without a fragment; the first key frame begins one."""
         self.frame_count = 0
@@ -46,7 +46,7 @@ class Segmenter:
         self._is_only_tagged = is_only_tagged
         self._on_track = on_track
         self._start_ms: int | None = None
-        self._track: Track | None = None
+        self._track: VideoTrack | None = None
         self._is_finishing = False
 
     @property
@@ -68,7 +68,7 @@ class Segmenter:
         """Return whether a key frame of that time may begin a fragment."""
         return self._start_ms is None or at_ms - self._start_ms >= self.length_ms - leeway_ms
 
-    def write(self, frame: EncodedFrame, track: Track, leeway_ms: float = 0.0) -> None:
+    def write(self, frame: EncodedFrame, track: VideoTrack, leeway_ms: float = 0.0) -> None:
         """Add a frame; drop it if no key frame came before it, because it cannot be decoded."""
         is_cut = frame.is_key and (
             self.is_due(frame.at_ms, leeway_ms) or (track != self._track and self.is_open)
@@ -96,7 +96,7 @@ class Segmenter:
             self._start_ms = None
             self._buffer.end(is_tagged=is_tagged, is_wanted=is_tagged or not self._is_only_tagged)
 
-    def _begin(self, at_ms: int, track: Track) -> None:
+    def _begin(self, at_ms: int, track: VideoTrack) -> None:
         if track != self._track:
             self._on_track(track)
         self._buffer.begin(at_ms, track)

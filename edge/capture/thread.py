@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..buffer.buffer import FragmentBuffer
 from ..config import Config
 from ..errors import SourceError, SourceLostError
-from ..media.mkv import Track
+from ..media.mkv import VideoTrack
 from ..monitor.event_log import EventLog
 from ..sources import open_source
 from ..sources.source import Source
@@ -50,7 +50,7 @@ class CaptureThread:
         """Return whether no more frames will come."""
         return self._thread is None or not self._thread.is_alive()
 
-    def start(self, buffer: FragmentBuffer, on_track: Callable[[Track], None]) -> None:
+    def start(self, buffer: FragmentBuffer, on_track: Callable[[VideoTrack], None]) -> None:
         """Start to capture into the buffer; `on_track` is called with each source's track."""
         self._thread = threading.Thread(
             target=self._run, args=(buffer, on_track), name="capture", daemon=True
@@ -83,7 +83,7 @@ class CaptureThread:
         except SourceLostError as lost:
             self._record_error(lost)
 
-    def _run(self, buffer: FragmentBuffer, on_track: Callable[[Track], None]) -> None:
+    def _run(self, buffer: FragmentBuffer, on_track: Callable[[VideoTrack], None]) -> None:
         try:
             while not self._stopped.is_set() and self._capture(buffer, on_track):
                 pass
@@ -93,7 +93,7 @@ class CaptureThread:
         finally:
             buffer.close()
 
-    def _capture(self, buffer: FragmentBuffer, on_track: Callable[[Track], None]) -> bool:
+    def _capture(self, buffer: FragmentBuffer, on_track: Callable[[VideoTrack], None]) -> bool:
         """Capture from one source until it ends; return whether to open it again."""
         began = time.monotonic()
         try:
@@ -118,7 +118,7 @@ class CaptureThread:
             raise SourceLostError(str(exc)) from exc
 
     def _run_pipeline(
-        self, source: Source, buffer: FragmentBuffer, on_track: Callable[[Track], None]
+        self, source: Source, buffer: FragmentBuffer, on_track: Callable[[VideoTrack], None]
     ) -> None:
         pipeline = CapturePipeline(
             self._config, source, buffer, self._event_log, self._halt, on_track

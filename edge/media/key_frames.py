@@ -4,7 +4,7 @@ import av
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
-from .mkv import Track
+from .mkv import VideoTrack
 
 
 class KeyFrameDecoder:
@@ -12,10 +12,10 @@ class KeyFrameDecoder:
 
     def __init__(self) -> None:
         """Start without a decoder; the first key frame opens it."""
-        self._track: Track | None = None
+        self._track: VideoTrack | None = None
         self._decoder: VideoCodecContext | None = None
 
-    def decode(self, data: bytes, track: Track) -> av.VideoFrame | None:
+    def decode(self, data: bytes, track: VideoTrack) -> av.VideoFrame | None:
         """Decode a key frame in Matroska's form; return None if it is damaged."""
         if self._decoder is None or track != self._track:
             self._track, self._decoder = track, _open(track)
@@ -28,7 +28,7 @@ class KeyFrameDecoder:
         return images[0] if images else None
 
 
-def _open(track: Track) -> VideoCodecContext:
+def _open(track: VideoTrack) -> VideoCodecContext:
     decoder = av.CodecContext.create("h264", "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.extradata = track.codec_private

@@ -32,7 +32,7 @@ APPLICATION = "whosthere"
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class VideoTrack:
     """A video track: size in pixels and the decoder configuration record."""
 
     width: int
@@ -42,14 +42,14 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One frame as it is sent."""
+    """One H.264 frame as it is sent."""
 
     at_ms: int
     is_key: bool
     data: bytes
 
 
-def header(track: Track) -> bytes:
+def header(track: VideoTrack) -> bytes:
     """Return the start of a body: EBML header, segment and track; one for each connection."""
     return _ebml() + _id(SEGMENT) + UNKNOWN_SIZE + _info() + _tracks(track)
 
@@ -98,7 +98,7 @@ def _info() -> bytes:
     )
 
 
-def _tracks(track: Track) -> bytes:
+def _tracks(track: VideoTrack) -> bytes:
     size = _number(PIXEL_WIDTH, track.width) + _number(PIXEL_HEIGHT, track.height)
     entry = _element(
         TRACK_ENTRY,

@@ -1,4 +1,4 @@
 """The state of a running edge: event log, status file, watchdog and systemd.
 
-Uses: media, the buffer and the modules beside this package.
+Uses: media, buffer and the modules beside this package.
 """

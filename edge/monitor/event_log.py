@@ -7,7 +7,7 @@ from typing import TextIO
 
 from ..buffer.fragment import Counts
 from ..config import Config
-from ..media.mkv import Track
+from ..media.mkv import VideoTrack
 from .show_status import format_status
 from .status import Status
 
@@ -20,14 +20,16 @@ class EventLog:
         self._config = config
         self._out = out
         self._err = err
-        self._track: Track | None = None
+        self._track: VideoTrack | None = None
 
     def log(self, text: str) -> None:
         """Write a line for people about something unusual."""
         self._err.write(f"{self._config.camera}: {text}\n")
         self._err.flush()
 
-    def connecting(self, config: Config, region: str, track: Track, retention_hours: int) -> None:
+    def connecting(
+        self, config: Config, region: str, track: VideoTrack, retention_hours: int
+    ) -> None:
         """Report the source, its size and the stream; once for each video format."""
         if track == self._track:
             return

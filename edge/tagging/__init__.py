@@ -1,4 +1,4 @@
 """Decides which fragments are tagged for image generation: those with motion, or with a face.
 
-Uses: media, the buffer and the modules beside this package.
+Uses: media and the modules beside this package.
 """

@@ -4,7 +4,7 @@ import av
 
 from ..config import Config
 from ..media.key_frames import KeyFrameDecoder
-from ..media.mkv import EncodedFrame, Track
+from ..media.mkv import EncodedFrame, VideoTrack
 from ..media.thumbnail import grey_thumbnail
 from .explain import ExplainWriter
 from .faces import FaceDetector
@@ -47,7 +47,7 @@ class Tagger:
         if self._is_active and at_ms - self._inspected_ms >= INSPECT_MS:
             self._inspect(image, at_ms)
 
-    def on_packet(self, frame: EncodedFrame, track: Track, *, is_due: bool) -> None:
+    def on_packet(self, frame: EncodedFrame, track: VideoTrack, *, is_due: bool) -> None:
         """Inspect a frame that is passed through; `is_due` if a fragment may begin with it.
 
         It decodes only those: to decode the whole stream would cost what passing it through saves.

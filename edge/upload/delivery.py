@@ -38,12 +38,12 @@ class Delivery:
         self._speed = speed
         self._monotonic = monotonic
         self._fragment: Fragment | None = None
-        self._track: mkv.Track | None = None
+        self._track: mkv.VideoTrack | None = None
         self._pieces: list[bytes] = []
         self._taken = 0
         self._rest = memoryview(b"")
         self._next_at = float("-inf")
-        # By timecode, until the service has decided; the buffer's lock guards it.
+        # By timecode, until the service acknowledges or refuses it; guarded by the buffer's lock.
         self._carried: dict[int, Fragment] = {}
 
     @property
@@ -57,7 +57,7 @@ class Delivery:
         fragment = self._fragment
         if fragment is None or self._rest:
             return not self._rest
-        return fragment.is_gone or fragment.sent_at is not None
+        return fragment.is_removed or fragment.sent_at is not None
 
     @property
     def wait_s(self) -> float:
@@ -66,7 +66,7 @@ class Delivery:
 
     def take(self) -> bytes:
         """Return the bytes that can be sent now: new frames, or an empty value."""
-        if self.is_between_fragments and not self._go_on():
+        if self.is_between_fragments and not self._begin_next():
             return b""
         if not self._rest:
             self._take_pieces()
@@ -77,14 +77,14 @@ class Delivery:
         return bytes(piece)
 
     def unacknowledged(self) -> list[Fragment]:
-        """List the fragments that were sent whole and wait for their ack."""
+        """List the fragments that are completely sent and wait for their ack."""
         with self._buffer.lock:
-            return [f for f in self._carried.values() if f.sent_at is not None and not f.is_gone]
+            return [f for f in self._carried.values() if f.sent_at is not None and not f.is_removed]
 
-    def settle(self, timecode: int | None, outcome: str) -> bool:
-        """Remove a fragment that the service decided on; return whether it was still here.
+    def resolve(self, timecode: int | None, outcome: str) -> bool:
+        """Remove a fragment that the service stored or refused; return whether it was there.
 
-        An error without a time is about the first that was carried and not decided on.
+        An error without a timecode counts for the oldest fragment on this connection.
         """
         with self._buffer.lock:
             if timecode is None and outcome == "refused":
@@ -92,7 +92,7 @@ class Delivery:
             fragment = self._carried.pop(timecode, None) if timecode is not None else None
             return fragment is not None and self._buffer.remove(fragment, outcome)
 
-    def _go_on(self) -> bool:
+    def _begin_next(self) -> bool:
         following = self._buffer.next_after(self._fragment)
         if following is None or self.is_over or self.wait_s > 0:
             return False
@@ -116,18 +116,18 @@ class Delivery:
             return False
         head = b"" if self._track else mkv.header(following.track)
         with self._buffer.lock:
-            if following.is_gone:
+            if following.is_removed:
                 return False
             following.sent_at = None
             self._carried[following.timecode] = following
         self._fragment, self._track = following, following.track
         self._pieces, self._taken, self._rest = pieces, 0, memoryview(head)
-        self._hold_back(following)
+        self._limit_rate(following)
         return True
 
-    def _hold_back(self, following: Fragment) -> None:
+    def _limit_rate(self, following: Fragment) -> None:
         now = self._monotonic()
-        interval_s = max(FRAGMENT_INTERVAL_S, following.length_s / self._speed)
+        interval_s = max(FRAGMENT_INTERVAL_S, following.duration_s / self._speed)
         # Count from the due time: counted from now, small delays would add up.
         self._next_at = max(self._next_at, now - LATE_S) + interval_s
 

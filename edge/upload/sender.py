@@ -182,26 +182,26 @@ class Sender:
     def _on_ack(self, ack: Ack) -> None:
         """Process an ack; the connection's reading thread calls this."""
         self._last_ack = self._monotonic()
-        if ack.event == self._service.final_event and self._settle(ack, "persisted"):
+        if ack.event == self._service.final_event and self._resolve(ack, "persisted"):
             self.acked_at = self._monotonic()
             self._backoff.reset()
-            self._buffer.set_flowing(True)
+            self._buffer.set_online(True)
         if ack.event == "ERROR":
             self._on_error(ack)
 
-    def _settle(self, ack: Ack, outcome: str) -> bool:
-        return self._delivery is not None and self._delivery.settle(ack.timecode, outcome)
+    def _resolve(self, ack: Ack, outcome: str) -> bool:
+        return self._delivery is not None and self._delivery.resolve(ack.timecode, outcome)
 
     def _on_error(self, ack: Ack) -> None:
         verdict = ack.meaning.verdict
         if verdict is Verdict.STOP:
             raise RefusedError(f"The service refuses this video stream: {ack.error}")
-        if verdict is Verdict.SKIP and self._settle(ack, "refused"):
+        if verdict is Verdict.SKIP and self._resolve(ack, "refused"):
             self._log(f"Fragment {ack.timecode} is skipped: {ack.error}")
         raise ConnectionLostError(f"the service reported {ack.error}")
 
     def _back_off_after(self, lost: ConnectionLostError) -> None:
-        self._buffer.set_flowing(False)
+        self._buffer.set_online(False)
         self.last_error, self.last_error_at = str(lost), time.time()
         delay_s = self._backoff.next_delay_s()
         is_first = (

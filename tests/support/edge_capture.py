@@ -15,7 +15,7 @@ from edge.sources import open_source
 @dataclass
 class Fragment:
     at_ms: int
-    track: mkv.Track
+    track: mkv.VideoTrack
     frames: list = field(default_factory=list)
     is_tagged: bool | None = None
     is_wanted: bool | None = None

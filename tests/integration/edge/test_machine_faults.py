@@ -98,21 +98,21 @@ def test_a_full_disk_is_said_once_and_memory_bridges_it(
     run = edge()
     persisted(1)
     proxy.cut()
-    run.wait_for("The disk takes nothing, fragments stay in memory: No space left on device")
+    run.wait_for("The disk is not writable, video stays in memory: No space left on device")
     is_full.clear()
-    run.wait_for("The disk takes fragments again.")
+    run.wait_for("The disk is writable again.")
     assert on_disk(run.config.buffer_folder)
     proxy.mend()
     persisted(4)
     ended = run.finish()
-    assert run.said.count("The disk takes nothing") == 1
+    assert run.said.count("The disk is not writable") == 1
     assert_whole(Stored(laptop, stream), ended["frames"], doubled=1)
 
 
 def test_a_full_ring_drops_the_oldest_and_counts_it(
     laptop, proxy, stream, edge, persisted, monkeypatch
 ):
-    monkeypatch.setattr("edge.run.limits_of", lambda config: Limits(buffer_bytes=10_000))
+    monkeypatch.setattr("edge.run.buffer_limits", lambda config: Limits(buffer_bytes=10_000))
     run = edge()
     persisted(1)
     proxy.cut()

@@ -10,7 +10,7 @@ from edge.media import mkv
 from edge.media.mkv import EncodedFrame
 from edge.upload.delivery import Delivery
 
-TRACK, OTHER = mkv.Track(64, 48, b"\x01one"), mkv.Track(96, 64, b"\x01two")
+TRACK, OTHER = mkv.VideoTrack(64, 48, b"\x01one"), mkv.VideoTrack(96, 64, b"\x01two")
 
 
 class Clock:
@@ -83,7 +83,7 @@ def test_another_track_needs_another_connection():
     clock.now += 1
     assert (drained(first), first.is_over) == (b"", True)
     assert mkv.header(TRACK)[-20:] in body
-    first.settle(1000, "persisted")
+    first.resolve(1000, "persisted")
     second = drained(Delivery(buffer, monotonic=clock))
     assert OTHER.codec_private in second
     assert mkv.cluster(2000) in second
@@ -97,7 +97,7 @@ def test_a_clock_that_was_set_back_needs_another_connection():
     drained(first)
     clock.now += 1
     assert (drained(first), first.is_over) == (b"", True)
-    first.settle(3_600_000, "persisted")
+    first.resolve(3_600_000, "persisted")
     assert mkv.cluster(60_000) in drained(Delivery(buffer, monotonic=clock))
 
 
@@ -119,12 +119,12 @@ def test_a_source_that_begins_anew_a_little_early_is_moved_behind_the_one_before
 
 def test_what_is_stored_is_kept_in_memory_by_nobody():
     """A connection lasts 40 minutes, and what it has carried would be gigabytes."""
-    clock, buffer, track = Clock(), FragmentBuffer(), mkv.Track(64, 48, b"\x01own")
+    clock, buffer, track = Clock(), FragmentBuffer(), mkv.VideoTrack(64, 48, b"\x01own")
     delivery = Delivery(buffer, monotonic=clock)
     for timecode in range(1000, 11_000, 1000):
         put(buffer, timecode, track)
         drained(delivery)
-        assert delivery.settle(timecode, "persisted")
+        assert delivery.resolve(timecode, "persisted")
         clock.now += 1
     alive = [f for f in gc.get_objects() if isinstance(f, Fragment) and f.track is track]
     assert alive == [delivery._fragment], "the last, behind which the next one goes"

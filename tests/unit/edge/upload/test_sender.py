@@ -18,7 +18,7 @@ from edge.upload.sender import Sender
 from tests.support import edge_fake_kvs
 from tests.support.edge_fake_kvs import free_port, stores
 
-TRACK = mkv.Track(64, 48, b"\x01")
+TRACK = mkv.VideoTrack(64, 48, b"\x01")
 LIMIT_S = 20
 
 
@@ -330,7 +330,7 @@ def test_credentials_that_stay_about_to_end_are_used_and_bring_no_flood_of_conne
 
 def test_a_full_buffer_drops_the_oldest_and_counts_it():
     said = []
-    buffer = FragmentBuffer(Limits(buffer_bytes=2500), say=said.append)
+    buffer = FragmentBuffer(Limits(buffer_bytes=2500), log=said.append)
     for timecode in range(1000, 6000, 1000):
         buffer.begin(timecode, TRACK)
         buffer.add(EncodedFrame(timecode, True, bytes(1000)))
