@@ -8,15 +8,15 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.session.remove import DELETE, leaving, retire
-from whosthere.session.stop import tools_of
+from whosthere.session.remove import DELETE, drain, removed_cameras
+from whosthere.session.stop import stop_context
 from whosthere.session.sweep import sweep
 
 PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-tools = tools_of(os.environ, table, boto3.client)
+context = stop_context(os.environ, table, boto3.client)
 
 
 @logger.inject_lambda_context
@@ -34,11 +34,11 @@ def handler(event: dict[str, Any], _context: Any) -> None:
 
 def work(event: dict[str, Any]) -> None:
     """End the sessions of the cameras that go; with the stack also what nothing knows of."""
-    cameras, with_the_stack = leaving(event), event["RequestType"] == DELETE
-    count = retire(tools, cameras, for_good=with_the_stack)
+    cameras, with_the_stack = removed_cameras(event), event["RequestType"] == DELETE
+    count = drain(context, cameras, for_good=with_the_stack)
     if with_the_stack:
         engine = event["ResourceProperties"]["Engine"]
-        sweep(tools, cameras, engine=engine, role_name=PROCESSOR_ROLE)
+        sweep(context, cameras, engine=engine, role_name=PROCESSOR_ROLE)
     logger.info("sessions ended", extra={"cameras": len(cameras), "count": count})
 
 

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     video_arn = video_stream(session.camera)
     open_session(table, session, values)
-    deadlines.arm(
+    deadlines.create_deadline_schedule(
         scheduler,
         session,
         group=os.environ["DEADLINES"],
@@ -59,6 +59,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         video_arn=video_arn,
         data_arn=f"{DATA_STREAM_ARN_PREFIX}{session.camera}",
         bucket=BUCKET,
+        region=os.environ["AWS_REGION"],
     )
 
 

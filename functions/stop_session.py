@@ -1,4 +1,4 @@
-"""Stop what a session left behind: its execution ended without Catch, or outlived its deadline."""
+"""Stop a session: its execution's own last step, and the safeguards for one that has none."""
 
 import json
 import os
@@ -7,31 +7,46 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.session.close import Ending
-from whosthere.session.stop import stop_ended, stop_overdue, tools_of
+from whosthere.session.close import Ending, ending_of
+from whosthere.session.stop import stop_context, stop_ended, stop_engine_of, stop_overdue
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-tools = tools_of(os.environ, table, boto3.client)
+context = stop_context(os.environ, table, boto3.client)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Takes "Step Functions Execution Status Change", or its schedule's `{"overdue": session}`."""
+    """Stop the session and return how it ended.
+
+    Takes the state machine's `{"session", "ending"}` and `{"session", "only": "engine"}`, its
+    schedule's `{"overdue"}`, or "Step Functions Execution Status Change".
+    """
+    if event.get("only") == "engine":
+        return {"stopped": stop_engine_of(context, event["session"])}
+    found = _stop(event)
+    logger.info("session stopped", extra=found)
+    return found
+
+
+def _stop(event: dict[str, Any]) -> dict[str, Any]:
     if "overdue" in event:
-        logger.info("session overdue", extra={"session": event["overdue"]})
-        return stop_overdue(tools, event["overdue"])
+        return stop_overdue(context, event["overdue"])
+    if "ending" in event:
+        ending, camera = ending_of(event["ending"]), camera_of(event.get("request"))
+        is_last = event["isLastTry"]
+        return stop_ended(context, event["session"], ending, camera, is_last_try=is_last)
     detail = event["detail"]
     status = detail["status"].lower().replace("_", " ")
     ending = Ending(status, detail.get("error") or "", detail.get("cause") or "")
-    logger.info("execution ended", extra={"session": detail["name"], "by": status})
-    return stop_ended(tools, detail["name"], ending, camera_of(detail.get("input")))
+    return stop_ended(context, detail["name"], ending, camera_of(detail.get("input")))
 
 
-def camera_of(request: str | None) -> str:
-    """The camera that a session was asked for, if the input says so: it may be anything."""
+def camera_of(request: object) -> str:
+    """Return the camera that a session was asked for, if its input says so: it may be anything."""
     try:
-        camera = json.loads(request or "{}")["camera"]
-    except (ValueError, TypeError, KeyError):
+        found = json.loads(request) if isinstance(request, str) else request
+    except ValueError:
         return ""
+    camera = found.get("camera") if isinstance(found, dict) else None
     return camera[:32] if isinstance(camera, str) else ""

@@ -1,4 +1,4 @@
-"""Hourly: hold what runs against what should, and stop the rest. Events are best effort."""
+"""Hourly: compare what runs with what should, and stop the rest. Events are best effort."""
 
 import os
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.session.stop import tools_of
+from whosthere.session.stop import stop_context
 from whosthere.session.sweep import sweep
 
 CAMERAS = os.environ["CAMERAS"].split(",")
@@ -15,12 +15,12 @@ PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-tools = tools_of(os.environ, table, boto3.client)
+context = stop_context(os.environ, table, boto3.client)
 
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
     """How many locks, processors and image generations had to be freed or stopped."""
-    found = sweep(tools, CAMERAS, engine=ENGINE, role_name=PROCESSOR_ROLE)
+    found = sweep(context, CAMERAS, engine=ENGINE, role_name=PROCESSOR_ROLE)
     logger.info("swept", extra=found)
     return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whosthere.session.health.records import Watch, watch_of
-from whosthere.session.requests import Wishes, wishes
+from whosthere.session.requests import SessionRequests, read_requests
 from whosthere.session_store import Session, latest_session, session_key
 from whosthere.visits.store import STRANGER_PREFIX, visits_of
 
@@ -34,7 +34,7 @@ def read_camera_status(table: Any, camera: str, now_ms: int) -> CameraStatus:
     visits = [one for one in visits_of(table, session.id, camera) if one.alert != "none"]
     strangers = sum(one.who.startswith(STRANGER_PREFIX) for one in visits)
     last = row.get("lastRecord")
-    requests = wishes(table, session)
+    requests = read_requests(table, camera, session.id)
     state = _state(session, requests, row, now_ms)
     return CameraStatus(
         camera,
@@ -50,7 +50,7 @@ def read_camera_status(table: Any, camera: str, now_ms: int) -> CameraStatus:
     )
 
 
-def _state(session: Session, requests: Wishes, row: dict[str, Any], now_ms: int) -> str:
+def _state(session: Session, requests: SessionRequests, row: dict[str, Any], now_ms: int) -> str:
     if not session.held:
         return "free"
     if requests.stop:

@@ -4,6 +4,7 @@ WhosthereError
 |-- SessionInputError     the session asked for cannot be opened as asked
 |-- CameraBusyError       another session holds the camera
 |-- LockLostError         the session does not hold its camera any more
+|-- ProcessorStaysError   a stream processor runs on although it was stopped and deleted
 |-- RecordError           a record that does not follow the record's schema
 |-- PhotoRefusedError     a photo that cannot enrol anybody
 |-- PictureError          no picture of a sighting can be had
@@ -25,6 +26,10 @@ class CameraBusyError(WhosthereError):
 
 class LockLostError(WhosthereError):
     """The session does not hold its camera any more: somebody else has cleaned up."""
+
+
+class ProcessorStaysError(WhosthereError):
+    """A stream processor runs on although it was stopped and deleted."""
 
 
 class RecordError(WhosthereError):

@@ -1,12 +1,22 @@
 """Names of what belongs to a camera: one rule for streams, processors and rows."""
 
 import re
+from dataclasses import dataclass
 
 from whosthere.errors import SessionInputError
 
 # As long as the name of an execution: who is started by a schedule gets a name from AWS.
 SESSION_ID = re.compile(r"^[0-9A-Za-z_-]{1,80}$")
 PROCESSOR_NAME_LENGTH = 128  # Rekognition, CreateStreamProcessor: Name
+
+
+@dataclass(frozen=True, slots=True)
+class StackNames:
+    """What a stack's functions find its parts by."""
+
+    stack: str
+    bucket: str
+    topic_arn: str
 
 
 def stream_name(stack: str, camera: str) -> str:

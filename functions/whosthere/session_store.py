@@ -65,8 +65,8 @@ def was_refused(table: Table, session_id: str) -> bool:
     return bool(row.get("told"))
 
 
-def give_up(table: Table, session_id: str, now_ms: int) -> bool:
-    """Let no session of that id be opened any more; False if there is one.
+def cancel(table: Table, session_id: str, now_ms: int) -> bool:
+    """Let no session of that id be opened any more; return False if there is one.
 
     An aborted execution's `open_session` may still be running.
     """
@@ -106,12 +106,18 @@ def read_session(
     table: Table, session_id: str, lock: Mapping[str, Any] | None = None
 ) -> Session | None:
     """The session of that id, or None; `held` says whether it still holds its camera."""
-    row = table.get_item(Key=session_key(session_id), ConsistentRead=True).get("Item")
-    if not row or "camera" not in row:  # given up before it was open
+    row = rows.read(table, session_key(session_id))
+    if not row or "camera" not in row:  # cancelled before it was open
         return None
     if lock is None:
-        key = lock_key(row["camera"])
-        lock = table.get_item(Key=key, ConsistentRead=True).get("Item", {})
+        lock = rows.read(table, lock_key(row["camera"])) or {}
+    return session_of(session_id, row, lock)
+
+
+def session_of(session_id: str, row: Mapping[str, Any], lock: Mapping[str, Any]) -> Session | None:
+    """Return the session that its row and its camera's lock tell of; None without a row."""
+    if "camera" not in row:
+        return None
     ended = row.get("endedAt")
     return Session(
         id=session_id,

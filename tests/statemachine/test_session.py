@@ -2,134 +2,115 @@
 
 import json
 import re
+from collections import Counter
 
-import jsonata
+import boto3
 import pytest
 from cfnlint.api import lint_all
 
-from tests.support.sam import definition, template_text
+from tests.statemachine.machine import (
+    BLOCKS,
+    EXPRESSIONS,
+    SESSION,
+    STATES,
+    TASKS,
+    WHOLE,
+    choose,
+    evaluate,
+    expressions,
+    own,
+    ways,
+)
+from tests.support.sam import ROOT, definition, template_text
 from whosthere import errors
 
-STATES = definition()["States"]
-TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+TEXT = (ROOT / "statemachine" / "session.asl.yaml").read_text()
+ENDS = ("Succeed", "Fail")
+KEYS = [
+    *("Type", "Comment", "Resource", "Branches", "Arguments", "Choices", "Error", "Cause"),
+    *("Assign", "Output", "TimeoutSeconds", "Retry", "Catch", "Default", "Next", "End"),
+]
 TRANSIENT = {
     "lambda": "Lambda.TooManyRequestsException",
     "rekognition": "Rekognition.ThrottlingException",
     "kinesisvideo": "KinesisVideo.ClientLimitExceededException",
     "dynamodb": "DynamoDb.ThrottlingException",
-    "sns": "Sns.ThrottledException",
 }
-SESSION = {
-    "id": "s1",
-    "camera": "front-door",
-    "engine": "stream-processor",
-    "deadline": 10**15,
-    "deadlineText": "18:02",
-    "stream": "whosthere-front-door",
-    "videoArn": "arn:aws:kinesisvideo:us-east-1:111122223333:stream/whosthere-front-door/1",
-    "dataArn": "arn:aws:kinesis:us-east-1:111122223333:stream/whosthere-front-door",
-    "processor": "whosthere-front-door-s1",
-    "imagesUri": "s3://bucket/frames/front-door/",
-    "samplingMilliseconds": 1000,
-    "healthCheckSeconds": 60,
-    "mediaWaitSeconds": 600,
-    "onSilence": "end",
-    "silenceLeftSeconds": 10,
-    "tell": ["start", "problem"],
+# What Step Functions itself adds (developer guide: "Error names"; "Best practices", Lambda).
+OF_STEP_FUNCTIONS = {"States.ALL", "States.Timeout", "Lambda.AWSLambdaException"}
+OF_THE_SDK = {"SdkClientException", "ClientExecutionTimeoutException"}
+# All that is more than to read a path, to compare it or to pass it on.
+COMPUTED = {
+    "OpenSession.Catch.0.Output.cause": "$parse($states.errorOutput.Cause).errorMessage",
+    "CheckSession.Catch.0.Assign.failedChecks": "$failedChecks + 1",
+    "StartProcessor.Catch.1.Output.ending": "$merge([$states.errorOutput, $blocked])",
 }
-HEALTHY = {
-    "live": True,
-    "silent": False,
-    "engineProblem": "",
-    "recordsProblem": "",
-    "overdue": False,
-    "waitedSeconds": 1,
-    "stopRequested": False,
-    "paused": False,
-    "pausedUntil": 0,
-}
-VARIABLES = {
-    "session": SESSION,
-    "attempt": 1,
-    "startedAt": 1.0,
-    "pausing": False,
-    "running": True,
-    "pausedUntil": 0,
-    "startTold": False,
-    "silentSince": 0,
-    "recordsProblem": "",
-    "waited": 0,
-    "looks": 1,
-    "endedBy": "deadline",
-    "error": "Some.Error",
-    "cause": "why",
-}
-STATUS = {"Status": "RUNNING", "StatusMessage": "fine"}
-WHOLE = {
-    "input": HEALTHY | {"status": "RUNNING", "message": ""},
-    "result": {"Payload": SESSION} | STATUS,
-    "errorOutput": {"Error": "E", "Cause": json.dumps({"errorMessage": "bad camera"})},
-    "context": {
-        "Execution": {"Name": "s1", "Id": "arn", "StartTime": "2026-11-22T10:00:00Z"},
-        "Task": {"Token": "t"},
-    },
-}
-
-
-def evaluate(text, states=WHOLE, **variables):
-    """What a `{% ... %}` yields with these states and variables."""
-    expression = jsonata.Jsonata(re.fullmatch(r"\{%(.*)%\}", text, re.S)[1].strip())
-    # Step Functions adds $parse to JSONata (Transforming data with JSONata)
-    expression.register_lambda("parse", json.loads)
-    for name, value in {"states": states, **VARIABLES, **variables}.items():
-        expression.assign(name, value)
-    return expression.evaluate(None)
-
-
-def expressions(value, path=()):
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from expressions(part, (*path, str(key)))
-    elif isinstance(value, list):
-        for place, part in enumerate(value):
-            yield from expressions(part, (*path, str(place)))
-    elif isinstance(value, str) and "{%" in value:
-        yield ".".join(path), value
+PATH = r"\$\w+(?:\.\w+|\[(?:\d+|\$\w+)\])*"
+COMPARED = rf"{PATH} (?:=|>=) (?:'[\w-]+'|\d+)"
 
 
 def follow(state):
     """Every state that may come after this one."""
-    found = {state[key] for key in ("Next", "Default") if key in state}
-    for branch in ("Choices", "Catch"):
-        found |= {way["Next"] for way in state.get(branch, [])}
-    return found
+    return {after for after, _ in ways(state)}
 
 
-def choose(name, state_input, **variables):
-    """Where a Choice state goes with this input and these variables."""
-    for choice in STATES[name]["Choices"]:
-        if evaluate(choice["Condition"], WHOLE | {"input": state_input}, **variables):
-            return choice["Next"], choice.get("Assign", {})
-    return STATES[name]["Default"], STATES[name].get("Assign", {})
+def test_the_machine_fits_on_a_few_screens():
+    lines = TEXT.splitlines()
+    assert len(lines) <= 300
+    assert max(map(len, lines)) <= 110
+    assert len(STATES) <= 18
 
 
-def test_every_next_state_exists():
-    for name, state in STATES.items():
-        assert follow(state) <= set(STATES), name
+def test_retry_and_catch_stand_in_block_form():
+    assert not re.search(r"(Retry|Catch|Choices):[ ]*\[", TEXT)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_the_keys_of_a_state_have_their_order(name):
+    keys = list(STATES[name])
+    if STATES[name]["Type"] == "Parallel":  # what follows its block is read after it
+        keys.remove("Comment")
+    assert [key for key in KEYS if key in keys] == keys
+
+
+def test_names_of_states_are_unique_over_all_blocks():
+    """Or no history could tell them apart."""
+    assert max(Counter(name for block in BLOCKS for name in block.states).values()) == 1
+
+
+def test_every_next_state_is_in_the_same_block():
+    for block in BLOCKS:
+        assert block.start in block.states
+        for name, state in block.states.items():
+            assert follow(state) <= set(block.states), name
 
 
 def test_every_state_can_be_reached():
-    reached, frontier = set(), {definition()["StartAt"]}
-    while frontier:
-        reached |= frontier
-        frontier = set().union(*(follow(STATES[name]) for name in frontier)) - reached
-    assert reached == set(STATES)
+    for block in BLOCKS:
+        reached, frontier = set(), {block.start}
+        while frontier:
+            reached |= frontier
+            frontier = set().union(*(follow(block.states[name]) for name in frontier)) - reached
+        assert reached == set(block.states)
 
 
-def test_every_state_ends_or_goes_on():
-    for name, state in STATES.items():
-        ends = state["Type"] in ("Succeed", "Fail")
-        assert ends != bool(follow(state)), name
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_ends_or_goes_on(name):
+    state = STATES[name]
+    ends = state["Type"] in ENDS or state.get("End", False)
+    assert ends != bool({"Next", "Default"} & set(state))
+
+
+def assigned(states):
+    """Variables that these states assign, on whichever way."""
+    return {variable for state in states.values() for _, names in ways(state) for variable in names}
+
+
+def test_no_block_assigns_a_variable_of_another():
+    """Step Functions refuses a name that a branch and what is around it both assign."""
+    seen = [assigned(block.states) for block in BLOCKS]
+    assert seen[1:] and all(seen)
+    assert len(set().union(*seen)) == sum(map(len, seen))
 
 
 def test_every_substitution_is_supplied_and_used():
@@ -144,31 +125,62 @@ def test_every_task_has_a_timeout_and_retries_what_passes_by_itself(name):
     assert task["TimeoutSeconds"]
     service = re.search(r"states:::(?:aws-sdk:)?(\w+):", task["Resource"])[1]
     retried = {error for retry in task["Retry"] for error in retry["ErrorEquals"]}
-    assert TRANSIENT[service] in retried
+    assert retried & {TRANSIENT[service], "States.ALL"}
+    for retry in task["Retry"]:
+        assert retry["JitterStrategy"] == "FULL"
 
 
-@pytest.mark.parametrize("name", sorted(set(TASKS) - {"CloseSession"}))
-def test_every_task_catches_whatever_happens(name):
-    assert TASKS[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+@pytest.mark.parametrize("name", sorted({*BLOCKS[0].states} - {"StopSession"}))
+def test_whatever_fails_leads_to_stopping(name):
+    """Within the block nothing leads out of it, so its one Catch is enough."""
+    state = STATES[name]
+    if state["Type"] not in ("Task", "Parallel"):
+        return
+    last = state["Catch"][-1]
+    assert (last["ErrorEquals"], last["Next"]) == (["States.ALL"], "StopSession")
+    assert last["Assign"] == {"ending": "{% $states.errorOutput %}"}
 
 
-def test_every_error_of_our_own_is_a_class():
-    own = {
-        error
-        for task in TASKS.values()
-        for way in task["Retry"] + task.get("Catch", [])
-        for error in way["ErrorEquals"]
-        if "." not in error
-    }
-    assert own
-    for error in own:
+def named_errors():
+    for name, state in STATES.items():
+        for way in [*state.get("Retry", ()), *state.get("Catch", ())]:
+            for error in way["ErrorEquals"]:
+                yield name, error
+
+
+@pytest.mark.parametrize("error", sorted({error for _, error in named_errors()}))
+def test_every_error_is_a_class_of_ours_or_one_that_its_service_knows(error):
+    if error in OF_STEP_FUNCTIONS:
+        return
+    service, _, shape = error.rpartition(".")
+    if not service:
         assert issubclass(getattr(errors, error), errors.WhosthereError)
+    elif shape not in OF_THE_SDK:
+        model = boto3.client(service.lower(), region_name="us-east-1").meta.service_model
+        known = {one.name for one in model.error_shapes}
+        # The shape's name, and "Exception" behind it if it lacks that.
+        assert shape in known or shape.removesuffix("Exception") in known
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [pytest.param(*found, id=found[0]) for found in expressions(STATES)],
-)
+def test_errors_are_caught_where_their_service_is_called():
+    """A name of another service would never match."""
+    for name, error in named_errors():
+        service = error.partition(".")[0].lower()
+        if "." in error and service != "states":
+            assert f":{service}:" in TASKS[name]["Resource"]
+
+
+def test_all_that_is_computed_is_listed():
+    found = {}
+    for path, text in EXPRESSIONS:
+        inside = re.fullmatch(r"\{% (.*) %\}", text, re.DOTALL)[1]
+        simple = rf"(?:{PATH}|{COMPARED}(?: and {COMPARED})*)"
+        if not re.fullmatch(simple, inside):
+            found[path] = inside
+    assert found == COMPUTED
+
+
+@pytest.mark.parametrize(("path", "text"), [pytest.param(*one, id=one[0]) for one in EXPRESSIONS])
 def test_every_expression_yields_something(path, text):
     assert evaluate(text) is not None, path
 
@@ -178,179 +190,106 @@ def test_a_wrong_expression_is_noticed():
         assert evaluate("{% $states.input.noSuchField %}") is not None
 
 
-def test_expressions_are_whole_values():
-    """`{%` amid other text is no expression to Step Functions."""
-    for path, text in expressions(STATES):
-        assert text.startswith("{%") and text.endswith("%}"), path
-
-
 @pytest.mark.parametrize(
-    ("state", "change", "variables", "after", "ended_by"),
+    ("state", "change", "engine", "after"),
     [
-        ("MayItStart", {}, {}, "CreateProcessor", None),
-        ("MayItStart", {"live": False}, {}, "WaitForMedia", None),
-        (
-            "MayItStart",
-            {"live": False, "waitedSeconds": 600},
-            {},
-            "CloseSession",
-            "no-media",
-        ),
-        ("MayItStart", {"stopRequested": True}, {}, "CloseSession", "stop"),
-        ("MayItStart", {"overdue": True}, {}, "CloseSession", "deadline"),
-        ("MayItStart", {}, {"engine": "image-search"}, "EnableImages", None),
-        ("IsItRunning", {"status": "RUNNING"}, {}, "MarkRunning", None),
-        (
-            "IsItRunning",
-            {"status": "STARTING"},
-            {"startedAt": 1e15},
-            "WaitForProcessor",
-            None,
-        ),
-        ("IsItRunning", {"status": "STARTING"}, {}, "StopProcessor", None),
-        (
-            "IsItRunning",
-            {"status": "STARTING"},
-            {"attempt": 2},
-            "StopEngine",
-            "problem",
-        ),
-        ("IsItRunning", {"status": "FAILED"}, {}, "StopEngine", "problem"),
-        ("IsItRunning", {"status": "STOPPED"}, {"startedAt": 1e15}, "WaitForProcessor", None),
-        ("IsItRunning", {"status": "STOPPED"}, {}, "StopEngine", "problem"),
-        ("MayItStart", {"paused": True}, {}, "Paused", None),
-        ("MayItStart", {"paused": True, "overdue": True}, {}, "CloseSession", "deadline"),
-        ("WhatNext", {}, {"attempt": 3, "pausing": True}, "Paused", None),
-        ("WhatNext", {}, {"attempt": 1}, "LetRecordsArrive", None),
-        ("WhatNext", {}, {"attempt": 2}, "CreateProcessor", None),
-        ("WhatNext", {}, {"attempt": 3}, "LetRecordsArrive", None),
-        ("ShallOwnerKnowStart", {}, {}, "TellStart", None),
-        ("ShallOwnerKnowStart", {}, {"startTold": True}, "Watch", None),
-        ("ShallOwnerKnowStart", {}, {"tell": ["problem"]}, "Watch", None),
-        ("ShallOwnerKnowStart", {}, {"tell": []}, "Watch", None),
-        ("ShallItGoOn", {}, {}, "Watch", None),
-        ("ShallItGoOn", {"stopRequested": True}, {}, "StopEngine", "stop"),
-        ("ShallItGoOn", {"overdue": True}, {}, "StopEngine", "deadline"),
-        ("ShallItGoOn", {"engineProblem": "FAILED"}, {}, "StopEngine", "problem"),
-        ("ShallItGoOn", {"paused": True}, {}, "StopEngine", None),
-        ("ShallItGoOn", {}, {"running": False}, "DescribeProcessor", None),
-        ("ShallItGoOn", {"stopRequested": True}, {"running": False}, "StopEngine", "stop"),
-        ("ShallItGoOn", {"paused": True, "stopRequested": True}, {}, "StopEngine", "stop"),
-        ("ShallItGoOn", {"silent": True}, {}, "ShallOwnerKnowSilence", None),
-        ("ShallItGoOn", {"silent": True}, {"silentSince": 1}, "StopEngine", "silence"),
-        ("ShallItGoOn", {"silent": True}, {"silentSince": 1e15}, "Watch", None),
-        ("ShallItGoOn", {"silent": True}, {"silenceLeftSeconds": 0}, "StopEngine", "silence"),
-        (
-            "ShallItGoOn",
-            {"silent": True},
-            {"silentSince": 1, "onSilence": "wait"},
-            "Watch",
-            None,
-        ),
-        ("ShallItGoOn", {}, {"silentSince": 1}, "ShallOwnerKnowSilence", None),
-        ("ShallItGoOn", {"recordsProblem": "none"}, {}, "TellRecords", None),
-        ("ShallItGoOn", {"recordsProblem": "none"}, {"recordsProblem": "other"}, "Watch", None),
-        ("ShallItGoOn", {"recordsProblem": "none"}, {"tell": ["start"]}, "Watch", None),
-        ("ShallItGoOn", {}, {"recordsProblem": "none"}, "TellRecords", None),
-        ("ShallOwnerKnowSilence", {}, {}, "TellSilence", None),
-        ("ShallOwnerKnowSilence", {}, {"tell": ["start"]}, "Watch", None),
-        ("StopEngine", {}, {}, "StopProcessor", None),
-        ("StopEngine", {}, {"engine": "image-search"}, "DisableImages", None),
-        ("StopEngine", {}, {"error": "LockLostError"}, "StopProcessor", None),
-        (
-            "StopEngine",
-            {},
-            {"engine": "image-search", "error": "LockLostError"},
-            "CloseSession",
-            None,
-        ),
-        ("EndedAsPlanned", {}, {"endedBy": "stop"}, "Ended", None),
-        ("EndedAsPlanned", {}, {"endedBy": "deadline"}, "Ended", None),
-        ("EndedAsPlanned", {}, {"endedBy": "silence"}, "Ended", None),
-        ("EndedAsPlanned", {}, {"endedBy": "no-media"}, "Ended", None),
-        ("EndedAsPlanned", {}, {"endedBy": "problem"}, "EndedByProblem", None),
-        ("EndedAsPlanned", {}, {"endedBy": "not-stopped"}, "EndedByProblem", None),
-        ("EndedAsPlanned", {}, {"endedBy": "denied"}, "EndedByProblem", None),
+        ("WhatNext", {"next": "sleep"}, "stream-processor", "Sleep"),
+        ("WhatNext", {"next": "start"}, "stream-processor", "CreateProcessor"),
+        ("WhatNext", {"next": "start"}, "image-search", "EnableImages"),
+        ("WhatNext", {"next": "stop-engine"}, "stream-processor", "StopEngine"),
+        ("WhatNext", {"next": "stop-engine"}, "image-search", "StopEngine"),
+        ("WhatNext", {"next": "end"}, "stream-processor", "Finished"),
+        ("EndedAsPlanned", {"succeeded": True}, "", "Ended"),
+        ("EndedAsPlanned", {"succeeded": False}, "", "EndedByProblem"),
     ],
 )
-def test_choice_goes_where_it_should(state, change, variables, after, ended_by):
-    of_session = {key: value for key, value in variables.items() if key in SESSION}
-    others = {key: value for key, value in variables.items() if key not in SESSION}
-    state_input = {"status": "RUNNING", "message": ""} | HEALTHY | change
-    found, assigned = choose(state, state_input, session=SESSION | of_session, **others)
-    assert found == after
-    assert assigned.get("endedBy") == ended_by
+def test_choice_goes_where_it_should(state, change, engine, after):
+    given = WHOLE["input"] | change
+    assert choose(state, given, session=SESSION | {"engine": engine}) == after
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "CreateProcessor",
-        "StartProcessor",
-        "Watch",
-        "CheckMedia",
-        "MarkRunning",
-        "EnableImages",
-    ],
-)
-def test_whatever_fails_once_something_runs_leads_to_stopping(name):
-    assert TASKS[name]["Catch"][-1]["Next"] == "StopEngine"
+def test_what_a_check_answers_is_what_the_machine_knows():
+    from whosthere.session import decision as check
+
+    answers = {check.START, check.SLEEP, check.STOP_ENGINE, check.END}
+    text = json.dumps(STATES["WhatNext"])
+    assert {answer for answer in answers if f"'{answer}'" in text} == answers - {check.SLEEP}
 
 
-def test_the_health_check_never_sleeps_past_the_deadline():
-    timeout = STATES["Watch"]["TimeoutSeconds"]
-    assert evaluate(timeout) == 60
-    assert evaluate(timeout, session=SESSION | {"deadline": 0}) == 1
+def test_a_check_that_fails_is_slept_over_and_the_tenth_in_a_row_ends_the_session():
+    catch = STATES["CheckSession"]["Catch"][-1]
+    assert catch["ErrorEquals"] == ["States.ALL"]
+    for failed in range(10):
+        output = {
+            key: evaluate(catch["Output"][key], failedChecks=failed)
+            for key in ("next", "sleepSeconds")
+        }
+        after = choose("WhatNext", WHOLE["input"] | output)
+        assert after == ("Sleep" if failed < 9 else "Finished")
+        assert output["sleepSeconds"] >= 1
+    assert evaluate(catch["Assign"]["failedChecks"], failedChecks=4) == 5
+    assert STATES["CheckSession"]["Assign"]["failedChecks"] == 0
 
 
-def loop_of(name):
-    """The states that a session goes round through when nothing happens."""
-    loop = []
-    while name not in loop:
-        loop.append(name)
-        name = STATES[name].get("Default") or STATES[name]["Next"]
-    return loop[loop.index(name) :]
+def test_who_has_the_stream_is_reported_and_not_that_the_processor_is_missing():
+    missing = WHOLE | {"errorOutput": {"Error": "NotFound", "Cause": "no processor"}}
+    text = STATES["StartProcessor"]["Catch"][-1]["Output"]["ending"]
+    blocked = {"Error": "InUse", "Cause": "used by another"}
+    assert evaluate(text, missing, blocked=blocked) == blocked
+    assert evaluate(text, missing) == missing["errorOutput"]
 
 
-def test_a_session_hour_takes_at_most_250_transitions():
-    """However long of it the session waits for video, is paused, or watches."""
-    every = SESSION["healthCheckSeconds"]
-    waiting = [evaluate(STATES["WaitForMedia"]["TimeoutSeconds"], waited=s) for s in (0, 120)]
-    assert waiting == [10, every]
-    for name in ("Watch", "Paused", "WaitForMedia"):
-        assert len(loop_of(name)) == 3
-    begin = len(loop_of("WaitForMedia")) * 120 // waiting[0]  # two minutes of looking often
-    once = len(STATES) - 3
-    assert begin + 3 * (3600 - 120) // every + once <= 250
+def test_a_request_that_comes_before_the_token_is_not_slept_through():
+    sleep = STATES["Sleep"]["Arguments"]
+    assert "requests = :requests" in sleep["ConditionExpression"]
+    seen = STATES["CheckSession"]["Assign"]["requests"]
+    assert seen == "{% $states.result.Payload.requests %}"
+    assert sleep["ExpressionAttributeValues"][":requests"] == {"N": "{% $requests %}"}
+    caught = STATES["Sleep"]["Catch"][-1]
+    assert "DynamoDb.ConditionalCheckFailedException" in caught["ErrorEquals"]
+    assert caught["Next"] == "CheckSession"
 
 
-TOKENS = [name for name in TASKS if TASKS[name]["Resource"].endswith(".waitForTaskToken")]
-
-
-@pytest.mark.parametrize("name", TOKENS)
-def test_a_request_that_comes_before_the_token_is_not_slept_through(name):
-    condition = STATES[name]["Arguments"]["ConditionExpression"]
-    assert "attribute_not_exists(stopRequested)" in condition
-    assert "pausedUntil" in condition
-    (caught,) = [
-        way["Next"]
-        for way in STATES[name]["Catch"]
-        if way["ErrorEquals"] == ["DynamoDb.ConditionalCheckFailedException"]
+def test_only_the_last_try_to_stop_is_told_as_one_that_failed():
+    task = STATES["StopSession"]
+    text = task["Arguments"]["Payload"]["isLastTry"]
+    tries = task["Retry"][-1]["MaxAttempts"]
+    context = WHOLE["context"]
+    said = [
+        evaluate(text, WHOLE | {"context": context | {"State": {"RetryCount": count}}})
+        for count in range(tries + 1)
     ]
-    assert STATES[caught]["Arguments"]["FunctionName"] == "${CheckMediaFunctionArn}"
+    assert said == [False] * tries + [True]
 
 
-def test_a_pause_ends_with_the_session():
-    timeout, now = STATES["Paused"]["TimeoutSeconds"], 1_800_000_000_000
-    assert evaluate(timeout, pausedUntil=10**15) == 60
-    assert evaluate(timeout, pausedUntil=now, session=SESSION | {"deadline": 0}) == 1
+def test_a_function_is_given_time_to_end_by_itself():
+    """Its own error is worth more than States.Timeout."""
+    resources = template_text()["Resources"]
+    default = template_text()["Globals"]["Function"]["Timeout"]
+    for task in TASKS.values():
+        if task["Resource"].endswith("lambda:invoke"):
+            name = re.search(r"\{(\w+)Arn\}", task["Arguments"]["FunctionName"])[1]
+            own_timeout = resources[name]["Properties"].get("Timeout", default)
+            assert task["TimeoutSeconds"] >= own_timeout + 10
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if "lambda:invoke" in str(TASKS[name])])
+def test_a_function_that_may_not_be_invoked_is_not_waited_for(name):
+    (retry, *_) = [
+        retry
+        for retry in TASKS[name]["Retry"]
+        if {"Lambda.AWSLambdaException", "States.ALL"} & set(retry["ErrorEquals"])
+    ]
+    waits = [
+        retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
+    ]
+    assert sum(waits) <= 3
 
 
 def test_cfn_lint_accepts_the_definition():
     literal = definition()
     # cfn-lint (E3601) knows TimeoutSeconds as a number only; Step Functions takes JSONata too.
-    for name in TOKENS:
-        literal["States"][name]["TimeoutSeconds"] = 60
+    literal["States"]["RunSession"]["Branches"][0]["States"]["Sleep"]["TimeoutSeconds"] = 60
     names = re.findall(r"\$\{(\w+)\}", json.dumps(literal))
     function = "arn:aws:lambda:us-east-1:111122223333:function:f"
     template = {
@@ -369,82 +308,30 @@ def test_cfn_lint_accepts_the_definition():
     assert [match for match in found if match.rule.severity != "informational"] == []
 
 
-def ways(state):
-    """Every way out of a state, with the variables that it assigns."""
-    for way in [*state.get("Choices", ()), *state.get("Catch", ())]:
-        yield way["Next"], set(way.get("Assign", ()))
-    for key in ("Next", "Default"):
-        if key in state:
-            yield state[key], set(state.get("Assign", ()))
-
-
 def variables_read(state):
     """Variables that a state's expressions read: no function, nothing bound within."""
-    for _, text in expressions(state):
-        bound = set(re.findall(r"\$(\w+)\s*:=", text))
-        yield from set(re.findall(r"\$([a-zA-Z]\w*)\b(?!\s*\()", text)) - bound - {"states"}
+    for _, text in expressions(own(state)):
+        yield from set(re.findall(r"\$([a-zA-Z]\w*)\b(?!\s*\()", text)) - {"states"}
 
 
-def surely_assigned():
+def surely_assigned(block, known_around=frozenset()):
     """For each state the variables that have a value, whichever way led to it."""
-    known = {definition()["StartAt"]: set()}
+    known = {block.start: set(known_around)}
     while True:
         before = {name: set(names) for name, names in known.items()}
         for name in before:
-            for after, assigned in ways(STATES[name]):
-                arriving = before[name] | assigned
+            for after, names in ways(block.states[name]):
+                arriving = before[name] | names
                 known[after] = known.get(after, arriving) & arriving
         if known == before:
             return known
 
 
-@pytest.mark.parametrize("name", STATES)
-def test_every_variable_has_a_value_whichever_way_led_there(name):
+def test_every_variable_has_a_value_whichever_way_led_there():
     """One without makes the expression fail, and no Catch of a Choice could help."""
-    assert set(variables_read(STATES[name])) <= surely_assigned()[name]
-
-
-def test_a_processor_counts_as_deleted_only_when_it_is_not_there():
-    deleted = {
-        error: way["Next"]
-        for way in TASKS["DeleteProcessor"]["Catch"]
-        for error in way["ErrorEquals"]
-    }
-    assert deleted["Rekognition.ResourceNotFoundException"] == "LookForProcessor"
-    assert deleted["Rekognition.ResourceInUseException"] == "LookForProcessor"
-    look = TASKS["LookForProcessor"]
-    assert look["Next"] == "IsItStopping"
-    assert {way["Next"] for way in look["Catch"]} == {"WhatNext", "CloseSession"}
-
-
-@pytest.mark.parametrize(
-    ("status", "looks", "then"),
-    [
-        ("STOPPING", 1, "WaitToStop"),
-        ("STARTING", 19, "WaitToStop"),
-        ("STOPPING", 20, "CloseSession"),
-        ("RUNNING", 1, "WaitToStop"),
-        ("RUNNING", 2, "CloseSession"),
-        ("STOPPED", 2, "CloseSession"),
-    ],
-)
-def test_what_is_stopping_is_waited_for_and_what_runs_on_is_left_to_the_next_net(
-    status, looks, then
-):
-    taken, assigned = choose("IsItStopping", {"status": status}, looks=looks)
-    assert taken == then
-    assert assigned.get("endedBy") == ("not-stopped" if then == "CloseSession" else None)
-
-
-@pytest.mark.parametrize("name", [name for name in TASKS if "lambda:invoke" in str(TASKS[name])])
-def test_a_function_that_may_not_be_invoked_is_not_waited_for(name):
-    """Lambda's name for a denial is its name for much else, so it is tried again, but not long."""
-    (retry,) = [
-        retry
-        for retry in TASKS[name]["Retry"]
-        if "Lambda.AWSLambdaException" in retry["ErrorEquals"]
-    ]
-    waits = [
-        retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
-    ]
-    assert sum(waits) <= 3
+    known = {}
+    for block in BLOCKS:
+        around = known[block.outside[0]] if block.outside else frozenset()
+        known |= surely_assigned(block, around)
+    for name, state in STATES.items():
+        assert set(variables_read(state)) <= known[name], name

@@ -1,28 +1,35 @@
-"""Closing a session: its report, the camera's lock, and a word to the owner."""
+"""Closing a session: its report, the camera's lock, and a message to the owner."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from whosthere import calls
 from whosthere.alerts import message as alerts
-from whosthere.alerts.message import Alert
+from whosthere.alerts import texts
 from whosthere.dynamodb import Table
+from whosthere.names import StackNames
 from whosthere.session.lock import unlock
-from whosthere.session.report import as_json, as_lines, as_text, lines_key, make_report, report_key
+from whosthere.session.report import (
+    as_json,
+    as_lines,
+    as_text,
+    heading,
+    lines_key,
+    make_report,
+    report_key,
+)
 from whosthere.session_store import Session, end_session, mark_told, read_session
 
 AS_PLANNED = ("stop", "deadline", "silence")
-# The engine may still run: the camera stays locked until another net has stopped it.
+# An execution that ends like this has not failed, though the owner is told of a problem.
+SUCCEEDED = (*AS_PLANNED, "no-media")
+# The engine may still run: the camera stays locked until another safeguard has stopped it.
 NOT_STOPPED = "not-stopped"
-# Rekognition tells an account that stream processors are closed to no more than "access
-# denied", as it does for a missing right or a Region without them (AWS documents no error
-# of its own for it: Rekognition, Availability changes; Guidelines and quotas).
-WHY_DENIED = """Possible causes:
-- the account: stream processors are closed to accounts that did not use them before 30 April 2026
-- the Region: it is us-east-1, us-west-2, ap-northeast-1, eu-central-1 or eu-west-1 that has them
-- the state machine's role: rekognition:CreateStreamProcessor (collection, processor), iam:PassRole
-If it is the account or the Region, this changes to images, which every account has:
-sam deploy --parameter-overrides Engine=image-search"""
+DENIED = "Rekognition.AccessDeniedException"
+# What Step Functions adds to a service's message, and stands for one that is not there.
+ADDED = re.compile(r"\s*\(Service: .*\)\s*$|^null\b", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,59 +37,102 @@ class Ending:
     """How a session ended: by what and, for a problem, with which error."""
 
     by: str
-    error: str
-    cause: str
+    error: str = ""
+    cause: str = ""
 
     @property
     def is_problem(self) -> bool:
         """Whether the owner did not plan it so."""
         return self.by not in AS_PLANNED
 
+    @property
+    def reason(self) -> tuple[str, str]:
+        """Error and cause of a problem."""
+        return (self.error, self.cause) if self.is_problem else ("", "")
 
-def close(
-    table: Table,
-    s3: Any,
-    sns: Any,
-    stepfunctions: Any,
-    *,
-    session_id: str,
-    ending: Ending,
-    now_ms: int,
-    bucket: str,
-    topic_arn: str,
-    stack: str,
-) -> dict[str, Any]:
-    """Close the session: safe to repeat, the first ending stays. Answers in ids and numbers.
+    @property
+    def is_not_authorized(self) -> bool:
+        """Whether IAM denied a call of the stream processor to the state machine."""
+        return self.error == DENIED and "is not authorized to perform" in self.cause
 
-    Frees the camera last but for the message, so that what reads "free" finds the report.
+
+def ending_of(given: Mapping[str, str]) -> Ending:
+    """Return the ending that the state machine hands on: a check's, or what a Catch has caught.
+
+    A stream processor's call that is denied without a message is denied by the service itself:
+    it is closed to the account, or the Region has none.
     """
-    session = read_session(table, session_id)
-    if session is None:  # it never came to be: there is nothing to close
-        return {"session": session_id, "endedBy": ending.by}
-    session = end_session(table, session, ending.by, now_ms)
-    error, cause = (ending.error, ending.cause) if ending.is_problem else ("", "")
-    made = calls.of_execution(stepfunctions, session.execution)
-    report = make_report(table, session, error, cause, made)
-    _keep(s3, bucket, report)
+    error, cause = given.get("Error", ""), given.get("Cause", "")
+    found = Ending(given.get("endedBy", "problem"), error, cause)
+    if error == DENIED and not ADDED.sub("", ADDED.sub("", cause)).strip():
+        return replace(found, by="denied")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingContext:
+    """What closing a session works with: clients, and the stack's names."""
+
+    table: Table
+    s3: Any
+    sns: Any
+    stepfunctions: Any
+    names: StackNames
+
+
+def close(context: ClosingContext, session_id: str, ending: Ending, now_ms: int) -> dict[str, Any]:
+    """Close the session and return how it ended, in ids and numbers.
+
+    Safe to repeat: the first ending stays. Frees the camera last but for the message, so that
+    what reads "free" finds the report. Without a report the camera is freed all the same.
+    """
+    session = read_session(context.table, session_id)
+    if session is None:  # it was never opened: there is nothing to close
+        return outcome(session_id, ending, ending.by)
+    session = end_session(context.table, session, ending.by, now_ms)
+    report, failure = _report(context, session, ending)
     if ending.by != NOT_STOPPED:
-        unlock(table, session)
-    topic = "problem" if ending.is_problem else "end"
+        unlock(context.table, session)
     if not session.told:
         # Marked only once it is sent: twice in a crash is better than never.
-        if topic in session.settings.tell:
-            alerts.publish(sns, topic_arn, _message(session, report, ending, stack))
-        mark_told(table, session_id)
-    return {
-        "session": session_id,
-        "camera": session.camera,
-        "endedBy": session.ended_by,
+        _tell(context, session, report, ending)
+        mark_told(context.table, session_id)
+    made = outcome(session_id, ending, str(session.ended_by)) | {"camera": session.camera}
+    if report is None:
+        return made | {"reportFailed": failure}
+    return made | {
         "visits": len(report["visits"]),
         "strangers": len(report["strangers"]),
-        "report": f"s3://{bucket}/{report_key(session_id)}",
+        "report": f"s3://{context.names.bucket}/{report_key(session_id)}",
     }
 
 
-def _keep(s3: Any, bucket: str, report: dict[str, Any]) -> None:
+def outcome(session_id: str, ending: Ending, ended_by: str) -> dict[str, Any]:
+    """Return what the state machine ends by; `ended_by` is the first ending, which stays."""
+    error, cause = ending.reason
+    return {
+        "session": session_id,
+        "endedBy": ended_by,
+        "succeeded": ended_by in SUCCEEDED,
+        "error": error or ended_by,
+        "cause": cause,
+    }
+
+
+def _report(
+    context: ClosingContext, session: Session, ending: Ending
+) -> tuple[dict[str, Any] | None, str]:
+    """Write the report; return it, or None and the name of the error that prevented it."""
+    try:
+        made = calls.of_execution(context.stepfunctions, session.execution)
+        report = make_report(context.table, session, *ending.reason, made)
+        _put(context.s3, context.names.bucket, report)
+    except Exception as error:  # whatever it is, it must not keep the camera locked
+        return None, type(error).__name__
+    return report, ""
+
+
+def _put(s3: Any, bucket: str, report: dict[str, Any]) -> None:
     """Put the report into the bucket, and its visits as lines of their own if there are any."""
     json_type = {"Bucket": bucket, "ContentType": "application/json"}
     session_id = report["session"]
@@ -91,20 +141,11 @@ def _keep(s3: Any, bucket: str, report: dict[str, Any]) -> None:
     s3.put_object(Key=report_key(session_id), Body=as_json(report), **json_type)
 
 
-def _message(session: Session, report: dict[str, Any], ending: Ending, stack: str) -> Alert:
-    text = as_text(session, report)
-    if ending.by == "denied":
-        text += f"\n{WHY_DENIED} --stack-name {stack}"
-    word = "Problem at" if ending.is_problem else "Session ended at"
-    return Alert(
-        kind=alerts.PROBLEM if ending.is_problem else alerts.SESSION,
-        camera=session.camera,
-        session=session.id,
-        subject=f"{word} {session.camera}",
-        text=text,
-        facts={
-            "endedBy": ending.by,
-            "error": report["error"],
-            "cause": report["cause"],
-        },
-    )
+def _tell(
+    context: ClosingContext, session: Session, report: dict[str, Any] | None, ending: Ending
+) -> None:
+    if ("problem" if ending.is_problem else "end") not in session.settings.tell:
+        return
+    made = as_text(session, report) if report else f"{heading(session)}\n{texts.NO_REPORT}"
+    alert = texts.ended(session, made, ending, context.names.stack)
+    alerts.publish(context.sns, context.names.topic_arn, alert)

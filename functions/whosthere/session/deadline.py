@@ -15,8 +15,10 @@ GRACE_S = 120
 NAME_LENGTH = 64  # EventBridge Scheduler, CreateSchedule: Name; a session's id may have 80
 
 
-def arm(scheduler: Any, session: Session, *, group: str, function_arn: str, role_arn: str) -> None:
-    """Make the session's schedule, which deletes itself once it has fired; twice is no error."""
+def create_deadline_schedule(
+    scheduler: Any, session: Session, *, group: str, function_arn: str, role_arn: str
+) -> None:
+    """Create the session's schedule, which deletes itself once it has fired; twice is no error."""
     moment = datetime.fromtimestamp(-(-session.deadline_ms // 1000) + GRACE_S, UTC)
     try:
         scheduler.create_schedule(
@@ -45,7 +47,7 @@ def name_of(session_id: str) -> str:
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
-def disarm(scheduler: Any, session_id: str, *, group: str) -> None:
+def delete_deadline_schedule(scheduler: Any, session_id: str, *, group: str) -> None:
     """Delete the session's schedule; one that is gone is no error."""
     try:
         scheduler.delete_schedule(Name=name_of(session_id), GroupName=group)

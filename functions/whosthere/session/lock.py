@@ -52,8 +52,10 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> N
 def _locking(session: Session) -> dict[str, Any]:
     return {
         "Key": lock_key(session.camera),
+        # The count is never reset: a late copy of this write would hide a request.
         "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
-        " deadline = :deadline REMOVE #token, stopRequested, pausedUntil",
+        " deadline = :deadline, requests = if_not_exists(requests, :zero)"
+        " REMOVE #token, stopRequested, pausedUntil",
         "ConditionExpression": "attribute_not_exists(shut)"
         " AND (attribute_not_exists(held) OR held = :false OR #session = :session)",
         "ExpressionAttributeNames": {
@@ -67,6 +69,7 @@ def _locking(session: Session) -> dict[str, Any]:
             ":deadline": session.deadline_ms,
             ":true": True,
             ":false": False,
+            ":zero": 0,
         },
     }
 
@@ -98,8 +101,8 @@ def _who_holds(table: Table, camera: str) -> str:
     return f"{camera} is held by session {lock.get('session', '?')} until {until}"
 
 
-def shut(table: Table, camera: str) -> None:
-    """Let no session be opened at the camera any more; the one that holds it goes on."""
+def close_camera(table: Table, camera: str) -> None:
+    """Refuse further sessions at the camera; the one that holds it goes on."""
     table.update_item(
         Key=lock_key(camera),
         UpdateExpression="SET shut = :true",
@@ -108,26 +111,42 @@ def shut(table: Table, camera: str) -> None:
 
 
 def unlock(table: Table, session: Session) -> bool:
-    """Free the camera if this session holds it; whether it did."""
+    """Free the camera if this session holds it; return whether it did."""
     free = "SET held = :false REMOVE #token, stopRequested, pausedUntil"
-    return _write(table, session, free, "held = :true", {"#token": "token"})
+    values = {":true": True, ":false": False}
+    return _write(table, session, free, "held = :true", values, {"#token": "token"})
 
 
-def relock(table: Table, session: Session) -> bool:
-    """Lock the camera for a session that has ended and left something; whether it was free."""
-    return _write(table, session, "SET held = :true", "held = :false", {})
+def reacquire(table: Table, session: Session) -> bool:
+    """Lock the camera for an ended session that left something; return whether it was free."""
+    values = {":true": True, ":false": False}
+    return _write(table, session, "SET held = :true", "held = :false", values)
+
+
+def start_count(table: Table, session: Session) -> bool:
+    """Begin to count requests in a lock's row without a count; return whether it is ours.
+
+    Without a count the session could never sleep.
+    """
+    count = "SET requests = if_not_exists(requests, :zero)"
+    return _write(table, session, count, "held = :true", {":true": True, ":zero": 0})
 
 
 def _write(
-    table: Table, session: Session, update: str, condition: str, names: Mapping[str, str]
+    table: Table,
+    session: Session,
+    update: str,
+    condition: str,
+    values: Mapping[str, Any],
+    names: Mapping[str, str] | None = None,
 ) -> bool:
     try:
         table.update_item(
             Key=lock_key(session.camera),
             UpdateExpression=update,
             ConditionExpression=f"#session = :session AND {condition}",
-            ExpressionAttributeNames={"#session": "session", **names},
-            ExpressionAttributeValues={":session": session.id, ":true": True, ":false": False},
+            ExpressionAttributeNames={"#session": "session"} | dict(names or {}),
+            ExpressionAttributeValues={":session": session.id} | dict(values),
         )
     except ClientError as error:
         if rows.condition_failed(error):

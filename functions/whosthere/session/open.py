@@ -8,11 +8,16 @@ from typing import Any
 from whosthere import settings as _settings
 from whosthere.clock import DAY_S
 from whosthere.names import processor_name, stream_name
-from whosthere.session_store import Session
+from whosthere.session_store import Session, lock_key
 
-# An execution ends with an error when it has 25,000 events (Step Functions, quotas). A health
-# check takes 13 of them; what is left is for retries, requests and pauses.
-MOST_CHECKS = 1500
+# An execution fails when it has 25,000 events (Step Functions, quotas). A check and its sleep take
+# 13 (counted in tests/statemachine/test_session.py); the rest is for retries and requests.
+MOST_CHECKS = 1440
+# Seconds. A check that failed is slept over, ever longer; so many in a row end the session.
+LONGEST_SLEEP_S = 600
+MOST_FAILED_CHECKS = 10
+# KinesisVideo, ImageGenerationConfiguration: SamplingInterval, in milliseconds.
+SHORTEST_SAMPLING_MS = 200
 
 
 def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
@@ -56,36 +61,54 @@ def plan(
 
 
 def opened(
-    session: Session, *, stack: str, video_arn: str, data_arn: str, bucket: str
+    session: Session, *, stack: str, video_arn: str, data_arn: str, bucket: str, region: str
 ) -> dict[str, Any]:
-    """What the state machine keeps of the session: ids, ARNs and numbers, no name of anybody."""
-    settings = session.settings
-    deadline = datetime.fromtimestamp(
-        session.deadline_ms / 1000, _settings.zone(settings.time_zone)
-    )
+    """Return what the state machine keeps of the session: ids, keys, ARNs, no name of anybody."""
+    every_s = health_check_s(session)
     return {
         "id": session.id,
         "camera": session.camera,
         "engine": session.engine,
-        "deadline": session.deadline_ms,
-        "deadlineText": deadline.strftime("%H:%M"),
         "stream": stream_name(stack, session.camera),
         "videoArn": video_arn,
         "dataArn": data_arn,
         "processor": processor_name(stack, session.camera, session.id),
-        # Kinesis Video Streams appends `_<account>_<stream>_...` or `/` to this; the last
-        # slash makes the camera a folder of its own either way.
-        "imagesUri": f"s3://{bucket}/frames/{session.camera}/",
-        "samplingMilliseconds": max(200, round(1000 * settings.sampling_seconds)),
-        "healthCheckSeconds": max(settings.health_check_seconds, _shortest_check_s(session)),
-        "mediaWaitSeconds": settings.media_wait_seconds,
-        "onSilence": settings.on_silence,
-        # From when a silence is noticed until it ends the session.
-        "silenceLeftSeconds": max(0, settings.silence_limit_seconds - settings.silence_seconds),
-        "tell": list(settings.tell),
+        "lockKey": {name: {"S": value} for name, value in lock_key(session.camera).items()},
+        "imageGeneration": image_generation(session, bucket, region),
+        "afterFailedCheck": after_failed_check(every_s),
     }
 
 
-def _shortest_check_s(session: Session) -> int:
-    """Seconds between two health checks with which the session's execution is not too long."""
-    return math.ceil((session.deadline_ms - session.started_ms) / 1000 / MOST_CHECKS)
+def image_generation(session: Session, bucket: str, region: str) -> dict[str, Any]:
+    """Return the ImageGenerationConfiguration of Kinesis Video Streams for the session."""
+    return {
+        "Status": "ENABLED",
+        "ImageSelectorType": "PRODUCER_TIMESTAMP",
+        "DestinationConfig": {
+            # Kinesis Video Streams appends `_<account>_<stream>_...` or `/` to this; the last
+            # slash makes the camera a folder of its own either way.
+            "Uri": f"s3://{bucket}/frames/{session.camera}/",
+            "DestinationRegion": region,
+        },
+        "SamplingInterval": max(
+            SHORTEST_SAMPLING_MS, round(1000 * session.settings.sampling_seconds)
+        ),
+        "Format": "JPEG",
+    }
+
+
+def after_failed_check(every_s: int) -> list[dict[str, Any]]:
+    """Return the answers that stand in for failed checks in a row: sleeps, then the end."""
+    sleeps = [
+        max(every_s, min(LONGEST_SLEEP_S, every_s * 2**number))
+        for number in range(1, MOST_FAILED_CHECKS)
+    ]
+    return [{"next": "sleep", "sleepSeconds": one} for one in sleeps] + [
+        {"next": "end", "sleepSeconds": 1}
+    ]
+
+
+def health_check_s(session: Session) -> int:
+    """Return the seconds between two checks: not so few that the execution has too many events."""
+    shortest = math.ceil((session.deadline_ms - session.started_ms) / 1000 / MOST_CHECKS)
+    return max(session.settings.health_check_seconds, shortest)

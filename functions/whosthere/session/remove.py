@@ -1,17 +1,17 @@
-"""Cameras that go, by themselves or with the stack: their sessions end first."""
+"""Cameras that are removed, by themselves or with the stack: their sessions end first."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from whosthere.session.lock import shut
-from whosthere.session.stop import REMOVED, Tools, end
+from whosthere.session.lock import close_camera
+from whosthere.session.stop import REMOVED, StopContext, end
 from whosthere.session_store import latest_session
 
 DELETE = "Delete"
 
 
-def leaving(event: Mapping[str, Any]) -> list[str]:
-    """Cameras whose sessions a custom resource's event ends: those dropped, or all of them."""
+def removed_cameras(event: Mapping[str, Any]) -> list[str]:
+    """Return the cameras whose sessions a custom resource's event ends: those dropped, or all."""
     wanted = event["ResourceProperties"]
     if event["RequestType"] == "Create":
         return []
@@ -23,19 +23,19 @@ def leaving(event: Mapping[str, Any]) -> list[str]:
     return [camera for camera in before["Cameras"] if camera not in wanted["Cameras"]]
 
 
-def retire(tools: Tools, cameras: Iterable[str], *, for_good: bool = False) -> int:
-    """End the running sessions of cameras that are about to go; how many there were.
+def drain(context: StopContext, cameras: Iterable[str], *, for_good: bool = False) -> int:
+    """End the running sessions of cameras that are about to go; return how many there were.
 
-    `for_good` lets none begin there any more. Of a camera that was dropped alone a session
+    `for_good` refuses further sessions there. Of a camera that was dropped alone a session
     that begins in that moment ends by itself, when its video stream is gone; with the stack
     goes all that could end it.
     """
     count = 0
     for camera in cameras:
         if for_good:
-            shut(tools.table, camera)
-        session = latest_session(tools.table, camera)
+            close_camera(context.table, camera)
+        session = latest_session(context.table, camera)
         if session is not None and session.held:
-            end(tools, session, REMOVED)
+            end(context, session, REMOVED)
             count += 1
     return count

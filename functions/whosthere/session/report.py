@@ -183,20 +183,23 @@ def _records(report: Mapping[str, Any]) -> str:
     return f"{text} {seen['problem'] if seen else ''}".strip()
 
 
-def as_text(session: Session, report: dict[str, Any]) -> str:
-    """The report in a few lines, for a phone."""
+def heading(session: Session) -> str:
+    """Return when the session ran and why it ended, in a line."""
     start, end = (
         datetime.fromtimestamp(moment / 1000, zone(session.settings.time_zone)).strftime("%H:%M")
         for moment in (session.started_ms, session.ended_ms or session.started_ms)
     )
     why = ENDINGS.get(str(session.ended_by), str(session.ended_by))
+    return f"The session at {session.camera} ran from {start} to {end} and ended because {why}."
+
+
+def as_text(session: Session, report: dict[str, Any]) -> str:
+    """Return the report in a few lines, for a phone."""
     lines = [
-        f"The session at {session.camera} ran from {start} to {end} and ended because {why}.",
+        heading(session),
         f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
         _records(report),
     ]
     if late := report["latencies"]["capturedToSent"]:
         lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
-    if report["error"]:
-        lines.append(f"{report['error']}: {report['cause']}")
     return "\n".join(lines)

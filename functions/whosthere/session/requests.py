@@ -1,5 +1,6 @@
-"""What the owner asks of a running session: to stop, or to pause."""
+"""Requests of the owner to a running session, in its lock's row: to stop, or to pause."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,30 +8,39 @@ from botocore.exceptions import ClientError
 
 from whosthere import dynamodb as rows
 from whosthere.dynamodb import Table
-from whosthere.session_store import Session, lock_key
+from whosthere.session_store import lock_key
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the owner asked of a running session; without a pause, `paused_until_ms` is 0."""
+class SessionRequests:
+    """What the owner asked of a session; without a pause, `paused_until_ms` is 0.
 
-    stop: bool
-    paused_until_ms: int
+    `count` is the number of requests ever made at this camera, None if its row has none.
+    """
+
+    stop: bool = False
+    paused_until_ms: int = 0
+    count: int | None = None
 
 
-def wishes(table: Table, session: Session) -> Wishes:
-    """What the owner asked of this session."""
-    lock = table.get_item(Key=lock_key(session.camera), ConsistentRead=True).get("Item", {})
-    if lock.get("session") != session.id:
-        return Wishes(stop=False, paused_until_ms=0)
-    return Wishes(bool(lock.get("stopRequested")), int(lock.get("pausedUntil", 0)))
+def requests_of(lock: Mapping[str, Any], session_id: str) -> SessionRequests:
+    """Return the requests to that session that the lock's row holds."""
+    if lock.get("session") != session_id:
+        return SessionRequests()
+    count = int(lock["requests"]) if "requests" in lock else None
+    return SessionRequests(bool(lock.get("stopRequested")), int(lock.get("pausedUntil", 0)), count)
+
+
+def read_requests(table: Table, camera: str, session_id: str) -> SessionRequests:
+    """Return the requests to that session."""
+    return requests_of(rows.read(table, lock_key(camera)) or {}, session_id)
 
 
 def request_stop(table: Table, stepfunctions: Any, camera: str) -> str | None:
-    """Ask the session that holds the camera to stop; its id, or None if none does.
+    """Ask the session that holds the camera to stop; return its id, or None if none does.
 
-    The flag is what counts: every loop of the state machine reads it. Waking the task
-    token only makes it quick, so a token that is stale by now is no error.
+    The row is what counts: every check of the session reads it. Waking the task token only
+    makes it quick, so a token that is stale by now is no error.
     """
     return _request(table, stepfunctions, camera, "stopRequested", True)
 
@@ -44,15 +54,16 @@ def request_pause(table: Table, stepfunctions: Any, camera: str, until_ms: int) 
 
 
 def _request(
-    table: Table, stepfunctions: Any, camera: str, wish: str, value: bool | int
+    table: Table, stepfunctions: Any, camera: str, attribute: str, value: bool | int
 ) -> str | None:
+    """Write the request and count it: a session that has not seen this count does not sleep."""
     try:
         lock = table.update_item(
             Key=lock_key(camera),
-            UpdateExpression="SET #wish = :value",
+            UpdateExpression="SET #attribute = :value ADD requests :one",
             ConditionExpression="held = :true",
-            ExpressionAttributeNames={"#wish": wish},
-            ExpressionAttributeValues={":true": True, ":value": value},
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues={":true": True, ":value": value, ":one": 1},
             ReturnValues="ALL_NEW",
         )["Attributes"]
     except ClientError as error:

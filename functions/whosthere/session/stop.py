@@ -1,4 +1,4 @@
-"""Stopping a session from outside its execution: what every net under the state machine does."""
+"""Stopping a session: what its own last step does, and every safeguard under it."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,121 +8,166 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.alerts import message as alerts
-from whosthere.alerts.message import Alert
+from whosthere.alerts import texts
 from whosthere.clock import now_ms
-from whosthere.names import processor_name, stream_name
-from whosthere.session.close import NOT_STOPPED, Ending, close
-from whosthere.session.deadline import disarm
-from whosthere.session.engine import patiently, stop_images, stop_processor
-from whosthere.session_store import Session, give_up, mark_told, read_session, was_refused
+from whosthere.dynamodb import Table
+from whosthere.errors import ProcessorStaysError
+from whosthere.names import StackNames, processor_name, stream_name
+from whosthere.session.close import NOT_STOPPED, ClosingContext, Ending, close, outcome
+from whosthere.session.deadline import delete_deadline_schedule
+from whosthere.session.engine import (
+    STREAM_PROCESSOR,
+    retry_with_backoff,
+    stop_images,
+    stop_processor,
+)
+from whosthere.session_store import Session, cancel, mark_told, read_session, was_refused
 
-STREAM_PROCESSOR = "stream-processor"
 # An execution that is stopped does not take back the call that it has just made: look again.
 SETTLE_S = 3.0
+# What the engine wrote last has to reach the functions before the report is made.
+DRAIN_S = 2.0
 ABRUPT = ("aborted", "timed out", "overdue", "swept", "removed")
-OVERDUE, SWEPT, REMOVED = (Ending(by, "", "") for by in ("overdue", "swept", "removed"))
-# How a call can fail: AWS refuses it, or no answer comes.
-FAILED_CALL = (BotoCoreError, ClientError)
+OVERDUE, SWEPT, REMOVED = (Ending(by) for by in ("overdue", "swept", "removed"))
+# How stopping can fail: AWS refuses a call, no answer comes, or the processor stays.
+FAILED_CALL = (BotoCoreError, ClientError, ProcessorStaysError)
 # What says that an execution runs no more.
 ENDED = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ValidationException")
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """The clients and names that stopping takes; `pause` takes seconds."""
+class Schedules:
+    """The scheduler, and the group that the stack's schedules are in."""
 
-    table: Any
+    scheduler: Any
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopContext:
+    """What stopping works with; `pause` takes seconds."""
+
+    closing: ClosingContext
     rekognition: Any
     kinesisvideo: Any
-    stepfunctions: Any
-    scheduler: Any
-    s3: Any
-    sns: Any
-    stack: str
-    bucket: str
-    topic_arn: str
-    deadlines: str
-    now_ms: Callable[[], int]
-    pause: Callable[[float], None]
+    schedules: Schedules
+    pause: Callable[[float], None] = time.sleep
+
+    @property
+    def table(self) -> Table:
+        """The stack's table."""
+        return self.closing.table
+
+    @property
+    def stepfunctions(self) -> Any:
+        """The client of Step Functions."""
+        return self.closing.stepfunctions
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.closing.names.stack
 
 
-def tools_of(variables: Mapping[str, str], table: Any, client: Callable[..., Any]) -> Tools:
-    """The tools of a function with these environment variables; `client` makes one by its name."""
-    return Tools(
-        table=table,
+def stop_context(
+    variables: Mapping[str, str], table: Table, client: Callable[..., Any]
+) -> StopContext:
+    """Return the context of a function with these environment variables."""
+    names = StackNames(variables["STACK"], variables["BUCKET"], variables["TOPIC_ARN"])
+    return StopContext(
+        closing=ClosingContext(table, client("s3"), client("sns"), client("stepfunctions"), names),
         rekognition=client("rekognition"),
         kinesisvideo=client("kinesisvideo"),
-        stepfunctions=client("stepfunctions"),
-        scheduler=client("scheduler"),
-        s3=client("s3"),
-        sns=client("sns"),
-        stack=variables["STACK"],
-        bucket=variables["BUCKET"],
-        topic_arn=variables["TOPIC_ARN"],
-        deadlines=variables["DEADLINES"],
-        now_ms=now_ms,
-        pause=time.sleep,
+        schedules=Schedules(client("scheduler"), variables["DEADLINES"]),
     )
 
 
-def stop_ended(tools: Tools, session_id: str, ending: Ending, camera: str = "") -> dict[str, Any]:
-    """Stop what an execution left behind that has ended; safe to repeat, events come twice.
+def stop_ended(
+    context: StopContext,
+    session_id: str,
+    ending: Ending,
+    camera: str = "",
+    *,
+    is_last_try: bool = True,
+) -> dict[str, Any]:
+    """Stop what an execution left that ends or has ended; safe to repeat.
 
-    One that never opened is told: nobody may have been there when a schedule started it.
+    Tells the owner of one that never opened: a schedule may have started it.
     """
-    if give_up(tools.table, session_id, tools.now_ms()):  # its opening, from now on
-        if not was_refused(tools.table, session_id):
-            _tell_unopened(tools, session_id, ending, camera)
-            mark_told(tools.table, session_id)
-        return {}
-    session = read_session(tools.table, session_id)
-    assert session is not None  # else it would have been given up
-    return stop(tools, session, ending)
+    if cancel(context.table, session_id, now_ms()):
+        if not was_refused(context.table, session_id):
+            _publish(context, texts.unopened(session_id, camera, ending))
+            mark_told(context.table, session_id)
+        return outcome(session_id, ending, ending.by)
+    session = read_session(context.table, session_id)
+    assert session is not None  # else it would have been cancelled
+    return stop(context, session, ending, is_last_try=is_last_try)
 
 
-def stop_overdue(tools: Tools, session_id: str) -> dict[str, Any]:
+def stop_overdue(context: StopContext, session_id: str) -> dict[str, Any]:
     """Stop a session whose schedule has fired: its execution should have ended it."""
-    session = read_session(tools.table, session_id)
+    session = read_session(context.table, session_id)
     if session is None:
         return {}
-    return end(tools, session, OVERDUE)
+    return end(context, session, OVERDUE)
 
 
-def end(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
+def end(context: StopContext, session: Session, ending: Ending) -> dict[str, Any]:
     """Abort the session's execution, then stop what it started."""
-    patiently(lambda: abort(tools.stepfunctions, session.execution), tools.pause)
-    return stop(tools, session, ending)
+    retry_with_backoff(lambda: abort(context.stepfunctions, session.execution), context.pause)
+    return stop(context, session, ending)
 
 
-def stop(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
-    """Stop the session's engine and close it; raises what kept the engine from stopping."""
+def stop(
+    context: StopContext, session: Session, ending: Ending, *, is_last_try: bool = True
+) -> dict[str, Any]:
+    """Stop the session's engine and close it; raises what kept the engine from stopping.
+
+    Only the last try tells the owner so: what is tried again soon may work.
+    """
     try:
-        found = stop_engine(tools, session)
+        found = stop_engine(context, session)
         if ending.by in ABRUPT:
-            tools.pause(SETTLE_S)
-            found = stop_engine(tools, session) or found
+            context.pause(SETTLE_S)
+            found = stop_engine(context, session) or found
     except FAILED_CALL as error:
-        _close(tools, session, Ending(NOT_STOPPED, _name_of(error), str(error)))
+        if is_last_try:
+            close(
+                context.closing,
+                session.id,
+                Ending(NOT_STOPPED, _name_of(error), str(error)),
+                now_ms(),
+            )
         raise
-    summary = _close(tools, session, ending)
-    if session.told and (found or (session.held and session.ended_by == NOT_STOPPED)):
-        _tell_left(tools, session)
-    disarm(tools.scheduler, session.id, group=tools.deadlines)
+    if found and ending.by not in ABRUPT:
+        context.pause(DRAIN_S)
+    summary = close(context.closing, session.id, ending, now_ms())
+    left = found or (session.held and session.ended_by == NOT_STOPPED)
+    if session.told and left and "problem" in session.settings.tell:
+        _publish(context, texts.stopped_after_all(session))
+    schedules = context.schedules
+    delete_deadline_schedule(schedules.scheduler, session.id, group=schedules.group)
     return summary
 
 
-def stop_engine(tools: Tools, session: Session) -> bool:
-    """Stop what makes the session's records; whether there was anything to stop."""
+def stop_engine_of(context: StopContext, session_id: str) -> bool:
+    """Stop the engine of a session that goes on; return whether there was anything to stop."""
+    session = read_session(context.table, session_id)
+    return session is not None and session.held and stop_engine(context, session)
+
+
+def stop_engine(context: StopContext, session: Session) -> bool:
+    """Stop what makes the session's records; return whether there was anything to stop."""
     if session.engine == STREAM_PROCESSOR:
         # Its name holds the session's id: whatever runs now, only this session's can be hit.
-        name = processor_name(tools.stack, session.camera, session.id)
-        return stop_processor(tools.rekognition, name, pause=tools.pause)
+        name = processor_name(context.stack, session.camera, session.id)
+        return stop_processor(context.rekognition, name, pause=context.pause)
     # Image generation is the camera's, so it goes off only while the lock is this session's.
-    now = read_session(tools.table, session.id)
+    now = read_session(context.table, session.id)
     if now is None or not now.held:
         return False
-    stream = stream_name(tools.stack, session.camera)
-    return stop_images(tools.kinesisvideo, stream, pause=tools.pause)
+    stream = stream_name(context.stack, session.camera)
+    return stop_images(context.kinesisvideo, stream, pause=context.pause)
 
 
 def abort(stepfunctions: Any, execution: str) -> None:
@@ -135,7 +180,7 @@ def abort(stepfunctions: Any, execution: str) -> None:
 
 
 def runs(stepfunctions: Any, execution: str) -> bool:
-    """Whether the execution runs."""
+    """Return whether the execution runs."""
     try:
         status = stepfunctions.describe_execution(executionArn=execution)["status"]
     except ClientError as error:
@@ -145,51 +190,11 @@ def runs(stepfunctions: Any, execution: str) -> bool:
     return bool(status == "RUNNING")
 
 
-def _close(tools: Tools, session: Session, ending: Ending) -> dict[str, Any]:
-    return close(
-        tools.table,
-        tools.s3,
-        tools.sns,
-        tools.stepfunctions,
-        session_id=session.id,
-        ending=ending,
-        now_ms=tools.now_ms(),
-        bucket=tools.bucket,
-        topic_arn=tools.topic_arn,
-        stack=tools.stack,
-    )
-
-
-def _name_of(error: BotoCoreError | ClientError) -> str:
+def _name_of(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return type(error).__name__
 
 
-def _tell_unopened(tools: Tools, session_id: str, ending: Ending, camera: str) -> None:
-    where = camera or "a camera"
-    why = f"{ending.error}: {ending.cause}" if ending.error else f"Its execution was {ending.by}."
-    alert = Alert(
-        kind=alerts.PROBLEM,
-        camera=camera,
-        session=session_id,
-        subject=f"No session at {where}",
-        text=f"The session at {where} could not start. {why}",
-        facts={"error": ending.error, "cause": ending.cause},
-    )
-    alerts.publish(tools.sns, tools.topic_arn, alert)
-
-
-def _tell_left(tools: Tools, session: Session) -> None:
-    """The owner was told of the session's end, but something of it still ran."""
-    if "problem" not in session.settings.tell:
-        return
-    alert = Alert(
-        kind=alerts.PROBLEM,
-        camera=session.camera,
-        session=session.id,
-        subject=f"Stopped after all at {session.camera}",
-        text=f"What an ended session at {session.camera} had started is stopped now.",
-        facts={"endedBy": session.ended_by},
-    )
-    alerts.publish(tools.sns, tools.topic_arn, alert)
+def _publish(context: StopContext, alert: alerts.Alert) -> None:
+    alerts.publish(context.closing.sns, context.closing.names.topic_arn, alert)

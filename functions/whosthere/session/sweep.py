@@ -1,44 +1,49 @@
-"""What runs, held against what should: the last net."""
+"""The sweep: compares what runs with what should. The last safeguard."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from whosthere.clock import now_ms
+from whosthere.errors import ProcessorStaysError
 from whosthere.names import camera_of_arn, stack_prefix, stream_name
 from whosthere.session.deadline import GRACE_S
-from whosthere.session.engine import images_of, patiently, stop_images, stop_processor
-from whosthere.session.lock import relock
-from whosthere.session.stop import (
-    FAILED_CALL,
-    OVERDUE,
+from whosthere.session.engine import (
     STREAM_PROCESSOR,
-    SWEPT,
-    Tools,
-    end,
-    runs,
-    stop,
+    describe_processor,
+    images_of,
+    is_closed,
+    retry_with_backoff,
+    stop_images,
+    stop_processor,
 )
+from whosthere.session.lock import reacquire
+from whosthere.session.stop import FAILED_CALL, OVERDUE, SWEPT, StopContext, end, runs, stop
 from whosthere.session_store import Session, latest_session, read_session
 
+type Failure = BotoCoreError | ClientError | ProcessorStaysError
 # A schedule may fire a minute late, and its function may take one: then it is the sweep's turn.
 LATE_MS = (GRACE_S + 120) * 1000
 
 
-def sweep(tools: Tools, cameras: Iterable[str], *, engine: str, role_name: str) -> dict[str, int]:
+def sweep(
+    context: StopContext, cameras: Iterable[str], *, engine: str, role_name: str
+) -> dict[str, int]:
     """Stop whatever runs without a running session; how many of each kind were stopped.
 
     Asks what should run only after it has seen what does, so a session that starts
     meanwhile is never hit. One failure doesn't keep the others from being stopped.
     """
     watched = list(cameras)
-    errors: list[BotoCoreError | ClientError] = []
+    errors: list[Failure] = []
     found = {
-        "locks": _each(errors, lambda: watched, lambda camera: _free(tools, camera)),
+        "locks": _each(errors, lambda: watched, lambda camera: _free(context, camera)),
         "processors": _each(
-            errors, lambda: _ours(tools, engine), lambda name: _stop_orphan(tools, name, role_name)
+            errors,
+            lambda: _ours(context, engine),
+            lambda name: _stop_orphan(context, name, role_name),
         ),
-        "images": _each(errors, lambda: watched, lambda camera: _stop_images(tools, camera)),
+        "images": _each(errors, lambda: watched, lambda camera: _stop_images(context, camera)),
     }
     if errors:
         raise errors[0]
@@ -46,7 +51,7 @@ def sweep(tools: Tools, cameras: Iterable[str], *, engine: str, role_name: str) 
 
 
 def _each(
-    errors: list[BotoCoreError | ClientError],
+    errors: list[Failure],
     names: Callable[[], list[str]],
     stop_one: Callable[[str], bool],
 ) -> int:
@@ -65,83 +70,77 @@ def _each(
     return count
 
 
-def _free(tools: Tools, camera: str) -> bool:
-    session = latest_session(tools.table, camera)
+def _free(context: StopContext, camera: str) -> bool:
+    session = latest_session(context.table, camera)
     if session is None or not session.held:
         return False
-    return _end_unless_alive(tools, session)
+    return _end_unless_alive(context, session)
 
 
-def _end_unless_alive(tools: Tools, session: Session) -> bool:
-    running = patiently(lambda: runs(tools.stepfunctions, session.execution), tools.pause)
-    if running and tools.now_ms() < session.deadline_ms + LATE_MS:
+def _end_unless_alive(context: StopContext, session: Session) -> bool:
+    running = retry_with_backoff(
+        lambda: runs(context.stepfunctions, session.execution), context.pause
+    )
+    if running and now_ms() < session.deadline_ms + LATE_MS:
         return False
     if running:
-        end(tools, session, OVERDUE)
+        end(context, session, OVERDUE)
     else:
-        stop(tools, session, SWEPT)
+        stop(context, session, SWEPT)
     return True
 
 
-def _ours(tools: Tools, engine: str) -> list[str]:
+def _ours(context: StopContext, engine: str) -> list[str]:
     try:
-        names = patiently(lambda: _all(tools), tools.pause)
+        names = retry_with_backoff(lambda: _all(context), context.pause)
     except ClientError as error:
-        # Accounts that stream processors are closed to have none.
         denied = error.response["Error"]["Code"] == "AccessDeniedException"
-        if denied and engine != STREAM_PROCESSOR:
+        # Where the service is closed none can exist; with images a session makes none.
+        if is_closed(error) or (denied and engine != STREAM_PROCESSOR):
             return []
         raise
-    return [name for name in names if name.startswith(stack_prefix(tools.stack))]
+    return [name for name in names if name.startswith(stack_prefix(context.stack))]
 
 
-def _all(tools: Tools) -> list[str]:
-    pages = tools.rekognition.get_paginator("list_stream_processors").paginate()
+def _all(context: StopContext) -> list[str]:
+    pages = context.rekognition.get_paginator("list_stream_processors").paginate()
     return [processor["Name"] for page in pages for processor in page["StreamProcessors"]]
 
 
-def _stop_orphan(tools: Tools, name: str, role_name: str) -> bool:
-    found = patiently(lambda: _described(tools, name), tools.pause)
+def _stop_orphan(context: StopContext, name: str, role_name: str) -> bool:
+    found = retry_with_backoff(lambda: describe_processor(context.rekognition, name), context.pause)
     # Another stack's name may begin with this one's: its processors have another role.
     if found is None or found["RoleArn"].rpartition("/")[2] != role_name:
         return False
-    camera = camera_of_arn(tools.stack, found["Input"]["KinesisVideoStream"]["Arn"])
-    session_id = name.removeprefix(f"{stream_name(tools.stack, camera)}-")
-    session = read_session(tools.table, session_id)
+    camera = camera_of_arn(context.stack, found["Input"]["KinesisVideoStream"]["Arn"])
+    session_id = name.removeprefix(f"{stream_name(context.stack, camera)}-")
+    session = read_session(context.table, session_id)
     if session is not None and session.held:
-        return _end_unless_alive(tools, session)
+        return _end_unless_alive(context, session)
     if session is not None:
-        stop(tools, session, SWEPT)
+        stop(context, session, SWEPT)
         return True
-    return stop_processor(tools.rekognition, name, pause=tools.pause)
+    return stop_processor(context.rekognition, name, pause=context.pause)
 
 
-def _described(tools: Tools, name: str) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = tools.rekognition.describe_stream_processor(Name=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return None
-        raise
-    return found
-
-
-def _stop_images(tools: Tools, camera: str) -> bool:
-    stream = stream_name(tools.stack, camera)
-    configuration = patiently(lambda: images_of(tools.kinesisvideo, stream), tools.pause)
-    ours = f"s3://{tools.bucket}/frames/{camera}/"
+def _stop_images(context: StopContext, camera: str) -> bool:
+    stream = stream_name(context.stack, camera)
+    configuration = retry_with_backoff(
+        lambda: images_of(context.kinesisvideo, stream), context.pause
+    )
+    ours = f"s3://{context.closing.names.bucket}/frames/{camera}/"
     if configuration is None or configuration["DestinationConfig"]["Uri"] != ours:
         return False
-    session = latest_session(tools.table, camera)
+    session = latest_session(context.table, camera)
     if session is None:
         return False
     if session.held and session.engine != STREAM_PROCESSOR:
-        return _end_unless_alive(tools, session)
+        return _end_unless_alive(context, session)
     # The lock, so that no session can begin between this look and the switch.
-    if not session.held and not relock(tools.table, session):
+    if not session.held and not reacquire(context.table, session):
         return False
     if session.engine == STREAM_PROCESSOR:  # then one before left them on
-        stop_images(tools.kinesisvideo, stream, pause=tools.pause)
+        stop_images(context.kinesisvideo, stream, pause=context.pause)
     if not session.held:
-        stop(tools, session, SWEPT)
+        stop(context, session, SWEPT)
     return True

@@ -159,15 +159,15 @@ def test_open_session_locks_the_camera(invoke, door):
 
 
 @by_default_deployed
-def test_check_media_reads_the_video_streams_own_endpoint(invoke, held):
-    answer = invoke("check_media")
-    assert set(answer) >= {"live", "silent", "overdue", "stopRequested"}
-    assert answer["stopRequested"] is False
+def test_check_session_reads_the_video_streams_own_endpoint(invoke, held):
+    answer = invoke("check_session")
+    assert set(answer) == {"next", "sleepSeconds", "requests", "ending"}
+    assert answer["next"] in ("sleep", "start")
 
 
 @by_default_deployed
-def test_close_session_writes_the_report_and_frees_the_camera(invoke, held, door):
-    answer = invoke("close_session")
+def test_stop_session_writes_the_report_and_frees_the_camera(invoke, held, door):
+    answer = invoke("stop_session", "stop_session.ending")
     assert answer["endedBy"] == "stop"
     assert door.is_free()
     assert door.report("arn:sample")["endedBy"] == "stop"

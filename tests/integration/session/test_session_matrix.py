@@ -20,7 +20,8 @@ from tests.support.stacks import deploy
 from whosthere.session.lock import unlock
 from whosthere.session_store import latest_session
 
-pytestmark = pytest.mark.long
+# Its rows are the states of a machine that is gone; calls take their place.
+pytestmark = [pytest.mark.long, pytest.mark.skip(reason="its rows are to become service calls")]
 CAMERAS = ["front-door", "side-door", "back-door"]
 # A Catch or the rule: 10 s, and as much for a machine that has other things to do.
 LIMIT_SECONDS = 20

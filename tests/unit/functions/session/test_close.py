@@ -8,8 +8,9 @@ import pytest
 from whosthere import counters, settings
 from whosthere import session_store as sessions
 from whosthere.geometry import Box
+from whosthere.names import StackNames
 from whosthere.session import lock as locks
-from whosthere.session.close import Ending, close
+from whosthere.session.close import ClosingContext, Ending, close, ending_of
 from whosthere.session_store import Session
 from whosthere.visits import store as visit_rows
 from whosthere.visits.store import Place
@@ -67,18 +68,12 @@ def opened(table, session_id="one", **changes):
 
 
 def closed(table, s3, owner, by="stop", error="", cause="", now_ms=NOW + 30_000):
-    return close(
-        table,
-        s3,
-        owner.sns,
-        boto3.client("stepfunctions"),
-        session_id="one",
-        ending=Ending(by, error, cause),
-        now_ms=now_ms,
-        bucket=BUCKET,
-        topic_arn=owner.topic,
-        stack="whosthere",
-    )
+    return close(context(table, s3, owner), "one", Ending(by, error, cause), now_ms)
+
+
+def context(table, s3, owner):
+    names = StackNames("whosthere", BUCKET, owner.topic)
+    return ClosingContext(table, s3, owner.sns, boto3.client("stepfunctions"), names)
 
 
 def report(s3):
@@ -118,6 +113,9 @@ def test_a_session_that_ended_as_planned_leaves_a_report_a_free_camera_and_no_me
         "session": "one",
         "camera": "front-door",
         "endedBy": "stop",
+        "succeeded": True,
+        "error": "stop",
+        "cause": "",
         "visits": 1,
         "strangers": 1,
         "report": "s3://bucket/sessions/one.json",
@@ -159,11 +157,89 @@ def test_what_was_denied_is_told_with_causes_and_the_line_that_helps(table, s3, 
     closed(table, s3, owner, "denied", "Rekognition.AccessDeniedException", "")
     text = owner()[0]["message"]
     assert "Rekognition.AccessDeniedException" in text
-    for cause in ("30 April 2026", "eu-west-1", "iam:PassRole"):
+    for cause in ("30 April 2026", "eu-west-1"):
         assert cause in text
+    assert "iam:PassRole" not in text
     assert text.endswith(
         "sam deploy --parameter-overrides Engine=image-search --stack-name whosthere"
     )
+
+
+def test_a_missing_right_is_told_with_the_rights_and_not_as_a_closed_service(table, s3, owner):
+    opened(table)
+    cause = "User: arn is not authorized to perform: rekognition:CreateStreamProcessor"
+    closed(table, s3, owner, "problem", "Rekognition.AccessDeniedException", cause)
+    text = owner()[0]["message"]
+    assert cause in text and "iam:PassRole" in text
+    assert "30 April 2026" not in text and "image-search" not in text
+    assert text.endswith("sam deploy --stack-name whosthere")
+
+
+@pytest.mark.parametrize(
+    ("given", "by"),
+    [
+        ({"endedBy": "stop"}, "stop"),
+        ({"Error": "States.Timeout", "Cause": ""}, "problem"),
+        ({"Error": "Rekognition.AccessDeniedException", "Cause": ""}, "denied"),
+        ({"Error": "Rekognition.AccessDeniedException"}, "denied"),
+        (
+            {
+                "Error": "Rekognition.AccessDeniedException",
+                "Cause": "null (Service: Rekognition, Status Code: 400, Request ID: 1)",
+            },
+            "denied",
+        ),
+        (
+            {
+                "Error": "Rekognition.AccessDeniedException",
+                "Cause": "User: arn:x is not authorized to perform: rekognition:Create"
+                " (Service: Rekognition, Status Code: 400, Request ID: 1)",
+            },
+            "problem",
+        ),
+        ({"Error": "KinesisVideo.NotAuthorizedException", "Cause": ""}, "problem"),
+        ({"Error": "Lambda.AccessDeniedException", "Cause": ""}, "problem"),
+    ],
+)
+def test_only_a_stream_processors_denial_without_a_word_is_a_closed_service(given, by):
+    assert ending_of(given).by == by
+
+
+@pytest.mark.parametrize("fails", ["put_object", "counts"])
+def test_a_report_that_cannot_be_made_keeps_neither_the_lock_nor_the_message(
+    table, s3, owner, fails
+):
+    opened(table)
+    if fails == "counts":
+        table.update_item(
+            Key=sessions.session_key("one"),
+            UpdateExpression="SET counts = :text",
+            ExpressionAttributeValues={":text": "no map"},
+        )
+    else:
+        s3.delete_bucket(Bucket=BUCKET)
+    answer = closed(table, s3, owner, "problem", "E", "why")
+    assert answer["reportFailed"] and "report" not in answer
+    assert not sessions.latest_session(table, "front-door").held
+    (message,) = owner()
+    assert "Its report could not be written.\nE: why" in message["message"]
+
+
+@pytest.mark.parametrize(
+    ("by", "succeeded"),
+    [("stop", True), ("deadline", True), ("silence", True), ("no-media", True)]
+    + [(by, False) for by in ("problem", "denied", "not-stopped", "overdue", "removed")],
+)
+def test_the_answer_says_whether_the_execution_has_succeeded(table, s3, owner, by, succeeded):
+    opened(table)
+    assert closed(table, s3, owner, by)["succeeded"] is succeeded
+
+
+def test_what_ended_first_decides_whether_it_has_succeeded(table, s3, owner):
+    opened(table)
+    closed(table, s3, owner, "overdue")
+    again = closed(table, s3, owner, "stop")
+    assert (again["succeeded"], again["error"]) == (False, "overdue")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +296,14 @@ def test_closing_late_does_not_free_the_next_session(table, s3, owner):
 
 
 def test_a_session_that_never_came_to_be_has_nothing_to_close(table, s3, owner):
-    assert closed(table, s3, owner, "problem") == {"session": "one", "endedBy": "problem"}
+    answer = closed(table, s3, owner, "problem", "E", "c")
+    assert answer == {
+        "session": "one",
+        "endedBy": "problem",
+        "succeeded": False,
+        "error": "E",
+        "cause": "c",
+    }
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
 
 

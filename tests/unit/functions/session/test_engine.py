@@ -3,11 +3,12 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere.session.engine import stop_images, stop_processor
+from whosthere.errors import ProcessorStaysError
+from whosthere.session.engine import processor_status, stop_images, stop_processor
 
 
-def refusal(code):
-    return ClientError({"Error": {"Code": code, "Message": ""}}, "any")
+def refusal(code, message=""):
+    return ClientError({"Error": {"Code": code, "Message": message}}, "any")
 
 
 class Rekognition:
@@ -67,6 +68,77 @@ def test_throttling_is_waited_out_with_growing_pauses():
 def test_what_cannot_be_stopped_is_an_error():
     with pytest.raises(ClientError, match="ThrottlingException"):
         stop_processor(Rekognition(throttles=10**6), "p", seconds=0, pause=lambda s: None)
+
+
+class Closed:
+    """Rekognition where stream processors are closed, or a role that may call none of it."""
+
+    def __init__(self, message):
+        self.message = message
+
+    def _refuse(self, Name):
+        raise refusal("AccessDeniedException", self.message)
+
+    describe_stream_processor = stop_stream_processor = delete_stream_processor = _refuse
+
+
+def test_where_the_service_is_closed_nothing_runs():
+    assert stop_processor(Closed(""), "p", pause=lambda s: None) is False
+    assert processor_status(Closed(""), "p").status == "GONE"
+
+
+def test_a_missing_right_is_no_closed_service():
+    denied = Closed("User: arn is not authorized to perform: rekognition:DescribeStreamProcessor")
+    for call in (stop_processor, processor_status):
+        with pytest.raises(ClientError, match="not authorized"):
+            call(denied, "p")
+
+
+class Lying(Rekognition):
+    """Answers a number of Deletes with "not found" although the processor runs on."""
+
+    def __init__(self, lies):
+        super().__init__()
+        self.lies = lies
+
+    def delete_stream_processor(self, Name):
+        if self.lies:
+            self.lies -= 1
+            self.status = "RUNNING"
+            raise refusal("ResourceNotFoundException")
+        super().delete_stream_processor(Name)
+
+
+def test_what_delete_does_not_find_is_looked_for():
+    rekognition = Lying(1)
+    assert stop_processor(rekognition, "p", pause=lambda s: None) is True
+    assert (rekognition.status, rekognition.stops) == (None, 2)
+
+
+def test_one_that_runs_on_although_it_was_deleted_twice_is_an_error():
+    with pytest.raises(ProcessorStaysError):
+        stop_processor(Lying(2), "p", pause=lambda s: None)
+
+
+def test_one_that_takes_no_stop_while_it_starts_is_stopped_once_it_runs():
+    class Starting(Rekognition):
+        def stop_stream_processor(self, Name):
+            if self.status == "STARTING":
+                self.status = "RUNNING"
+                raise refusal("ResourceInUseException")
+            super().stop_stream_processor(Name)
+
+    rekognition = Starting("STARTING")
+    assert stop_processor(rekognition, "p", pause=lambda s: None) is True
+    assert (rekognition.status, rekognition.stops) == (None, 1)
+
+
+def test_one_that_stays_in_use_is_an_error_when_the_time_is_over():
+    rekognition, slept = Rekognition("STARTING"), []
+    rekognition.delete_stream_processor = rekognition.stop_stream_processor
+    with pytest.raises(ClientError, match="ResourceInUseException"):
+        stop_processor(rekognition, "p", pause=slept.append)
+    assert 90 < sum(slept) < 180
 
 
 class Video:

@@ -41,6 +41,10 @@ def opened(table, session_id="one", camera="front-door"):
     return session
 
 
+def requests_to(table, session):
+    return wishes.read_requests(table, session.camera, session.id)
+
+
 class Waker:
     """Step Functions' client as far as waking goes."""
 
@@ -108,7 +112,7 @@ def test_a_new_session_inherits_no_stop_request_and_no_token(table):
     wishes.request_stop(table, Waker(), "front-door")
     locks.unlock(table, first)
     second = opened(table, "two")
-    assert wishes.wishes(table, second).stop is False
+    assert requests_to(table, second).stop is False
     assert "token" not in table.get_item(Key=sessions.lock_key("front-door"))["Item"]
 
 
@@ -127,7 +131,7 @@ def test_a_stop_request_is_noted_and_wakes_whoever_watches(table):
     waker = Waker()
     assert wishes.request_stop(table, waker, "front-door") == "one"
     assert waker.woken == ["T"]
-    assert wishes.wishes(table, session).stop
+    assert requests_to(table, session).stop
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist"])
@@ -135,7 +139,7 @@ def test_a_stale_token_is_no_error(table, code):
     session = opened(table)
     add_token(table)
     wishes.request_stop(table, Waker(code), "front-door")
-    assert wishes.wishes(table, session).stop
+    assert requests_to(table, session).stop
 
 
 def test_a_refused_wake_up_is_an_error(table):
@@ -157,24 +161,24 @@ def test_a_pause_is_noted_wakes_whoever_watches_and_is_not_inherited(table):
     waker = Waker()
     assert wishes.request_pause(table, waker, "front-door", NOW + 5000) == "one"
     assert waker.woken == ["T"]
-    assert wishes.wishes(table, session).paused_until_ms == NOW + 5000
+    assert requests_to(table, session).paused_until_ms == NOW + 5000
     locks.unlock(table, session)
     second = opened(table, "two")
-    assert wishes.wishes(table, second).paused_until_ms == 0
-    assert wishes.wishes(table, session) == wishes.Wishes(stop=False, paused_until_ms=0)
+    assert requests_to(table, second).paused_until_ms == 0
+    assert requests_to(table, session) == wishes.SessionRequests()
 
 
-def test_what_was_given_up_is_never_opened_and_locks_nothing(table):
-    assert sessions.give_up(table, "one", NOW) is True
+def test_what_was_cancelled_is_never_opened_and_locks_nothing(table):
+    assert sessions.cancel(table, "one", NOW) is True
     with pytest.raises(LockLostError):
         opened(table)
     assert sessions.read_session(table, "one") is None
     assert sessions.latest_session(table, "front-door") is None
 
 
-def test_an_open_session_cannot_be_given_up(table):
+def test_an_open_session_cannot_be_cancelled(table):
     session = opened(table)
-    assert sessions.give_up(table, "one", NOW) is False
+    assert sessions.cancel(table, "one", NOW) is False
     assert sessions.read_session(table, "one") == session
 
 

@@ -11,11 +11,22 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from whosthere import session_store as sessions
 from whosthere import settings
 from whosthere.errors import CameraBusyError, LockLostError
-from whosthere.session import deadline as deadlines
-from whosthere.session import lock as locks
-from whosthere.session.close import Ending
-from whosthere.session.remove import leaving, retire
-from whosthere.session.stop import Tools, stop_ended, stop_overdue
+from whosthere.names import StackNames
+from whosthere.session import (
+    deadline as deadlines,
+)
+from whosthere.session import (
+    lock as locks,
+)
+from whosthere.session import (
+    stop as stopping,
+)
+from whosthere.session import (
+    sweep as sweeping,
+)
+from whosthere.session.close import ClosingContext, Ending, ending_of
+from whosthere.session.remove import drain, removed_cameras
+from whosthere.session.stop import Schedules, StopContext, stop_ended, stop_engine_of, stop_overdue
 from whosthere.session.sweep import sweep
 from whosthere.session_store import Session
 
@@ -24,8 +35,8 @@ ROLE = "whosthere-ProcessorRole-1"
 ABORTED = Ending("aborted", "", "")
 
 
-def refusal(code):
-    return ClientError({"Error": {"Code": code, "Message": ""}}, "any")
+def refusal(code, message="User is not authorized to perform that"):
+    return ClientError({"Error": {"Code": code, "Message": message}}, "any")
 
 
 class Rekognition:
@@ -116,7 +127,8 @@ class Scheduler:
 
 
 @pytest.fixture
-def tools(table):
+def context(table, monkeypatch):
+    at(monkeypatch, NOW + 1000)
     s3, sns, sqs = boto3.client("s3"), boto3.client("sns"), boto3.client("sqs")
     s3.create_bucket(Bucket="bucket")
     topic = sns.create_topic(Name="alerts")["TopicArn"]
@@ -124,21 +136,20 @@ def tools(table):
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
     raw = {"RawMessageDelivery": "true"}
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"], Attributes=raw)
-    return Tools(
-        table=table,
+    names = StackNames("whosthere", "bucket", topic)
+    return StopContext(
+        closing=ClosingContext(table, s3, sns, StepFunctions(), names),
         rekognition=Rekognition(),
         kinesisvideo=KinesisVideo(),
-        stepfunctions=StepFunctions(),
-        scheduler=Scheduler(),
-        s3=s3,
-        sns=sns,
-        stack="whosthere",
-        bucket="bucket",
-        topic_arn=topic,
-        deadlines="whosthere-deadlines",
-        now_ms=lambda: NOW + 1000,
+        schedules=Schedules(Scheduler(), "whosthere-deadlines"),
         pause=lambda _seconds: None,
     )
+
+
+def at(monkeypatch, now_ms):
+    """The clock stands at that moment."""
+    for module in (stopping, sweeping):
+        monkeypatch.setattr(module, "now_ms", lambda: now_ms)
 
 
 def subjects():
@@ -148,7 +159,7 @@ def subjects():
     return [json.loads(message["Body"])["subject"] for message in found]
 
 
-def running(tools, session_id="one", camera="front-door", engine="stream-processor"):
+def running(context, session_id="one", camera="front-door", engine="stream-processor"):
     """A session under way, with all that it has made."""
     values = settings.defaults()
     session = Session(
@@ -163,187 +174,257 @@ def running(tools, session_id="one", camera="front-door", engine="stream-process
         held=True,
         settings=settings.from_values(values),
     )
-    locks.open_session(tools.table, session, values)
-    deadlines.arm(tools.scheduler, session, group="g", function_arn="f", role_arn="r")
-    tools.stepfunctions.running.add(session.execution)
+    locks.open_session(context.table, session, values)
+    deadlines.create_deadline_schedule(
+        context.schedules.scheduler, session, group="g", function_arn="f", role_arn="r"
+    )
+    context.stepfunctions.running.add(session.execution)
     if engine == "stream-processor":
-        tools.rekognition.run(f"whosthere-{camera}-{session_id}", camera)
+        context.rekognition.run(f"whosthere-{camera}-{session_id}", camera)
     else:
-        tools.kinesisvideo.on(camera, f"s3://bucket/frames/{camera}/")
+        context.kinesisvideo.on(camera, f"s3://bucket/frames/{camera}/")
     return session
 
 
-def free(tools, camera="front-door"):
-    return not sessions.latest_session(tools.table, camera).held
+def free(context, camera="front-door"):
+    return not sessions.latest_session(context.table, camera).held
 
 
-def swept(tools, *cameras, engine="stream-processor"):
-    return sweep(tools, cameras or ["front-door"], engine=engine, role_name=ROLE)
+def swept(context, *cameras, engine="stream-processor"):
+    return sweep(context, cameras or ["front-door"], engine=engine, role_name=ROLE)
 
 
-def test_a_schedule_is_two_minutes_after_the_deadline_and_goes_by_itself(tools):
-    session = replace(running(tools), deadline_ms=NOW + 60_001, id="two")
-    deadlines.arm(tools.scheduler, session, group="g", function_arn="f", role_arn="r")
-    deadlines.arm(tools.scheduler, session, group="g", function_arn="f", role_arn="r")
-    made = tools.scheduler.made["two"]
+def test_a_schedule_is_two_minutes_after_the_deadline_and_goes_by_itself(context):
+    session = replace(running(context), deadline_ms=NOW + 60_001, id="two")
+    deadlines.create_deadline_schedule(
+        context.schedules.scheduler, session, group="g", function_arn="f", role_arn="r"
+    )
+    deadlines.create_deadline_schedule(
+        context.schedules.scheduler, session, group="g", function_arn="f", role_arn="r"
+    )
+    made = context.schedules.scheduler.made["two"]
     assert made["ScheduleExpression"] == "at(2027-01-15T08:03:01)"
     assert made["ActionAfterCompletion"] == "DELETE"
     assert json.loads(made["Target"]["Input"]) == {"overdue": "two"}
 
 
-def test_what_an_aborted_execution_left_is_stopped_once_and_told_once(tools):
-    running(tools)
+def test_what_an_aborted_execution_left_is_stopped_once_and_told_once(context):
+    running(context)
     for _ in range(2):
-        stop_ended(tools, "one", ABORTED)
-    assert not tools.rekognition.running
-    assert not tools.scheduler.made
-    assert free(tools)
+        stop_ended(context, "one", ABORTED)
+    assert not context.rekognition.running
+    assert not context.schedules.scheduler.made
+    assert free(context)
     assert subjects() == ["Problem at front-door"]
 
 
-def test_a_call_that_lands_after_the_abort_is_found_at_the_second_look(tools):
-    running(tools)
-    tools.rekognition.running.clear()
-    late = replace(tools, pause=lambda _s: tools.rekognition.run("whosthere-front-door-one"))
+def test_a_call_that_lands_after_the_abort_is_found_at_the_second_look(context):
+    running(context)
+    context.rekognition.running.clear()
+    late = replace(context, pause=lambda _s: context.rekognition.run("whosthere-front-door-one"))
     stop_ended(late, "one", ABORTED)
-    assert not tools.rekognition.running
+    assert not context.rekognition.running
 
 
-def test_a_late_event_touches_only_its_own_session(tools):
-    running(tools, engine="image-search")
-    stop_ended(tools, "one", ABORTED)
-    running(tools, "two", engine="image-search")
-    stop_ended(tools, "one", ABORTED)
-    stop_overdue(tools, "one")
-    assert tools.kinesisvideo.images["whosthere-front-door"]["Status"] == "ENABLED"
-    assert not free(tools)
-    assert "arn:two" in tools.stepfunctions.running
+def test_a_late_event_touches_only_its_own_session(context):
+    running(context, engine="image-search")
+    stop_ended(context, "one", ABORTED)
+    running(context, "two", engine="image-search")
+    stop_ended(context, "one", ABORTED)
+    stop_overdue(context, "one")
+    assert context.kinesisvideo.images["whosthere-front-door"]["Status"] == "ENABLED"
+    assert not free(context)
+    assert "arn:two" in context.stepfunctions.running
 
 
-def test_what_cannot_be_stopped_is_told_and_stays_locked_until_it_can(tools):
-    running(tools)
-    tools.rekognition.fail_with = "AccessDeniedException"
+def test_what_cannot_be_stopped_is_told_and_stays_locked_until_it_can(context):
+    running(context)
+    context.rekognition.fail_with = "AccessDeniedException"
     with pytest.raises(ClientError):
-        stop_ended(tools, "one", ABORTED)
-    assert not free(tools)
+        stop_ended(context, "one", ABORTED)
+    assert not free(context)
     assert subjects() == ["Problem at front-door"]
-    tools.rekognition.fail_with = None
-    stop_ended(tools, "one", ABORTED)
-    assert free(tools)
+    context.rekognition.fail_with = None
+    stop_ended(context, "one", ABORTED)
+    assert free(context)
     assert subjects() == ["Stopped after all at front-door"]
 
 
-def test_an_execution_that_never_opened_is_given_up_and_told_once(tools):
+def test_an_execution_that_never_opened_is_cancelled_and_told_once(context):
     for _ in range(2):
-        assert stop_ended(tools, "one", ABORTED, "front-door") == {}
+        assert stop_ended(context, "one", ABORTED, "front-door")["endedBy"] == "aborted"
     with pytest.raises(LockLostError):
-        running(tools)
+        running(context)
     assert subjects() == ["No session at front-door"]
 
 
-def test_no_answer_is_as_bad_as_a_refusal(tools):
-    running(tools)
-    running(tools, "two", "back-door", engine="image-search")
-    tools.stepfunctions.running.clear()
-    tools.rekognition.fail_with = ReadTimeoutError(endpoint_url="https://rekognition")
+def test_no_answer_is_as_bad_as_a_refusal(context):
+    running(context)
+    running(context, "two", "back-door", engine="image-search")
+    context.stepfunctions.running.clear()
+    context.rekognition.fail_with = ReadTimeoutError(endpoint_url="https://rekognition")
     with pytest.raises(ReadTimeoutError):
-        stop_ended(tools, "one", ABORTED)
-    assert not free(tools)
+        stop_ended(context, "one", ABORTED)
+    assert not free(context)
     assert subjects() == ["Problem at front-door"]
     with pytest.raises(ReadTimeoutError):
-        swept(tools, "front-door", "back-door")
-    assert free(tools, "back-door")
+        swept(context, "front-door", "back-door")
+    assert free(context, "back-door")
 
 
-def test_a_session_that_was_refused_is_told_once(tools):
+def test_a_session_that_was_refused_is_told_once(context):
     busy = Ending("failed", "CameraBusyError", "front-door is held by session two")
     for _ in range(2):
-        assert stop_ended(tools, "one", busy, "front-door") == {}
+        assert stop_ended(context, "one", busy, "front-door")["error"] == "CameraBusyError"
     assert subjects() == ["No session at front-door"]
 
 
-def test_an_overdue_execution_is_aborted_too(tools):
-    running(tools)
-    assert stop_overdue(tools, "one")["endedBy"] == "overdue"
-    assert not tools.stepfunctions.running
-    assert not tools.rekognition.running
+def test_an_overdue_execution_is_aborted_too(context):
+    running(context)
+    assert stop_overdue(context, "one")["endedBy"] == "overdue"
+    assert not context.stepfunctions.running
+    assert not context.rekognition.running
 
 
-def test_the_sweep_leaves_alone_what_should_run(tools):
-    running(tools)
-    running(tools, "two", "back-door", engine="image-search")
-    assert swept(tools, "front-door", "back-door") == {"locks": 0, "processors": 0, "images": 0}
-    assert tools.rekognition.running
-    assert not free(tools)
+def test_the_sweep_leaves_alone_what_should_run(context):
+    running(context)
+    running(context, "two", "back-door", engine="image-search")
+    assert swept(context, "front-door", "back-door") == {"locks": 0, "processors": 0, "images": 0}
+    assert context.rekognition.running
+    assert not free(context)
 
 
 @pytest.mark.parametrize("engine", ["stream-processor", "image-search"])
-def test_the_sweep_ends_a_session_without_an_execution(tools, engine):
-    running(tools, engine=engine)
-    tools.stepfunctions.running.clear()
-    assert swept(tools)["locks"] == 1
-    assert not tools.rekognition.running
-    assert all(one["Status"] == "DISABLED" for one in tools.kinesisvideo.images.values())
-    assert free(tools)
+def test_the_sweep_ends_a_session_without_an_execution(context, engine):
+    running(context, engine=engine)
+    context.stepfunctions.running.clear()
+    assert swept(context)["locks"] == 1
+    assert not context.rekognition.running
+    assert all(one["Status"] == "DISABLED" for one in context.kinesisvideo.images.values())
+    assert free(context)
     assert subjects() == ["Problem at front-door"]
 
 
-def test_the_sweep_ends_an_execution_that_outlived_its_deadline(tools):
-    running(tools)
-    late = replace(tools, now_ms=lambda: NOW + 60_000 + 300_000)
-    assert swept(late)["locks"] == 1
-    assert not tools.stepfunctions.running
+def test_the_sweep_ends_an_execution_that_outlived_its_deadline(context, monkeypatch):
+    running(context)
+    at(monkeypatch, NOW + 60_000 + 300_000)
+    assert swept(context)["locks"] == 1
+    assert not context.stepfunctions.running
 
 
-def test_the_sweep_stops_what_an_ended_session_left_and_tells(tools):
-    running(tools, engine="image-search")
-    stop_ended(tools, "one", ABORTED)
+def test_the_sweep_stops_what_an_ended_session_left_and_tells(context):
+    running(context, engine="image-search")
+    stop_ended(context, "one", ABORTED)
     subjects()
-    tools.kinesisvideo.on()
-    assert swept(tools) == {"locks": 0, "processors": 0, "images": 1}
-    assert tools.kinesisvideo.images["whosthere-front-door"]["Status"] == "DISABLED"
-    assert free(tools)
+    context.kinesisvideo.on()
+    assert swept(context) == {"locks": 0, "processors": 0, "images": 1}
+    assert context.kinesisvideo.images["whosthere-front-door"]["Status"] == "DISABLED"
+    assert free(context)
     assert subjects() == ["Stopped after all at front-door"]
 
 
-def test_the_sweep_touches_nothing_of_others(tools):
+def test_the_sweep_touches_nothing_of_others(context):
     """Another stack whose name begins with ours, and images that somebody else asked for."""
-    running(tools, engine="image-search")
-    stop_ended(tools, "one", ABORTED)
-    tools.rekognition.run("whosthere-test-front-door-1", "test-front-door", "whosthere-test-P-1")
-    tools.rekognition.run("other-1")
-    tools.kinesisvideo.on(uri="s3://theirs/")
-    assert swept(tools) == {"locks": 0, "processors": 0, "images": 0}
-    assert len(tools.rekognition.running) == 2
+    running(context, engine="image-search")
+    stop_ended(context, "one", ABORTED)
+    context.rekognition.run("whosthere-test-front-door-1", "test-front-door", "whosthere-test-P-1")
+    context.rekognition.run("other-1")
+    context.kinesisvideo.on(uri="s3://theirs/")
+    assert swept(context) == {"locks": 0, "processors": 0, "images": 0}
+    assert len(context.rekognition.running) == 2
 
 
-def test_an_orphan_without_a_row_is_stopped(tools):
-    tools.rekognition.run("whosthere-front-door-gone")
-    assert swept(tools)["processors"] == 1
-    assert not tools.rekognition.running
+def test_an_orphan_without_a_row_is_stopped(context):
+    context.rekognition.run("whosthere-front-door-gone")
+    assert swept(context)["processors"] == 1
+    assert not context.rekognition.running
 
 
-def test_one_camera_that_cannot_be_freed_does_not_keep_the_next_from_it(tools):
-    running(tools)
-    running(tools, "two", "back-door", engine="image-search")
-    tools.stepfunctions.running.clear()
-    tools.rekognition.fail_with = "AccessDeniedException"
+def test_one_camera_that_cannot_be_freed_does_not_keep_the_next_from_it(context):
+    running(context)
+    running(context, "two", "back-door", engine="image-search")
+    context.stepfunctions.running.clear()
+    context.rekognition.fail_with = "AccessDeniedException"
     with pytest.raises(ClientError):
-        swept(tools, "front-door", "back-door")
-    assert free(tools, "back-door")
+        swept(context, "front-door", "back-door")
+    assert free(context, "back-door")
 
 
-def test_an_account_without_stream_processors_is_swept_too(tools):
-    class Closed(Rekognition):
-        def get_paginator(self, _operation):
-            raise refusal("AccessDeniedException")
+class Closed(Rekognition):
+    """Denies all that has to do with stream processors: with no word, where it is closed."""
 
-    closed = replace(tools, rekognition=Closed())
-    running(closed, engine="image-search")
-    closed.stepfunctions.running.clear()
-    assert swept(closed, engine="image-search")["locks"] == 1
-    with pytest.raises(ClientError):
+    def __init__(self, message=""):
+        super().__init__()
+        self.message = message
+
+    def _refuse(self, *_given, **_named):
+        raise refusal("AccessDeniedException", self.message)
+
+    describe_stream_processor = stop_stream_processor = delete_stream_processor = _refuse
+    get_paginator = _refuse
+
+
+def test_an_account_without_stream_processors_is_swept_too(context):
+    for message in ("", "You are not authorized to perform this"):
+        closed = replace(context, rekognition=Closed(message))
+        running(closed, message[:3] or "one", engine="image-search")
+        closed.stepfunctions.running.clear()
+        assert swept(closed, engine="image-search")["locks"] == 1
+    with pytest.raises(ClientError, match="not authorized"):
         swept(closed)
+
+
+def test_a_service_that_is_closed_has_nothing_to_stop(context):
+    closed = replace(context, rekognition=Closed())
+    session = running(context)
+    assert stop_engine_of(closed, session.id) is False
+    denied = ending_of({"Error": "Rekognition.AccessDeniedException", "Cause": ""})
+    assert stop_ended(closed, "one", denied)["endedBy"] == "denied"
+    assert free(closed)
+    assert subjects() == ["Problem at front-door"]
+    assert swept(closed) == {"locks": 0, "processors": 0, "images": 0}
+
+
+def test_one_refused_call_while_stopping_is_told_to_nobody_and_tried_again(context):
+    running(context)
+    context.rekognition.fail_with = "AccessDeniedException"
+    ending = Ending("stop")
+    with pytest.raises(ClientError):
+        stop_ended(context, "one", ending, is_last_try=False)
+    assert not free(context) and subjects() == []
+    context.rekognition.fail_with = None
+    assert stop_ended(context, "one", ending, is_last_try=False)["endedBy"] == "stop"
+    assert free(context) and subjects() == []
+
+
+def test_the_last_try_tells_that_the_engine_could_not_be_stopped(context):
+    running(context)
+    context.rekognition.fail_with = "AccessDeniedException"
+    with pytest.raises(ClientError):
+        stop_ended(context, "one", Ending("stop"), is_last_try=True)
+    assert not free(context)
+    assert subjects() == ["Problem at front-door"]
+
+
+@pytest.mark.parametrize("engine", ["stream-processor", "image-search"])
+def test_a_pause_stops_the_engine_and_leaves_the_session(context, engine):
+    session = running(context, engine=engine)
+    assert stop_engine_of(context, session.id) is True
+    assert stop_engine_of(context, session.id) is False
+    assert not context.rekognition.running
+    assert all(one["Status"] == "DISABLED" for one in context.kinesisvideo.images.values())
+    assert not free(context) and subjects() == []
+    assert session.execution in context.stepfunctions.running
+
+
+@pytest.mark.parametrize(("runs", "waits"), [(True, [2.0]), (False, [])])
+def test_the_last_records_are_waited_for_only_when_something_ran(context, runs, waits):
+    running(context)
+    if not runs:
+        context.rekognition.running.clear()
+    waited = []
+    stop_ended(replace(context, pause=waited.append), "one", Ending("stop"))
+    assert waited == waits
 
 
 def resource(kind, cameras, before=None, engine="e", engine_before="e"):
@@ -363,22 +444,22 @@ def resource(kind, cameras, before=None, engine="e", engine_before="e"):
     ],
 )
 def test_the_cameras_that_go_are_named(event, cameras):
-    assert leaving(event) == cameras
+    assert removed_cameras(event) == cameras
 
 
-def test_running_sessions_of_leaving_cameras_end_and_others_go_on(tools):
-    running(tools)
-    running(tools, "two", "back-door")
-    assert retire(tools, ["back-door", "never-used"]) == 1
-    assert list(tools.rekognition.running) == ["whosthere-front-door-one"]
-    assert free(tools, "back-door")
-    assert "arn:one" in tools.stepfunctions.running
+def test_running_sessions_of_leaving_cameras_end_and_others_go_on(context):
+    running(context)
+    running(context, "two", "back-door")
+    assert drain(context, ["back-door", "never-used"]) == 1
+    assert list(context.rekognition.running) == ["whosthere-front-door-one"]
+    assert free(context, "back-door")
+    assert "arn:one" in context.stepfunctions.running
 
 
-def test_no_session_begins_at_the_cameras_of_a_stack_that_goes(tools):
-    running(tools)
-    assert retire(tools, ["front-door", "never-used"], for_good=True) == 1
+def test_no_session_begins_at_the_cameras_of_a_stack_that_goes(context):
+    running(context)
+    assert drain(context, ["front-door", "never-used"], for_good=True) == 1
     for camera in ("front-door", "never-used"):
         with pytest.raises(CameraBusyError, match="its stack is being deleted"):
-            running(tools, "two", camera)
-    assert not tools.rekognition.running
+            running(context, "two", camera)
+    assert not context.rekognition.running

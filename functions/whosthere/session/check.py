@@ -1,0 +1,227 @@
+"""One check of a session: reads the facts, decides, tells the owner, notes it and answers."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from whosthere import dynamodb as rows
+from whosthere.alerts.message import Alert
+from whosthere.clock import now_ms
+from whosthere.dynamodb import RowChangedError, Table
+from whosthere.names import StackNames, processor_name, stream_name
+from whosthere.session.decision import (
+    END,
+    Decision,
+    Facts,
+    as_row,
+    decide,
+    ends_at_once,
+    progress_of,
+)
+from whosthere.session.engine import (
+    IS_RUNNING,
+    STREAM_PROCESSOR,
+    EngineStatus,
+    images_status,
+    processor_status,
+)
+from whosthere.session.health import records as record_watch
+from whosthere.session.health.arrivals import Arrived, arrived, images
+from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
+from whosthere.session.health.records import Watch
+from whosthere.session.lock import start_count
+from whosthere.session.requests import requests_of
+from whosthere.session_store import Session, lock_key, session_key, session_of
+
+# Two checks in a row that answer the same without a sleep are at least so far apart.
+SHORTEST_LOOP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Clients of what a check reads; `archived_media` makes one by its endpoint."""
+
+    kinesis: Any
+    kinesisvideo: Any
+    rekognition: Any
+    s3: Any
+    archived_media: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """What a check works with; `publish` raises what keeps a message from being sent."""
+
+    table: Table
+    sources: Sources
+    names: StackNames
+    publish: Callable[[Alert], None]
+    logger: Any
+
+
+def check_session(
+    context: CheckContext, session_id: str, camera: str, *, failed_checks: int, retries: int
+) -> dict[str, Any]:
+    """Return what the state machine does next, and which requests that answers.
+
+    The lock is read first: `requests` covers all that is read after it, so that the machine's
+    sleep is refused if one came since.
+    """
+    lock = rows.read(context.table, lock_key(camera)) or {}
+    row = rows.read(context.table, session_key(session_id)) or {}
+    session = session_of(session_id, row, lock)
+    if session is None:
+        lost = {"endedBy": "problem", "Error": "LockLostError", "Cause": "there is no such session"}
+        return {"next": END, "sleepSeconds": 1, "requests": "0", "ending": lost}
+    facts = Facts(
+        session,
+        now_ms(),
+        requests_of(lock, session_id),
+        progress_of(row),
+        failed_checks=failed_checks,
+        retries=retries,
+    )
+    if session.held and facts.requests.count is None:
+        start_count(context.table, session)
+    decision = _decided(context, facts, row)
+    _note(context, facts, decision, row)
+    return _answer(facts, decision)
+
+
+def _decided(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Decision:
+    end = ends_at_once(facts)
+    if end and not facts.session.held:
+        return end
+    if end:  # the report counts what came until now
+        _records_problem(context, facts, row, searching=False)
+        return end
+    media = _read_media(context, facts)
+    engine = _read_engine(context, facts.session)
+    searching = media.is_live and facts.searching_s > 0 and engine.status == IS_RUNNING
+    problem = _records_problem(context, facts, row, searching=searching)
+    return decide(replace(facts, media=media, engine=engine, records_problem=problem))
+
+
+def _note(context: CheckContext, facts: Facts, decision: Decision, row: Mapping[str, Any]) -> None:
+    """Send the messages that are due, then note them, and slow down a loop that does not sleep."""
+    if decision.next == END:
+        return
+    progress = decision.progress
+    for notice in decision.notices:
+        if _is_sent(context, notice.alert):
+            progress = replace(progress, **notice.marks)
+    before, answer = facts.progress, f"{decision.next} {facts.requests.count}"
+    began = {"runningAt": facts.now_ms} if progress.ran and "runningAt" not in row else {}
+    noted = replace(progress, answer=answer, checked=facts.now_ms)
+    _write(context.table, facts, as_row(noted), began)
+    since_s = (facts.now_ms - before.checked) / 1000
+    if before.answer == answer and since_s < SHORTEST_LOOP_S:
+        time.sleep(SHORTEST_LOOP_S)
+
+
+def _is_sent(context: CheckContext, alert: Alert) -> bool:
+    try:
+        context.publish(alert)
+    except (BotoCoreError, ClientError) as error:
+        # No reason to stop searching; the next check tries again.
+        context.logger.warning("owner not told", extra={"error": type(error).__name__})
+        return False
+    return True
+
+
+def _write(
+    table: Table, facts: Facts, progress: Mapping[str, Any], began: Mapping[str, int]
+) -> None:
+    """Write the progress, unless another copy of this check has; then that one's answer counts."""
+    values = {":check": progress, ":checked": facts.progress.checked}
+    update = "SET #check = :check"
+    if began:
+        update += ", runningAt = if_not_exists(runningAt, :now)"
+        values[":now"] = began["runningAt"]
+    try:
+        table.update_item(
+            Key=session_key(facts.session.id),
+            UpdateExpression=update,
+            ConditionExpression="attribute_not_exists(#check) OR #check.checked = :checked",
+            ExpressionAttributeNames={"#check": "check"},
+            ExpressionAttributeValues=values,
+        )
+    except ClientError as error:
+        if rows.condition_failed(error):
+            raise RowChangedError from error
+        raise
+
+
+def _answer(facts: Facts, decision: Decision) -> dict[str, Any]:
+    return {
+        "next": decision.next,
+        "sleepSeconds": decision.sleep_s,
+        "requests": str(facts.requests.count or 0),  # as DynamoDB takes a number
+        "ending": {
+            "endedBy": decision.ended_by,
+            "Error": decision.error,
+            "Cause": decision.cause,
+        },
+    }
+
+
+def _read_media(context: CheckContext, facts: Facts) -> Media:
+    """Return how fresh the camera's video is; each stream has an endpoint of its own."""
+    stream = stream_name(context.names.stack, facts.session.camera)
+    endpoint = context.sources.kinesisvideo.get_data_endpoint(
+        StreamName=stream, APIName="LIST_FRAGMENTS"
+    )
+    archived = context.sources.archived_media(endpoint["DataEndpoint"])
+    back_s = facts.session.settings.silence_seconds + 2 * LONGEST_SECONDS
+    return newest_media(archived, stream, facts.now_ms, facts.now_ms - round(1000 * back_s))
+
+
+def _read_engine(context: CheckContext, session: Session) -> EngineStatus:
+    stack, sources = context.names.stack, context.sources
+    if session.engine == STREAM_PROCESSOR:
+        name = processor_name(stack, session.camera, session.id)
+        return processor_status(sources.rekognition, name)
+    return images_status(sources.kinesisvideo, stream_name(stack, session.camera))
+
+
+def _records_problem(
+    context: CheckContext, facts: Facts, row: Mapping[str, Any], *, searching: bool
+) -> str:
+    """Return what is wrong with the session's records; empty if all is well.
+
+    A look that fails is no reason to fail the check: the next one reads on.
+    """
+    before, session = record_watch.watch_of(row), facts.session
+    if "runningAt" not in row:
+        return before.problem
+    try:
+        came = _records_since(context, session, before)
+        after = record_watch.judged(
+            before,
+            came,
+            record_watch.used_of(row),
+            session=session,
+            searching=searching,
+            now_ms=facts.now_ms,
+        )
+        return record_watch.keep(context.table, session, before, after).problem
+    except (BotoCoreError, ClientError) as error:
+        context.logger.warning("records not looked at", extra={"error": type(error).__name__})
+        return before.problem
+
+
+def _records_since(context: CheckContext, session: Session, before: Watch) -> Arrived:
+    """Return what came into the camera's data stream, or of its images, since the last look."""
+    sources, names, camera = context.sources, context.names, session.camera
+    if session.engine != STREAM_PROCESSOR:
+        return images(sources.s3, names.bucket, camera, before.positions, session.started_ms)
+    stream = stream_name(names.stack, camera)
+    try:
+        return arrived(sources.kinesis, stream, before.positions, session.started_ms)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+    return Arrived(positions=before.positions)  # the stream is gone, and so nothing comes

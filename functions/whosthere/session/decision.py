@@ -1,0 +1,279 @@
+"""What a session does next: a pure function of what its check has read.
+
+The state machine asks for a check whenever it has done what the last one answered, and when
+it wakes. A check may be asked twice for one answer: the same facts give the same answer, and
+what the first one has noted changes none.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from whosthere.alerts import texts
+from whosthere.alerts.message import Alert
+from whosthere.session.engine import IS_GONE, IS_RUNNING, STREAM_PROCESSOR, EngineStatus
+from whosthere.session.health.media import Media
+from whosthere.session.open import health_check_s
+from whosthere.session.requests import SessionRequests
+from whosthere.session_store import Session
+
+START, SLEEP, STOP_ENGINE, END = "start", "sleep", "stop-engine", "end"
+# A processor that was started may be STOPPED at first.
+SETTLE_MS = 10_000
+# AWS's advice for a processor that stays in STARTING: delete and recreate it.
+STUCK_MS = 120_000
+LAST_ATTEMPT = 2
+# So often an engine is started without being there afterwards.
+MOST_STARTS = 10
+# Seconds between two checks of a processor that starts; of a stream without media, at first for
+# two minutes and then.
+STARTING_S, NO_MEDIA_S, LONG_NO_MEDIA_S, SOON_S = 5, 10, 600, 120
+# A check of 13 events that needed retries, of 3 events each, lets this part of its sleep more
+# go by for each, so that a day of them has no more events than one without.
+RETRY_PART = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the checks of a session have noted in its row; times in milliseconds, 0 for never.
+
+    The engine: `seen` since when it is there and not yet running, `ran` whether it has been,
+    `starts` how often it was started in vain. Messages are marked once they are sent.
+    """
+
+    ran: bool = False
+    seen: int = 0
+    starts: int = 0
+    attempt: int = 1
+    stuck: bool = False
+    silent_since: int = 0
+    start_told: bool = False
+    silence_told: bool = False
+    records_told: bool = False
+    failed_checks: int = 0
+    failure_told: bool = False
+    checked: int = 0
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one check has read; `media` and `engine` are None where they cannot matter."""
+
+    session: Session
+    now_ms: int
+    requests: SessionRequests
+    progress: Progress = field(default_factory=Progress)
+    media: Media | None = None
+    engine: EngineStatus | None = None
+    records_problem: str = ""
+    failed_checks: int = 0  # in a row, before this one
+    retries: int = 0  # that the machine needed since the last check
+
+    @property
+    def searching_s(self) -> float:
+        """Seconds since the session's start, or since its last pause was over."""
+        began = max(self.session.started_ms, self.requests.paused_until_ms)
+        return (self.now_ms - began) / 1000
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause is not over yet."""
+        return self.requests.paused_until_ms > self.now_ms
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no video came for as long as the settings allow."""
+        limit_s = self.session.settings.silence_seconds
+        assert self.media is not None
+        return self.media.is_silent(limit_s) and self.searching_s > limit_s
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message that is due, and what is noted once it is sent."""
+
+    alert: Alert
+    marks: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the state machine does next, what the owner is told, and what is noted."""
+
+    next: str
+    progress: Progress
+    sleep_s: int = 1
+    ended_by: str = ""
+    error: str = ""
+    cause: str = ""
+    notices: tuple[Notice, ...] = ()
+
+
+def ends_at_once(facts: Facts) -> Decision | None:
+    """Return the end of a session that was lost, asked to stop or is over, else None.
+
+    This needs no more than the rows: what fails behind other services keeps no session from
+    hearing a request.
+    """
+    if not facts.session.held:
+        lost = "the session does not hold its camera any more"
+        return _end(facts, "problem", "LockLostError", lost)
+    if facts.requests.stop:
+        return _end(facts, "stop")
+    if facts.now_ms >= facts.session.deadline_ms:
+        return _end(facts, "deadline")
+    return None
+
+
+def decide(facts: Facts) -> Decision:
+    """Return what the session does next."""
+    failed = max(facts.progress.failed_checks, facts.failed_checks)
+    facts = replace(facts, progress=replace(facts.progress, failed_checks=failed))
+    found = ends_at_once(facts) or _engine_failed(facts) or _goes_on(facts)
+    if found.next == END or not (notice := _failure_notice(facts)):
+        return found
+    return replace(found, notices=(notice, *found.notices))
+
+
+def _goes_on(facts: Facts) -> Decision:
+    if facts.is_paused:
+        return _paused(facts)
+    assert facts.engine is not None
+    if facts.engine.status == IS_GONE:
+        return _without_engine(facts)
+    if facts.engine.status != IS_RUNNING and not facts.progress.ran:
+        return _starting(facts, facts.engine)
+    return _searching(facts)
+
+
+def progress_of(row: Mapping[str, Any]) -> Progress:
+    """Return the progress that a session's row holds."""
+    defaults, kept = asdict(Progress()), row.get("check", {})
+    return Progress(
+        **{name: type(value)(kept.get(name, value)) for name, value in defaults.items()}
+    )
+
+
+def as_row(progress: Progress) -> dict[str, Any]:
+    """Return the progress as the row holds it."""
+    return asdict(progress)
+
+
+def _engine_failed(facts: Facts) -> Decision | None:
+    """Return the end of a session whose engine ran, or was seen to start, and failed since."""
+    engine, progress = facts.engine, facts.progress
+    assert engine is not None
+    ran = progress.ran
+    if engine.status == IS_GONE and (ran or (progress.seen and not progress.stuck)):
+        is_processor = facts.session.engine == STREAM_PROCESSOR
+        images = "image generation was switched off from outside"
+        return _failed(facts, "the stream processor is gone" if is_processor else images)
+    has_failed = engine.status == "FAILED" and (ran or not facts.is_paused)
+    if has_failed or (engine.status == "STOPPED" and ran):
+        return _failed(facts, f"{engine.status}: {engine.message or 'stopped from outside'}")
+    return None
+
+
+def _failed(facts: Facts, cause: str) -> Decision:
+    return _end(facts, "problem", "ProcessorFailed", cause)
+
+
+def _paused(facts: Facts) -> Decision:
+    """Stop the engine for as long as one is seen, whatever was answered before; then sleep."""
+    assert facts.engine is not None
+    progress = _engine_forgotten(facts.progress)
+    if facts.engine.status != IS_GONE:
+        return Decision(STOP_ENGINE, progress)
+    left_s = (facts.requests.paused_until_ms - facts.now_ms) / 1000
+    return _sleep(facts, left_s, progress)
+
+
+def _engine_forgotten(progress: Progress) -> Progress:
+    return replace(progress, ran=False, seen=0, starts=0, attempt=1, stuck=False, silent_since=0)
+
+
+def _without_engine(facts: Facts) -> Decision:
+    progress = facts.progress
+    if progress.stuck:
+        progress = replace(progress, stuck=False, seen=0, attempt=LAST_ATTEMPT)
+    assert facts.media is not None
+    if facts.media.is_live or progress.attempt == LAST_ATTEMPT:
+        if progress.starts == MOST_STARTS:
+            return _end(facts, "problem", "ProcessorStuck", "it was started, but is not there")
+        return Decision(START, replace(progress, starts=progress.starts + 1))
+    if facts.searching_s >= facts.session.settings.media_wait_seconds:
+        return _end(facts, "no-media")
+    often = facts.searching_s < SOON_S
+    return _sleep(facts, NO_MEDIA_S if often else LONG_NO_MEDIA_S, progress)
+
+
+def _starting(facts: Facts, engine: EngineStatus) -> Decision:
+    """Wait for the processor; recreate it once if it is stuck."""
+    progress = replace(facts.progress, seen=facts.progress.seen or facts.now_ms)
+    since_ms = facts.now_ms - progress.seen
+    if engine.status == "STOPPED" and since_ms > SETTLE_MS:
+        stopped = "the stream processor was started but is STOPPED"
+        return _end(facts, "problem", "ProcessorStopped", stopped)
+    if since_ms <= STUCK_MS and not progress.stuck:
+        return _sleep(facts, STARTING_S, progress)
+    if progress.attempt == LAST_ATTEMPT:
+        stuck = f"the stream processor stayed in {engine.status} for two minutes, twice"
+        return _end(facts, "problem", "ProcessorStuck", stuck)
+    return Decision(STOP_ENGINE, replace(progress, stuck=True))
+
+
+def _searching(facts: Facts) -> Decision:
+    progress = replace(facts.progress, ran=True, stuck=False, silent_since=_silent_since(facts))
+    if facts.is_silent and _lasts_too_long(facts):
+        return _end(facts, "silence")
+    return replace(_sleep(facts, math.inf, progress), notices=_notices(facts, progress))
+
+
+def _silent_since(facts: Facts) -> int:
+    return (facts.progress.silent_since or facts.now_ms) if facts.is_silent else 0
+
+
+def _lasts_too_long(facts: Facts) -> bool:
+    """Return whether a silence ends the session; its first seconds are in `silence_seconds`."""
+    settings = facts.session.settings
+    left_s = max(0, settings.silence_limit_seconds - settings.silence_seconds)
+    lasts_s = (facts.now_ms - _silent_since(facts)) / 1000
+    return settings.on_silence == "end" and lasts_s >= left_s
+
+
+def _notices(facts: Facts, progress: Progress) -> tuple[Notice, ...]:
+    """Return the messages that are due and that the owner wants."""
+    session, due = facts.session, []
+    silent, problem = facts.is_silent, facts.records_problem
+    if "start" in session.settings.tell and not progress.start_told:
+        due.append(Notice(texts.started(session), {"start_told": True}))
+    if "problem" not in session.settings.tell:
+        return tuple(due)
+    if silent != progress.silence_told:
+        due.append(Notice(texts.silence(session, silent=silent), {"silence_told": silent}))
+    if bool(problem) != progress.records_told:
+        due.append(Notice(texts.records(session, problem), {"records_told": bool(problem)}))
+    return tuple(due)
+
+
+def _failure_notice(facts: Facts) -> Notice | None:
+    """Return the message that checks failed, once a session."""
+    session, progress = facts.session, facts.progress
+    wanted = "problem" in session.settings.tell
+    if not wanted or progress.failure_told or not progress.failed_checks:
+        return None
+    alert = texts.failed_checks(session, progress.failed_checks)
+    return Notice(alert, {"failure_told": True})
+
+
+def _sleep(facts: Facts, seconds: float, progress: Progress) -> Decision:
+    """Sleep so long, at most until the next health check is due, and never past the deadline."""
+    every_s = health_check_s(facts.session) * (1 + RETRY_PART * facts.retries)
+    left_s = (facts.session.deadline_ms - facts.now_ms) / 1000
+    return Decision(SLEEP, progress, sleep_s=max(1, math.ceil(min(seconds, every_s, left_s))))
+
+
+def _end(facts: Facts, ended_by: str, error: str = "", cause: str = "") -> Decision:
+    return Decision(END, facts.progress, ended_by=ended_by, error=error, cause=cause)

@@ -1,0 +1,246 @@
+"""A check of a session: what it reads first, what it notes, and that it tells at least once."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.deployed import running
+from whosthere.clock import now_ms
+from whosthere.dynamodb import RowChangedError
+from whosthere.names import StackNames
+from whosthere.session import check as health_check
+from whosthere.session import lock as locks
+from whosthere.session import requests as wishes
+from whosthere.session.check import CheckContext, Sources, check_session
+from whosthere.session_store import lock_key, session_key
+
+
+def refusal(code):
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "any")
+
+
+class Services:
+    """What a check reads of AWS, and the order in which it does; each can be made to fail."""
+
+    def __init__(self):
+        self.asked, self.failing, self.status, self.is_live = [], set(), "RUNNING", True
+
+    def _note(self, what):
+        self.asked.append(what)
+        if what in self.failing:
+            raise refusal("InternalFailure")
+
+    def get_data_endpoint(self, **_):
+        self._note("media")
+        return {"DataEndpoint": "https://one"}
+
+    def get_paginator(self, operation):
+        self._note(operation)
+        pages = {"list_fragments": [{"Fragments": self._fragments()}], "list_shards": []}
+        return type("Pages", (), {"paginate": lambda _, **__: pages[operation]})()
+
+    def _fragments(self):
+        one = {"ServerTimestamp": datetime.now(UTC), "FragmentLengthInMilliseconds": 10}
+        return [one] if self.is_live else []
+
+    def describe_stream_processor(self, Name):
+        self._note("engine")
+        if self.status is None:
+            raise refusal("ResourceNotFoundException")
+        return {"Status": self.status}
+
+    def info(self, *_, **__):
+        pass
+
+    warning = info
+
+
+class Watched:
+    """A table that notes which keys are read."""
+
+    def __init__(self, table, asked):
+        self._table, self._asked = table, asked
+
+    def __getattr__(self, name):
+        return getattr(self._table, name)
+
+    def get_item(self, Key, ConsistentRead=False):
+        assert ConsistentRead
+        self._asked.append(Key["sk"])
+        return self._table.get_item(Key=Key, ConsistentRead=True)
+
+
+@pytest.fixture
+def services():
+    return Services()
+
+
+@pytest.fixture
+def sent():
+    return []
+
+
+@pytest.fixture
+def context(table, services, sent):
+    sources = Sources(services, services, services, services, lambda _url: services)
+    names = StackNames("whosthere", "bucket", "topic")
+    return CheckContext(Watched(table, services.asked), sources, names, sent.append, services)
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch):
+    found = []
+    monkeypatch.setattr(health_check.time, "sleep", found.append)
+    return found
+
+
+def check(context, **given):
+    given = {"failed_checks": 0, "retries": 0} | given
+    return check_session(context, "one", "front-door", **given)
+
+
+def row(table):
+    return table.get_item(Key=session_key("one"))["Item"]
+
+
+def lock(table):
+    return table.get_item(Key=lock_key("front-door"))["Item"]
+
+
+def test_lock_and_requests_are_read_first_and_once_in_one_consistent_read(table, context, services):
+    running(table)
+    check(context)
+    assert services.asked[0] == "lock"
+    assert services.asked.count("lock") == 1
+
+
+def test_the_answer_covers_the_requests_that_were_read(table, context):
+    running(table)
+    wishes.request_pause(table, None, "front-door", now_ms() - 1)
+    answer = check(context)
+    assert (answer["next"], answer["requests"]) == ("sleep", "1")
+
+
+def test_a_session_that_searches_is_noted_and_told_once(table, context, sent):
+    running(table, tell=["start"])
+    assert [check(context)["next"] for _ in range(2)] == ["sleep", "sleep"]
+    assert [one.subject for one in sent] == ["Session started at front-door"]
+    first = row(table)["runningAt"]
+    check(context)
+    assert row(table)["runningAt"] == first
+
+
+def test_a_message_that_sns_refuses_is_tried_at_the_next_check(table, context, sent):
+    running(table, tell=["start"])
+
+    def refuse(_alert):
+        raise refusal("Throttled")
+
+    assert check(replace(context, publish=refuse))["next"] == "sleep"
+    assert "runningAt" in row(table)
+    check(context)
+    assert [one.subject for one in sent] == ["Session started at front-door"]
+
+
+def test_a_check_that_dies_before_its_mark_tells_again_and_loses_nothing(
+    table, context, sent, monkeypatch
+):
+    running(table, tell=["start"])
+    with monkeypatch.context() as patch:
+        patch.setattr(health_check, "_write", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            check(context)
+    check(context)
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("what", ["media", "list_fragments", "engine"])
+def test_a_stop_is_heard_although_other_services_fail(table, context, services, what):
+    running(table)
+    services.failing.add(what)
+    with pytest.raises(ClientError):
+        check(context)
+    wishes.request_stop(table, None, "front-door")
+    answer = check(context)
+    assert (answer["next"], answer["ending"]["endedBy"]) == ("end", "stop")
+
+
+def test_records_that_cannot_be_read_fail_no_check(table, context, services):
+    running(table)
+    check(context)
+    services.failing.add("list_shards")
+    assert check(context)["next"] == "sleep"
+
+
+def test_a_lost_lock_is_an_answer(table, context):
+    session = running(table)
+    locks.unlock(table, session)
+    running(table, session_id="two")
+    before = row(table)
+    answer = check(context)
+    assert answer["next"] == "end"
+    assert answer["ending"] == {
+        "endedBy": "problem",
+        "Error": "LockLostError",
+        "Cause": "the session does not hold its camera any more",
+    }
+    assert row(table) == before
+    assert check_session(context, "x", "front-door", failed_checks=0, retries=0)["next"] == "end"
+
+
+def test_a_lock_without_a_count_of_requests_can_be_slept_beside(table, context):
+    running(table)
+    table.update_item(Key=lock_key("front-door"), UpdateExpression="REMOVE requests")
+    assert check(context)["requests"] == str(lock(table)["requests"]) == "0"
+
+
+def test_checks_that_answer_the_same_at_once_are_a_second_apart(table, context, services, slept):
+    running(table)
+    check(context)
+    assert slept == []
+    check(context)
+    assert slept == [1.0]
+    wishes.request_pause(table, None, "front-door", now_ms() - 1)
+    check(context)
+    assert slept == [1.0]  # a request is answered at once
+
+
+def test_of_two_copies_of_a_check_one_is_told_to_try_again(table, context, services, monkeypatch):
+    running(table)
+    check(context)
+    asked = services.describe_stream_processor
+
+    def meanwhile(Name):
+        monkeypatch.setattr(services, "describe_stream_processor", asked)
+        check(context)
+        return asked(Name)
+
+    monkeypatch.setattr(services, "describe_stream_processor", meanwhile)
+    with pytest.raises(RowChangedError):
+        check(context)
+
+
+def test_what_could_not_be_checked_is_told_at_the_first_check_that_works(table, context, sent):
+    running(table, tell=["problem"])
+    check(context, failed_checks=4)
+    assert "4 failed in a row" in sent[0].text
+    check(context)
+    assert len(sent) == 1
+
+
+def test_retries_make_the_sleep_longer(table, context):
+    running(table, minutes=600, healthCheckSeconds=60)
+    assert check(context)["sleepSeconds"] == 60
+    assert check(context, retries=3)["sleepSeconds"] == 120
+
+
+def test_nothing_is_searched_without_a_processor(table, context, services):
+    running(table, mediaWaitSeconds=3600)
+    services.status = None
+    services.is_live = False
+    assert check(context)["next"] == "sleep"
+    assert "runningAt" not in row(table)
+    services.is_live = True
+    assert check(context)["next"] == "start"
