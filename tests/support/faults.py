@@ -1,4 +1,4 @@
-"""Nets that are cut, and functions of the stack invoked by hand."""
+"""The rule on ended executions switched off, and functions of the stack invoked by hand."""
 
 import json
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @contextmanager
 def without_rule(door):
-    """The net of the rule on ended executions is cut inside."""
+    """Inside, the rule on ended executions is off."""
     events = door.client("events")
     prefix = f"{door.stack.name}-StopSessionFunction"
     (rule,) = events.list_rules(NamePrefix=prefix)["Rules"]

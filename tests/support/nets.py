@@ -1,4 +1,4 @@
-"""What tests of the nets share: a session under way, one left alone, and nets that are cut."""
+"""What tests of the safeguards share: a session under way, one left alone, missing rights."""
 
 import json
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Each net under a session alone, the others cut: what it started is stopped all the same."""
+"""Each safeguard of a session without the others: what it started is stopped all the same."""
 
 import json
 import time
@@ -46,7 +46,7 @@ def test_the_rule_cleans_up_after_an_abort(door, wait_until):
     wait_until(lambda: name not in schedules(door), 10)
 
 
-def test_a_catch_needs_no_other_net(door, wait_until):
+def test_a_catch_needs_no_other_safeguard(door, wait_until):
     name = "catch-alone"
     denied = {"state": "StartProcessor", "error": "Rekognition.AccessDeniedException"}
     meet(door.laptop, {"execution": name, **denied})
@@ -59,7 +59,7 @@ def test_a_catch_needs_no_other_net(door, wait_until):
     assert name not in schedules(door)
 
 
-def test_the_schedule_needs_no_other_net_and_is_gone_afterwards(door, wait_until):
+def test_the_schedule_needs_no_other_safeguard_and_is_gone_afterwards(door, wait_until):
     execution = abandoned(door, wait_until)
     name, scheduler = execution.rpartition(":")[2], door.client("scheduler")
     found = scheduler.get_schedule(Name=name, GroupName="whosthere-deadlines")
@@ -76,7 +76,7 @@ def test_the_schedule_needs_no_other_net_and_is_gone_afterwards(door, wait_until
     assert is_told(door, wait_until, execution, "stopped by its schedule")
 
 
-def test_the_sweep_needs_no_other_net(door, wait_until):
+def test_the_sweep_needs_no_other_safeguard(door, wait_until):
     execution = abandoned(door, wait_until)
     name = execution.rpartition(":")[2]
     door.client("scheduler").delete_schedule(Name=name, GroupName="whosthere-deadlines")
@@ -162,7 +162,7 @@ def created(rekognition, name, body):
     return True
 
 
-def test_no_right_of_the_nets_is_one_too_many(door):
+def test_no_right_of_the_safeguards_is_one_too_many(door):
     """Runs after the others of this file: they are what uses the rights."""
     assert unused(door.laptop, "whosthere", "StopSessionRole") <= NOT_BY_THIS_ENGINE
     # Aborting what hangs takes minutes; the long test above does.

@@ -1,4 +1,4 @@
-"""The nets themselves fail, or two things at once: the next net finishes the job."""
+"""The safeguards themselves fail, or two things at once: the next one finishes the job."""
 
 import json
 import threading
@@ -93,22 +93,27 @@ def test_a_throttled_sweep_is_patient(door, wait_until, operation):
     assert is_told(door, wait_until, execution, "the hourly sweep found it")
 
 
-DELETE_LIES = {"state": "DeleteProcessor", "error": "Rekognition.ResourceNotFoundException"}
-STOP_DENIED = {"state": "StopProcessor", "error": "Rekognition.AccessDeniedException"}
+STOP_ROLE = {"role": "whosthere-StopSessionRole-", "times": 1}
+DELETE_LIES = STOP_ROLE | {
+    "operation": "DeleteStreamProcessor",
+    "error": "ResourceNotFoundException",
+}
+STOP_DENIED = STOP_ROLE | {"operation": "StopStreamProcessor", "error": DENIED}
+ABORTED = {"state": "StopSession", "do": "abort"}
 TWO_FAILURES = {
-    "cleanup denied, then aborted": [STOP_DENIED, {"state": "CloseSession", "do": "abort"}],
-    "cleanup denied, closing denied": [
+    "cleanup denied, then aborted": [STOP_DENIED, ABORTED],
+    "cleanup denied, stopping denied": [
         STOP_DENIED,
-        {"state": "CloseSession", "error": "Lambda.AccessDeniedException"},
+        {"state": "StopSession", "error": "Lambda.AccessDeniedException"},
     ],
-    "deleting lies, then aborted": [DELETE_LIES, {"state": "LookForProcessor", "do": "abort"}],
+    "deleting lies, then aborted": [DELETE_LIES, ABORTED],
     "started unheard, then aborted": [
         {"state": "StartProcessor", "error": "States.Timeout", "after": True},
-        {"state": "StopProcessor", "do": "abort"},
+        ABORTED,
     ],
     "created unheard, cleanup times out": [
         {"state": "CreateProcessor", "error": "States.Timeout", "after": True},
-        {"state": "DeleteProcessor", "error": "States.Timeout"},
+        {"state": "StopSession", "error": "States.Timeout"},
     ],
 }
 

@@ -67,7 +67,7 @@ def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_un
     with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
         execution = started(door, wait_until, "front-door")
         told = Told(door, execution)
-        # At first it cannot be stopped from there: the stack stays, and with it the other nets.
+        # At first it cannot be stopped from there: the stack stays, and so do the safeguards.
         with denied(door, "EndSessionsRole", "rekognition:StopStreamProcessor"):
             cloudformation.delete_stack(StackName=name)
             wait_until(lambda: status(cloudformation, name) == "DELETE_FAILED", 120)
@@ -85,10 +85,10 @@ def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_un
 
 
 def rules(door):
-    """The rules that wake the nets: on ended executions, and hourly."""
-    nets = ("StopSessionFunction", "SweepSessionsFunction")
+    """The rules that start safeguards: on ended executions, and hourly."""
+    safeguards = ("StopSessionFunction", "SweepSessionsFunction")
     listed = door.client("events").list_rules(NamePrefix=f"{door.stack.name}-")["Rules"]
-    return [one["Name"] for one in listed if any(net in one["Name"] for net in nets)]
+    return [one["Name"] for one in listed if any(name in one["Name"] for name in safeguards)]
 
 
 def status(cloudformation, name):

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.nets import Told, an_hour_of_video, role_of, watched
+from tests.support.faults import invoke
+from tests.support.nets import Told, an_hour_of_video, is_told, role_of, watched
 from tests.support.owner import subscribed
 from tests.support.stacks import deploy
 
@@ -74,13 +75,9 @@ TAKEN = {
     "the collection": (without_collection, "problem", "Collection not found"),
     "the processor's role": (without_role("ProcessorRole"), "problem", "Access denied to Role"),
     "the machine's role": (without_role("SessionRole"), "failed", ""),
-    "the health check's role": (without_role("CheckMediaRole"), "problem", ""),
-    "the closing function's role": (without_role("CloseSessionRole"), "failed", ""),
     # Last: it comes back empty.
     "the data stream": (without_data_stream, "problem", "whosthere-bare-front-door under account"),
 }
-# Not used before, so not missed.
-ONLY_AT_THE_END = {"the closing function's role"}
 
 
 @pytest.mark.parametrize("what", TAKEN)
@@ -90,8 +87,6 @@ def test_a_session_ends_when_it_is_taken_away(bare, wait_until, what):
     told = Told(bare, execution)
     with without(bare):
         taken = time.monotonic()
-        if what in ONLY_AT_THE_END:
-            bare.stop()
         wait_until(bare.nothing_is_left, 60)
         seconds = time.monotonic() - taken
         wait_until(lambda: bare.has_report(execution), 10)
@@ -100,6 +95,29 @@ def test_a_session_ends_when_it_is_taken_away(bare, wait_until, what):
         assert why in text
         assert bare.report(execution)["endedBy"] == ended_by
     assert seconds < LIMIT_SECONDS
+
+
+def test_a_session_that_cannot_be_checked_any_more_is_stopped_after_its_deadline(bare, wait_until):
+    """Failed checks are slept over; the session's schedule is what ends it."""
+    execution = watched(bare, wait_until, silenceSeconds=60, minutes=1)
+    deadline = int(bare.row(execution)["deadline"]) / 1000
+    with without_role("CheckSessionRole")(bare):
+        wait_until(bare.nothing_is_left, deadline + 180 - time.time())
+        wait_until(lambda: bare.has_report(execution), 10)
+        assert is_told(bare, wait_until, execution, "stopped by its schedule")
+        assert bare.report(execution)["endedBy"] == "overdue"
+
+
+def test_a_session_that_cannot_stop_itself_is_stopped_by_the_sweep(bare, wait_until):
+    """Rule and schedule run the same function, so only the sweep is left."""
+    execution = watched(bare, wait_until, silenceSeconds=60)
+    with without_role("StopSessionRole")(bare):
+        bare.stop()
+        assert bare.ended(execution)["status"] == "FAILED"
+        assert bare.processors() and not bare.is_free()
+        invoke(bare, "SweepSessionsFunction", {})
+        assert bare.nothing_is_left()
+        assert is_told(bare, wait_until, execution, "the hourly sweep found it")
 
 
 def test_a_session_begins_again_when_all_is_back(bare, wait_until):
