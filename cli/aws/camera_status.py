@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from whosthere.session.health.records import Watch, watch_of
+from whosthere.session.health.records import HealthState, health_of
 from whosthere.session.requests import SessionRequests, read_requests
 from whosthere.session_store import Session, latest_session, session_key
 from whosthere.visits.store import STRANGER_PREFIX, visits_of
@@ -20,7 +20,7 @@ class CameraStatus:
     until_ms: int | None = None
     paused_until_ms: int | None = None
     last_record_ms: int | None = None
-    watch: Watch = field(default_factory=Watch)
+    watch: HealthState = field(default_factory=HealthState)
     visits: int = 0
     strangers: int = 0
 
@@ -44,7 +44,7 @@ def read_camera_status(table: Any, camera: str, now_ms: int) -> CameraStatus:
         until_ms=session.deadline_ms if session.held else None,
         paused_until_ms=requests.paused_until_ms if state == "paused" else None,
         last_record_ms=None if last is None else int(last),
-        watch=watch_of(row),
+        watch=health_of(row),
         visits=len(visits) - strangers,
         strangers=strangers,
     )

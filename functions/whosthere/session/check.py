@@ -31,7 +31,7 @@ from whosthere.session.engine import (
 from whosthere.session.health import records as record_watch
 from whosthere.session.health.arrivals import Arrived, arrived, images
 from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
-from whosthere.session.health.records import Watch
+from whosthere.session.health.records import HealthState
 from whosthere.session.lock import start_count
 from whosthere.session.requests import requests_of
 from whosthere.session_store import Session, lock_key, session_key, session_of
@@ -194,12 +194,12 @@ def _records_problem(
 
     A look that fails is no reason to fail the check: the next one reads on.
     """
-    before, session = record_watch.watch_of(row), facts.session
+    before, session = record_watch.health_of(row), facts.session
     if "runningAt" not in row:
         return before.problem
     try:
         came = _records_since(context, session, before)
-        after = record_watch.judged(
+        after = record_watch.evaluate(
             before,
             came,
             record_watch.used_of(row),
@@ -213,7 +213,7 @@ def _records_problem(
         return before.problem
 
 
-def _records_since(context: CheckContext, session: Session, before: Watch) -> Arrived:
+def _records_since(context: CheckContext, session: Session, before: HealthState) -> Arrived:
     """Return what came into the camera's data stream, or of its images, since the last look."""
     sources, names, camera = context.sources, context.names, session.camera
     if session.engine != STREAM_PROCESSOR:

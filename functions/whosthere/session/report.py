@@ -16,7 +16,7 @@ from whosthere.calls import is_call
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.latencies import Latency
-from whosthere.session.health.records import facts, watch_of
+from whosthere.session.health.records import facts, health_of
 from whosthere.session_store import Session, session_key
 from whosthere.settings import zone
 from whosthere.visits import store as visit_rows
@@ -74,7 +74,7 @@ def make_report(
         "error": error,
         "cause": cause,
         **_counted(counters),
-        "watch": facts(watch_of(row)),
+        "watch": facts(health_of(row)),
         "latencies": _latencies(counters, visits),
         "calls": _calls(counters, calls),
         "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],

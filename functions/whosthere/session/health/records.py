@@ -1,7 +1,7 @@
-"""The session's own watch over its records: do they come, can they be read, are they used.
+"""The health of a session's records: do they arrive, can they be read, are they used.
 
-A look is a health check, and what it saw lies in the session's row. Only what is surely
-wrong is a problem: an empty door makes records without a face for hours, and no image.
+Each check of the session looks once and keeps what it saw in the session's row. Only what is
+surely wrong is a problem: an empty door makes records without a face for hours, and no image.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ UNSEARCHED = "Images of {camera} come, but none of them is searched."
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """What the looks at a session's records saw so far; times in milliseconds, 0 for never."""
+class HealthState:
+    """What the checks have seen of a session's records; times in milliseconds, 0 for never."""
 
     records: int = 0
     faces: int = 0
@@ -39,16 +39,16 @@ class Watch:
     positions: Mapping[str, str] = field(default_factory=dict)
 
 
-def judged(
-    before: Watch,
+def evaluate(
+    before: HealthState,
     came: Arrived,
     used: int,
     *,
     session: Session,
     searching: bool,
     now_ms: int,
-) -> Watch:
-    """The watch after another look.
+) -> HealthState:
+    """Return the health after another look.
 
     While nothing is searched (no video, a pause) nothing is missed, and a problem stays what
     it was. One begins when a look has missed something and another one, a while later, still does.
@@ -84,15 +84,15 @@ def _wrong(came: Arrived, waiting: bool) -> str:
     return UNUSED if waiting else ""
 
 
-def watch_of(row: Mapping[str, Any]) -> Watch:
-    """The watch as a session's row holds it."""
+def health_of(row: Mapping[str, Any]) -> HealthState:
+    """Return the health that a session's row holds."""
     kept = row.get("watch", {})
     numbers = {
         name: int(value)
         for name, value in kept.items()
         if name not in ("waiting", "problem", "positions")
     }
-    return Watch(
+    return HealthState(
         **numbers,
         waiting=bool(kept.get("waiting")),
         problem=kept.get("problem", ""),
@@ -100,8 +100,8 @@ def watch_of(row: Mapping[str, Any]) -> Watch:
     )
 
 
-def facts(watch: Watch) -> dict[str, Any] | None:
-    """The watch for a report: all that came, face or not, until `looked`; None without a look."""
+def facts(watch: HealthState) -> dict[str, Any] | None:
+    """Return the health for a report: all records until `looked`; None without a look."""
     if not watch.looked:
         return None
     return {
@@ -115,12 +115,12 @@ def facts(watch: Watch) -> dict[str, Any] | None:
 
 
 def used_of(row: Mapping[str, Any]) -> int:
-    """How many records with a face the functions have used, by the session's counters."""
+    """Return how many records with a face the functions have used, by the session's counters."""
     return sum(int(row["counts"].get(name, 0)) for name in USED)
 
 
-def keep(table: Table, session: Session, before: Watch, after: Watch) -> Watch:
-    """Write the watch into the session's row; gives what stands there if somebody else did."""
+def keep(table: Table, session: Session, before: HealthState, after: HealthState) -> HealthState:
+    """Write the health into the session's row; return what stands there if it was written since."""
     try:
         table.update_item(
             Key=session_key(session.id),
@@ -132,5 +132,5 @@ def keep(table: Table, session: Session, before: Watch, after: Watch) -> Watch:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
         row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
-        return watch_of(row)
+        return health_of(row)
     return after

@@ -13,7 +13,7 @@ from whosthere import settings
 from whosthere.session import report as reports
 from whosthere.session.health import records as record_watch
 from whosthere.session.health.arrivals import MOST_ANSWERS, Arrived, arrived, images
-from whosthere.session.health.records import Watch, judged
+from whosthere.session.health.records import HealthState, evaluate
 from whosthere.session_store import end_session, session_key
 
 STREAM = "whosthere-front-door"
@@ -30,9 +30,9 @@ def looks(*seen, every_s=60, engine="stream-processor"):
     session = SimpleNamespace(
         engine=engine, camera="front-door", settings=settings.from_values(settings.defaults())
     )
-    watch, problems = Watch(), []
+    watch, problems = HealthState(), []
     for number, (came, used, *searching) in enumerate(seen, 1):
-        watch = judged(
+        watch = evaluate(
             watch,
             came,
             used,
@@ -138,16 +138,18 @@ def row(table, session):
 
 def test_the_row_gives_back_what_was_kept(table):
     session = open_session(table)
-    assert record_watch.watch_of(row(table, session)) == Watch()
-    kept = Watch(9, 2, 1, START, START, 1, True, START, "wrong", {"shard-0": "49"})
-    assert record_watch.keep(table, session, Watch(), kept) == kept
-    assert record_watch.watch_of(row(table, session)) == kept
+    assert record_watch.health_of(row(table, session)) == HealthState()
+    kept = HealthState(9, 2, 1, START, START, 1, True, START, "wrong", {"shard-0": "49"})
+    assert record_watch.keep(table, session, HealthState(), kept) == kept
+    assert record_watch.health_of(row(table, session)) == kept
 
 
 def test_of_two_looks_at_once_one_counts(table):
     session = open_session(table)
-    first = record_watch.keep(table, session, Watch(), Watch(records=5, looked=START))
-    again = record_watch.keep(table, session, Watch(), Watch(records=5, looked=START + 1))
+    first = record_watch.keep(table, session, HealthState(), HealthState(records=5, looked=START))
+    again = record_watch.keep(
+        table, session, HealthState(), HealthState(records=5, looked=START + 1)
+    )
     assert again == first
 
 
@@ -159,8 +161,8 @@ def report_of(table, session):
 
 def test_the_report_tells_of_all_records_and_what_was_wrong_last(table):
     session = open_session(table)
-    seen = Watch(18_000, 900, 3, START, START, 900, problem="No record.")
-    record_watch.keep(table, session, Watch(), seen)
+    seen = HealthState(18_000, 900, 3, START, START, 900, problem="No record.")
+    record_watch.keep(table, session, HealthState(), seen)
     report, text = report_of(table, session)
     assert (report["watch"]["records"], report["watch"]["withFace"]) == (18_000, 900)
     assert report["watch"]["last"] == "2027-01-15T08:00:00.000Z"
