@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -39,7 +40,16 @@ def folders() -> list[str]:
 
 def states() -> list[str]:
     definition = yaml.safe_load((ROOT / "statemachine" / "session.asl.yaml").read_text())
-    return list(definition["States"])
+    return states_of(definition)
+
+
+def states_of(machine: dict[str, Any]) -> list[str]:
+    """Names of a machine's states, those of its branches among them."""
+    found = list(machine["States"])
+    for state in machine["States"].values():
+        for branch in state.get("Branches", []):
+            found += states_of(branch)
+    return found
 
 
 @pytest.mark.parametrize("folder", folders())

@@ -168,6 +168,29 @@ def test_a_pause_is_noted_wakes_whoever_watches_and_is_not_inherited(table):
     assert requests_to(table, session) == wishes.SessionRequests()
 
 
+def test_requests_are_counted_and_the_count_outlives_sessions(table):
+    session = opened(table)
+    assert requests_to(table, session).count == 0
+    wishes.request_pause(table, Waker(), "front-door", NOW)
+    wishes.request_stop(table, Waker(), "front-door")
+    opened(table)  # a late copy of the opening hides no request
+    assert requests_to(table, session).count == 2
+    locks.unlock(table, session)
+    assert requests_to(table, opened(table, "two")).count == 2
+
+
+def test_a_lock_without_a_count_gets_one_from_the_session_that_holds_it(table):
+    session = opened(table)
+    table.update_item(Key=sessions.lock_key("front-door"), UpdateExpression="REMOVE requests")
+    assert requests_to(table, session).count is None
+    assert not locks.start_count(table, a_session("two"))
+    assert locks.start_count(table, session)
+    assert requests_to(table, session).count == 0
+    wishes.request_pause(table, Waker(), "front-door", NOW)
+    locks.start_count(table, session)
+    assert requests_to(table, session).count == 1
+
+
 def test_what_was_cancelled_is_never_opened_and_locks_nothing(table):
     assert sessions.cancel(table, "one", NOW) is True
     with pytest.raises(LockLostError):
