@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from whosthere import dynamodb as rows
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
+from whosthere.counters import add_counts
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.names import StackNames, processor_name, stream_name
 from whosthere.session.decision import (
@@ -109,14 +111,17 @@ def _note(context: CheckContext, facts: Facts, decision: Decision, row: Mapping[
     """Send the messages that are due, then note them, and slow down a loop that does not sleep."""
     if decision.next == END:
         return
-    progress = decision.progress
+    progress, sent = decision.progress, 0
     for notice in decision.notices:
         if _is_sent(context, notice.alert):
             progress = replace(progress, **notice.marks)
+            sent += 1
     before, answer = facts.progress, f"{decision.next} {facts.requests.count}"
     began = {"runningAt": facts.now_ms} if progress.ran and "runningAt" not in row else {}
     noted = replace(progress, answer=answer, checked=facts.now_ms)
     _write(context.table, facts, as_row(noted), began)
+    with suppress(BotoCoreError, ClientError):  # a count is no reason to fail
+        add_counts(context.table, facts.session.id, {"sns:Publish": sent})
     since_s = (facts.now_ms - before.checked) / 1000
     if before.answer == answer and since_s < SHORTEST_LOOP_S:
         time.sleep(SHORTEST_LOOP_S)

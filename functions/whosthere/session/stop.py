@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.alerts import message as alerts
 from whosthere.alerts import texts
+from whosthere.calls import Calls
 from whosthere.clock import now_ms
+from whosthere.counters import add_counts
 from whosthere.dynamodb import Table
 from whosthere.errors import ProcessorStaysError
 from whosthere.names import StackNames, processor_name, stream_name
@@ -44,12 +47,20 @@ class Schedules:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineClients:
+    """Clients of what makes records; `calls` counts theirs for the report."""
+
+    rekognition: Any
+    kinesisvideo: Any
+    calls: Calls
+
+
+@dataclass(frozen=True, slots=True)
 class StopContext:
     """What stopping works with; `pause` takes seconds."""
 
     closing: ClosingContext
-    rekognition: Any
-    kinesisvideo: Any
+    engines: EngineClients
     schedules: Schedules
     pause: Callable[[float], None] = time.sleep
 
@@ -57,6 +68,16 @@ class StopContext:
     def table(self) -> Table:
         """The stack's table."""
         return self.closing.table
+
+    @property
+    def rekognition(self) -> Any:
+        """The client of Rekognition."""
+        return self.engines.rekognition
+
+    @property
+    def kinesisvideo(self) -> Any:
+        """The client of Kinesis Video Streams."""
+        return self.engines.kinesisvideo
 
     @property
     def stepfunctions(self) -> Any:
@@ -74,10 +95,11 @@ def stop_context(
 ) -> StopContext:
     """Return the context of a function with these environment variables."""
     names = StackNames(variables["STACK"], variables["BUCKET"], variables["TOPIC_ARN"])
+    engines = EngineClients(client("rekognition"), client("kinesisvideo"), Calls())
+    engines.calls.watch(engines.rekognition, engines.kinesisvideo)
     return StopContext(
         closing=ClosingContext(table, client("s3"), client("sns"), client("stepfunctions"), names),
-        rekognition=client("rekognition"),
-        kinesisvideo=client("kinesisvideo"),
+        engines=engines,
         schedules=Schedules(client("scheduler"), variables["DEADLINES"]),
     )
 
@@ -158,6 +180,15 @@ def stop_engine_of(context: StopContext, session_id: str) -> bool:
 
 def stop_engine(context: StopContext, session: Session) -> bool:
     """Stop what makes the session's records; return whether there was anything to stop."""
+    context.engines.calls.take()  # of another session before
+    try:
+        return _stop_engine(context, session)
+    finally:
+        with suppress(BotoCoreError, ClientError):  # a count is no reason to fail
+            add_counts(context.table, session.id, context.engines.calls.take())
+
+
+def _stop_engine(context: StopContext, session: Session) -> bool:
     if session.engine == STREAM_PROCESSOR:
         # Its name holds the session's id: whatever runs now, only this session's can be hit.
         name = processor_name(context.stack, session.camera, session.id)

@@ -6,6 +6,7 @@ By default some of them are only tried with their sample event where they are de
 import json
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -159,7 +160,13 @@ def test_open_session_locks_the_camera(invoke, door):
 
 
 @by_default_deployed
-def test_check_session_reads_the_video_streams_own_endpoint(invoke, held):
+def test_check_session_reads_the_video_streams_own_endpoint(invoke, held, door):
+    now = round(time.time() * 1000)
+    door.table.update_item(  # the sample's own time is over
+        Key=sessions.session_key("sample"),
+        UpdateExpression="SET startedAt = :now, deadline = :later",
+        ExpressionAttributeValues={":now": now, ":later": now + 3_600_000},
+    )
     answer = invoke("check_session")
     assert set(answer) == {"next", "sleepSeconds", "requests", "ending"}
     assert answer["next"] in ("sleep", "start")

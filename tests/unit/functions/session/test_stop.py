@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from whosthere import session_store as sessions
 from whosthere import settings
+from whosthere.calls import Calls
 from whosthere.errors import CameraBusyError, LockLostError
 from whosthere.names import StackNames
 from whosthere.session import (
@@ -26,7 +27,14 @@ from whosthere.session import (
 )
 from whosthere.session.close import ClosingContext, Ending, ending_of
 from whosthere.session.remove import drain, removed_cameras
-from whosthere.session.stop import Schedules, StopContext, stop_ended, stop_engine_of, stop_overdue
+from whosthere.session.stop import (
+    EngineClients,
+    Schedules,
+    StopContext,
+    stop_ended,
+    stop_engine_of,
+    stop_overdue,
+)
 from whosthere.session.sweep import sweep
 from whosthere.session_store import Session
 
@@ -139,11 +147,14 @@ def context(table, monkeypatch):
     names = StackNames("whosthere", "bucket", topic)
     return StopContext(
         closing=ClosingContext(table, s3, sns, StepFunctions(), names),
-        rekognition=Rekognition(),
-        kinesisvideo=KinesisVideo(),
+        engines=EngineClients(Rekognition(), KinesisVideo(), Calls()),
         schedules=Schedules(Scheduler(), "whosthere-deadlines"),
         pause=lambda _seconds: None,
     )
+
+
+def with_rekognition(context, rekognition):
+    return replace(context, engines=replace(context.engines, rekognition=rekognition))
 
 
 def at(monkeypatch, now_ms):
@@ -366,7 +377,7 @@ class Closed(Rekognition):
 
 def test_an_account_without_stream_processors_is_swept_too(context):
     for message in ("", "You are not authorized to perform this"):
-        closed = replace(context, rekognition=Closed(message))
+        closed = with_rekognition(context, Closed(message))
         running(closed, message[:3] or "one", engine="image-search")
         closed.stepfunctions.running.clear()
         assert swept(closed, engine="image-search")["locks"] == 1
@@ -375,7 +386,7 @@ def test_an_account_without_stream_processors_is_swept_too(context):
 
 
 def test_a_service_that_is_closed_has_nothing_to_stop(context):
-    closed = replace(context, rekognition=Closed())
+    closed = with_rekognition(context, Closed())
     session = running(context)
     assert stop_engine_of(closed, session.id) is False
     denied = ending_of({"Error": "Rekognition.AccessDeniedException", "Cause": ""})
@@ -463,3 +474,42 @@ def test_no_session_begins_at_the_cameras_of_a_stack_that_goes(context):
         with pytest.raises(CameraBusyError, match="its stack is being deleted"):
             running(context, "two", camera)
     assert not context.rekognition.running
+
+
+class Answer:
+    """As much of an HTTP answer as botocore looks at."""
+
+    status_code = 200
+
+
+def counting(context):
+    """From now on the fake's Stop makes a call that is counted as a client's."""
+    client, stop = boto3.client("rekognition"), context.rekognition.stop_stream_processor
+    context.engines.calls.watch(client)
+    client.meta.events.register("before-call", lambda **_: (Answer(), {}))
+
+    def counted(Name):
+        client.stop_stream_processor(Name=Name)
+        stop(Name)
+
+    context.rekognition.stop_stream_processor = counted
+
+
+def test_what_stopping_called_is_in_the_report(context):
+    running(context)
+    counting(context)
+    stop_ended(context, "one", Ending("stop"))
+    body = context.closing.s3.get_object(Bucket="bucket", Key="sessions/one.json")["Body"]
+    assert json.load(body)["calls"]["rekognition:StopStreamProcessor"] == 1
+
+
+def test_a_count_that_cannot_be_kept_keeps_nothing_from_being_stopped(context):
+    running(context)
+    counting(context)
+    context.table.update_item(
+        Key=sessions.session_key("one"),
+        UpdateExpression="SET counts = :text",
+        ExpressionAttributeValues={":text": "no map"},
+    )
+    assert stop_ended(context, "one", Ending("stop"))["endedBy"] == "stop"
+    assert free(context) and not context.rekognition.running
