@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.deployed import running
+from tests.support.deployed import running_session
 from whosthere.clock import now_ms
 from whosthere.dynamodb import RowChangedError
 from whosthere.names import StackNames
@@ -110,21 +110,21 @@ def lock(table):
 
 
 def test_lock_and_requests_are_read_first_and_once_in_one_consistent_read(table, context, services):
-    running(table)
+    running_session(table)
     check(context)
     assert services.asked[0] == "lock"
     assert services.asked.count("lock") == 1
 
 
 def test_the_answer_covers_the_requests_that_were_read(table, context):
-    running(table)
+    running_session(table)
     wishes.request_pause(table, None, "front-door", now_ms() - 1)
     answer = check(context)
     assert (answer["next"], answer["requests"]) == ("sleep", "1")
 
 
 def test_a_session_that_searches_is_noted_and_told_once(table, context, sent):
-    running(table, tell=["start"])
+    running_session(table, tell=["start"])
     assert [check(context)["next"] for _ in range(2)] == ["sleep", "sleep"]
     assert [one.subject for one in sent] == ["Session started at front-door"]
     first = row(table)["runningAt"]
@@ -133,7 +133,7 @@ def test_a_session_that_searches_is_noted_and_told_once(table, context, sent):
 
 
 def test_a_message_that_sns_refuses_is_tried_at_the_next_check(table, context, sent):
-    running(table, tell=["start"])
+    running_session(table, tell=["start"])
 
     def refuse(_alert):
         raise refusal("Throttled")
@@ -147,7 +147,7 @@ def test_a_message_that_sns_refuses_is_tried_at_the_next_check(table, context, s
 def test_a_check_that_dies_before_its_mark_tells_again_and_loses_nothing(
     table, context, sent, monkeypatch
 ):
-    running(table, tell=["start"])
+    running_session(table, tell=["start"])
     with monkeypatch.context() as patch:
         patch.setattr(health_check, "_write", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -158,7 +158,7 @@ def test_a_check_that_dies_before_its_mark_tells_again_and_loses_nothing(
 
 @pytest.mark.parametrize("what", ["media", "list_fragments", "engine"])
 def test_a_stop_is_heard_although_other_services_fail(table, context, services, what):
-    running(table)
+    running_session(table)
     services.failing.add(what)
     with pytest.raises(ClientError):
         check(context)
@@ -168,16 +168,16 @@ def test_a_stop_is_heard_although_other_services_fail(table, context, services, 
 
 
 def test_records_that_cannot_be_read_fail_no_check(table, context, services):
-    running(table)
+    running_session(table)
     check(context)
     services.failing.add("list_shards")
     assert check(context)["next"] == "sleep"
 
 
 def test_a_lost_lock_is_an_answer(table, context):
-    session = running(table)
+    session = running_session(table)
     locks.unlock(table, session)
-    running(table, session_id="two")
+    running_session(table, session_id="two")
     before = row(table)
     answer = check(context)
     assert answer["next"] == "end"
@@ -191,13 +191,13 @@ def test_a_lost_lock_is_an_answer(table, context):
 
 
 def test_a_lock_without_a_count_of_requests_can_be_slept_beside(table, context):
-    running(table)
+    running_session(table)
     table.update_item(Key=lock_key("front-door"), UpdateExpression="REMOVE requests")
     assert check(context)["requests"] == str(lock(table)["requests"]) == "0"
 
 
 def test_checks_that_answer_the_same_at_once_are_a_second_apart(table, context, services, slept):
-    running(table)
+    running_session(table)
     check(context)
     assert slept == []
     check(context)
@@ -208,7 +208,7 @@ def test_checks_that_answer_the_same_at_once_are_a_second_apart(table, context, 
 
 
 def test_of_two_copies_of_a_check_one_is_told_to_try_again(table, context, services, monkeypatch):
-    running(table)
+    running_session(table)
     check(context)
     asked = services.describe_stream_processor
 
@@ -223,7 +223,7 @@ def test_of_two_copies_of_a_check_one_is_told_to_try_again(table, context, servi
 
 
 def test_what_could_not_be_checked_is_told_at_the_first_check_that_works(table, context, sent):
-    running(table, tell=["problem"])
+    running_session(table, tell=["problem"])
     check(context, failed_checks=4)
     assert "4 failed in a row" in sent[0].text
     check(context)
@@ -231,13 +231,13 @@ def test_what_could_not_be_checked_is_told_at_the_first_check_that_works(table, 
 
 
 def test_retries_make_the_sleep_longer(table, context):
-    running(table, minutes=600, healthCheckSeconds=60)
+    running_session(table, minutes=600, healthCheckSeconds=60)
     assert check(context)["sleepSeconds"] == 60
     assert check(context, retries=3)["sleepSeconds"] == 120
 
 
 def test_nothing_is_searched_without_a_processor(table, context, services):
-    running(table, mediaWaitSeconds=3600)
+    running_session(table, mediaWaitSeconds=3600)
     services.status = None
     services.is_live = False
     assert check(context)["next"] == "sleep"
