@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
+from local.tests.support.faults import meet
 from tests.support.camera import streaming
-from tests.support.faults import meet
 from tests.support.nets import denied
 from tests.support.owner import QUICK
 from whosthere.session.requests import request_pause
