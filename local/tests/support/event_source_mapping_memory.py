@@ -14,7 +14,7 @@ from local.event_source_mapping.model import (
     Shard,
 )
 
-STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/whosthere-front-door"
+STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/front-door"
 ROLE = "arn:aws:iam::000000000000:role/alert-person"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:alert-person"
 SHARD = "shardId-000000000000"

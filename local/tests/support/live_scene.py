@@ -6,7 +6,7 @@ import uuid
 from PIL import Image
 
 from local.tests.support.laptop_parts import allow, error_code, make_role
-from local.tests.support.rekognition_client import photo, portrait
+from local.tests.support.portraits import photo, portrait
 
 SERVICE = "rekognition.amazonaws.com"
 READ = ["kinesisvideo:GetDataEndpoint", "kinesisvideo:GetMedia"]

@@ -10,7 +10,7 @@ from local.laptop import LaptopAWS
 from local.tests.support.kinesisvideo_client import Film, Producer
 from local.tests.support.laptop_parts import make_role, unique
 from local.tests.support.model_checks import as_json, ask
-from local.tests.support.rekognition_client import photo
+from local.tests.support.portraits import photo
 
 Parameters = dict[str, Any]
 NOBODY = str(uuid.UUID(int=0))

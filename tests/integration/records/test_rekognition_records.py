@@ -8,7 +8,7 @@ import pytest
 from local.tests.support.laptop_parts import allow, set_policy
 from local.tests.support.live_camera import LiveCamera, clip
 from local.tests.support.live_scene import EMPTY, READ, WRITE, Scene, place, visit
-from local.tests.support.rekognition_client import encoded
+from local.tests.support.portraits import encoded
 from tests.support.record_schema import complaints
 from whosthere import settings
 from whosthere.ingest import frame as frames

@@ -7,7 +7,8 @@ import pytest
 from local.security.signing import ServiceError
 from local.tests.support.kinesisvideo_users import users
 from local.tests.support.laptop_parts import error_code
-from local.tests.support.rekognition_client import answered, photo, service_error
+from local.tests.support.portraits import photo
+from local.tests.support.rekognition_client import answered, service_error
 
 
 @pytest.fixture

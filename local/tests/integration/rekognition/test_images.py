@@ -1,4 +1,4 @@
-"""The operations on pictures, with the demo's people."""
+"""The operations on pictures, with portraits of drawn people."""
 
 import base64
 import os
@@ -9,8 +9,8 @@ import uuid
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from local.tests.support.drawn_heads import head
-from local.tests.support.rekognition_client import answered, encoded, photo, portrait, together
+from local.tests.support.portraits import encoded, head, photo, portrait, together
+from local.tests.support.rekognition_client import answered
 
 EXIF_ORIENTATION, TURNED_LEFT = 0x0112, 8
 
@@ -126,7 +126,7 @@ UNFIT = [
     ("LOW_SHARPNESS", "HIGH", lambda: portrait("Ravi").filter(ImageFilter.GaussianBlur(5))),
     ("LOW_CONFIDENCE", "MEDIUM", lambda: covered(portrait("Ravi"), 0.3)),
     ("SMALL_BOUNDING_BOX", "HIGH", lambda: from_afar(portrait("Ravi"), 110)),
-    ("EXTREME_POSE", "HIGH", lambda: head("Zoë", yaw=40)),
+    ("EXTREME_POSE", "HIGH", lambda: head("Zoë", "yaw", 40)),
 ]
 
 
@@ -295,9 +295,7 @@ def test_a_worker_that_dies_is_replaced(laptop, rekognition):
         ["ps", "-ww", "-o", "pid=,args=", "-p", ",".join(ours)],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    workers = [
-        line.split()[0] for line in listed.splitlines() if "rekognition.worker.analysis" in line
-    ]
+    workers = [line.split()[0] for line in listed.splitlines() if "worker.analysis" in line]
     assert workers
     for worker in workers:
         os.kill(int(worker), signal.SIGKILL)

@@ -5,8 +5,7 @@ import itertools
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from local.tests.support.drawn_heads import head
-from local.tests.support.rekognition_client import encoded, portrait
+from local.tests.support.portraits import encoded, head, portrait
 
 BLURS = (0, 0.5, 1, 1.5, 2, 3, 4)  # radius in pixels
 LIGHTS = (1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
@@ -57,7 +56,7 @@ def test_a_large_face_is_less_sharp_after_half_a_pixel_of_blur(measured):
 
 
 def steps(measured, name, axis, angles):
-    turned = [measured(head(name, **{axis: angle}))["Pose"][axis.title()] for angle in angles]
+    turned = [measured(head(name, axis, angle))["Pose"][axis.title()] for angle in angles]
     return [after - before for before, after in itertools.pairwise(turned)]
 
 

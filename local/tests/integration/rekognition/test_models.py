@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from local.laptop import ROOT
-from local.tests.support.rekognition_client import PEOPLE
+from local.laptop import ENVIRONMENTS, ROOT
+from local.tests.support.portraits import PEOPLE
 
-EMULATOR = ROOT / ".whosthere" / "emulator" / "bin" / "python"
+EMULATOR = ENVIRONMENTS / "emulator" / "bin" / "python"
 COMPARE = """
 import json, sys
 import dlib

@@ -9,7 +9,7 @@ from local.event_source_mapping.filters import FilterError, compile_pattern
 from local.event_source_mapping.mapping import mapping_of
 from local.event_source_mapping.model import Record
 
-STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/whosthere-front-door"
+STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/front-door"
 
 SOME_FACE = {"data": {"FaceSearchResponse": {"DetectedFace": {"Confidence": [{"exists": True}]}}}}
 SOME_MATCH = {
