@@ -14,7 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from local import ministack
-from local.event_source_mapping.install import serving as event_source_mappings
+from local.event_source_mapping.install import event_source_mappings
 from local.iot.endpoint import CredentialProvider
 from local.ministack import names
 from local.security.guard import HEALTH, Guard

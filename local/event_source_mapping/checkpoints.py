@@ -9,7 +9,7 @@ from typing import Any
 from local.event_source_mapping.model import Backend, Shard
 
 
-def order(sequence_number: str) -> int:
+def sort_key(sequence_number: str) -> int:
     """Give what sequence numbers sort by; "" is before the first record."""
     return int(sequence_number or 0)
 
@@ -24,7 +24,7 @@ class Checkpoints:
         self._shards: dict[str, Any] = backend.load_checkpoints(uuid)
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Say whether the mapping has not begun with any shard."""
         return not self._shards
 
@@ -32,42 +32,42 @@ class Checkpoints:
         """Set where a shard is read from, unless it has begun already."""
         with self._lock:
             if shard_id not in self._shards:
-                self._shards[shard_id] = {"lanes": [position], "finished": []}
+                self._shards[shard_id] = {"positions": [position], "finished": []}
                 self._save()
 
-    def position(self, shard_id: str, lane: int, lanes: int) -> str:
+    def position(self, shard_id: str, partition: int, partitions: int) -> str:
         """Give a lane's position; after a change of lanes all begin where the slowest was."""
         with self._lock:
             shard = self._shards[shard_id]
-            if len(shard["lanes"]) != lanes:
-                shard["lanes"] = [min(shard["lanes"], key=order)] * lanes
+            if len(shard["positions"]) != partitions:
+                shard["positions"] = [min(shard["positions"], key=sort_key)] * partitions
                 shard["finished"] = []
-            return str(shard["lanes"][lane])
+            return str(shard["positions"][partition])
 
-    def advance(self, shard_id: str, lane: int, sequence_number: str) -> None:
+    def advance(self, shard_id: str, partition: int, sequence_number: str) -> None:
         """Move a lane's position."""
         with self._lock:
-            self._shards[shard_id]["lanes"][lane] = sequence_number
+            self._shards[shard_id]["positions"][partition] = sequence_number
             self._save()
 
-    def finish(self, shard_id: str, lane: int) -> None:
+    def finish(self, shard_id: str, partition: int) -> None:
         """Note that a lane has read a closed shard to its end."""
         with self._lock:
             finished = self._shards[shard_id]["finished"]
-            if lane not in finished:
-                finished.append(lane)
+            if partition not in finished:
+                finished.append(partition)
                 self._save()
 
-    def finished(self, shard_id: str) -> bool:
+    def is_finished(self, shard_id: str) -> bool:
         """Say whether every lane has read a closed shard to its end."""
         with self._lock:
             shard = self._shards.get(shard_id)
-            return shard is not None and len(shard["finished"]) == len(shard["lanes"])
+            return shard is not None and len(shard["finished"]) == len(shard["positions"])
 
-    def ready(self, shard: Shard, known: set[str]) -> bool:
+    def is_ready(self, shard: Shard, known: set[str]) -> bool:
         """Say whether a shard may be read: it has more, and its parents are read or trimmed."""
-        return not self.finished(shard.shard_id) and all(
-            self.finished(parent) for parent in shard.parents if parent in known
+        return not self.is_finished(shard.shard_id) and all(
+            self.is_finished(parent) for parent in shard.parents if parent in known
         )
 
     def forget_trimmed(self, known: set[str]) -> None:
@@ -84,7 +84,7 @@ class Checkpoints:
             self._uuid,
             {
                 shard_id: {
-                    "lanes": list(shard["lanes"]),
+                    "positions": list(shard["positions"]),
                     "finished": list(shard["finished"]),
                 }
                 for shard_id, shard in self._shards.items()

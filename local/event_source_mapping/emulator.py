@@ -19,7 +19,7 @@ SESSION = "event-source-mapping"
 RESULTS = frozenset({"LastProcessingResult", "LastModified"})
 
 
-class Emulator:
+class EmulatorBackend:
     """What the mappings need, in terms of the emulator."""
 
     def mappings(self) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.event_source_mapping.checkpoints import Checkpoints
-from local.event_source_mapping.lane import Lane
-from local.event_source_mapping.mapping import Mapping, mapping_of
+from local.event_source_mapping.mapping import EventSourceMapping, parse_mapping
 from local.event_source_mapping.model import Backend, Shard
+from local.event_source_mapping.shard_partition import ShardPartition
 from local.event_source_mapping.signal import Signal
-from local.event_source_mapping.worker import Surroundings, Worker
+from local.event_source_mapping.worker import Worker, WorkerContext
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +21,9 @@ TICK_SECONDS = 1.0
 
 
 @dataclass(slots=True)
-class _Known:
+class _MappingState:
     settings: dict[str, Any]
-    mapping: Mapping
+    mapping: EventSourceMapping
     checkpoints: Checkpoints
     shards: dict[str, Shard]
 
@@ -36,8 +36,8 @@ class EventSourceMappings:
         self._clock = clock
         self._signal = Signal()
         self._lock = threading.RLock()
-        self._known: dict[str, _Known] = {}
-        self._workers: dict[Lane, Worker] = {}
+        self._states: dict[str, _MappingState] = {}
+        self._workers: dict[ShardPartition, Worker] = {}
         self._stopping = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="mappings", daemon=True)
 
@@ -55,13 +55,19 @@ class EventSourceMappings:
         with self._lock:
             if self._stopping.is_set():
                 return
-            changed = self._look()
-            lanes = {lane for known in self._known.values() for lane in self._lanes(known)}
-            unwanted = [worker for lane, worker in self._workers.items() if lane not in lanes]
+            changed = self._reload()
+            partitions = {
+                partition
+                for state in self._states.values()
+                for partition in self._partitions(state)
+            }
+            unwanted = [
+                worker for partition, worker in self._workers.items() if partition not in partitions
+            ]
             for worker in unwanted:
                 worker.stop()
-            for lane in sorted(lanes):
-                self._serve(lane)
+            for partition in sorted(partitions):
+                self._start_worker(partition)
         if changed or unwanted:
             self._signal.wake()
 
@@ -79,90 +85,93 @@ class EventSourceMappings:
         ]
         return not left
 
-    def mapping(self, uuid: str) -> Mapping | None:
+    def mapping(self, uuid: str) -> EventSourceMapping | None:
         """Give a mapping, or None when it is gone or disabled."""
-        known = self._known.get(uuid)
-        return known.mapping if known and known.mapping.enabled else None
+        state = self._states.get(uuid)
+        return state.mapping if state and state.mapping.enabled else None
 
     def shard(self, uuid: str, shard_id: str) -> Shard | None:
         """Give a shard of a mapping's stream, or None when it is gone."""
-        known = self._known.get(uuid)
-        return known.shards.get(shard_id) if known else None
+        state = self._states.get(uuid)
+        return state.shards.get(shard_id) if state else None
 
-    def ended(self, lane: Lane) -> None:
+    def worker_ended(self, partition: ShardPartition) -> None:
         """Forget a worker that is at its end; what waited for that begins."""
         with self._lock:
-            self._workers.pop(lane, None)
-        self._refresh_by_itself()
+            self._workers.pop(partition, None)
+        self._refresh_and_log_errors()
 
     def _tick(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
-            self._refresh_by_itself()
+            self._refresh_and_log_errors()
 
-    def _refresh_by_itself(self) -> None:
+    def _refresh_and_log_errors(self) -> None:
         try:
             self.refresh()
         except Exception:
             logger.exception("looking after the mappings failed")
 
-    def _look(self) -> bool:
+    def _reload(self) -> bool:
         """Learn what there is; True if a mapping or its shards are not as before."""
         found = {settings["UUID"]: settings for settings in self._backend.mappings()}
-        for uuid in self._known.keys() - found.keys():
-            del self._known[uuid]
-        changes = [self._look_at(settings) for settings in found.values()]
+        for uuid in self._states.keys() - found.keys():
+            del self._states[uuid]
+        changes = [self._reload_mapping(settings) for settings in found.values()]
         return any(changes)
 
-    def _look_at(self, settings: dict[str, Any]) -> bool:
+    def _reload_mapping(self, settings: dict[str, Any]) -> bool:
         uuid = settings["UUID"]
-        known = self._known.get(uuid)
-        changed = known is None or known.settings != settings
-        if known is None:
-            known = self._known[uuid] = _Known(
-                settings, mapping_of(settings), Checkpoints(self._backend, uuid), {}
+        state = self._states.get(uuid)
+        changed = state is None or state.settings != settings
+        if state is None:
+            state = self._states[uuid] = _MappingState(
+                settings, parse_mapping(settings), Checkpoints(self._backend, uuid), {}
             )
         elif changed:
-            known.settings, known.mapping = settings, mapping_of(settings)
-        before = known.shards
-        if known.mapping.enabled:
-            self._look_at_shards(known)
-        return changed or known.shards != before
+            state.settings, state.mapping = settings, parse_mapping(settings)
+        before = state.shards
+        if state.mapping.enabled:
+            self._reload_shards(state)
+        return changed or state.shards != before
 
-    def _look_at_shards(self, known: _Known) -> None:
-        stream = known.mapping.stream_arn
-        known.shards = {shard.shard_id: shard for shard in self._backend.shards(stream)}
-        if not known.shards:
-            self._backend.report(known.mapping.uuid, f"PROBLEM: Stream not found: {stream}")
+    def _reload_shards(self, state: _MappingState) -> None:
+        stream = state.mapping.stream_arn
+        state.shards = {shard.shard_id: shard for shard in self._backend.shards(stream)}
+        if not state.shards:
+            self._backend.report(state.mapping.uuid, f"PROBLEM: Stream not found: {stream}")
             return
         # Children of a shard that is being read begin at their first record.
-        latest = known.checkpoints.empty and known.mapping.starting_position == "LATEST"
-        for shard_id in known.shards:
+        latest = state.checkpoints.is_empty and state.mapping.starting_position == "LATEST"
+        for shard_id in state.shards:
             position = self._backend.latest(stream, shard_id) if latest else ""
-            known.checkpoints.begin(shard_id, position)
-        known.checkpoints.forget_trimmed(set(known.shards))
+            state.checkpoints.begin(shard_id, position)
+        state.checkpoints.forget_trimmed(set(state.shards))
 
-    def _lanes(self, known: _Known) -> list[Lane]:
-        mapping = known.mapping
+    def _partitions(self, state: _MappingState) -> list[ShardPartition]:
+        mapping = state.mapping
         if not mapping.enabled:
             return []
         return [
-            Lane(mapping.uuid, shard.shard_id, number, mapping.parallelization)
-            for shard in known.shards.values()
-            if known.checkpoints.ready(shard, set(known.shards))
+            ShardPartition(mapping.uuid, shard.shard_id, number, mapping.parallelization)
+            for shard in state.shards.values()
+            if state.checkpoints.is_ready(shard, set(state.shards))
             for number in range(mapping.parallelization)
         ]
 
-    def _serve(self, lane: Lane) -> None:
+    def _start_worker(self, partition: ShardPartition) -> None:
         # Lanes of another ParallelizationFactor end before new ones begin, or order would be lost.
-        others = any(other[:2] == lane[:2] and other.lanes != lane.lanes for other in self._workers)
-        if others or lane in self._workers:
+        others = any(
+            other[:2] == partition[:2] and other.partitions != partition.partitions
+            for other in self._workers
+        )
+        if others or partition in self._workers:
             return
-        around = Surroundings(
+        context = WorkerContext(
             self._backend,
             self,
             self._signal,
-            self._known[lane.uuid].checkpoints,
+            self._states[partition.uuid].checkpoints,
             self._clock,
         )
-        worker = self._workers[lane] = Worker(lane, around)
+        worker = self._workers[partition] = Worker(partition, context)
         worker.start()

@@ -14,7 +14,7 @@ ENVELOPE_BYTES = len('{"Records": []}')
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class EventRecord:
     """A record with the event made of it."""
 
     record: Record
@@ -26,9 +26,11 @@ class Delivery:
         return len(json.dumps(self.event)) + len(", ")
 
 
-def delivery_of(record: Record, *, shard_id: str, stream_arn: str, role_arn: str) -> Delivery:
+def to_event_record(
+    record: Record, *, shard_id: str, stream_arn: str, role_arn: str
+) -> EventRecord:
     """Shape one record as Lambda does."""
-    return Delivery(
+    return EventRecord(
         record,
         {
             "kinesis": {
@@ -49,6 +51,6 @@ def delivery_of(record: Record, *, shard_id: str, stream_arn: str, role_arn: str
     )
 
 
-def event_of(deliveries: Sequence[Delivery]) -> dict[str, Any]:
+def to_event(event_records: Sequence[EventRecord]) -> dict[str, Any]:
     """Put records into one event."""
-    return {"Records": [delivery.event for delivery in deliveries]}
+    return {"Records": [event_record.event for event_record in event_records]}

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from local.event_source_mapping.events import Delivery, event_of
-from local.event_source_mapping.mapping import Mapping
+from local.event_source_mapping.events import EventRecord, to_event
+from local.event_source_mapping.mapping import EventSourceMapping
 from local.event_source_mapping.model import Backend, DestinationError, Invocation
 
-type Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
+type DiscardCondition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 
 def first_failure(payload: object, sequence_numbers: Sequence[str]) -> int | None:
@@ -43,20 +43,20 @@ def _index(failure: object, sequence_numbers: Sequence[str]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Discarded:
+class DiscardedRecords:
     """Records that are given up, and why."""
 
-    deliveries: Sequence[Delivery]
-    condition: Condition
+    event_records: Sequence[EventRecord]
+    condition: DiscardCondition
     invocations: int
     answer: Invocation | None
 
 
 def invocation_record(
-    discarded: Discarded, *, mapping: Mapping, shard_id: str, now: float
+    discarded: DiscardedRecords, *, mapping: EventSourceMapping, shard_id: str, now: float
 ) -> dict[str, Any]:
     """Describe discarded records as Lambda does; those too old have no responseContext."""
-    first, last = discarded.deliveries[0].record, discarded.deliveries[-1].record
+    first, last = discarded.event_records[0].record, discarded.event_records[-1].record
     answer = discarded.answer or Invocation()
     response = {
         "statusCode": 200,
@@ -79,17 +79,17 @@ def invocation_record(
             "endSequenceNumber": last.sequence_number,
             "approximateArrivalOfFirstRecord": _iso(first.arrived),
             "approximateArrivalOfLastRecord": _iso(last.arrived),
-            "batchSize": len(discarded.deliveries),
+            "batchSize": len(discarded.event_records),
             "streamArn": mapping.stream_arn,
         },
     }
 
 
-def send(
+def send_to_destination(
     backend: Backend,
-    discarded: Discarded,
+    discarded: DiscardedRecords,
     *,
-    mapping: Mapping,
+    mapping: EventSourceMapping,
     shard_id: str,
     now: float,
 ) -> None:
@@ -103,7 +103,7 @@ def send(
     record = invocation_record(discarded, mapping=mapping, shard_id=shard_id, now=now)
     service, name = arn.split(":")[2], arn.split(":", 5)[-1]
     if service == "s3":
-        record["payload"] = event_of(discarded.deliveries)
+        record["payload"] = to_event(discarded.event_records)
         key = _object_key(mapping.uuid, shard_id, now)
         backend.put_object(role, name, key, json.dumps(record).encode())
     elif service == "sqs":

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from local.event_source_mapping.operators import FilterError, Test, test_of
+from local.event_source_mapping.operators import FilterError, Predicate, to_predicate
 
 __all__ = ["FilterError", "Path", "Pattern", "compile_pattern"]
 
 type Path = tuple[str, ...]
 # Which element of which array a leaf lies in.
-type Place = dict[int, int]
+type ArrayPosition = dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Condition:
     """What one field must be: any of the tests holds, or the field is absent."""
 
     path: Path
-    tests: tuple[Test, ...]
+    predicates: tuple[Predicate, ...]
     absent: bool
 
 
@@ -39,13 +39,13 @@ class Pattern:
     """A compiled pattern: it matches when every condition of one alternative holds."""
 
     alternatives: tuple[Alternative, ...]
-    begins: frozenset[Path]
+    prefixes: frozenset[Path]
 
     def matches(self, event: Mapping[str, Any], *, known: Callable[[Path], bool]) -> bool:
         """Match an event; an alternative that asks for an unknown path fails."""
-        leaves: dict[Path, list[tuple[object, Place]]] = defaultdict(list)
-        for path, value, place in _leaves(event, (), {}, count(), self.begins):
-            leaves[path].append((value, place))
+        leaves: dict[Path, list[tuple[object, ArrayPosition]]] = defaultdict(list)
+        for path, value, position in _leaves(event, (), {}, count(), self.prefixes):
+            leaves[path].append((value, position))
         return any(
             _holds(alternative, leaves, {})
             for alternative in self.alternatives
@@ -61,8 +61,8 @@ def compile_pattern(text: str) -> Pattern:
         raise FilterError("the pattern is not JSON") from error
     alternatives = tuple(_alternatives(pattern, ()))
     paths = {condition.path for alternative in alternatives for condition in alternative}
-    begins = {path[:length] for path in paths for length in range(1, len(path) + 1)}
-    return Pattern(alternatives, frozenset(begins))
+    prefixes = {path[:length] for path in paths for length in range(1, len(path) + 1)}
+    return Pattern(alternatives, frozenset(prefixes))
 
 
 def _alternatives(node: object, path: Path) -> list[Alternative]:
@@ -88,30 +88,34 @@ def _choices(key: str, value: object, path: Path) -> list[Alternative]:
 def _condition(items: list[object], path: Path) -> Condition:
     if not items:
         raise FilterError(f"{'.'.join(path)} is an empty list")
-    tests = tuple(test_of(item) for item in items if item != {"exists": False})
-    return Condition(path, tests, {"exists": False} in items)
+    predicates = tuple(to_predicate(item) for item in items if item != {"exists": False})
+    return Condition(path, predicates, {"exists": False} in items)
 
 
 def _leaves(
-    node: object, path: Path, place: Place, arrays: Iterator[int], begins: frozenset[Path]
-) -> Iterator[tuple[Path, object, Place]]:
+    node: object,
+    path: Path,
+    position: ArrayPosition,
+    arrays: Iterator[int],
+    prefixes: frozenset[Path],
+) -> Iterator[tuple[Path, object, ArrayPosition]]:
     """The leaves at paths that begin so: most of a record concerns no pattern."""
     if isinstance(node, dict):
         for key, value in node.items():
-            if (*path, key) in begins:
-                yield from _leaves(value, (*path, key), place, arrays, begins)
+            if (*path, key) in prefixes:
+                yield from _leaves(value, (*path, key), position, arrays, prefixes)
     elif isinstance(node, list):
         array = next(arrays)
         for index, value in enumerate(node):
-            yield from _leaves(value, path, {**place, array: index}, arrays, begins)
+            yield from _leaves(value, path, {**position, array: index}, arrays, prefixes)
     else:
-        yield path, node, place
+        yield path, node, position
 
 
 def _holds(
     conditions: Sequence[Condition],
-    leaves: Mapping[Path, list[tuple[object, Place]]],
-    chosen: Place,
+    leaves: Mapping[Path, list[tuple[object, ArrayPosition]]],
+    chosen: ArrayPosition,
 ) -> bool:
     if not conditions:
         return True
@@ -120,8 +124,8 @@ def _holds(
     if condition.absent and not found:
         return _holds(rest, leaves, chosen)
     return any(
-        _holds(rest, leaves, chosen | place)
-        for value, place in found
-        if all(chosen.get(array, index) == index for array, index in place.items())
-        and any(test(value) for test in condition.tests)
+        _holds(rest, leaves, chosen | position)
+        for value, position in found
+        if all(chosen.get(array, index) == index for array, index in position.items())
+        and any(predicate(value) for predicate in condition.predicates)
     )

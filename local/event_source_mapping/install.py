@@ -9,9 +9,9 @@ from typing import Any
 
 from local import ministack
 from local.event_source_mapping import streams
-from local.event_source_mapping.emulator import Emulator
+from local.event_source_mapping.emulator import EmulatorBackend
 from local.event_source_mapping.engine import EventSourceMappings
-from local.event_source_mapping.mapping import mapping_of
+from local.event_source_mapping.mapping import parse_mapping
 
 TYPE = "AWS::Lambda::EventSourceMapping"
 # What a Kinesis mapping has when nobody says otherwise; the emulator has other values, or none.
@@ -25,7 +25,7 @@ DEFAULTS: Mapping[str, Any] = {
     "TumblingWindowInSeconds": 0,
 }
 # What the emulator does not keep.
-DROPPED = ("StartingPositionTimestamp", "TumblingWindowInSeconds")
+NOT_STORED = ("StartingPositionTimestamp", "TumblingWindowInSeconds")
 # What a template may take away again.
 OPTIONAL = frozenset({"FilterCriteria", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"})
 # For functions that are running; what they do not finish is delivered again.
@@ -35,14 +35,14 @@ type Settings = Mapping[str, Any]
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[None]:
+async def event_source_mappings() -> AsyncIterator[None]:
     """Serve the mappings while the laptop AWS runs."""
-    engine = EventSourceMappings(Emulator())
+    engine = EventSourceMappings(EmulatorBackend())
     ministack.POLL_KINESIS.replace(lambda: False)
-    ministack.STREAM_WAKE.replace(_Bell(ministack.STREAM_WAKE.get(), engine.wake))
+    ministack.STREAM_WAKE.replace(_WakeEvent(ministack.STREAM_WAKE.get(), engine.wake))
     streams.keep_closed_shards(engine.refresh)
-    _watch_api(engine.refresh)
-    _watch_templates(engine.refresh)
+    _patch_api(engine.refresh)
+    _patch_cloudformation(engine.refresh)
     engine.start()
     try:
         yield
@@ -51,7 +51,7 @@ async def serving() -> AsyncIterator[None]:
         await asyncio.to_thread(engine.stop, STOP_SECONDS)
 
 
-class _Bell:
+class _WakeEvent:
     """What Kinesis rings after each put: for the emulator's other mappings, and for ours."""
 
     def __init__(self, event: threading.Event, wake: Callable[[], None]) -> None:
@@ -63,7 +63,7 @@ class _Bell:
         self._wake()
 
 
-def _watch_api(changed: Callable[[], None]) -> None:
+def _patch_api(changed: Callable[[], None]) -> None:
     create, update = ministack.CREATE_MAPPING.get(), ministack.UPDATE_MAPPING.get()
 
     @functools.wraps(create)
@@ -73,7 +73,7 @@ def _watch_api(changed: Callable[[], None]) -> None:
         before = _uuids()
         answer = _refusal(data) or create({**DEFAULTS, **data})
         for uuid in _uuids() - before:
-            _complete(uuid, data)
+            _store_settings(uuid, data)
         changed()
         return answer
 
@@ -85,10 +85,10 @@ def _watch_api(changed: Callable[[], None]) -> None:
 
     ministack.CREATE_MAPPING.replace(created)
     ministack.UPDATE_MAPPING.replace(updated)
-    ministack.DELETE_MAPPING.replace(_then(ministack.DELETE_MAPPING.get(), changed))
+    ministack.DELETE_MAPPING.replace(_notify_after(ministack.DELETE_MAPPING.get(), changed))
 
 
-def _watch_templates(changed: Callable[[], None]) -> None:
+def _patch_cloudformation(changed: Callable[[], None]) -> None:
     handlers = ministack.CFN_HANDLERS.get()[TYPE]
     create, update = handlers["create"], handlers["update"]
 
@@ -97,7 +97,7 @@ def _watch_templates(changed: Callable[[], None]) -> None:
             return create(logical_id, props, stack_name)
         _refuse(props)
         answer = create(logical_id, {**DEFAULTS, **props}, stack_name)
-        _complete(answer[0], props)
+        _store_settings(answer[0], props)
         changed()
         return answer
 
@@ -106,15 +106,17 @@ def _watch_templates(changed: Callable[[], None]) -> None:
             return update(physical_id, old, new, stack_name)
         _refuse(new)
         answer = update(physical_id, old, {**DEFAULTS, **new}, stack_name)
-        _forget(answer[0], old.keys() - new.keys())
-        _complete(answer[0], new)
+        _drop_settings(answer[0], old.keys() - new.keys())
+        _store_settings(answer[0], new)
         changed()
         return answer
 
-    handlers.update(create=created, update=updated, delete=_then(handlers["delete"], changed))
+    handlers.update(
+        create=created, update=updated, delete=_notify_after(handlers["delete"], changed)
+    )
 
 
-def _then(operation: Callable[..., Any], changed: Callable[[], None]) -> Callable[..., Any]:
+def _notify_after(operation: Callable[..., Any], changed: Callable[[], None]) -> Callable[..., Any]:
     @functools.wraps(operation)
     def done(*arguments: Any) -> Any:
         answer = operation(*arguments)
@@ -132,14 +134,14 @@ def _reads_stream(given: Settings) -> bool:
     return ":kinesis:" in given.get("EventSourceArn", "")
 
 
-def _complete(uuid: str, given: Settings) -> None:
+def _store_settings(uuid: str, given: Settings) -> None:
     for mapping in _stored(uuid):
-        mapping.update({name: given[name] for name in DROPPED if name in given})
+        mapping.update({name: given[name] for name in NOT_STORED if name in given})
         enabled = str(mapping.get("Enabled", True)).lower() != "false"
         mapping["Enabled"], mapping["State"] = enabled, "Enabled" if enabled else "Disabled"
 
 
-def _forget(uuid: str, names: Set[str]) -> None:
+def _drop_settings(uuid: str, names: Set[str]) -> None:
     """Take away what a template no longer has; the emulator would keep it."""
     for mapping in _stored(uuid):
         for name in names & OPTIONAL:
@@ -153,7 +155,7 @@ def _stored(uuid: str) -> list[dict[str, Any]]:
 def _problem(given: Settings) -> str | None:
     """What CreateEventSourceMapping would refuse of what is given."""
     fields = {"UUID": "", "EventSourceArn": "", "FunctionArn": ""}
-    return mapping_of({**fields, **given}).problem
+    return parse_mapping({**fields, **given}).problem
 
 
 def _refusal(given: Settings) -> Any:

@@ -5,7 +5,7 @@ Defaults are those of https://docs.aws.amazon.com/lambda/latest/dg/services-kine
 
 import contextlib
 import json
-from collections.abc import Mapping as Dict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,13 @@ RANGES = {
     "MaximumRetryAttempts": (INFINITE, 10_000),
     "MaximumRecordAgeInSeconds": (INFINITE, 604_800),
 }
-SHORTEST_AGE = 60
+MIN_AGE_SECONDS = 60
 # Five unless AWS is asked for more (invocation-eventfiltering).
-MOST_FILTERS = 10
+MAX_FILTERS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class EventSourceMapping:
     """One mapping of a data stream to a function."""
 
     uuid: str
@@ -52,11 +52,11 @@ class Mapping:
     problem: str | None = None
 
     @property
-    def looks_at_data_only(self) -> bool:
+    def filters_data_only(self) -> bool:
         """Whether no filter asks for anything but the record's data."""
-        return all(path[0] == "data" for pattern in self.filters for path in pattern.begins)
+        return all(path[0] == "data" for pattern in self.filters for path in pattern.prefixes)
 
-    def lets_through(self, record: Record, event: Dict[str, Any] | None = None) -> bool:
+    def passes_filters(self, record: Record, event: Mapping[str, Any] | None = None) -> bool:
         """Say whether a record passes any of the filters (all pass where there is none).
 
         The event made of it is needed unless they look at the data only.
@@ -77,13 +77,13 @@ class Mapping:
         return any(pattern.matches(seen, known=known) for pattern in self.filters)
 
 
-def mapping_of(settings: Dict[str, Any]) -> Mapping:
+def parse_mapping(settings: Mapping[str, Any]) -> EventSourceMapping:
     """Read an EventSourceMappingConfiguration; what can't be done is the mapping's `problem`."""
     position = settings.get("StartingPosition") or "LATEST"
     on_failure = (settings.get("DestinationConfig") or {}).get("OnFailure") or {}
     filters, fault = _filters(settings.get("FilterCriteria") or {})
     problem = fault or _problem(settings)
-    return Mapping(
+    return EventSourceMapping(
         uuid=settings["UUID"],
         stream_arn=settings["EventSourceArn"],
         function_arn=settings["FunctionArn"],
@@ -95,7 +95,7 @@ def mapping_of(settings: Dict[str, Any]) -> Mapping:
         parallelization=1 if problem else _number(settings, "ParallelizationFactor", 1),
         retry_attempts=_number(settings, "MaximumRetryAttempts", INFINITE),
         record_age_seconds=_number(settings, "MaximumRecordAgeInSeconds", INFINITE),
-        bisect=_truth(settings.get("BisectBatchOnFunctionError")),
+        bisect=_boolean(settings.get("BisectBatchOnFunctionError")),
         report_item_failures="ReportBatchItemFailures"
         in (settings.get("FunctionResponseTypes") or ()),
         destination=on_failure.get("Destination") or None,
@@ -104,13 +104,13 @@ def mapping_of(settings: Dict[str, Any]) -> Mapping:
     )
 
 
-def _problem(settings: Dict[str, Any]) -> str | None:
+def _problem(settings: Mapping[str, Any]) -> str | None:
     """What CreateEventSourceMapping refuses, or we can't do."""
     for name, (least, most) in RANGES.items():
         if not least <= _number(settings, name, least) <= most:
             return f"{name} must be from {least} to {most}"
-    if INFINITE < _number(settings, "MaximumRecordAgeInSeconds", INFINITE) < SHORTEST_AGE:
-        return f"MaximumRecordAgeInSeconds must be {INFINITE} or at least {SHORTEST_AGE}"
+    if INFINITE < _number(settings, "MaximumRecordAgeInSeconds", INFINITE) < MIN_AGE_SECONDS:
+        return f"MaximumRecordAgeInSeconds must be {INFINITE} or at least {MIN_AGE_SECONDS}"
     if settings.get("StartingPosition") == "AT_TIMESTAMP" and not _timestamp(settings):
         return "StartingPosition AT_TIMESTAMP needs a StartingPositionTimestamp"
     if _number(settings, "TumblingWindowInSeconds", 0):
@@ -118,24 +118,24 @@ def _problem(settings: Dict[str, Any]) -> str | None:
     return None
 
 
-def _number(settings: Dict[str, Any], name: str, default: int) -> int:
+def _number(settings: Mapping[str, Any], name: str, default: int) -> int:
     value = settings.get(name)
     return default if value is None else int(value)
 
 
-def _truth(value: object) -> bool:
+def _boolean(value: object) -> bool:
     # CloudFormation hands booleans on as text.
     return value is True or str(value).lower() == "true"
 
 
-def _timestamp(settings: Dict[str, Any]) -> float:
+def _timestamp(settings: Mapping[str, Any]) -> float:
     return float(settings.get("StartingPositionTimestamp") or 0.0)
 
 
-def _filters(criteria: Dict[str, Any]) -> tuple[tuple[Pattern, ...], str | None]:
+def _filters(criteria: Mapping[str, Any]) -> tuple[tuple[Pattern, ...], str | None]:
     texts = [item.get("Pattern", "") for item in criteria.get("Filters") or ()]
-    if len(texts) > MOST_FILTERS:
-        return (), f"FilterCriteria has more than {MOST_FILTERS} filters"
+    if len(texts) > MAX_FILTERS:
+        return (), f"FilterCriteria has more than {MAX_FILTERS} filters"
     try:
         return tuple(_pattern(text) for text in texts), None
     except FilterError as error:

@@ -6,14 +6,14 @@ The list is the one of https://docs.aws.amazon.com/lambda/latest/dg/invocation-e
 
 from collections.abc import Callable
 
-type Test = Callable[[object], bool]
+type Predicate = Callable[[object], bool]
 
 
 class FilterError(ValueError):
     """A pattern that Lambda refuses."""
 
 
-def test_of(item: object) -> Test:
+def to_predicate(item: object) -> Predicate:
     """Make the test that one value of a pattern's list stands for, or raise FilterError."""
     if isinstance(item, list):
         raise FilterError("a list of values has a list in it")
@@ -34,28 +34,28 @@ def _same(left: object, right: object) -> bool:
     return left == right
 
 
-def _exists(operand: object) -> Test:
+def _exists(operand: object) -> Predicate:
     if operand is not True:
         raise FilterError("exists must be true or false")
     return lambda value: True
 
 
-def _prefix(operand: object) -> Test:
+def _prefix(operand: object) -> Predicate:
     text = _text("prefix", operand)
     return lambda value: isinstance(value, str) and value.startswith(text)
 
 
-def _suffix(operand: object) -> Test:
+def _suffix(operand: object) -> Predicate:
     text = _text("suffix", operand)
     return lambda value: isinstance(value, str) and value.endswith(text)
 
 
-def _ignore_case(operand: object) -> Test:
+def _ignore_case(operand: object) -> Predicate:
     text = _text("equals-ignore-case", operand).lower()
     return lambda value: isinstance(value, str) and value.lower() == text
 
 
-def _anything_but(operand: object) -> Test:
+def _anything_but(operand: object) -> Predicate:
     banned = operand if isinstance(operand, list) else [operand]
     if not banned or not all(isinstance(item, str | int | float) for item in banned):
         raise FilterError("anything-but must have a value or a list of values")
@@ -71,7 +71,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def _numeric(operand: object) -> Test:
+def _numeric(operand: object) -> Predicate:
     if not isinstance(operand, list) or len(operand) not in (2, 4):
         raise FilterError("numeric must be one or two pairs of comparison and number")
     pairs = list(zip(operand[::2], operand[1::2], strict=True))
@@ -96,7 +96,7 @@ def _text(operator: str, operand: object) -> str:
     return operand
 
 
-_OPERATORS: dict[str, Callable[[object], Test]] = {
+_OPERATORS: dict[str, Callable[[object], Predicate]] = {
     "exists": _exists,
     "prefix": _prefix,
     "suffix": _suffix,

@@ -7,7 +7,7 @@ out: it belongs to enhanced fan-out consumers, which these mappings do not read.
 import time
 from collections.abc import Callable
 
-from local.event_source_mapping.mapping import Mapping
+from local.event_source_mapping.mapping import EventSourceMapping
 from local.event_source_mapping.model import Backend
 
 ACTIONS = (
@@ -32,7 +32,7 @@ class Permissions:
         self._problem: str | None = None
         self._until = 0.0
 
-    def problem(self, mapping: Mapping, role_arn: str) -> str | None:
+    def problem(self, mapping: EventSourceMapping, role_arn: str) -> str | None:
         """Give what GetEventSourceMapping shall show while an action is missing, or None."""
         now = self._clock()
         subject = (role_arn, mapping.stream_arn)
@@ -42,7 +42,7 @@ class Permissions:
             self._until = now + (DENIED_SECONDS if self._problem else ALLOWED_SECONDS)
         return self._problem
 
-    def _check(self, mapping: Mapping, role_arn: str) -> str | None:
+    def _check(self, mapping: EventSourceMapping, role_arn: str) -> str | None:
         missing = [
             action
             for action in ACTIONS

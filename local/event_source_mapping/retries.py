@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from local.event_source_mapping.events import Delivery, event_of
+from local.event_source_mapping.events import EventRecord, to_event
 from local.event_source_mapping.failures import (
-    Condition,
-    Discarded,
+    DiscardCondition,
+    DiscardedRecords,
     first_failure,
-    send,
+    send_to_destination,
 )
-from local.event_source_mapping.mapping import Mapping
+from local.event_source_mapping.mapping import EventSourceMapping
 from local.event_source_mapping.model import Backend, DestinationError, Invocation
 
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS = 0.2
-LONGEST_DELAY_SECONDS = 10.0
+MAX_DELAY_SECONDS = 10.0
 
 _REFUSALS = {
     "throttled": "PROBLEM: Function call throttled",
@@ -33,10 +33,10 @@ _REFUSALS = {
 }
 
 
-class Run(Protocol):
+class BatchWorker(Protocol):
     """What a batch needs of the worker that delivers it."""
 
-    def settings(self) -> Mapping | None:
+    def settings(self) -> EventSourceMapping | None:
         """Give the mapping as it is now, or None when the worker must stop."""
         ...
 
@@ -44,14 +44,14 @@ class Run(Protocol):
         """Wait, unless the worker must stop."""
         ...
 
-    def done(self, sequence_number: str) -> None:
+    def advance_checkpoint(self, sequence_number: str) -> None:
         """Move the checkpoint: everything up to here is delivered or given up."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    deliveries: Sequence[Delivery]
+class _BatchPart:
+    event_records: Sequence[EventRecord]
     failures: int = 0
 
 
@@ -60,51 +60,51 @@ class Batch:
 
     def __init__(
         self,
-        run: Run,
+        worker: BatchWorker,
         backend: Backend,
         *,
         shard_id: str,
         clock: Callable[[], float],
     ) -> None:
-        self._run = run
+        self._worker = worker
         self._backend = backend
         self._shard_id = shard_id
         self._clock = clock
-        self._parts: deque[_Part] = deque()
+        self._parts: deque[_BatchPart] = deque()
         self._delay = FIRST_DELAY_SECONDS
 
-    def deliver(self, deliveries: Sequence[Delivery]) -> bool:
+    def deliver(self, event_records: Sequence[EventRecord]) -> bool:
         """Deliver to the end; False when the worker had to stop before."""
-        self._parts.append(_Part(deliveries))
+        self._parts.append(_BatchPart(event_records))
         while self._parts:
-            mapping = self._run.settings()
+            mapping = self._worker.settings()
             if mapping is None:
                 return False
-            part = self._without_aged(self._parts.popleft(), mapping)
-            if part.deliveries:
+            part = self._discard_expired(self._parts.popleft(), mapping)
+            if part.event_records:
                 self._attempt(part, mapping)
         return True
 
-    def _without_aged(self, part: _Part, mapping: Mapping) -> _Part:
+    def _discard_expired(self, part: _BatchPart, mapping: EventSourceMapping) -> _BatchPart:
         limit = mapping.record_age_seconds
         if limit < 0:
             return part
         oldest = self._clock() - limit
-        aged = [item for item in part.deliveries if item.record.arrived < oldest]
-        if not aged:
+        expired = [item for item in part.event_records if item.record.arrived < oldest]
+        if not expired:
             return part
-        self._discard(Discarded(aged, "RecordAgeExceeded", part.failures, None), mapping)
+        self._discard(DiscardedRecords(expired, "RecordAgeExceeded", part.failures, None), mapping)
         # Arrival times of a shard never decrease, so the aged ones are the first ones.
-        return replace(part, deliveries=part.deliveries[len(aged) :])
+        return replace(part, event_records=part.event_records[len(expired) :])
 
-    def _attempt(self, part: _Part, mapping: Mapping) -> None:
-        answer = self._backend.invoke(mapping.function_arn, event_of(part.deliveries))
+    def _attempt(self, part: _BatchPart, mapping: EventSourceMapping) -> None:
+        answer = self._backend.invoke(mapping.function_arn, to_event(part.event_records))
         if answer.refused:
             # Neither throttling nor a missing function is an attempt: only the age limit ends it.
             self._backend.report(mapping.uuid, _REFUSALS[answer.refused])
-            self._again(part)
+            self._retry(part)
             return
-        failed = self._failed(answer, part, mapping)
+        failed = self._first_failed_index(answer, part, mapping)
         if failed is None:
             self._succeed(part, mapping)
         else:
@@ -112,51 +112,55 @@ class Batch:
             self._fail(part, failed, answer, mapping)
 
     @staticmethod
-    def _failed(answer: Invocation, part: _Part, mapping: Mapping) -> int | None:
+    def _first_failed_index(
+        answer: Invocation, part: _BatchPart, mapping: EventSourceMapping
+    ) -> int | None:
         if answer.function_error:
             return 0
         if not mapping.report_item_failures:
             return None
-        numbers = [item.record.sequence_number for item in part.deliveries]
+        numbers = [item.record.sequence_number for item in part.event_records]
         return first_failure(answer.payload, numbers)
 
-    def _succeed(self, part: _Part, mapping: Mapping) -> None:
+    def _succeed(self, part: _BatchPart, mapping: EventSourceMapping) -> None:
         self._delay = FIRST_DELAY_SECONDS
         self._backend.report(mapping.uuid, "OK")
-        self._run.done(part.deliveries[-1].record.sequence_number)
+        self._worker.advance_checkpoint(part.event_records[-1].record.sequence_number)
 
-    def _fail(self, part: _Part, failed: int, answer: Invocation, mapping: Mapping) -> None:
-        items = part.deliveries
+    def _fail(
+        self, part: _BatchPart, failed: int, answer: Invocation, mapping: EventSourceMapping
+    ) -> None:
+        items = part.event_records
         if failed > 0:
             # Progress: the checkpoint moves, and what is left starts with all its retries.
-            self._run.done(items[failed - 1].record.sequence_number)
-            self._parts.appendleft(_Part(items[failed:]))
+            self._worker.advance_checkpoint(items[failed - 1].record.sequence_number)
+            self._parts.appendleft(_BatchPart(items[failed:]))
         elif mapping.bisect and len(items) > 1:
             half = len(items) // 2
-            self._parts.appendleft(replace(part, deliveries=items[half:]))
-            self._parts.appendleft(replace(part, deliveries=items[:half]))
+            self._parts.appendleft(replace(part, event_records=items[half:]))
+            self._parts.appendleft(replace(part, event_records=items[:half]))
         elif 0 <= mapping.retry_attempts <= part.failures:
-            condition: Condition = "RetryAttemptsExhausted"
-            self._discard(Discarded(items, condition, part.failures + 1, answer), mapping)
+            condition: DiscardCondition = "RetryAttemptsExhausted"
+            self._discard(DiscardedRecords(items, condition, part.failures + 1, answer), mapping)
         else:
-            self._again(replace(part, failures=part.failures + 1))
+            self._retry(replace(part, failures=part.failures + 1))
 
-    def _again(self, part: _Part) -> None:
+    def _retry(self, part: _BatchPart) -> None:
         self._parts.appendleft(part)
-        self._run.pause(self._delay)
-        self._delay = min(self._delay * 2, LONGEST_DELAY_SECONDS)
+        self._worker.pause(self._delay)
+        self._delay = min(self._delay * 2, MAX_DELAY_SECONDS)
 
-    def _discard(self, discarded: Discarded, mapping: Mapping) -> None:
+    def _discard(self, discarded: DiscardedRecords, mapping: EventSourceMapping) -> None:
         self._delay = FIRST_DELAY_SECONDS
         logger.warning(
             "mapping %s gives up %d records of %s: %s",
             mapping.uuid,
-            len(discarded.deliveries),
+            len(discarded.event_records),
             self._shard_id,
             discarded.condition,
         )
         try:
-            send(
+            send_to_destination(
                 self._backend,
                 discarded,
                 mapping=mapping,
@@ -169,4 +173,4 @@ class Batch:
             logger.warning("mapping %s: failure destination: %s", mapping.uuid, error)
             problem = f"PROBLEM: Failure destination {mapping.destination}: {error}"
             self._backend.report(mapping.uuid, problem)
-        self._run.done(discarded.deliveries[-1].record.sequence_number)
+        self._worker.advance_checkpoint(discarded.event_records[-1].record.sequence_number)

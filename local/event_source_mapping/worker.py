@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from local.event_source_mapping.batch_builder import BatchBuilder, fill
 from local.event_source_mapping.checkpoints import Checkpoints
-from local.event_source_mapping.filling import Filling, fill
-from local.event_source_mapping.lane import Lane
-from local.event_source_mapping.mapping import Mapping
+from local.event_source_mapping.mapping import EventSourceMapping
 from local.event_source_mapping.model import Backend, Shard
 from local.event_source_mapping.permissions import DENIED_SECONDS, Permissions
 from local.event_source_mapping.retries import Batch
+from local.event_source_mapping.shard_partition import ShardPartition
 from local.event_source_mapping.signal import Signal
 
 logger = logging.getLogger(__name__)
@@ -25,10 +25,10 @@ IDLE_SECONDS = 10.0
 AFTER_CRASH_SECONDS = 1.0
 
 
-class Overseer(Protocol):
+class Engine(Protocol):
     """Who knows the mappings and shards as they are now."""
 
-    def mapping(self, uuid: str) -> Mapping | None:
+    def mapping(self, uuid: str) -> EventSourceMapping | None:
         """Give a mapping, or None when it is gone or disabled."""
         ...
 
@@ -36,17 +36,17 @@ class Overseer(Protocol):
         """Give a shard of a mapping's stream, or None when it is gone."""
         ...
 
-    def ended(self, lane: Lane) -> None:
+    def worker_ended(self, partition: ShardPartition) -> None:
         """Hear that a lane's worker is at its end."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerContext:
     """What the workers of one mapping share."""
 
     backend: Backend
-    overseer: Overseer
+    engine: Engine
     signal: Signal
     checkpoints: Checkpoints
     clock: Callable[[], float]
@@ -55,12 +55,12 @@ class Surroundings:
 class Worker:
     """Serves one lane until it is stopped or has read a closed shard to its end."""
 
-    def __init__(self, lane: Lane, around: Surroundings) -> None:
-        self._lane = lane
-        self._around = around
+    def __init__(self, partition: ShardPartition, context: WorkerContext) -> None:
+        self._partition = partition
+        self._context = context
         self._stopping = False
-        self._permissions = Permissions(around.backend, time.monotonic)
-        name = f"mapping {lane.uuid[:8]} {lane.shard_id}/{lane.number}"
+        self._permissions = Permissions(context.backend, time.monotonic)
+        name = f"mapping {partition.uuid[:8]} {partition.shard_id}/{partition.number}"
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
@@ -76,17 +76,19 @@ class Worker:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def settings(self) -> Mapping | None:
+    def settings(self) -> EventSourceMapping | None:
         """Give the mapping as it is now, or None when the worker must stop."""
-        return None if self._stopping else self._around.overseer.mapping(self._lane.uuid)
+        return None if self._stopping else self._context.engine.mapping(self._partition.uuid)
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the worker must stop."""
-        self._around.signal.wait_until(lambda: self._stopping, seconds)
+        self._context.signal.wait_until(lambda: self._stopping, seconds)
 
-    def done(self, sequence_number: str) -> None:
+    def advance_checkpoint(self, sequence_number: str) -> None:
         """Move the checkpoint."""
-        self._around.checkpoints.advance(self._lane.shard_id, self._lane.number, sequence_number)
+        self._context.checkpoints.advance(
+            self._partition.shard_id, self._partition.number, sequence_number
+        )
 
     def _work(self) -> None:
         try:
@@ -94,60 +96,62 @@ class Worker:
                 pass
         except Exception:
             # Another worker then starts at the checkpoint.
-            logger.exception("a worker of mapping %s failed", self._lane.uuid)
+            logger.exception("a worker of mapping %s failed", self._partition.uuid)
             self.pause(AFTER_CRASH_SECONDS)
         finally:
-            self._around.overseer.ended(self._lane)
+            self._context.engine.worker_ended(self._partition)
 
-    def _step(self, mapping: Mapping) -> bool:
+    def _step(self, mapping: EventSourceMapping) -> bool:
         """Do one batch, or wait for something to do; False at the end of a closed shard."""
-        around = self._around
-        role = around.backend.role(mapping.function_arn)
+        context = self._context
+        role = context.backend.role(mapping.function_arn)
         problem = self._problem(mapping, role)
         if problem or role is None:
-            around.backend.report(mapping.uuid, problem or "PROBLEM: Function not found")
+            context.backend.report(mapping.uuid, problem or "PROBLEM: Function not found")
             self.pause(DENIED_SECONDS)
             return True
         # Both asked before reading, so that nothing that comes meanwhile is overlooked.
-        seen, closed = around.signal.count, self._closed()
-        filling = self._fill(mapping, role)
-        if filling.deliveries:
-            if self._batch().deliver(filling.deliveries):
-                self.done(filling.scanned)
-        elif filling.moved:
-            self.done(filling.scanned)
+        seen, closed = context.signal.count, self._closed()
+        builder = self._fill(mapping, role)
+        if builder.event_records:
+            if self._batch().deliver(builder.event_records):
+                self.advance_checkpoint(builder.read_to)
+        elif builder.has_read:
+            self.advance_checkpoint(builder.read_to)
         elif closed:
-            around.checkpoints.finish(self._lane.shard_id, self._lane.number)
+            context.checkpoints.finish(self._partition.shard_id, self._partition.number)
             return False
         else:
-            around.signal.wait(seen, IDLE_SECONDS)
+            context.signal.wait(seen, IDLE_SECONDS)
         return True
 
-    def _problem(self, mapping: Mapping, role: str | None) -> str | None:
+    def _problem(self, mapping: EventSourceMapping, role: str | None) -> str | None:
         if mapping.problem:
             return f"PROBLEM: {mapping.problem}"
         return None if role is None else self._permissions.problem(mapping, role)
 
     def _closed(self) -> bool:
-        shard = self._around.overseer.shard(self._lane.uuid, self._lane.shard_id)
+        shard = self._context.engine.shard(self._partition.uuid, self._partition.shard_id)
         return shard is None or shard.closed
 
-    def _fill(self, mapping: Mapping, role: str) -> Filling:
-        lane, around = self._lane, self._around
-        position = around.checkpoints.position(lane.shard_id, lane.number, lane.lanes)
-        filling = Filling(position, mapping, lane, role)
+    def _fill(self, mapping: EventSourceMapping, role: str) -> BatchBuilder:
+        partition, context = self._partition, self._context
+        position = context.checkpoints.position(
+            partition.shard_id, partition.number, partition.partitions
+        )
+        builder = BatchBuilder(position, mapping, partition, role)
         fill(
-            filling,
-            around.backend,
-            around.signal,
+            builder,
+            context.backend,
+            context.signal,
             stopped=lambda: self.settings() is None,
         )
-        counts = {"PolledEventCount": filling.polled, "FilteredOutEventCount": filling.filtered_out}
+        counts = {"PolledEventCount": builder.polled, "FilteredOutEventCount": builder.filtered_out}
         for metric, number in counts.items():
             if number:
-                around.backend.count(mapping.uuid, metric, number)
-        return filling
+                context.backend.count(mapping.uuid, metric, number)
+        return builder
 
     def _batch(self) -> Batch:
-        around = self._around
-        return Batch(self, around.backend, shard_id=self._lane.shard_id, clock=around.clock)
+        context = self._context
+        return Batch(self, context.backend, shard_id=self._partition.shard_id, clock=context.clock)

@@ -207,13 +207,13 @@ def test_filtered_records_are_not_delivered_and_move_the_checkpoint(backend, fun
     last = ""
     for data in (empty, b"no json", empty):
         last = backend.put(data)
-    eventually(lambda: backend.saved["m1"][SHARD]["lanes"] == [last])
+    eventually(lambda: backend.saved["m1"][SHARD]["positions"] == [last])
     assert function.batches == []
     assert backend.counts == {("m1", "PolledEventCount"): 3, ("m1", "FilteredOutEventCount"): 3}
     for data in (empty, face, empty, face):
         last = backend.put(data)
     eventually(lambda: len(function.data) == 2)
-    eventually(lambda: backend.saved["m1"][SHARD]["lanes"] == [last])
+    eventually(lambda: backend.saved["m1"][SHARD]["positions"] == [last])
 
 
 def test_a_long_run_of_filtered_records_is_passed_over(backend, function, engine):
@@ -264,7 +264,7 @@ def test_a_change_of_the_parallelization_factor_loses_nothing(backend, function,
     backend.put(b"20")
     eventually(lambda: "20" in function.data)
     assert set(function.data) == {str(number) for number in range(21)}
-    eventually(lambda: len(backend.saved["m1"][SHARD]["lanes"]) == 1)
+    eventually(lambda: len(backend.saved["m1"][SHARD]["positions"]) == 1)
 
 
 def test_fewer_lanes_begin_where_the_slowest_was(backend, engine):
@@ -273,19 +273,19 @@ def test_fewer_lanes_begin_where_the_slowest_was(backend, engine):
     def answer(data):
         return failing(data) if broken & set(data) else handled.extend(data)
 
-    def lanes():
-        return backend.saved["m1"][SHARD]["lanes"]
+    def partitions():
+        return backend.saved["m1"][SHARD]["positions"]
 
     backend.functions[FUNCTION] = Function(answer)
     backend.add_mapping(ParallelizationFactor=10, BatchSize=1)
     backend.put(b"door", key="door")
     last = backend.put(b"garden", key="garden")
     engine.start()
-    eventually(lambda: handled == ["garden"] and sorted(lanes()) == ["", *[last] * 9])
+    eventually(lambda: handled == ["garden"] and sorted(partitions()) == ["", *[last] * 9])
     broken.clear()
     backend.settings["m1"]["ParallelizationFactor"] = 1
     engine.refresh()
-    eventually(lambda: lanes() == [last])
+    eventually(lambda: partitions() == [last])
     assert handled == ["garden", "door", "garden"]
 
 
@@ -538,6 +538,6 @@ def test_stopping_waits_for_the_function_and_then_starts_no_other(backend):
     hold.set()
     assert engine.stop(3.0)
     assert function.data == ["a"]
-    assert backend.saved["m1"][SHARD]["lanes"] == [backend.held[SHARD][0].sequence_number]
+    assert backend.saved["m1"][SHARD]["positions"] == [backend.held[SHARD][0].sequence_number]
     names = [thread.name for thread in threading.enumerate()]
     assert not any(name.startswith("mapping m1") for name in names)

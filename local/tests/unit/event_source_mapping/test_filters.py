@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from local.event_source_mapping.events import delivery_of
+from local.event_source_mapping.events import to_event_record
 from local.event_source_mapping.filters import FilterError, compile_pattern
-from local.event_source_mapping.mapping import mapping_of
+from local.event_source_mapping.mapping import parse_mapping
 from local.event_source_mapping.model import Record
 
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/front-door"
@@ -45,7 +45,7 @@ def passes(data, *patterns, key="camera"):
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     record = Record("1", 1.0, key, raw)
     criteria = {"Filters": [{"Pattern": json.dumps(pattern)} for pattern in patterns]}
-    mapping = mapping_of(
+    mapping = parse_mapping(
         {
             "UUID": "m",
             "EventSourceArn": STREAM,
@@ -54,8 +54,8 @@ def passes(data, *patterns, key="camera"):
         }
     )
     assert mapping.problem is None, mapping.problem
-    delivery = delivery_of(record, shard_id="s", stream_arn=STREAM, role_arn="r")
-    return mapping.lets_through(record, delivery.event)
+    event_record = to_event_record(record, shard_id="s", stream_arn=STREAM, role_arn="r")
+    return mapping.passes_filters(record, event_record.event)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +215,6 @@ def test_a_plain_text_filter_on_data_is_the_mappings_problem():
         "FunctionArn": "f",
         "FilterCriteria": {"Filters": [{"Pattern": '{"data": ["text"]}'}]},
     }
-    problem = mapping_of(settings).problem
+    problem = parse_mapping(settings).problem
     assert problem is not None
     assert problem.startswith("Invalid filter pattern definition")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from local.event_source_mapping.events import delivery_of
-from local.event_source_mapping.mapping import mapping_of
+from local.event_source_mapping.events import to_event_record
+from local.event_source_mapping.mapping import parse_mapping
 from local.event_source_mapping.model import Invocation, Record
 from local.event_source_mapping.retries import Batch
 from local.tests.support.event_source_mapping_memory import (
@@ -26,11 +26,11 @@ BUCKET = "arn:aws:s3:::failures"
 NOW = 1_700_000_000.25
 
 
-class Run:
+class ThreadlessWorker:
     """A worker without a thread: pauses only move its clock."""
 
     def __init__(self, **settings):
-        self.mapping = mapping_of(
+        self.mapping = parse_mapping(
             {
                 "UUID": "m1",
                 "EventSourceArn": STREAM,
@@ -51,7 +51,7 @@ class Run:
         self.pauses.append(seconds)
         self.now += seconds
 
-    def done(self, sequence_number):
+    def advance_checkpoint(self, sequence_number):
         self.checkpoints.append(sequence_number)
 
 
@@ -60,8 +60,8 @@ def deliver(run, texts, answer, *, denied=(), ages=None):
     backend.denied = set(denied)
     function = backend.functions[FUNCTION] = Function(answer)
     ages = ages or [0.0] * len(texts)
-    deliveries = [
-        delivery_of(
+    event_records = [
+        to_event_record(
             Record(str(number), NOW - age, "k", text.encode()),
             shard_id=SHARD,
             stream_arn=STREAM,
@@ -70,7 +70,7 @@ def deliver(run, texts, answer, *, denied=(), ages=None):
         for number, (text, age) in enumerate(zip(texts, ages, strict=True), 1)
     ]
     batch = Batch(run, backend, shard_id=SHARD, clock=lambda: run.now)
-    finished = batch.deliver(deliveries)
+    finished = batch.deliver(event_records)
     return backend, function, finished
 
 
@@ -92,7 +92,7 @@ def messages(backend):
 
 
 def test_a_success_moves_the_checkpoint_to_the_last_record():
-    run = Run()
+    run = ThreadlessWorker()
     backend, function, finished = deliver(run, ["a", "b"], lambda data: "anything")
     assert finished
     assert function.batches == [["a", "b"]]
@@ -101,7 +101,7 @@ def test_a_success_moves_the_checkpoint_to_the_last_record():
 
 
 def test_a_failed_batch_is_retried_whole_and_then_given_up():
-    run = Run(MaximumRetryAttempts=2)
+    run = ThreadlessWorker(MaximumRetryAttempts=2)
     backend, function, finished = deliver(run, ["a", "b"], failing)
     assert finished
     assert function.batches == [["a", "b"]] * 3
@@ -111,12 +111,12 @@ def test_a_failed_batch_is_retried_whole_and_then_given_up():
 
 
 def test_no_retry_at_all_may_be_asked_for():
-    _, function, _ = deliver(Run(MaximumRetryAttempts=0), ["a"], failing)
+    _, function, _ = deliver(ThreadlessWorker(MaximumRetryAttempts=0), ["a"], failing)
     assert function.batches == [["a"]]
 
 
 def test_pauses_between_retries_grow_up_to_a_limit():
-    run = Run(MaximumRetryAttempts=8)
+    run = ThreadlessWorker(MaximumRetryAttempts=8)
     deliver(run, ["a"], failing)
     assert run.pauses[:3] == [0.2, 0.4, 0.8]
     assert run.pauses[-1] == 10.0
@@ -124,7 +124,7 @@ def test_pauses_between_retries_grow_up_to_a_limit():
 
 
 def test_without_a_limit_retries_go_on_until_the_function_answers():
-    run = Run()
+    run = ThreadlessWorker()
     answers = iter([failing([])] * 50)
     _, function, finished = deliver(run, ["a"], lambda data: next(answers, None))
     assert finished
@@ -132,7 +132,7 @@ def test_without_a_limit_retries_go_on_until_the_function_answers():
 
 
 def test_a_stopped_worker_leaves_the_rest_of_the_batch_at_its_checkpoint():
-    run = Run()
+    run = ThreadlessWorker()
     run.stop_after = 2
     _, function, finished = deliver(run, ["a", "b"], failing)
     assert not finished
@@ -141,7 +141,7 @@ def test_a_stopped_worker_leaves_the_rest_of_the_batch_at_its_checkpoint():
 
 
 def test_a_change_of_the_mapping_counts_for_the_batch_that_is_being_retried():
-    run = Run()
+    run = ThreadlessWorker()
     calls = []
 
     def answer(data):
@@ -155,7 +155,7 @@ def test_a_change_of_the_mapping_counts_for_the_batch_that_is_being_retried():
 
 
 def test_bisect_finds_the_poison_and_keeps_the_order():
-    run = Run(MaximumRetryAttempts=1, BisectBatchOnFunctionError=True)
+    run = ThreadlessWorker(MaximumRetryAttempts=1, BisectBatchOnFunctionError=True)
     run.mapping = replace(run.mapping, destination=QUEUE)
     backend, function, _ = deliver(run, list("abcdefgh"), poison("f"))
     fine = [batch for batch in function.batches if "f" not in batch]
@@ -167,13 +167,15 @@ def test_bisect_finds_the_poison_and_keeps_the_order():
 
 
 def test_a_split_uses_up_no_retry():
-    run = Run(MaximumRetryAttempts=2, BisectBatchOnFunctionError=True)
+    run = ThreadlessWorker(MaximumRetryAttempts=2, BisectBatchOnFunctionError=True)
     _, function, _ = deliver(run, list("abcdefgh"), poison("f"))
     assert function.batches.count(["f"]) == 3
 
 
 def test_partial_success_checkpoints_before_the_lowest_failure_and_retries_from_it():
-    run = Run(MaximumRetryAttempts=3, FunctionResponseTypes=["ReportBatchItemFailures"])
+    run = ThreadlessWorker(
+        MaximumRetryAttempts=3, FunctionResponseTypes=["ReportBatchItemFailures"]
+    )
     answers = iter([items("4", "2"), None])
     _, function, _ = deliver(run, list("abcd"), lambda data: next(answers))
     assert function.batches == [list("abcd"), list("bcd")]
@@ -181,7 +183,7 @@ def test_partial_success_checkpoints_before_the_lowest_failure_and_retries_from_
 
 
 def test_after_progress_what_is_left_has_all_its_retries():
-    run = Run(
+    run = ThreadlessWorker(
         MaximumRetryAttempts=3,
         FunctionResponseTypes=["ReportBatchItemFailures"],
         DestinationConfig={"OnFailure": {"Destination": QUEUE}},
@@ -194,7 +196,7 @@ def test_after_progress_what_is_left_has_all_its_retries():
 
 
 def test_partial_success_with_bisect_gives_up_the_bad_records_only():
-    run = Run(
+    run = ThreadlessWorker(
         MaximumRetryAttempts=1,
         BisectBatchOnFunctionError=True,
         FunctionResponseTypes=["ReportBatchItemFailures"],
@@ -209,7 +211,7 @@ def test_partial_success_with_bisect_gives_up_the_bad_records_only():
 
 
 def test_without_bisect_the_rest_of_the_batch_is_given_up_with_its_first_record():
-    run = Run(
+    run = ThreadlessWorker(
         MaximumRetryAttempts=1,
         FunctionResponseTypes=["ReportBatchItemFailures"],
         DestinationConfig={"OnFailure": {"Destination": QUEUE}},
@@ -227,7 +229,7 @@ def test_without_bisect_the_rest_of_the_batch_is_given_up_with_its_first_record(
     [None, "", [], {}, {"batchItemFailures": []}, {"batchItemFailures": None}],
 )
 def test_an_empty_response_is_a_full_success(answer):
-    run = Run(FunctionResponseTypes=["ReportBatchItemFailures"])
+    run = ThreadlessWorker(FunctionResponseTypes=["ReportBatchItemFailures"])
     _, function, _ = deliver(run, ["a", "b"], lambda data: answer)
     assert function.batches == [["a", "b"]]
 
@@ -252,21 +254,23 @@ def test_an_empty_response_is_a_full_success(answer):
     ],
 )
 def test_a_response_that_names_no_record_of_the_batch_fails_the_batch(answer):
-    run = Run(MaximumRetryAttempts=1, FunctionResponseTypes=["ReportBatchItemFailures"])
+    run = ThreadlessWorker(
+        MaximumRetryAttempts=1, FunctionResponseTypes=["ReportBatchItemFailures"]
+    )
     _, function, _ = deliver(run, ["a", "b"], lambda data: answer)
     assert function.batches == [["a", "b"]] * 2
     assert run.checkpoints == ["2"]
 
 
 def test_reported_failures_mean_nothing_unless_the_mapping_asks_for_them():
-    run = Run()
+    run = ThreadlessWorker()
     _, function, _ = deliver(run, ["a", "b"], lambda data: items("1"))
     assert function.batches == [["a", "b"]]
 
 
 @pytest.mark.parametrize("reason", ["throttled", "missing"])
 def test_a_function_that_was_not_invoked_uses_up_no_retry(reason):
-    run = Run(MaximumRetryAttempts=0)
+    run = ThreadlessWorker(MaximumRetryAttempts=0)
     answers = iter([Invocation(refused=reason)] * 5)
     backend, function, finished = deliver(run, ["a"], lambda data: next(answers, None))
     assert finished
@@ -276,7 +280,7 @@ def test_a_function_that_was_not_invoked_uses_up_no_retry(reason):
 
 
 def test_records_that_are_too_old_are_given_up_before_the_function_sees_them():
-    run = Run(
+    run = ThreadlessWorker(
         MaximumRecordAgeInSeconds=60,
         DestinationConfig={"OnFailure": {"Destination": QUEUE}},
     )
@@ -291,7 +295,7 @@ def test_records_that_are_too_old_are_given_up_before_the_function_sees_them():
 
 
 def test_records_grow_too_old_while_they_are_retried():
-    run = Run(MaximumRecordAgeInSeconds=60, MaximumRetryAttempts=-1)
+    run = ThreadlessWorker(MaximumRecordAgeInSeconds=60, MaximumRetryAttempts=-1)
     backend, function, finished = deliver(run, ["a"], failing, ages=[30])
     assert finished
     assert 60 <= 30 + sum(run.pauses) <= 75
@@ -299,14 +303,14 @@ def test_records_grow_too_old_while_they_are_retried():
 
 
 def test_throttling_ends_with_the_age_limit():
-    run = Run(MaximumRecordAgeInSeconds=60, MaximumRetryAttempts=0)
+    run = ThreadlessWorker(MaximumRecordAgeInSeconds=60, MaximumRetryAttempts=0)
     _, _, finished = deliver(run, ["a"], lambda data: Invocation(refused="throttled"))
     assert finished
     assert run.checkpoints == ["1"]
 
 
 def give_up(destination, **denied):
-    run = Run(
+    run = ThreadlessWorker(
         MaximumRetryAttempts=1,
         DestinationConfig={"OnFailure": {"Destination": destination}},
     )

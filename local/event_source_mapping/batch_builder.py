@@ -12,27 +12,27 @@ from dataclasses import dataclass, field
 from local.event_source_mapping.events import (
     ENVELOPE_BYTES,
     PAYLOAD_BYTES,
-    Delivery,
-    delivery_of,
+    EventRecord,
+    to_event_record,
 )
-from local.event_source_mapping.lane import Lane
-from local.event_source_mapping.mapping import Mapping
+from local.event_source_mapping.mapping import EventSourceMapping
 from local.event_source_mapping.model import Backend, Record
+from local.event_source_mapping.shard_partition import ShardPartition
 from local.event_source_mapping.signal import Signal
 
 READ_LIMIT = 1000
 
 
 @dataclass(slots=True)
-class Filling:
+class BatchBuilder:
     """A batch while it is being filled, and how far the shard was read for it."""
 
-    begun: str
-    mapping: Mapping
-    lane: Lane
+    start: str
+    mapping: EventSourceMapping
+    partition: ShardPartition
     role: str
-    scanned: str = ""
-    deliveries: list[Delivery] = field(default_factory=list)
+    read_to: str = ""
+    event_records: list[EventRecord] = field(default_factory=list)
     payload: int = ENVELOPE_BYTES
     full: bool = False
     polled: int = 0
@@ -40,81 +40,81 @@ class Filling:
     data_only: bool = False
 
     def __post_init__(self) -> None:
-        self.scanned = self.begun
-        self.data_only = self.mapping.looks_at_data_only
+        self.read_to = self.start
+        self.data_only = self.mapping.filters_data_only
 
     @property
-    def moved(self) -> bool:
+    def has_read(self) -> bool:
         """Say whether any record was read."""
-        return self.scanned != self.begun
+        return self.read_to != self.start
 
-    def consider(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         """Take a record, or pass over it; what no longer fits closes the batch and is left."""
-        if self.lane.has(record) and record.arrived >= self.mapping.starting_timestamp:
-            delivery = self._passed(record)
-            if delivery is None:
+        if self.partition.has(record) and record.arrived >= self.mapping.starting_timestamp:
+            event_record = self._passed(record)
+            if event_record is None:
                 self.filtered_out += 1
-            elif not self._take(delivery):
+            elif not self._take(event_record):
                 return
             self.polled += 1
-        self.scanned = record.sequence_number
+        self.read_to = record.sequence_number
 
-    def _passed(self, record: Record) -> Delivery | None:
+    def _passed(self, record: Record) -> EventRecord | None:
         """The record as it is delivered, or None if it is filtered out."""
         mapping = self.mapping
         # Most frames show nobody, and shaping an event takes as long as looking for a face.
-        if self.data_only and not mapping.lets_through(record):
+        if self.data_only and not mapping.passes_filters(record):
             return None
-        delivery = delivery_of(
+        event_record = to_event_record(
             record,
-            shard_id=self.lane.shard_id,
+            shard_id=self.partition.shard_id,
             stream_arn=mapping.stream_arn,
             role_arn=self.role,
         )
-        if self.data_only or mapping.lets_through(record, delivery.event):
-            return delivery
+        if self.data_only or mapping.passes_filters(record, event_record.event):
+            return event_record
         return None
 
-    def _take(self, delivery: Delivery) -> bool:
-        payload = self.payload + delivery.bytes
-        if self.deliveries and payload > PAYLOAD_BYTES:
+    def _take(self, event_record: EventRecord) -> bool:
+        payload = self.payload + event_record.bytes
+        if self.event_records and payload > PAYLOAD_BYTES:
             self.full = True
             return False
-        self.deliveries.append(delivery)
+        self.event_records.append(event_record)
         self.payload = payload
-        self.full = len(self.deliveries) >= self.mapping.batch_size
+        self.full = len(self.event_records) >= self.mapping.batch_size
         return True
 
 
 def fill(
-    filling: Filling, backend: Backend, signal: Signal, *, stopped: Callable[[], bool]
+    builder: BatchBuilder, backend: Backend, signal: Signal, *, stopped: Callable[[], bool]
 ) -> None:
     """Fill a batch: at once with what is there, then with what comes while the window is open."""
     closes: float | None = None
     while True:
         seen = signal.count
-        _read(filling, backend)
-        if not filling.deliveries or filling.full or stopped():
+        _read(builder, backend)
+        if not builder.event_records or builder.full or stopped():
             return
         now = time.monotonic()
-        closes = now + filling.mapping.window_seconds if closes is None else closes
+        closes = now + builder.mapping.window_seconds if closes is None else closes
         if now >= closes:
             return
         signal.wait(seen, closes - now)
 
 
-def _read(filling: Filling, backend: Backend) -> None:
+def _read(builder: BatchBuilder, backend: Backend) -> None:
     while True:
         found = backend.records(
-            filling.mapping.stream_arn,
-            filling.lane.shard_id,
-            after=filling.scanned,
+            builder.mapping.stream_arn,
+            builder.partition.shard_id,
+            after=builder.read_to,
             limit=READ_LIMIT,
         )
         for record in found:
-            filling.consider(record)
-            if filling.full:
+            builder.add(record)
+            if builder.full:
                 return
         # After a read without a match the checkpoint moves before the next.
-        if len(found) < READ_LIMIT or not filling.deliveries:
+        if len(found) < READ_LIMIT or not builder.event_records:
             return

@@ -6,14 +6,14 @@ from typing import NamedTuple
 from local.event_source_mapping.model import Record
 
 
-class Lane(NamedTuple):
+class ShardPartition(NamedTuple):
     """One of the ParallelizationFactor shares of one shard, for one mapping."""
 
     uuid: str
     shard_id: str
     number: int = 0
-    lanes: int = 1
+    partitions: int = 1
 
     def has(self, record: Record) -> bool:
         """Say whether a record is in this share; a partition key always is in the same one."""
-        return zlib.crc32(record.partition_key.encode()) % self.lanes == self.number
+        return zlib.crc32(record.partition_key.encode()) % self.partitions == self.number
