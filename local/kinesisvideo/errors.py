@@ -47,18 +47,18 @@ def not_implemented(name: str) -> KinesisVideoError:
     return KinesisVideoError("UnknownOperationException", message, 404)
 
 
-def elsewhere(name: str) -> KinesisVideoError:
+def wrong_endpoint(name: str) -> KinesisVideoError:
     """Say where an operation is that was asked for at the control plane."""
     message = f"{name} is not here but at the endpoint that GetDataEndpoint gives (--endpoint-url)"
     return KinesisVideoError("UnknownOperationException", message, 404)
 
 
-def stopped() -> KinesisVideoError:
+def service_stopping() -> KinesisVideoError:
     """Say that the laptop AWS is about to end."""
     return KinesisVideoError("ServiceUnavailableException", "Kinesis Video has stopped", 503)
 
 
-def answer(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes]:
+def error_response(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes]:
     """The HTTP answer, its facts where SDKs and where Step Functions look for them."""
     headers = {
         "content-type": "application/json",

@@ -77,7 +77,7 @@ def _mac(listing: str, content: bytes) -> bytes:
     return hmac.new(_KEY, sealed, hashlib.sha256).digest()[:_SEAL_BYTES]
 
 
-def stream_of(parameters: Parameters) -> tuple[str | None, str | None]:
+def stream_identifiers(parameters: Parameters) -> tuple[str | None, str | None]:
     """The name and the ARN that say which stream is meant; one of them must."""
     name, arn = parameters.get("StreamName"), parameters.get("StreamARN")
     if not name and not arn:

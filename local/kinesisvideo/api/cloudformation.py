@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.kinesisvideo.api import control
-from local.kinesisvideo.store.state import running
+from local.kinesisvideo.store.state import current_service
 from local.kinesisvideo.store.streams import Stream
 
 type Properties = Mapping[str, Any]
@@ -16,7 +16,7 @@ type Created = tuple[str, dict[str, str]]
 def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
     """The stream; Ref is its name, Arn its attribute."""
     name = properties.get("Name") or f"{stack_name}-{logical_id}-{secrets.token_hex(6)}"
-    asked = {
+    parameters = {
         "StreamName": name,
         "DataRetentionInHours": int(properties.get("DataRetentionInHours", 0)),
         "MediaType": properties.get("MediaType"),
@@ -25,8 +25,8 @@ def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
         "StreamStorageConfiguration": properties.get("StreamStorageConfiguration"),
         "Tags": _tags(properties) or None,
     }
-    control.handle(running(), "CreateStream", json.dumps(asked).encode())
-    return _created(running().streams.find(name))
+    control.handle(current_service(), "CreateStream", json.dumps(parameters).encode())
+    return _created(current_service().streams.find(name))
 
 
 def update(name: str, before: Properties, properties: Properties, stack_name: str) -> Created:
@@ -35,10 +35,10 @@ def update(name: str, before: Properties, properties: Properties, stack_name: st
         created = create("Stream", properties, stack_name)
         delete(name, before)
         return created
-    streams = running().streams
+    streams = current_service().streams
     storage = properties.get("StreamStorageConfiguration", {})
     hours = int(properties.get("DataRetentionInHours", 0))
-    changed = streams.retain(
+    changed = streams.change_retention(
         streams.find(name),
         lambda _: hours,
         media_type=properties.get("MediaType"),
@@ -46,14 +46,14 @@ def update(name: str, before: Properties, properties: Properties, stack_name: st
         storage_tier=storage.get("DefaultStorageTier", "HOT"),
         tags=_tags(properties),
     )
-    running().store.expire()
+    current_service().store.expire()
     return _created(changed)
 
 
 def delete(name: str, properties: Properties) -> None:
     """The stream, if it is still there."""
-    if stream := running().streams.get(name):
-        running().delete(stream)
+    if stream := current_service().streams.get(name):
+        current_service().delete(stream)
 
 
 def _created(stream: Stream) -> Created:

@@ -6,7 +6,7 @@ from typing import Any
 from local import ministack
 from local.kinesisvideo import requests
 from local.kinesisvideo.api import image_settings, notification_settings, stream_tags
-from local.kinesisvideo.errors import elsewhere, invalid_argument, not_implemented
+from local.kinesisvideo.errors import invalid_argument, not_implemented, wrong_endpoint
 from local.kinesisvideo.store.state import KinesisVideo
 from local.kinesisvideo.store.streams import MAX_RETENTION_HOURS, Stream
 
@@ -27,91 +27,94 @@ def handle(service: KinesisVideo, operation: str, body: bytes) -> Answer:
     """Run one operation; the error names what is not implemented."""
     run = OPERATIONS.get(operation)
     if operation in OF_MEDIA:
-        raise elsewhere(operation)
+        raise wrong_endpoint(operation)
     if run is None:
         raise not_implemented(operation)
     return run(service, requests.read(operation, body))
 
 
-def create_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+def create_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
     """A new stream, ACTIVE at once."""
-    hours = asked.get("DataRetentionInHours", 0)
+    hours = parameters.get("DataRetentionInHours", 0)
     if hours > MAX_RETENTION_HOURS:
         raise invalid_argument(f"DataRetentionInHours exceeds {MAX_RETENTION_HOURS}")
+    storage = parameters.get("StreamStorageConfiguration", {})
     stream = service.streams.create(
-        asked["StreamName"],
+        parameters["StreamName"],
         retention_hours=hours,
-        media_type=asked.get("MediaType"),
-        device_name=asked.get("DeviceName"),
-        kms_key=asked.get("KmsKeyId"),
-        storage_tier=asked.get("StreamStorageConfiguration", {}).get("DefaultStorageTier", "HOT"),
-        tags=dict(asked.get("Tags", {})),
+        media_type=parameters.get("MediaType"),
+        device_name=parameters.get("DeviceName"),
+        kms_key=parameters.get("KmsKeyId"),
+        storage_tier=storage.get("DefaultStorageTier", "HOT"),
+        tags=dict(parameters.get("Tags", {})),
     )
     return {"StreamARN": stream.arn}
 
 
-def describe_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+def describe_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
     """What is known of one stream."""
-    return {"StreamInfo": _info(_find(service, asked))}
+    return {"StreamInfo": _info(_find(service, parameters))}
 
 
-def list_streams(service: KinesisVideo, asked: Parameters) -> Answer:
+def list_streams(service: KinesisVideo, parameters: Parameters) -> Answer:
     """The streams by name, a page at a time."""
-    prefix = asked.get("StreamNameCondition", {}).get("ComparisonValue", "")
+    prefix = parameters.get("StreamNameCondition", {}).get("ComparisonValue", "")
     after = ""
-    if token := asked.get("NextToken"):
+    if token := parameters.get("NextToken"):
         after = str(requests.unseal(f"ListStreams {prefix}", token)["after"])
     found = [
         stream
         for stream in service.streams.all()
         if stream.name.startswith(prefix) and stream.name > after
     ]
-    page = found[: asked.get("MaxResults", 10_000)]
+    page = found[: parameters.get("MaxResults", 10_000)]
     answer: Answer = {"StreamInfoList": [_info(stream) for stream in page]}
     if len(page) < len(found):
         answer["NextToken"] = requests.seal(f"ListStreams {prefix}", {"after": page[-1].name})
     return answer
 
 
-def delete_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+def delete_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
     """The stream and all its fragments are gone at once."""
-    service.delete(_find(service, asked), asked.get("CurrentVersion", ""))
+    service.delete(_find(service, parameters), parameters.get("CurrentVersion", ""))
     return {}
 
 
-def get_data_endpoint(service: KinesisVideo, asked: Parameters) -> Answer:
+def get_data_endpoint(service: KinesisVideo, parameters: Parameters) -> Answer:
     """The media plane's URL, the same for every operation of it."""
-    _find(service, asked)
+    _find(service, parameters)
     return {"DataEndpoint": ministack.media_endpoint()}
 
 
-def update_stream(service: KinesisVideo, asked: Parameters) -> Answer:
+def update_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
     """Another media type or device name."""
 
     def changes(now: Stream) -> Answer:
         return {
-            "media_type": asked.get("MediaType", now.media_type),
-            "device_name": asked.get("DeviceName", now.device_name),
+            "media_type": parameters.get("MediaType", now.media_type),
+            "device_name": parameters.get("DeviceName", now.device_name),
         }
 
-    service.streams.change_version(_find(service, asked), changes, asked["CurrentVersion"])
+    service.streams.change_version(
+        _find(service, parameters), changes, parameters["CurrentVersion"]
+    )
     return {}
 
 
-def update_data_retention(service: KinesisVideo, asked: Parameters) -> Answer:
+def update_data_retention(service: KinesisVideo, parameters: Parameters) -> Answer:
     """More or fewer hours, given as the difference."""
-    change = asked["DataRetentionChangeInHours"]
-    if asked["Operation"] == "DECREASE_DATA_RETENTION":
+    change = parameters["DataRetentionChangeInHours"]
+    if parameters["Operation"] == "DECREASE_DATA_RETENTION":
         change = -change
-    stream, version = _find(service, asked), asked["CurrentVersion"]
-    service.streams.retain(stream, lambda hours: hours + change, version)
+    stream, version = _find(service, parameters), parameters["CurrentVersion"]
+    service.streams.change_retention(stream, lambda hours: hours + change, version)
     service.store.expire()
     return {}
 
 
-def describe_storage(service: KinesisVideo, asked: Parameters) -> Answer:
+def describe_storage(service: KinesisVideo, parameters: Parameters) -> Answer:
     """The tier that was asked for; here all media lies on the same disk."""
-    stream = _find(service, asked)
+    stream = _find(service, parameters)
     return {
         "StreamName": stream.name,
         "StreamARN": stream.arn,
@@ -119,16 +122,16 @@ def describe_storage(service: KinesisVideo, asked: Parameters) -> Answer:
     }
 
 
-def update_storage(service: KinesisVideo, asked: Parameters) -> Answer:
+def update_storage(service: KinesisVideo, parameters: Parameters) -> Answer:
     """Another tier."""
-    changes = {"storage_tier": asked["StreamStorageConfiguration"]["DefaultStorageTier"]}
-    version = asked["CurrentVersion"]
-    service.streams.change_version(_find(service, asked), lambda _: changes, version)
+    changes = {"storage_tier": parameters["StreamStorageConfiguration"]["DefaultStorageTier"]}
+    version = parameters["CurrentVersion"]
+    service.streams.change_version(_find(service, parameters), lambda _: changes, version)
     return {}
 
 
-def _find(service: KinesisVideo, asked: Parameters) -> Stream:
-    return service.streams.find(*requests.stream_of(asked))
+def _find(service: KinesisVideo, parameters: Parameters) -> Stream:
+    return service.streams.find(*requests.stream_identifiers(parameters))
 
 
 def _info(stream: Stream) -> Answer:

@@ -12,22 +12,22 @@ from local.kinesisvideo.store.state import KinesisVideo
 MIN_SAMPLING_MS = 200
 
 
-def update(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+def update(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
     """Set what images are made of tagged fragments; nothing given deletes it."""
-    stream = service.streams.find(*requests.stream_of(asked))
+    stream = service.streams.find(*requests.stream_identifiers(parameters))
     if not stream.retention_hours:
         raise no_data_retention(stream.name)
-    wanted = asked.get("ImageGenerationConfiguration")
+    wanted = parameters.get("ImageGenerationConfiguration")
     if wanted is not None:
         _check(wanted)
     service.configure(stream, "images", wanted)
     return {}
 
 
-def describe(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+def describe(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
     """What was asked last, also while it is not in effect yet."""
-    asked_last = service.streams.find(*requests.stream_of(asked)).images.asked
-    return {"ImageGenerationConfiguration": dict(asked_last)} if asked_last else {}
+    latest = service.streams.find(*requests.stream_identifiers(parameters)).images.requested
+    return {"ImageGenerationConfiguration": dict(latest)} if latest else {}
 
 
 def _check(wanted: Mapping[str, Any]) -> None:

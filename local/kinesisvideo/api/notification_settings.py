@@ -13,19 +13,19 @@ from local.kinesisvideo.store.state import KinesisVideo
 TOPIC = re.compile(rf"arn:aws:sns:{ministack.REGION}:\d{{12}}:[A-Za-z0-9_-]{{1,256}}")
 
 
-def update(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+def update(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
     """Set where tagged fragments are told of; nothing given deletes it."""
-    stream = service.streams.find(*requests.stream_of(asked))
+    stream = service.streams.find(*requests.stream_identifiers(parameters))
     if not stream.retention_hours:
         raise no_data_retention(stream.name)
-    wanted = asked.get("NotificationConfiguration")
+    wanted = parameters.get("NotificationConfiguration")
     if wanted is not None and not TOPIC.fullmatch(wanted["DestinationConfig"]["Uri"]):
         raise invalid_argument("DestinationConfig.Uri must be the ARN of a standard SNS topic")
     service.configure(stream, "notifications", wanted)
     return {}
 
 
-def describe(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+def describe(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
     """What was asked last, also while it is not in effect yet."""
-    asked_last = service.streams.find(*requests.stream_of(asked)).notifications.asked
-    return {"NotificationConfiguration": dict(asked_last)} if asked_last else {}
+    latest = service.streams.find(*requests.stream_identifiers(parameters)).notifications.requested
+    return {"NotificationConfiguration": dict(latest)} if latest else {}

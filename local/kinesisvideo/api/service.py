@@ -5,11 +5,11 @@ import sys
 from local import ministack
 from local.kinesisvideo import errors
 from local.kinesisvideo.api import cloudformation, control
-from local.kinesisvideo.store.state import running
+from local.kinesisvideo.store.state import current_service
 
 
 def _stream_arn(name: object) -> str | None:
-    stream = running().streams.get(name) if isinstance(name, str) else None
+    stream = current_service().streams.get(name) if isinstance(name, str) else None
     return stream.arn if stream else None
 
 
@@ -28,20 +28,20 @@ async def handle_request(
     try:
         if method != "POST":
             raise errors.not_implemented(f"{method} {path[:100]}")
-        answer = control.handle(running(), operation, body)
+        answer = control.handle(current_service(), operation, body)
     except errors.KinesisVideoError as error:
-        return errors.answer(error)
+        return errors.error_response(error)
     return 200, {"content-type": "application/json"}, errors.encode(answer)
 
 
 def reset() -> None:
     """Delete every stream and fragment."""
-    running().reset()
+    current_service().reset()
 
 
 def stop() -> None:
     """End what runs beside the requests."""
-    running().stop()
+    current_service().stop()
 
 
 SERVICE = ministack.Service(

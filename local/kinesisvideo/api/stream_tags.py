@@ -11,12 +11,12 @@ from local.kinesisvideo.store.streams import Stream
 MAX_TAGS = 50
 
 
-def tag(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+def tag(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
     """Add tags; one of the same key is replaced."""
-    stream = service.streams.find(*requests.stream_of(asked))
+    stream = service.streams.find(*requests.stream_identifiers(parameters))
 
     def added(now: Stream) -> dict[str, Any]:
-        tags = {**now.tags, **asked["Tags"]}
+        tags = {**now.tags, **parameters["Tags"]}
         if len(tags) > MAX_TAGS:
             message = f"A stream has at most {MAX_TAGS} tags"
             raise KinesisVideoError("TagsPerResourceExceededLimitException", message)
@@ -26,10 +26,10 @@ def tag(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
     return {}
 
 
-def untag(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+def untag(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
     """Remove tags by their keys; one that is not there is no error."""
-    stream = service.streams.find(*requests.stream_of(asked))
-    gone = set(asked["TagKeyList"])
+    stream = service.streams.find(*requests.stream_identifiers(parameters))
+    gone = set(parameters["TagKeyList"])
 
     def kept(now: Stream) -> dict[str, Any]:
         return {"tags": {key: value for key, value in now.tags.items() if key not in gone}}
@@ -38,6 +38,6 @@ def untag(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
     return {}
 
 
-def listed(service: KinesisVideo, asked: Parameters) -> dict[str, Any]:
+def listed(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
     """All tags of the stream, in one page."""
-    return {"Tags": dict(service.streams.find(*requests.stream_of(asked)).tags)}
+    return {"Tags": dict(service.streams.find(*requests.stream_identifiers(parameters)).tags)}

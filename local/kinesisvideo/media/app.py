@@ -11,8 +11,8 @@ from local.kinesisvideo import errors, requests, validation
 from local.kinesisvideo.errors import KinesisVideoError, not_implemented
 from local.kinesisvideo.media import archived, get_clip, get_images, get_media, put_media
 from local.kinesisvideo.media.connection import Connection, read_body
-from local.kinesisvideo.media.put_media_headers import read_headers
-from local.kinesisvideo.store.state import KinesisVideo, running
+from local.kinesisvideo.media.put_media_headers import parse_headers
+from local.kinesisvideo.store.state import KinesisVideo, current_service
 from local.kinesisvideo.store.streams import Stream
 from local.security.iam import AccessDenied
 
@@ -40,7 +40,7 @@ async def app(scope: Scope, receive: Any, send: Any) -> None:
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
-    expiring = asyncio.create_task(running().keep_expiring())
+    expiring = asyncio.create_task(current_service().expire_periodically())
     while (await receive())["type"] != "lifespan.shutdown":
         await send({"type": "lifespan.startup.complete"})
     expiring.cancel()
@@ -52,35 +52,35 @@ async def _answer(scope: Scope, connection: Connection) -> None:
     try:
         await _run(scope, connection)
     except KinesisVideoError as error:
-        await connection.answer(*errors.answer(error))
+        await connection.answer(*errors.error_response(error))
     except ministack.NotAuthenticError as error:
         refused = KinesisVideoError(error.code, error.message, error.status)
-        await connection.answer(*errors.answer(refused))
+        await connection.answer(*errors.error_response(refused))
     except AccessDenied as error:
         refused = KinesisVideoError("AccessDeniedException", error.message, 403)
-        await connection.answer(*errors.answer(refused))
+        await connection.answer(*errors.error_response(refused))
     except Exception:
         LOGGER.exception("a request failed: %s", scope["path"])
-        await connection.give_up()
+        await connection.abort()
 
 
 async def _run(scope: Scope, connection: Connection) -> None:
     headers = _headers(scope)
-    service = running()
+    service = current_service()
     if scope["method"] != "POST":
         raise not_implemented(f"{scope['method']} {scope['path'][:100]}")
     if scope["path"] == "/putMedia":
         principal = _authenticate(scope, headers, None)
-        asked = read_headers(headers)
-        stream = service.streams.find(asked.stream_name, asked.stream_arn)
+        request = parse_headers(headers)
+        stream = service.streams.find(request.stream_name, request.stream_arn)
         ministack.authorize(principal, "kinesisvideo:PutMedia", stream.arn)
-        await put_media.put_media(service, stream, asked, principal, connection)
+        await put_media.put_media(service, stream, request, principal, connection)
         return
     operation, handler = _operation(scope["path"])
     body = await read_body(connection)
     principal = _authenticate(scope, headers, body)
     parameters = requests.read(operation, body)
-    stream = service.streams.find(*requests.stream_of(parameters))
+    stream = service.streams.find(*requests.stream_identifiers(parameters))
     ministack.authorize(principal, f"kinesisvideo:{operation}", stream.arn)
     await handler(service, stream, parameters, connection)
 

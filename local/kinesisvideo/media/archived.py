@@ -15,7 +15,7 @@ from local.kinesisvideo.store.fragment_index import Fragment, Selector
 from local.kinesisvideo.store.state import KinesisVideo
 from local.kinesisvideo.store.streams import Stream
 
-PAGE = 100  # when MaxResults is not given; our reading, no page states it
+DEFAULT_PAGE_SIZE = 100  # when MaxResults is not given; our reading, no page states it
 FRAGMENT_NOT_FOUND = 4000
 MAX_READERS = 5  # GetMediaForFragmentList connections per stream (Kinesis Video Streams quotas)
 
@@ -26,30 +26,34 @@ READERS = ConnectionLimit("GetMediaForFragmentList", MAX_READERS, "ClientLimitEx
 async def list_fragments(
     service: KinesisVideo,
     stream: Stream,
-    asked: requests.Parameters,
+    parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
     """The archived fragments that start in a range of time, a page at a time."""
     listing = f"ListFragments {stream.arn}"
-    at = requests.unseal(listing, asked["NextToken"]) if asked.get("NextToken") else _first(asked)
+    at = (
+        requests.unseal(listing, parameters["NextToken"])
+        if parameters.get("NextToken")
+        else _first(parameters)
+    )
     found = archive.between(service, stream, Selector(at["by"]), at["start"], at["end"])
-    due = sorted((_place(one), one) for one in found if _place(one) > at["after"])
-    page = due[: asked.get("MaxResults", PAGE)]
+    due = sorted((_sort_key(one), one) for one in found if _sort_key(one) > at["after"])
+    page = due[: parameters.get("MaxResults", DEFAULT_PAGE_SIZE)]
     answer: dict[str, Any] = {"Fragments": [_described(one) for _, one in page]}
     if len(due) > len(page):
         answer["NextToken"] = requests.seal(listing, {**at, "after": page[-1][0]})
     await connection.answer(200, {"content-type": "application/json"}, encode(answer))
 
 
-def _first(asked: requests.Parameters) -> dict[str, Any]:
-    selector = asked.get("FragmentSelector")
+def _first(parameters: requests.Parameters) -> dict[str, Any]:
+    selector = parameters.get("FragmentSelector")
     if selector is None:
         raise invalid_argument("FragmentSelector must be given")
     start, end = archive.time_range(selector["TimestampRange"])
     return {"by": selector["FragmentSelectorType"], "start": start, "end": end, "after": ""}
 
 
-def _place(fragment: Fragment) -> str:
+def _sort_key(fragment: Fragment) -> str:
     """Where a fragment stands in the listing: anywhere, since AWS promises no order."""
     return hashlib.sha256(fragment.number.encode()).hexdigest()
 
@@ -67,22 +71,22 @@ def _described(fragment: Fragment) -> dict[str, Any]:
 async def get_media_for_fragment_list(
     service: KinesisVideo,
     stream: Stream,
-    asked: requests.Parameters,
+    parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
     """The named fragments; for a missing one, tags that say so in its place."""
-    with READERS.one(stream), closing(connection):
+    with READERS.acquire(stream), closing(connection):
         await connection.begin(200, {"content-type": CONTENT_TYPE})
-        for number in asked["Fragments"]:
+        for number in parameters["Fragments"]:
             chunk = await service.on_disk(_chunk, service, stream, number)
-            if connection.gone:
+            if connection.client_left:
                 break
             await connection.write(chunk)
         await connection.end()
 
 
 def _chunk(service: KinesisVideo, stream: Stream, number: str) -> bytes:
-    fragment = service.store.numbered(stream.arn, number)
+    fragment = service.store.by_number(stream.arn, number)
     media = service.store.read(stream.arn, fragment) if fragment else None
     if fragment is None or media is None or not stream.archives(fragment.server_ms):
         return _missing(number)

@@ -16,7 +16,7 @@ SOUND = {"aac", *G711}
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ClipPart:
     """One fragment of a clip: its media, and when it starts by the producer's clock."""
 
     header: bytes
@@ -26,13 +26,13 @@ class Part:
     length_ms: int
 
 
-def write(parts: Iterable[Part], output: IO[bytes]) -> bool:
+def write(parts: Iterable[ClipPart], output: IO[bytes]) -> bool:
     """Write a clip that begins with its first part; False when there is no part.
 
     Pauses between the parts stay pauses. Where the encoder's settings change, its new
     parameter sets go before the frames, which AWS does not document: it may refuse.
     """
-    joined = _Clip(output)
+    joined = _ClipWriter(output)
     try:
         for part in parts:
             joined.add(part)
@@ -44,7 +44,7 @@ def write(parts: Iterable[Part], output: IO[bytes]) -> bool:
 
 
 @dataclass(slots=True)
-class _Clip:
+class _ClipWriter:
     output: IO[bytes]
     _container: Any = None
     _targets: list[Any] = field(default_factory=list)
@@ -63,7 +63,7 @@ class _Clip:
         if self._container is not None:
             self._container.close()
 
-    def add(self, part: Part) -> None:
+    def add(self, part: ClipPart) -> None:
         codec_private.require(part.header)
         film = io.BytesIO(part.header + part.cluster)
         opened: Any = av.open(film, format="matroska")
@@ -80,7 +80,7 @@ class _Clip:
                 self._mux(_with(sets, packet), packet.stream, start - part.cluster_ms)
             self._end_ms = start + part.length_ms
 
-    def _open(self, tracks: Sequence[Any], part: Part) -> None:
+    def _open(self, tracks: Sequence[Any], part: ClipPart) -> None:
         self._codecs = _codecs(tracks)
         # FFmpeg's MP4 writer takes no G.711; its twin for QuickTime does, in the same boxes.
         kind = "mp4" if G711.isdisjoint(self._codecs) else "mov"
@@ -120,7 +120,7 @@ def _codecs(tracks: Sequence[Any]) -> list[str]:
     return [track.codec_context.name if track.codec_context else "" for track in tracks]
 
 
-def _timed(source: Any, tracks: Sequence[Any], part: Part) -> Iterator[Any]:
+def _timed(source: Any, tracks: Sequence[Any], part: ClipPart) -> Iterator[Any]:
     """All packets, in order, with decoding times and durations."""
     packets = [packet for packet in source.demux(*tracks) if packet.pts is not None]
     for track in tracks:

@@ -28,14 +28,14 @@ class Connection:
         self._waiting: asyncio.Task[Message] | None = None
         self._begun = False
         self._ended = False
-        self._left = False
+        self._client_left = False
 
     @property
-    def gone(self) -> bool:
+    def client_left(self) -> bool:
         """Whether the client has left, as far as we have listened."""
         if self._waiting is not None and self._waiting.done():
-            self._left = self._waiting.result()["type"] == "http.disconnect"
-        return self._left
+            self._client_left = self._waiting.result()["type"] == "http.disconnect"
+        return self._client_left
 
     def _listen(self) -> asyncio.Task[Message]:
         if self._waiting is None:
@@ -76,7 +76,7 @@ class Connection:
             self.close()
 
     async def _discard(self) -> None:
-        while not self.gone:
+        while not self.client_left:
             await self.read()
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -87,11 +87,11 @@ class Connection:
         await self.write(body)
         await self.end()
 
-    async def give_up(self) -> None:
+    async def abort(self) -> None:
         """End the answer where it is, or say that there will be none."""
         if not self._begun:
             failure = KinesisVideoError("InternalFailure", "The request failed", 500)
-            await self.answer(*errors.answer(failure))
+            await self.answer(*errors.error_response(failure))
         elif not self._ended:
             await self.end()
 
@@ -99,7 +99,7 @@ class Connection:
         """The next message of the request; None when none came in time."""
         waiting = self._listen()
         done, _ = await asyncio.wait({waiting}, timeout=timeout)
-        if not done or self.gone:
+        if not done or self.client_left:
             return None
         self._waiting = None
         return waiting.result()
@@ -107,7 +107,7 @@ class Connection:
     async def body(self) -> AsyncIterator[bytes]:
         """The request's body, piece by piece, until its end or the client's leaving."""
         more = True
-        while more and not self.gone:
+        while more and not self.client_left:
             message = await self.read() or {}
             yield message.get("body", b"")
             more = message.get("more_body", False)
@@ -120,7 +120,7 @@ class Connection:
             await asyncio.wait({waiting, happened}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             happened.cancel()
-        return not self.gone
+        return not self.client_left
 
     def close(self) -> None:
         """Stop listening to the client."""

@@ -16,7 +16,7 @@ class ConnectionLimit:
         self._open: Counter[str] = Counter()
 
     @contextmanager
-    def one(self, stream: Stream) -> Iterator[None]:
+    def acquire(self, stream: Stream) -> Iterator[None]:
         """One connection; the operation's error when there are as many as may be."""
         if self._open[stream.arn] >= self._most:
             message = f"Stream {stream.name} has {self._most} {self._operation} connections already"

@@ -15,21 +15,21 @@ ROUNDING_MS = 2  # a frame's time, computed elsewhere in seconds, may be off by 
 MAX_IMAGE = 6_291_456  # characters of base64 (GetImages, ImageContent)
 MAX_CALL = 100_000_000  # bytes of images in one answer (Kinesis Video Streams quotas)
 
-type Image = bytes  # as JSON: that is what it becomes, and it may be large
+type ImageJson = bytes  # as JSON: that is what it becomes, and it may be large
 
 
 @dataclass(slots=True)
-class ImageSearch:
+class FrameSearch:
     """Finds the frame of each time; decodes each fragment once."""
 
     service: KinesisVideo
     stream: Stream
     selector: Selector
     interval: int
-    wanted: images.Format
+    wanted: images.ImageFormat
     _fragments: list[Fragment] = field(default_factory=list)
 
-    def find(self, times: list[int]) -> list[Image]:
+    def find(self, times: list[int]) -> list[ImageJson]:
         """The image, or the reason why there is none, of each time; of fewer if they are large."""
         # A fragment that covers a time may have begun well before it.
         earliest = times[0] - Limits().fragment_ms
@@ -38,7 +38,7 @@ class ImageSearch:
             self.service, self.stream, self.selector, earliest, latest
         )
         chosen = {at: self._covering(at) or self._following(at) for at in times}
-        found: dict[int, Image] = {}
+        found: dict[int, ImageJson] = {}
         size = 0
         for fragment, wanted in _by_fragment(chosen):
             for at, image in self._decode(fragment, wanted).items():
@@ -63,7 +63,7 @@ class ImageSearch:
                 return fragment
         return None
 
-    def _decode(self, fragment: Fragment, wanted: list[int]) -> dict[int, Image]:
+    def _decode(self, fragment: Fragment, wanted: list[int]) -> dict[int, ImageJson]:
         """The frame nearest to each time, of one fragment."""
         media = self.service.store.read(self.stream.arn, fragment)
         if media is None:  # expired just now
@@ -76,9 +76,9 @@ class ImageSearch:
                 nearest[at] = min(frames, key=lambda frame: abs(frame + offset - at))
             return list(nearest.values())
 
-        encoded: dict[int, Image] = {}
+        encoded: dict[int, ImageJson] = {}
         try:
-            for frame, image in images.encoded(b"".join(media), choose, self.wanted):
+            for frame, image in images.encode_frames(b"".join(media), choose, self.wanted):
                 encoded[frame] = _image(frame + offset, image)
         except images.UndecodableError:
             pass  # what has no image by now says so
@@ -93,7 +93,9 @@ def _by_fragment(chosen: dict[int, Fragment | None]) -> Iterator[tuple[Fragment,
     yield from times.values()
 
 
-def _until_full(chosen: dict[int, Fragment | None], found: dict[int, Image]) -> Iterator[Image]:
+def _until_full(
+    chosen: dict[int, Fragment | None], found: dict[int, ImageJson]
+) -> Iterator[ImageJson]:
     """The images in the order of their times, up to the first that there was no room for."""
     size = 0
     for at, fragment in chosen.items():
@@ -104,11 +106,11 @@ def _until_full(chosen: dict[int, Fragment | None], found: dict[int, Image]) -> 
         yield image
 
 
-def _image(at: int, encoded: bytes) -> Image:
+def _image(at: int, encoded: bytes) -> ImageJson:
     if len(encoded) * 4 > MAX_IMAGE * 3:
         return _failed(at, "MEDIA_ERROR")
     return encode({"TimeStamp": at / 1000, "ImageContent": base64.b64encode(encoded).decode()})
 
 
-def _failed(at: int, reason: str) -> Image:
+def _failed(at: int, reason: str) -> ImageJson:
     return encode({"TimeStamp": at / 1000, "Error": reason})

@@ -20,11 +20,11 @@ PIECE_BYTES = 1024 * 1024
 
 
 async def get_clip(
-    service: KinesisVideo, stream: Stream, asked: Parameters, connection: Connection
+    service: KinesisVideo, stream: Stream, parameters: Parameters, connection: Connection
 ) -> None:
     """The fragments that start in the range, joined on disk and sent from there."""
     archive.require_retention(stream)
-    chosen = asked["ClipFragmentSelector"]
+    chosen = parameters["ClipFragmentSelector"]
     selector = Selector(chosen["FragmentSelectorType"])
     start, end = archive.time_range(chosen["TimestampRange"])
     if not start < end <= start + MAX_RANGE_MS:
@@ -53,17 +53,17 @@ def _chosen(fragments: Sequence[Fragment]) -> Iterator[Fragment]:
 
 def _parts(
     service: KinesisVideo, stream: Stream, fragments: Sequence[Fragment]
-) -> Iterator[clip.Part]:
+) -> Iterator[clip.ClipPart]:
     """The fragments, each read only when its turn has come; without those just expired."""
     for one in fragments:
         if media := service.store.read(stream.arn, one):
-            yield clip.Part(*media, one.producer_ms, one.cluster_ms, one.length_ms)
+            yield clip.ClipPart(*media, one.producer_ms, one.cluster_ms, one.length_ms)
 
 
 async def _send(service: KinesisVideo, file: IO[bytes], connection: Connection) -> None:
     headers = {"content-type": "video/mp4", "content-length": str(file.tell())}
     file.seek(0)
     await connection.begin(200, headers)
-    while not connection.gone and (piece := await service.on_disk(file.read, PIECE_BYTES)):
+    while not connection.client_left and (piece := await service.on_disk(file.read, PIECE_BYTES)):
         await connection.write(piece)
     await connection.end()

@@ -4,7 +4,7 @@ from local.kinesisvideo import requests
 from local.kinesisvideo.api.image_settings import MIN_SAMPLING_MS
 from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
 from local.kinesisvideo.media.connection import Connection
-from local.kinesisvideo.media.frame_search import Image, ImageSearch
+from local.kinesisvideo.media.frame_search import FrameSearch, ImageJson
 from local.kinesisvideo.store import archive, images
 from local.kinesisvideo.store.fragment_index import Selector
 from local.kinesisvideo.store.state import KinesisVideo
@@ -18,19 +18,19 @@ DEFAULT_SAMPLING_MS = 3_000  # no page states one; our reading
 async def get_images(
     service: KinesisVideo,
     stream: Stream,
-    asked: requests.Parameters,
+    parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
     """One image per sampling interval of the range, a page at a time."""
     archive.require_retention(stream)
-    times = _times(stream, asked)
-    page = times[: min(asked.get("MaxResults", MAX_PAGE), MAX_PAGE)]
-    search = ImageSearch(
+    times = _times(stream, parameters)
+    page = times[: min(parameters.get("MaxResults", MAX_PAGE), MAX_PAGE)]
+    search = FrameSearch(
         service,
         stream,
-        Selector(asked["ImageSelectorType"]),
-        _interval(asked),
-        _format(asked),
+        Selector(parameters["ImageSelectorType"]),
+        _interval(parameters),
+        _format(parameters),
     )
     found = await service.decode(search.find, page)
     rest = times[len(found) :]
@@ -38,38 +38,38 @@ async def get_images(
     await _send(found, token, connection)
 
 
-def _times(stream: Stream, asked: requests.Parameters) -> list[int]:
+def _times(stream: Stream, parameters: requests.Parameters) -> list[int]:
     """When an image is asked for: the range in steps, from where the last page ended."""
-    start, end = archive.time_range(asked)
+    start, end = archive.time_range(parameters)
     if end - start > MAX_RANGE_MS:
         raise invalid_argument(f"The range is longer than {MAX_RANGE_MS // 1000} s")
-    if token := asked.get("NextToken"):
+    if token := parameters.get("NextToken"):
         start = requests.unseal(_listing(stream), token)["first"]
         if start > end:
             raise invalid_argument("NextToken is of another range")
-    return list(range(start, max(end, start + 1), _interval(asked)))
+    return list(range(start, max(end, start + 1), _interval(parameters)))
 
 
 def _listing(stream: Stream) -> str:
     return f"GetImages {stream.arn}"
 
 
-def _interval(asked: requests.Parameters) -> int:
-    interval: int = asked.get("SamplingInterval", DEFAULT_SAMPLING_MS)
+def _interval(parameters: requests.Parameters) -> int:
+    interval: int = parameters.get("SamplingInterval", DEFAULT_SAMPLING_MS)
     if interval < MIN_SAMPLING_MS:
         raise invalid_argument(f"SamplingInterval is less than {MIN_SAMPLING_MS}")
     return interval
 
 
-def _format(asked: requests.Parameters) -> images.Format:
+def _format(parameters: requests.Parameters) -> images.ImageFormat:
     """As asked; that the height may stand alone and the width may not is AWS's rule."""
-    if "WidthPixels" in asked and "HeightPixels" not in asked:
+    if "WidthPixels" in parameters and "HeightPixels" not in parameters:
         message = "WidthPixels must be given together with HeightPixels"
         raise KinesisVideoError("ValidationException", message)
-    return images.read_format(asked)
+    return images.image_format(parameters)
 
 
-async def _send(found: list[Image], token: str | None, connection: Connection) -> None:
+async def _send(found: list[ImageJson], token: str | None, connection: Connection) -> None:
     """Send image by image: all in one piece would be in memory several times."""
     pieces = [b'{"Images":[']
     for image in found:
@@ -79,6 +79,6 @@ async def _send(found: list[Image], token: str | None, connection: Connection) -
     headers = {"content-type": "application/json", "content-length": str(sum(map(len, pieces)))}
     await connection.begin(200, headers)
     for piece in pieces:
-        if not connection.gone:
+        if not connection.client_left:
             await connection.write(piece)
     await connection.end()

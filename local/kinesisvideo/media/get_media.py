@@ -27,17 +27,17 @@ READERS = ConnectionLimit("GetMedia", MAX_READERS, "ConnectionLimitExceededExcep
 async def get_media(
     service: KinesisVideo,
     stream: Stream,
-    asked: requests.Parameters,
+    parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
     """Send fragments from a start on, and each new one, until the client leaves."""
-    with READERS.one(stream), closing(connection):
-        arrival = _start(service, stream, asked["StartSelector"])
+    with READERS.acquire(stream), closing(connection):
+        arrival = _start(service, stream, parameters["StartSelector"])
         await connection.begin(200, {"content-type": CONTENT_TYPE})
         if arrival is None:
             await connection.write(_error(FRAGMENT_NOT_FOUND))
         else:
-            await _follow_until_it_fails(service, stream, arrival, connection)
+            await _follow_and_report_errors(service, stream, arrival, connection)
         await connection.end()
 
 
@@ -52,7 +52,7 @@ def _start(service: KinesisVideo, stream: Stream, selector: requests.Parameters)
         named = "AfterFragmentNumber" if kind == "FRAGMENT_NUMBER" else "ContinuationToken"
         if not selector.get(named):
             raise invalid_argument(f"{kind} needs {named}")
-        fragment = service.store.numbered(stream.arn, selector[named])
+        fragment = service.store.by_number(stream.arn, selector[named])
         return fragment.arrival if fragment else None
     if "StartTimestamp" not in selector:
         raise invalid_argument(f"{kind} needs StartTimestamp")
@@ -68,7 +68,7 @@ def _arrival_at(service: KinesisVideo, stream: Stream, selector: Selector, start
     return service.store.last_arrival(stream.arn)
 
 
-async def _follow_until_it_fails(
+async def _follow_and_report_errors(
     service: KinesisVideo, stream: Stream, arrival: int, connection: Connection
 ) -> None:
     try:
@@ -83,13 +83,13 @@ async def _follow(
 ) -> None:
     store = service.store
     with store.watch(stream.arn) as news:
-        while not connection.gone and service.streams.by_arn(stream.arn):
+        while not connection.client_left and service.streams.by_arn(stream.arn):
             news.clear()
             fragments = store.after(stream.arn, arrival)
             for fragment in fragments:
                 arrival = fragment.arrival
                 media = await service.on_disk(store.read, stream.arn, fragment)
-                if media and not connection.gone:
+                if media and not connection.client_left:
                     behind = store.latest_ms(stream.arn) - fragment.server_ms
                     for piece in _pieces(fragment, *media, behind):
                         await connection.write(piece)

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from local import ministack
 from local.kinesisvideo.errors import encode
 from local.kinesisvideo.media.connection import Connection
-from local.kinesisvideo.media.put_media_headers import Asked
+from local.kinesisvideo.media.put_media_headers import PutMediaRequest
 from local.kinesisvideo.mkv.header import ErrorId, MediaError
-from local.kinesisvideo.mkv.parser import Event, Finished, FragmentParser, Started
+from local.kinesisvideo.mkv.parser import Event, FragmentFinished, FragmentParser, FragmentStarted
 from local.kinesisvideo.store.fragments import StreamGoneError
 from local.kinesisvideo.store.state import KinesisVideo
 from local.kinesisvideo.store.streams import Stream
@@ -26,20 +26,20 @@ TURN_SECONDS = 0.005
 SLICE_BYTES = 1024  # what is parsed between two looks at the time
 
 
-class Ingest:
+class PutMediaSession:
     """Reads a body, stores its fragments and acknowledges each."""
 
     def __init__(
         self,
         service: KinesisVideo,
         stream: Stream,
-        asked: Asked,
+        request: PutMediaRequest,
         principal: ministack.Principal,
         connection: Connection,
     ) -> None:
         self._service = service
         self._stream = stream
-        self._asked = asked
+        self._request = request
         self._principal = principal
         self._connection = connection
         self._parser = FragmentParser()
@@ -71,7 +71,7 @@ class Ingest:
         idle = 0
         while self._more:
             message = await self._connection.read(IDLE_SECONDS)
-            if self._connection.gone:
+            if self._connection.client_left:
                 return  # what is unfinished is lost; the producer sends it again
             if message is None:
                 idle += 1
@@ -96,19 +96,19 @@ class Ingest:
 
     async def _take(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, Started):
+            if isinstance(event, FragmentStarted):
                 await self._start(event)
             else:
                 await self._finish(event)
 
-    async def _start(self, started: Started) -> None:
+    async def _start(self, started: FragmentStarted) -> None:
         self._number = self._service.store.next_number()
         if self._producer_ms(started.start_ms) > LAST_PRODUCER_MS:
             raise MediaError(ErrorId.INVALID_PRODUCER_TIMESTAMP)
         self._server_ms = round(self._service.clock() * 1000)
         await self._acknowledge("BUFFERING", started.timecode)
 
-    async def _finish(self, finished: Finished) -> None:
+    async def _finish(self, finished: FragmentFinished) -> None:
         await self._acknowledge("RECEIVED", finished.timecode)
         try:
             fragment = await self._service.on_disk(
@@ -127,10 +127,10 @@ class Ingest:
         stream = self._service.streams.by_arn(self._stream.arn)
         if stream and stream.retention_hours:
             await self._acknowledge("PERSISTED", finished.timecode)
-            self._service.announce(stream, fragment, self._principal)
+            self._service.act_on_tags(stream, fragment, self._principal)
 
     def _producer_ms(self, cluster_ms: int) -> int:
-        return cluster_ms if self._asked.absolute else self._asked.start_ms + cluster_ms
+        return cluster_ms if self._request.absolute else self._request.start_ms + cluster_ms
 
     async def _acknowledge(self, kind: str, timecode: int | None, **more: int | str) -> None:
         """Send one acknowledgement, flat and alone in its chunk, or it may be lost."""
@@ -143,6 +143,6 @@ class Ingest:
         """Read on for a while: a connection closed too soon loses the last answer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DRAIN_SECONDS
-        while self._more and not self._connection.gone and loop.time() < deadline:
+        while self._more and not self._connection.client_left and loop.time() < deadline:
             message = await self._connection.read(deadline - loop.time())
             self._more = bool(message and message.get("more_body"))

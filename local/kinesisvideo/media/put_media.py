@@ -5,8 +5,8 @@ from contextlib import closing
 from local import ministack
 from local.kinesisvideo.media.connection import Connection
 from local.kinesisvideo.media.connection_limit import ConnectionLimit
-from local.kinesisvideo.media.ingest import Ingest
-from local.kinesisvideo.media.put_media_headers import Asked
+from local.kinesisvideo.media.ingest import PutMediaSession
+from local.kinesisvideo.media.put_media_headers import PutMediaRequest
 from local.kinesisvideo.store.state import KinesisVideo
 from local.kinesisvideo.store.streams import Stream
 
@@ -20,12 +20,12 @@ SESSIONS = ConnectionLimit("PutMedia", MAX_SESSIONS, "ConnectionLimitExceededExc
 async def put_media(
     service: KinesisVideo,
     stream: Stream,
-    asked: Asked,
+    request: PutMediaRequest,
     principal: ministack.Principal,
     connection: Connection,
 ) -> None:
     """Serve one session, from the head of its answer to the end of its body."""
-    with SESSIONS.one(stream), closing(connection):
+    with SESSIONS.acquire(stream), closing(connection):
         await connection.begin(200, {"content-type": "application/json"})
-        await Ingest(service, stream, asked, principal, connection).run()
+        await PutMediaSession(service, stream, request, principal, connection).run()
         await connection.end()

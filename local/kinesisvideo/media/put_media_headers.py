@@ -11,7 +11,7 @@ _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PutMediaRequest:
     """What the headers of PutMedia say."""
 
     stream_name: str | None
@@ -20,7 +20,7 @@ class Asked:
     start_ms: int
 
 
-def read_headers(headers: Mapping[str, str]) -> Asked:
+def parse_headers(headers: Mapping[str, str]) -> PutMediaRequest:
     """Check the headers; one of name and ARN must say which stream is meant."""
     name, arn = headers.get("x-amzn-stream-name"), headers.get("x-amzn-stream-arn")
     if bool(name) == bool(arn):
@@ -31,4 +31,4 @@ def read_headers(headers: Mapping[str, str]) -> Asked:
     start = headers.get("x-amzn-producer-start-timestamp", "")
     if not _SECONDS.fullmatch(start) and (start or kind == "RELATIVE"):
         raise invalid_argument("x-amzn-producer-start-timestamp is no time")
-    return Asked(name, arn, kind == "ABSOLUTE", round(float(start or 0) * 1000))
+    return PutMediaRequest(name, arn, kind == "ABSOLUTE", round(float(start or 0) * 1000))

@@ -36,9 +36,9 @@ VOID = 0xEC
 CRC_32 = 0xBF
 IN_CLUSTER = {TIMESTAMP, POSITION, PREVIOUS_SIZE, SIMPLE_BLOCK, BLOCK_GROUP, VOID, CRC_32}
 
-LONGEST_HEAD = 12  # four bytes of id and eight of size
+MAX_HEAD_BYTES = 12  # four bytes of id and eight of size
 # Of one element. Real ones have some dozens; to walk through millions would hold up everybody.
-MOST_CHILDREN = 4096
+MAX_CHILDREN = 4096
 SEGMENT_HEAD = bytes.fromhex("1853806701ffffffffffffff")  # of unknown size
 
 
@@ -93,7 +93,7 @@ def children(
 ) -> Iterator[tuple[int, memoryview]]:
     """The id and content of each element inside a complete master element."""
     view, at = memoryview(data), 0
-    for _ in range(MOST_CHILDREN):
+    for _ in range(MAX_CHILDREN):
         if at == len(view):
             return
         head = read_head(view, at)

@@ -30,7 +30,7 @@ _OUTER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class FragmentStarted:
     """The first bytes of a fragment have arrived."""
 
     timecode: int  # as sent
@@ -38,7 +38,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FragmentFinished:
     """A whole fragment: with its header before it, its cluster is a film of its own."""
 
     timecode: int
@@ -49,7 +49,7 @@ class Finished:
     tags: Tags
 
 
-type Event = Started | Finished
+type Event = FragmentStarted | FragmentFinished
 
 
 class FragmentParser:
@@ -108,7 +108,7 @@ class FragmentParser:
             return None
         cluster.add(head, memoryview(self._take(head.total)))
         if head.id == ebml.TIMESTAMP and cluster.timecode is not None:
-            return [Started(cluster.timecode, cluster.start_ms)]
+            return [FragmentStarted(cluster.timecode, cluster.start_ms)]
         return []
 
     def _step_outside(self, head: ebml.Head) -> list[Event] | None:
@@ -170,7 +170,7 @@ class FragmentParser:
         length_ms = cluster.finish(tags)
         self._cluster, self._inside = None, False
         return [
-            Finished(
+            FragmentFinished(
                 timecode=cluster.timecode,
                 start_ms=cluster.start_ms,
                 length_ms=length_ms,

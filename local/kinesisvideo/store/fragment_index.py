@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from local.kinesisvideo.mkv.cluster import Tags
-from local.kinesisvideo.mkv.parser import Finished
+from local.kinesisvideo.mkv.parser import FragmentFinished
 
 
 class Selector(StrEnum):
@@ -38,7 +38,7 @@ class Fragment:
         return self.producer_ms if selector is Selector.PRODUCER else self.server_ms
 
 
-def write_file(path: Path, finished: Finished) -> None:
+def write_file(path: Path, finished: FragmentFinished) -> None:
     """The header, then the cluster; nothing is left of a file that could not be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -58,7 +58,7 @@ def read_file(path: Path, fragment: Fragment) -> tuple[bytes, bytes] | None:
         return None
 
 
-class Shelf:
+class FragmentIndex:
     """One stream's fragments."""
 
     def __init__(self, directory: Path, arn: str) -> None:
@@ -86,15 +86,15 @@ class Shelf:
         """Where the fragment lies."""
         return self._folder / f"{fragment.arrival}-{fragment.number}.fragment"
 
-    def take(self, written: Path, fragment: Fragment) -> Fragment:
+    def add(self, written: Path, fragment: Fragment) -> Fragment:
         """Move a fragment's file here; it is the next to arrive."""
         arrived = replace(fragment, arrival=self.last_arrival + 1)
         self._folder.mkdir(parents=True, exist_ok=True)
         written.rename(self.path(arrived))
-        self._add(arrived)
+        self._insert(arrived)
         return arrived
 
-    def _add(self, fragment: Fragment) -> None:
+    def _insert(self, fragment: Fragment) -> None:
         self.last_arrival = fragment.arrival
         self.size += fragment.size
         self._queue.append(fragment)
@@ -112,7 +112,7 @@ class Shelf:
             newer.append(fragment)
         return newer[::-1]
 
-    def numbered(self, number: str) -> Fragment | None:
+    def by_number(self, number: str) -> Fragment | None:
         """The fragment of that number, if it is here."""
         return self._numbers.get(number)
 

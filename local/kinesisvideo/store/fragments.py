@@ -8,8 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from local.kinesisvideo.mkv.parser import Finished
-from local.kinesisvideo.store.fragment_index import Fragment, Selector, Shelf, read_file, write_file
+from local.kinesisvideo.mkv.parser import FragmentFinished
+from local.kinesisvideo.store.fragment_index import (
+    Fragment,
+    FragmentIndex,
+    Selector,
+    read_file,
+    write_file,
+)
 
 HOUR = 3600.0
 # A stream without retention keeps this much for its live readers (CreateStream).
@@ -39,7 +45,7 @@ class FragmentStore:
         self._clock = clock
         self._limit_bytes = limit_bytes
         self._lock = threading.RLock()
-        self._shelves: dict[str, Shelf] = {}
+        self._indexes: dict[str, FragmentIndex] = {}
         self._watchers: dict[str, set[Callable[[], None]]] = {}
         self._numbers = itertools.count(time.time_ns())
 
@@ -48,7 +54,7 @@ class FragmentStore:
         return f"913438523331{next(self._numbers):035d}"
 
     def add(
-        self, arn: str, number: str, finished: Finished, *, producer: int, server: int
+        self, arn: str, number: str, finished: FragmentFinished, *, producer: int, server: int
     ) -> Fragment:
         """Store a fragment; the times are those of its start, in milliseconds.
 
@@ -71,7 +77,7 @@ class FragmentStore:
             with self._lock:
                 if self._retention_hours(arn) is None:
                     raise StreamGoneError(arn)
-                fragment = self._shelf(arn).take(written, fragment)
+                fragment = self._index(arn).add(written, fragment)
                 self._expire_all()
                 self._wake(arn)
         finally:
@@ -81,7 +87,7 @@ class FragmentStore:
     def read(self, arn: str, fragment: Fragment) -> tuple[bytes, bytes] | None:
         """The header and the cluster; None when the fragment has expired meanwhile."""
         with self._lock:
-            path = self._shelf(arn).path(fragment)
+            path = self._index(arn).path(fragment)
         return read_file(path, fragment)
 
     def after(self, arn: str, arrival: int) -> list[Fragment]:
@@ -92,17 +98,17 @@ class FragmentStore:
     def last_arrival(self, arn: str) -> int:
         """The arrival of the newest fragment ever; 0 before the first."""
         with self._lock:
-            return self._shelf(arn).last_arrival
+            return self._index(arn).last_arrival
 
     def latest_ms(self, arn: str) -> int:
         """When the newest fragment began to arrive; 0 when there is none."""
         with self._lock:
-            return self._shelf(arn).latest_ms
+            return self._index(arn).latest_ms
 
-    def numbered(self, arn: str, number: str) -> Fragment | None:
+    def by_number(self, arn: str, number: str) -> Fragment | None:
         """The fragment of that number, if it is still there."""
         with self._lock:
-            return self._current(arn).numbered(number)
+            return self._current(arn).by_number(number)
 
     def between(self, arn: str, selector: Selector, start: int, end: int) -> list[Fragment]:
         """The fragments whose start lies in a range, both ends included, by time."""
@@ -112,8 +118,8 @@ class FragmentStore:
     def forget(self, arn: str) -> None:
         """Delete everything of a stream and wake its readers, who then find it gone."""
         with self._lock:
-            self._shelf(arn).clear()
-            del self._shelves[arn]
+            self._index(arn).clear()
+            del self._indexes[arn]
             self._wake(arn)
 
     def expire(self) -> None:
@@ -141,30 +147,30 @@ class FragmentStore:
         for wake in self._watchers.get(arn, ()):
             wake()
 
-    def _shelf(self, arn: str) -> Shelf:
-        if arn not in self._shelves:
-            self._shelves[arn] = Shelf(self._directory, arn)
-        return self._shelves[arn]
+    def _index(self, arn: str) -> FragmentIndex:
+        if arn not in self._indexes:
+            self._indexes[arn] = FragmentIndex(self._directory, arn)
+        return self._indexes[arn]
 
-    def _current(self, arn: str) -> Shelf:
-        shelf = self._shelf(arn)
-        self._expire(arn, shelf)
-        return shelf
+    def _current(self, arn: str) -> FragmentIndex:
+        index = self._index(arn)
+        self._expire(arn, index)
+        return index
 
-    def _expire(self, arn: str, shelf: Shelf) -> None:
+    def _expire(self, arn: str, index: FragmentIndex) -> None:
         hours = self._retention_hours(arn)
         seconds = hours * HOUR if hours else BUFFER_SECONDS
-        shelf.drop_older_than(int((self._clock() - seconds) * 1000))
+        index.drop_older_than(int((self._clock() - seconds) * 1000))
         if not hours:
-            shelf.shrink_to(BUFFER_BYTES)
+            index.shrink_to(BUFFER_BYTES)
 
     def _expire_all(self) -> None:
-        for arn, shelf in self._shelves.items():
-            self._expire(arn, shelf)
-        excess = sum(shelf.size for shelf in self._shelves.values()) - self._limit_bytes
+        for arn, index in self._indexes.items():
+            self._expire(arn, index)
+        excess = sum(index.size for index in self._indexes.values()) - self._limit_bytes
         while excess > 0:
             oldest = min(
-                (shelf for shelf in self._shelves.values() if shelf.size),
-                key=lambda shelf: shelf.oldest_ms,
+                (index for index in self._indexes.values() if index.size),
+                key=lambda index: index.oldest_ms,
             )
             excess -= oldest.drop_oldest()

@@ -10,8 +10,8 @@ from local import ministack
 from local.kinesisvideo.store import images
 from local.kinesisvideo.store.fragment_index import Fragment, Selector
 from local.kinesisvideo.store.fragments import FragmentStore
-from local.kinesisvideo.store.streams import Delayed, Stream
-from local.kinesisvideo.store.tagged_fragments import SERVICE_PREFIX, TaggedFragments
+from local.kinesisvideo.store.streams import DelayedSetting, Stream
+from local.kinesisvideo.store.tagged_fragments import SERVICE_PREFIX, TaggedFragmentProcessor
 
 PREFIX_TAG = "AWS_KINESISVIDEO_IMAGE_PREFIX"
 # What may stand as it is in a header's name and in its value (RFC 9110).
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~-]+")
 _VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 
 
-class ImageGenerator(TaggedFragments):
+class ImageGenerator(TaggedFragmentProcessor):
     """Makes images of one fragment after the other."""
 
     what = "images"
@@ -37,11 +37,11 @@ class ImageGenerator(TaggedFragments):
         self._put = put
         self._due: dict[str, int] = {}  # when each stream's next image is due
 
-    def configuration(self, stream: Stream) -> Delayed:
+    def configuration(self, stream: Stream) -> DelayedSetting:
         """Which images to make and where to put them."""
         return stream.images
 
-    def act(
+    def process(
         self,
         stream: Stream,
         fragment: Fragment,
@@ -54,14 +54,14 @@ class ImageGenerator(TaggedFragments):
             return
         selector = Selector(settings["ImageSelectorType"])
         offset = fragment.start(selector) - fragment.cluster_ms
-        wanted = images.read_format(settings)
+        wanted = images.image_format(settings)
 
         def due(times: list[int]) -> list[int]:
             interval = settings["SamplingInterval"]
             return [at for at in times if self._is_due(stream.arn, at + offset, interval)]
 
-        for at, image in images.encoded(b"".join(media), due, wanted):
-            bucket, key = _place(stream, fragment, at + offset, settings)
+        for at, image in images.encode_frames(b"".join(media), due, wanted):
+            bucket, key = _object_name(stream, fragment, at + offset, settings)
             self._put(
                 caller,
                 bucket,
@@ -81,7 +81,7 @@ class ImageGenerator(TaggedFragments):
         return True
 
 
-def _place(
+def _object_name(
     stream: Stream, fragment: Fragment, at: int, settings: Mapping[str, Any]
 ) -> tuple[str, str]:
     """The bucket, and the key without its extension.

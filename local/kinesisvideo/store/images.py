@@ -12,7 +12,7 @@ import av
 from local.kinesisvideo import requests
 
 # Which of the frames, given the times of all in milliseconds, rising.
-type Choice = Callable[[list[int]], Iterable[int]]
+type FrameSelection = Callable[[list[int]], Iterable[int]]
 
 # Enough for 8K; a header may declare a frame of gigabytes.
 MAX_PIXELS = 8192 * 4320
@@ -24,7 +24,7 @@ class UndecodableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ImageFormat:
     """How a frame becomes an image."""
 
     kind: str = "JPEG"
@@ -55,13 +55,15 @@ class Format:
         return min(MAX_WIDTH, max(1, width)), min(MAX_HEIGHT, max(1, height))
 
 
-def read_format(asked: Mapping[str, Any]) -> Format:
+def image_format(parameters: Mapping[str, Any]) -> ImageFormat:
     """The format in a request or configuration."""
-    width, height = asked.get("WidthPixels"), asked.get("HeightPixels")
-    return Format(asked["Format"], requests.jpeg_quality(asked), width, height)
+    width, height = parameters.get("WidthPixels"), parameters.get("HeightPixels")
+    return ImageFormat(parameters["Format"], requests.jpeg_quality(parameters), width, height)
 
 
-def encoded(film: bytes, choice: Choice, wanted: Format) -> Iterator[tuple[int, bytes]]:
+def encode_frames(
+    film: bytes, select: FrameSelection, wanted: ImageFormat
+) -> Iterator[tuple[int, bytes]]:
     """The chosen frames of a film, encoded one by one, with their times in milliseconds.
 
     A chosen frame that can't be decoded is left out.
@@ -71,7 +73,7 @@ def encoded(film: bytes, choice: Choice, wanted: Format) -> Iterator[tuple[int, 
         with opened as container:
             video: Any = container.streams.video[0]
             packets = [packet for packet in container.demux(video) if packet.pts is not None]
-            chosen = set(choice(sorted(_milliseconds(packet) for packet in packets)))
+            chosen = set(select(sorted(_milliseconds(packet) for packet in packets)))
             for at, frame in _frames(video, packets, chosen):
                 yield at, _encode(frame, wanted)
     except (av.FFmpegError, IndexError, ValueError) as error:
@@ -104,7 +106,7 @@ def _milliseconds(timed: Any) -> int:
     return int(round(timed.pts * timed.time_base * 1000))
 
 
-def _encode(frame: Any, wanted: Format) -> bytes:
+def _encode(frame: Any, wanted: ImageFormat) -> bytes:
     """Encode where other threads may run meanwhile: many megabytes take their time."""
     width, height = wanted.size(frame.width, frame.height)
     if wanted.kind == "PNG":

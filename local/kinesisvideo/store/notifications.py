@@ -6,13 +6,13 @@ from typing import Any
 
 from local import ministack
 from local.kinesisvideo.store.fragment_index import Fragment
-from local.kinesisvideo.store.streams import Delayed, Stream
-from local.kinesisvideo.store.tagged_fragments import SERVICE_PREFIX, TaggedFragments
+from local.kinesisvideo.store.streams import DelayedSetting, Stream
+from local.kinesisvideo.store.tagged_fragments import SERVICE_PREFIX, TaggedFragmentProcessor
 
 SUBJECT = "Kinesis Video Streams Notification"
 
 
-class Notifier(TaggedFragments):
+class Notifier(TaggedFragmentProcessor):
     """Tells of one fragment after the other."""
 
     what = "notifications"
@@ -27,11 +27,11 @@ class Notifier(TaggedFragments):
         super().__init__(delay, clock)
         self._publish = publish
 
-    def configuration(self, stream: Stream) -> Delayed:
+    def configuration(self, stream: Stream) -> DelayedSetting:
         """Where to tell of them."""
         return stream.notifications
 
-    def act(
+    def process(
         self,
         stream: Stream,
         fragment: Fragment,

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from local import ministack
-from local.kinesisvideo.errors import stopped
+from local.kinesisvideo.errors import service_stopping
 from local.kinesisvideo.store.fragment_index import Fragment
 from local.kinesisvideo.store.fragments import STORE_BYTES, FragmentStore
 from local.kinesisvideo.store.image_generation import ImageGenerator
 from local.kinesisvideo.store.notifications import Notifier
-from local.kinesisvideo.store.streams import Delayed, Stream, Streams
+from local.kinesisvideo.store.streams import DelayedSetting, Stream, Streams
 
 LOGGER = logging.getLogger(__name__)
 IMAGE_DELAY_SECONDS = 60.0
@@ -63,10 +63,10 @@ class KinesisVideo:
         try:
             done = asyncio.get_running_loop().run_in_executor(self._decoders, call)
         except RuntimeError as error:  # whoever still asks came too late
-            raise stopped() from error
+            raise service_stopping() from error
         return await done
 
-    async def keep_expiring(self) -> None:
+    async def expire_periodically(self) -> None:
         """Delete what has expired, also of streams that nobody writes or reads."""
         while True:
             try:
@@ -79,15 +79,15 @@ class KinesisVideo:
         stream = self.streams.by_arn(arn)
         return stream.retention_hours if stream else None
 
-    def announce(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
+    def act_on_tags(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
         """Do for a persisted fragment what its tags ask for, under its producer's rights."""
-        self.images.offer(stream, fragment, caller)
-        self.notifier.offer(stream, fragment, caller)
+        self.images.submit_if_tagged(stream, fragment, caller)
+        self.notifier.submit_if_tagged(stream, fragment, caller)
 
     def stop(self) -> None:
         """End what runs beside the requests."""
-        for backlog in (self.images.backlog, self.notifier.backlog):
-            backlog.stop()
+        for work_queue in (self.images.work_queue, self.notifier.work_queue):
+            work_queue.stop()
         self._decoders.shutdown(wait=True, cancel_futures=True)
 
     def configure(
@@ -100,8 +100,8 @@ class KinesisVideo:
         since = self.clock()
 
         def changes(now: Stream) -> Mapping[str, Any]:
-            delayed: Delayed = getattr(now, what)
-            return {what: Delayed(wanted, since, delayed.effective(since, self.image_delay))}
+            delayed: DelayedSetting = getattr(now, what)
+            return {what: DelayedSetting(wanted, since, delayed.effective(since, self.image_delay))}
 
         self.streams.change(stream, changes)
 
@@ -117,7 +117,7 @@ class KinesisVideo:
 
 
 @functools.cache
-def running() -> KinesisVideo:
+def current_service() -> KinesisVideo:
     """The one service of this process; its fragments lie where the launcher says."""
     delay = float(os.environ.get("KVS_IMAGE_DELAY_SECONDS", IMAGE_DELAY_SECONDS))
     megabytes = int(os.environ.get("KVS_STORE_MEGABYTES", STORE_BYTES // MEGABYTE))

@@ -23,16 +23,16 @@ def new_version() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Delayed:
+class DelayedSetting:
     """A configuration that takes a while to hold: asked last, since when, held before."""
 
-    asked: Mapping[str, Any] | None = None
+    requested: Mapping[str, Any] | None = None
     since: float = 0.0
-    before: Mapping[str, Any] | None = None
+    previous: Mapping[str, Any] | None = None
 
     def effective(self, now: float, delay: float) -> Mapping[str, Any] | None:
         """What holds now; on AWS a change takes at least a minute."""
-        return self.asked if now >= self.since + delay else self.before
+        return self.requested if now >= self.since + delay else self.previous
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Stream:
     kms_key: str | None = None
     storage_tier: str = "HOT"
     tags: Mapping[str, str] = field(default_factory=dict)
-    images: Delayed = Delayed()
-    notifications: Delayed = Delayed()
+    images: DelayedSetting = DelayedSetting()
+    notifications: DelayedSetting = DelayedSetting()
     archived_since: float = 0.0  # before it, the stream had no retention
 
     def archives(self, server_ms: int) -> bool:
@@ -115,7 +115,7 @@ class Streams:
         """The same, and the stream has a new version then."""
         return self.change(stream, lambda now: {**changes(now), "version": new_version()}, version)
 
-    def retain(
+    def change_retention(
         self, stream: Stream, hours: Callable[[int], int], version: str = "", **changes: Any
     ) -> Stream:
         """The stream with another retention; what was not archived never will be."""

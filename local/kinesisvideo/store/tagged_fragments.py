@@ -5,37 +5,37 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from local.kinesisvideo.store.fragment_index import Fragment
-from local.kinesisvideo.store.streams import Delayed, Stream
-from local.kinesisvideo.store.work_queue import Backlog
+from local.kinesisvideo.store.streams import DelayedSetting, Stream
+from local.kinesisvideo.store.work_queue import WorkQueue
 from local.ministack import Principal
 
 SERVICE_PREFIX = "AWS_"  # of the names of tags that are for the service
 
 
-class TaggedFragments(ABC):
+class TaggedFragmentProcessor(ABC):
     """Acts on fragments with a tag while the configuration is enabled, beside the loop."""
 
     what: ClassVar[str]  # what comes of them, for the log
     tag: ClassVar[str]
 
     def __init__(self, delay: float, clock: Callable[[], float]) -> None:
-        self.backlog = Backlog(self.what)
+        self.work_queue = WorkQueue(self.what)
         self._delay = delay
         self._clock = clock
 
-    def offer(self, stream: Stream, fragment: Fragment, caller: Principal) -> None:
+    def submit_if_tagged(self, stream: Stream, fragment: Fragment, caller: Principal) -> None:
         """Act on the fragment if it is tagged and the configuration holds by now."""
         settings = self.configuration(stream).effective(self._clock(), self._delay)
         tagged = any(name == self.tag for name, _ in fragment.tags)
         if tagged and settings is not None and settings["Status"] == "ENABLED":
-            self.backlog.submit(self.act, stream, fragment, caller, settings)
+            self.work_queue.submit(self.process, stream, fragment, caller, settings)
 
     @abstractmethod
-    def configuration(self, stream: Stream) -> Delayed:
+    def configuration(self, stream: Stream) -> DelayedSetting:
         """The stream's configuration for it."""
 
     @abstractmethod
-    def act(
+    def process(
         self, stream: Stream, fragment: Fragment, caller: Principal, settings: Mapping[str, Any]
     ) -> None:
         """Do what the configuration says, with the rights of PutMedia's caller."""

@@ -12,21 +12,21 @@ from local.security.iam import AccessDenied
 from local.security.signing import ServiceError
 
 LOGGER = logging.getLogger(__name__)
-ROOM = 32  # fragments that wait; what comes beyond is dropped and counted
+CAPACITY = 32  # fragments that wait; what comes beyond is dropped and counted
 
 
-class Backlog:
+class WorkQueue:
     """One thing after the other, in order; as on AWS, nobody is told of a failure."""
 
-    def __init__(self, what: str, room: int = ROOM) -> None:
+    def __init__(self, what: str, capacity: int = CAPACITY) -> None:
         self.dropped = 0
         self._what = what
         self._worker = ThreadPoolExecutor(1, f"kinesis-video-{what}")
-        self._room = BoundedSemaphore(room)
+        self._capacity = BoundedSemaphore(capacity)
 
     def submit(self, task: Callable[..., None], *arguments: Any) -> None:
         """Do it when what came before is done; drop it when too much waits."""
-        if not self._room.acquire(blocking=False):
+        if not self._capacity.acquire(blocking=False):
             self.dropped += 1
             LOGGER.warning("%s: too many fragments wait, dropped %d", self._what, self.dropped)
             return
@@ -54,4 +54,4 @@ class Backlog:
         except Exception:
             LOGGER.exception("%s: failed", self._what)
         finally:
-            self._room.release()
+            self._capacity.release()

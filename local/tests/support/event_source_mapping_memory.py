@@ -23,7 +23,7 @@ SHARD = "shardId-000000000000"
 class MemoryBackend:
     def __init__(self) -> None:
         self.settings: dict[str, dict[str, Any]] = {}
-        self.shelf: dict[str, Shard] = {SHARD: Shard(SHARD)}
+        self.known_shards: dict[str, Shard] = {SHARD: Shard(SHARD)}
         self.held: dict[str, list[Record]] = defaultdict(list)
         self.functions: dict[str, Callable[[dict[str, Any]], Invocation]] = {}
         self.denied: set[str] = set()
@@ -65,7 +65,7 @@ class MemoryBackend:
         return [dict(settings) for settings in self.settings.values()]
 
     def shards(self, stream_arn: str) -> list[Shard]:
-        return list(self.shelf.values()) if stream_arn == STREAM else []
+        return list(self.known_shards.values()) if stream_arn == STREAM else []
 
     def records(self, stream_arn: str, shard_id: str, *, after: str, limit: int) -> list[Record]:
         self.reads += 1

@@ -6,7 +6,7 @@ import json
 from local.kinesisvideo.api import control
 from local.kinesisvideo.media import archived, get_clip, get_images
 from local.kinesisvideo.media.connection import Connection
-from local.kinesisvideo.mkv.parser import Finished, FragmentParser
+from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser
 from local.kinesisvideo.store.state import KinesisVideo
 from local.tests.support.films import draw
 
@@ -53,7 +53,7 @@ class Plane:
             event
             for events in (parser.feed(film), parser.close())
             for event in events
-            if isinstance(event, Finished)
+            if isinstance(event, FragmentFinished)
         )
         server = round(self.now * 1000)
         return self.service.store.add(

@@ -317,9 +317,9 @@ def test_children_of_a_shard_are_read_after_it(backend, engine):
     engine.start()
     backend.put(b"parent")
     eventually(lambda: function.data == ["parent"])
-    backend.shelf[SHARD] = Shard(SHARD, closed=True)
+    backend.known_shards[SHARD] = Shard(SHARD, closed=True)
     for name in ("left", "right"):
-        backend.shelf[name] = Shard(name, parents=(SHARD,))
+        backend.known_shards[name] = Shard(name, parents=(SHARD,))
         backend.put(name.encode(), shard_id=name)
     engine.refresh()
     time.sleep(0.05)
@@ -333,15 +333,15 @@ def test_children_of_a_shard_that_rests_are_read_at_once(backend, function, engi
     engine.start()
     backend.put(b"parent")
     eventually(lambda: function.data == ["parent"])
-    backend.shelf[SHARD] = Shard(SHARD, closed=True)
-    backend.shelf["child"] = Shard("child", parents=(SHARD,))
+    backend.known_shards[SHARD] = Shard(SHARD, closed=True)
+    backend.known_shards["child"] = Shard("child", parents=(SHARD,))
     backend.put(b"child", shard_id="child")
     engine.refresh()
     eventually(lambda: function.data == ["parent", "child"], 1.0)
 
 
 def test_children_of_a_trimmed_shard_are_read_at_once(backend, function, engine):
-    backend.shelf = {"child": Shard("child", parents=(SHARD,))}
+    backend.known_shards = {"child": Shard("child", parents=(SHARD,))}
     backend.put(b"child", shard_id="child")
     backend.add_mapping()
     engine.start()
@@ -468,12 +468,12 @@ def test_a_missing_function_is_shown_and_waited_for(backend, engine):
 
 
 def test_a_missing_stream_is_shown_and_waited_for(backend, function, engine):
-    backend.shelf.clear()
+    backend.known_shards.clear()
     backend.add_mapping()
     engine.start()
     eventually(lambda: backend.reports["m1"])
     assert backend.reports["m1"][0] == f"PROBLEM: Stream not found: {STREAM}"
-    backend.shelf[SHARD] = Shard(SHARD)
+    backend.known_shards[SHARD] = Shard(SHARD)
     backend.put(b"a")
     eventually(lambda: function.data == ["a"])
 

@@ -50,10 +50,10 @@ def change_something(chance, backend, engine, shard_id):
     elif what < 0.6:
         backend.settings["m1"]["ParallelizationFactor"] = chance.choice([1, 2, 5])
     else:
-        child = f"shard-{len(backend.shelf)}"
-        closed = Shard(shard_id, backend.shelf[shard_id].parents, closed=True)
-        backend.shelf = {
-            **backend.shelf,
+        child = f"shard-{len(backend.known_shards)}"
+        closed = Shard(shard_id, backend.known_shards[shard_id].parents, closed=True)
+        backend.known_shards = {
+            **backend.known_shards,
             shard_id: closed,
             child: Shard(child, (shard_id,)),
         }

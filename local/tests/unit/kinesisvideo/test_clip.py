@@ -35,7 +35,7 @@ def film(tmp_path_factory):
 def joined(*parts):
     """The clip of films, each with the second at which it starts."""
     file = io.BytesIO()
-    wanted = [clip.Part(*halves(film), round(start * 1000), 0, 1000) for start, film in parts]
+    wanted = [clip.ClipPart(*halves(film), round(start * 1000), 0, 1000) for start, film in parts]
     assert clip.write(wanted, file)
     return file.getvalue()
 
@@ -183,7 +183,7 @@ def test_sound_that_is_gone_in_the_middle_is_named(film):
 
 def test_a_cluster_that_is_none_is_named(film):
     header, _ = halves(film())
-    parts = [clip.Part(header, b"no cluster" * 9, 0, 0, 1000)]
+    parts = [clip.ClipPart(header, b"no cluster" * 9, 0, 0, 1000)]
     with pytest.raises(KinesisVideoError) as caught:
         clip.write(parts, io.BytesIO())
     assert caught.value.code == "InvalidMediaFrameException"

@@ -20,7 +20,7 @@ def plane(tmp_path):
 def test_a_sixth_list_of_fragments_at_once_is_refused(plane):
     with ExitStack() as others:
         for _ in range(5):
-            others.enter_context(archived.READERS.one(plane.stream))
+            others.enter_context(archived.READERS.acquire(plane.stream))
         with pytest.raises(KinesisVideoError) as caught:
             plane.ask("GetMediaForFragmentList", Fragments=["1"])
     assert caught.value.code == "ClientLimitExceededException"
@@ -31,7 +31,7 @@ def test_each_stream_has_connections_of_its_own_and_who_fails_frees_one(plane):
     limit = ConnectionLimit("GetMedia", 1, "ConnectionLimitExceededException")
     plane.control("CreateStream", StreamName="gate", DataRetentionInHours=1)
     gate = plane.service.streams.find("gate")
-    with pytest.raises(ZeroDivisionError), limit.one(plane.stream), limit.one(gate):
+    with pytest.raises(ZeroDivisionError), limit.acquire(plane.stream), limit.acquire(gate):
         raise ZeroDivisionError
-    with limit.one(plane.stream), pytest.raises(KinesisVideoError, match="door has 1 GetMedia"):
-        limit.one(plane.stream).__enter__()
+    with limit.acquire(plane.stream), pytest.raises(KinesisVideoError, match="door has 1 GetMedia"):
+        limit.acquire(plane.stream).__enter__()

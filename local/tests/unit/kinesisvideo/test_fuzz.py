@@ -5,7 +5,7 @@ import random
 import pytest
 
 from local.kinesisvideo.mkv.header import MediaError
-from local.kinesisvideo.mkv.parser import Finished, FragmentParser
+from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser
 from local.tests.support.mkv_mutations import good, mutated
 
 BODIES = 60  # of one seed
@@ -47,7 +47,9 @@ def check(seed, tmp_path, bodies=BODIES):
             whole = outcome(body, evenly(len(body) or 1))
             assert whole == outcome(body, unevenly(chance)), "it depends on the cutting"
             assert number or whole[1] is None, "a good body was refused"
-            assert all(len(event.tags) <= 10 for event in whole[0] if isinstance(event, Finished))
+            assert all(
+                len(event.tags) <= 10 for event in whole[0] if isinstance(event, FragmentFinished)
+            )
         except Exception as error:
             where.write_bytes(body)
             raise AssertionError(f"seed {seed}: {error!r} by {where}") from error

@@ -6,7 +6,7 @@ import pytest
 
 from local.kinesisvideo.media import get_media
 from local.kinesisvideo.media.connection import Connection
-from local.kinesisvideo.mkv.parser import Finished
+from local.kinesisvideo.mkv.parser import FragmentFinished
 from local.kinesisvideo.store.state import KinesisVideo
 
 EARLIEST = {"StartSelector": {"StartSelectorType": "EARLIEST"}}
@@ -41,7 +41,7 @@ def test_a_disk_that_cannot_be_read_ends_the_film_with_an_internal_error(
 
     stream = service.streams.create("door", retention_hours=1)
     now = round(service.clock() * 1000)
-    media = Finished(0, 0, 1000, b"header", b"cluster", ())
+    media = FragmentFinished(0, 0, 1000, b"header", b"cluster", ())
     service.store.add(stream.arn, "1", media, producer=now, server=now)
     monkeypatch.setattr(service.store, "read", broken)
     said = answered(service, stream, EARLIEST)
@@ -54,7 +54,7 @@ def test_a_fragment_that_expired_while_others_were_sent_is_left_out(service, mon
     stream = service.streams.create("door", retention_hours=1)
     now = round(service.clock() * 1000)
     for number in "1", "2":
-        media = Finished(0, 0, 1000, b"header", b"cluster" + number.encode(), ())
+        media = FragmentFinished(0, 0, 1000, b"header", b"cluster" + number.encode(), ())
         service.store.add(stream.arn, number, media, producer=now, server=now)
 
     def gone_or_last(arn, fragment):

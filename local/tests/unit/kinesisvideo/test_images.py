@@ -5,12 +5,12 @@ import io
 import pytest
 from PIL import Image
 
-from local.kinesisvideo.mkv.parser import Finished
+from local.kinesisvideo.mkv.parser import FragmentFinished
 from local.kinesisvideo.store import images
 from local.kinesisvideo.store.fragments import FragmentStore
 from local.kinesisvideo.store.image_generation import ImageGenerator
-from local.kinesisvideo.store.images import Format, UndecodableError
-from local.kinesisvideo.store.streams import Delayed, Stream
+from local.kinesisvideo.store.images import ImageFormat, UndecodableError
+from local.kinesisvideo.store.streams import DelayedSetting, Stream
 from local.ministack import Principal
 from local.security.iam import AccessDenied
 from local.tests.support.films import brightness, draw, draw_sound
@@ -21,8 +21,8 @@ TAGGED = (("AWS_KINESISVIDEO_IMAGE_GENERATION", ""),)
 START = 1_800_000_000_000
 
 
-def encoded(film, choice, wanted=Format()):  # noqa: B008 - it is frozen
-    return dict(images.encoded(film, choice, wanted))
+def encoded(film, choice, wanted=ImageFormat()):  # noqa: B008 - it is frozen
+    return dict(images.encode_frames(film, choice, wanted))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def level(image):
 
 
 def test_exactly_the_chosen_frames_are_decoded(film):
-    found = encoded(film, lambda times: [times[3], times[7]], Format())
+    found = encoded(film, lambda times: [times[3], times[7]], ImageFormat())
     assert sorted(found) == [300, 700]
     assert level(found[300]) == pytest.approx(brightness(3), abs=2)
     assert level(found[700]) == pytest.approx(brightness(7), abs=2)
@@ -47,12 +47,12 @@ def test_exactly_the_chosen_frames_are_decoded(film):
 @pytest.mark.parametrize(
     ("wanted", "kind", "size"),
     [
-        (Format(), "JPEG", (64, 48)),
-        (Format("PNG"), "PNG", (64, 48)),
-        (Format("PNG", width=32, height=40), "PNG", (32, 40)),
-        (Format("JPEG", height=24), "JPEG", (32, 24)),
-        (Format("JPEG", width=32), "JPEG", (32, 24)),
-        (Format("PNG", height=2160), "PNG", (2880, 2160)),
+        (ImageFormat(), "JPEG", (64, 48)),
+        (ImageFormat("PNG"), "PNG", (64, 48)),
+        (ImageFormat("PNG", width=32, height=40), "PNG", (32, 40)),
+        (ImageFormat("JPEG", height=24), "JPEG", (32, 24)),
+        (ImageFormat("JPEG", width=32), "JPEG", (32, 24)),
+        (ImageFormat("PNG", height=2160), "PNG", (2880, 2160)),
     ],
 )
 def test_an_image_has_the_format_and_size_that_was_asked_for(film, wanted, kind, size):
@@ -62,7 +62,7 @@ def test_an_image_has_the_format_and_size_that_was_asked_for(film, wanted, kind,
 
 def test_a_lower_quality_makes_a_smaller_image(film):
     sizes = [
-        len(encoded(film, lambda times: times[:1], Format(quality=quality))[0])
+        len(encoded(film, lambda times: times[:1], ImageFormat(quality=quality))[0])
         for quality in (1, 100)
     ]
     assert sizes[0] < sizes[1]
@@ -98,7 +98,7 @@ class Bucket:
             "Format": "JPEG",
             **changes,
         }
-        self.stream = Stream("door", DOOR, 0.0, 24, images=Delayed(asked, 900.0))
+        self.stream = Stream("door", DOOR, 0.0, 24, images=DelayedSetting(asked, 900.0))
 
     def put(self, caller, bucket, key, body, *, content_type, metadata):
         assert caller == CALLER
@@ -109,11 +109,11 @@ class Bucket:
     def take(self, *starts, tags=TAGGED):
         """Add fragments of one second and wait for their images."""
         for start in starts:
-            media = Finished(0, 0, 1000, b"", self.film, tags)
+            media = FragmentFinished(0, 0, 1000, b"", self.film, tags)
             number = self.store.next_number()
             fragment = self.store.add(DOOR, number, media, producer=start, server=START + 5)
-            self.generator.offer(self.stream, fragment, CALLER)
-        self.generator.backlog.finish()
+            self.generator.submit_if_tagged(self.stream, fragment, CALLER)
+        self.generator.work_queue.finish()
 
     def times(self):
         """The times in the objects' names."""
@@ -189,7 +189,7 @@ def test_a_change_takes_a_while_to_hold(bucket):
 
 def test_what_was_asked_before_holds_until_the_change_does():
     before, after = {"Status": "ENABLED"}, {"Status": "DISABLED"}
-    settings = Delayed(after, 100.0, before)
+    settings = DelayedSetting(after, 100.0, before)
     assert settings.effective(159.9, 60) is before
     assert settings.effective(160.0, 60) is after
 
@@ -203,9 +203,13 @@ def test_a_caller_who_may_not_write_gets_no_images_and_hears_nothing(bucket):
 def test_a_fragment_that_is_no_film_stops_nothing(bucket):
     good, bucket.film = bucket.film, b"no film at all"
     fragment = bucket.store.add(
-        DOOR, "1", Finished(0, 0, 1000, b"", b"no film", TAGGED), producer=START, server=START
+        DOOR,
+        "1",
+        FragmentFinished(0, 0, 1000, b"", b"no film", TAGGED),
+        producer=START,
+        server=START,
     )
-    bucket.generator.offer(bucket.stream, fragment, CALLER)
+    bucket.generator.submit_if_tagged(bucket.stream, fragment, CALLER)
     bucket.film = good
     bucket.take(START)
     assert bucket.times() == [0, 500]

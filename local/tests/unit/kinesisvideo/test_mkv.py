@@ -6,7 +6,7 @@ import pytest
 
 from local.kinesisvideo.mkv import ebml
 from local.kinesisvideo.mkv.header import ErrorId, Limits, MediaError
-from local.kinesisvideo.mkv.parser import Finished, FragmentParser, Started
+from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser, FragmentStarted
 from local.tests.support import mkv_bytes as mkv
 
 
@@ -19,7 +19,7 @@ def parse(body, step=None, limits=None):
 
 
 def finished(body, **how):
-    return [event for event in parse(body, **how) if isinstance(event, Finished)]
+    return [event for event in parse(body, **how) if isinstance(event, FragmentFinished)]
 
 
 def error_of(body, limits=None):
@@ -29,17 +29,17 @@ def error_of(body, limits=None):
         for event in parser.feed(body):
             events.append(event)
         events += parser.close()
-    done = [event.timecode for event in events if isinstance(event, Finished)]
+    done = [event.timecode for event in events if isinstance(event, FragmentFinished)]
     return done, caught.value.error_id
 
 
 def test_each_cluster_is_a_fragment():
     body = mkv.header() + mkv.cluster(1000) + mkv.cluster(2000)
     assert [(type(event), event.timecode) for event in parse(body)] == [
-        (Started, 1000),
-        (Finished, 1000),
-        (Started, 2000),
-        (Finished, 2000),
+        (FragmentStarted, 1000),
+        (FragmentFinished, 1000),
+        (FragmentStarted, 2000),
+        (FragmentFinished, 2000),
     ]
 
 
@@ -47,7 +47,7 @@ def test_a_fragment_begins_before_its_frames_are_there():
     parser = FragmentParser()
     body = mkv.header() + mkv.cluster(1000)
     upto = body.index(mkv.block(0))
-    assert list(parser.feed(body[:upto])) == [Started(1000, 1000)]
+    assert list(parser.feed(body[:upto])) == [FragmentStarted(1000, 1000)]
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 64])
@@ -102,7 +102,7 @@ def test_void_elements_are_no_end_of_a_cluster():
 def test_an_end_of_fragment_ends_it_before_the_next_begins():
     parser = FragmentParser()
     events = list(parser.feed(mkv.header() + mkv.cluster(1000) + mkv.end()))
-    assert [type(event) for event in events] == [Started, Finished]
+    assert [type(event) for event in events] == [FragmentStarted, FragmentFinished]
 
 
 def test_what_is_cut_off_at_the_end_is_no_fragment():
@@ -225,10 +225,10 @@ def test_a_header_of_two_gigabytes_is_refused_by_its_head_alone():
 
 @pytest.mark.parametrize("known", [True, False])
 def test_too_many_elements_in_one_are_refused_instead_of_walked_through(known):
-    stuffed = mkv.element(mkv.VOID) * (ebml.MOST_CHILDREN + 1)
+    stuffed = mkv.element(mkv.VOID) * (ebml.MAX_CHILDREN + 1)
     group = mkv.cluster(0, mkv.block(0), mkv.element(mkv.GROUP, stuffed), known=known)
     assert error_of(mkv.header() + group)[1] == ErrorId.INVALID_MKV_DATA
-    fits = mkv.element(mkv.VOID) * ebml.MOST_CHILDREN
+    fits = mkv.element(mkv.VOID) * ebml.MAX_CHILDREN
     cluster = mkv.cluster(0, mkv.block(0), mkv.element(mkv.GROUP, fits), known=known)
     assert len(finished(mkv.header() + cluster)) == 1
 

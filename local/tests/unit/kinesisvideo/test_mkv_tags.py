@@ -4,7 +4,7 @@ import pytest
 
 from local.kinesisvideo.mkv import ebml
 from local.kinesisvideo.mkv.header import ErrorId, MediaError
-from local.kinesisvideo.mkv.parser import Finished, FragmentParser
+from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser
 from local.tests.support import mkv_bytes as mkv
 
 IMAGE = ("AWS_KINESISVIDEO_IMAGE_GENERATION", "")
@@ -13,7 +13,7 @@ IMAGE = ("AWS_KINESISVIDEO_IMAGE_GENERATION", "")
 def tags_by_fragment(*parts):
     parser = FragmentParser()
     events = [*parser.feed(mkv.header() + b"".join(parts)), *parser.close()]
-    return {event.timecode: event.tags for event in events if isinstance(event, Finished)}
+    return {event.timecode: event.tags for event in events if isinstance(event, FragmentFinished)}
 
 
 def test_tags_between_clusters_are_about_the_next_one():

@@ -9,7 +9,7 @@ import pytest
 from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.media import connection, ingest, put_media
 from local.kinesisvideo.media.connection import Connection
-from local.kinesisvideo.media.put_media_headers import read_headers
+from local.kinesisvideo.media.put_media_headers import parse_headers
 from local.kinesisvideo.store.state import KinesisVideo
 from local.ministack import Principal
 from local.tests.support import mkv_bytes as mkv
@@ -49,7 +49,7 @@ class Session:
         async def send(message):
             self.sent.append(message)
 
-        asked, opened = read_headers(headers), Connection(receive, send)
+        asked, opened = parse_headers(headers), Connection(receive, send)
         await put_media.put_media(self.service, self.stream, asked, CALLER, opened)
 
 
@@ -142,7 +142,7 @@ def test_an_error_names_the_fragment_it_is_about(session):
 def test_a_sixth_session_on_one_stream_is_refused(session):
     with ExitStack() as others:
         for _ in range(put_media.MAX_SESSIONS):
-            others.enter_context(put_media.SESSIONS.one(session.stream))
+            others.enter_context(put_media.SESSIONS.acquire(session.stream))
         with pytest.raises(KinesisVideoError) as caught:
             session.run(b"")
     assert caught.value.code == "ConnectionLimitExceededException"
@@ -161,7 +161,7 @@ def test_a_sixth_session_on_one_stream_is_refused(session):
 )
 def test_headers_that_make_no_sense_are_refused(wrong):
     with pytest.raises(KinesisVideoError) as caught:
-        read_headers({**GOOD, **wrong})
+        parse_headers({**GOOD, **wrong})
     assert caught.value.code == "InvalidArgumentException"
 
 
@@ -173,7 +173,7 @@ def test_relative_times_count_from_the_start_header(session):
 
 
 def test_a_start_may_lack_the_zeros_of_its_milliseconds():
-    assert read_headers({**GOOD, "x-amzn-producer-start-timestamp": "12.5"}).start_ms == 12_500
+    assert parse_headers({**GOOD, "x-amzn-producer-start-timestamp": "12.5"}).start_ms == 12_500
 
 
 def test_a_body_of_tiny_elements_lets_others_have_their_turn(session, monkeypatch):

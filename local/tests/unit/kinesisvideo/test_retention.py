@@ -124,7 +124,7 @@ def test_what_nobody_asks_for_leaves_the_disk_too(plane, one_second, monkeypatch
     monkeypatch.setattr(state, "EXPIRY_SECONDS", 0.01)
 
     async def run():
-        expiring = asyncio.create_task(plane.service.keep_expiring())
+        expiring = asyncio.create_task(plane.service.expire_periodically())
         await asyncio.sleep(0.05)
         assert len(plane.files) == 1
         plane.now += HOUR + 1

@@ -8,8 +8,8 @@ import pytest
 from local.kinesisvideo.store.fragment_index import Fragment
 from local.kinesisvideo.store.images import UndecodableError
 from local.kinesisvideo.store.notifications import Notifier
-from local.kinesisvideo.store.streams import Delayed, Stream
-from local.kinesisvideo.store.work_queue import ROOM, Backlog
+from local.kinesisvideo.store.streams import DelayedSetting, Stream
+from local.kinesisvideo.store.work_queue import CAPACITY, WorkQueue
 from local.ministack import Principal
 from local.security.iam import AccessDenied
 from local.security.signing import ServiceError
@@ -20,43 +20,43 @@ TOPIC = "arn:aws:sns:us-east-1:000000000000:topic"
 
 
 @pytest.fixture
-def backlog():
-    made = Backlog("images")
+def work_queue():
+    made = WorkQueue("images")
     yield made
     made.stop()
 
 
-def test_tasks_have_their_turn_in_order(backlog):
+def test_tasks_have_their_turn_in_order(work_queue):
     done = []
-    for number in range(ROOM):
-        backlog.submit(done.append, number)
-    backlog.finish()
-    assert done == list(range(ROOM))
+    for number in range(CAPACITY):
+        work_queue.submit(done.append, number)
+    work_queue.finish()
+    assert done == list(range(CAPACITY))
 
 
-def test_what_there_is_no_room_for_is_dropped_and_counted(backlog, caplog):
+def test_what_there_is_no_room_for_is_dropped_and_counted(work_queue, caplog):
     hold, done = threading.Event(), []
-    backlog.submit(hold.wait, 30)
-    for number in range(ROOM + 4):
-        backlog.submit(done.append, number)
-    assert backlog.dropped == 5
+    work_queue.submit(hold.wait, 30)
+    for number in range(CAPACITY + 4):
+        work_queue.submit(done.append, number)
+    assert work_queue.dropped == 5
     assert "images: too many fragments wait, dropped 5" in caplog.text
     hold.set()
-    backlog.finish()
-    assert done == list(range(ROOM - 1))
+    work_queue.finish()
+    assert done == list(range(CAPACITY - 1))
 
 
-def test_room_comes_back_as_tasks_are_done(backlog):
-    for _ in range(4 * ROOM):
+def test_room_comes_back_as_tasks_are_done(work_queue):
+    for _ in range(4 * CAPACITY):
         done = threading.Event()
-        backlog.submit(done.set)
+        work_queue.submit(done.set)
         assert done.wait(30)
-    assert backlog.dropped == 0
+    assert work_queue.dropped == 0
 
 
-def test_what_comes_while_the_laptop_aws_stops_is_dropped_without_a_word(backlog, caplog):
-    backlog.stop()
-    backlog.submit(caplog.handler.emit)
+def test_what_comes_while_the_laptop_aws_stops_is_dropped_without_a_word(work_queue, caplog):
+    work_queue.stop()
+    work_queue.submit(caplog.handler.emit)
     assert caplog.records == []
 
 
@@ -70,16 +70,16 @@ def test_what_comes_while_the_laptop_aws_stops_is_dropped_without_a_word(backlog
     ],
     ids=["denied", "refused", "undecodable", "a mistake of ours"],
 )
-def test_a_failure_ends_nothing(backlog, caplog, error, level):
+def test_a_failure_ends_nothing(work_queue, caplog, error, level):
     caplog.set_level(logging.INFO)
     done = []
 
     def fail():
         raise error
 
-    backlog.submit(fail)
-    backlog.submit(done.append, "next")
-    backlog.finish()
+    work_queue.submit(fail)
+    work_queue.submit(done.append, "next")
+    work_queue.finish()
     assert done == ["next"]
     [record] = caplog.records
     assert record.levelno == level
@@ -93,7 +93,7 @@ class Topic:
         self.now, self.told = 1000.0, []
         self.notifier = Notifier(60, lambda: self.now, self.publish)
         asked = {"Status": status, "DestinationConfig": {"Uri": TOPIC}}
-        self.stream = Stream("door", DOOR, 0.0, 24, notifications=Delayed(asked, 940.0))
+        self.stream = Stream("door", DOOR, 0.0, 24, notifications=DelayedSetting(asked, 940.0))
 
     def publish(self, caller, topic, message, *, subject):
         assert (caller, topic) == (CALLER, TOPIC)
@@ -101,8 +101,8 @@ class Topic:
 
     def take(self, *tags):
         fragment = Fragment("17", 1, 2000, 3000, 0, 1000, 10, 20, tags)
-        self.notifier.offer(self.stream, fragment, CALLER)
-        self.notifier.backlog.finish()
+        self.notifier.submit_if_tagged(self.stream, fragment, CALLER)
+        self.notifier.work_queue.finish()
         return len(self.told)
 
 
