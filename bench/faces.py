@@ -25,7 +25,7 @@ from bench.measure import measure
 from local.rekognition.processors.video import rgb
 from local.rekognition.worker.faces import CHIP_SIZE, models
 from local.rekognition.worker.network import Network
-from local.rekognition.worker.pool import Pool
+from local.rekognition.worker.pool import WorkerPool
 from local.rekognition.worker.process import FEW_THREADS, ROOT
 
 TURNS, FRAMES, EVERY = 7, 12, 5
@@ -71,13 +71,13 @@ def film(bare: Bare) -> list[Any]:
     sys.exit("the film has too few frames with one face")
 
 
-def pooled(pool: Pool, frames: list[Any]) -> None:
+def pooled(pool: WorkerPool, frames: list[Any]) -> None:
     """As a stream processor does: one frame for each worker, and one to follow."""
     waiting: deque[Any] = deque()
     for frame in frames:
         if len(waiting) > pool.size:
             assert len(waiting.popleft().result()) == 1
-        waiting.append(pool.frame(frame.tobytes(), SIZE))
+        waiting.append(pool.analyze_frame(frame.tobytes(), SIZE))
     while waiting:
         assert len(waiting.popleft().result()) == 1
 
@@ -118,10 +118,10 @@ def main() -> bool:
     bare = Bare()
     frames = film(bare)
     os.sched_setaffinity(0, one)  # what starts from here inherits it
-    single = Pool(1)
+    single = WorkerPool(1)
     single.warm()
     os.sched_setaffinity(0, both)
-    double = Pool(2)
+    double = WorkerPool(2)
     double.warm()
     lots: dict[str, tuple[Callable[[], Any], set[int]]] = {
         "bare": (lambda: [bare.search(frame) for frame in frames], one),

@@ -26,9 +26,9 @@ ENVIRONMENTS = ROOT / ".whosthere"
 START_SECONDS = 60
 STOP_SECONDS = 20
 # What children keep of the caller's environment; every AWS_ variable and every proxy stays behind.
-KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "TZ", "UV_CACHE_DIR")
+INHERITED = ("PATH", "LANG", "LC_ALL", "TERM", "TZ", "UV_CACHE_DIR")
 # A botocore session that reads no file and follows no profile.
-BLIND = {
+NO_FILES = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
@@ -97,7 +97,7 @@ class LaptopAWS:
     def _own_environment(self) -> dict[str, str]:
         """Next to nothing: Lambda functions inherit what the emulator has."""
         return {
-            **_kept(),
+            **_inherited(),
             "HOME": str(self.directory.resolve()),
             "LAMBDA_PYTHON": str(self.functions),
             "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
@@ -141,7 +141,7 @@ class LaptopAWS:
             (home / ".aws").mkdir(parents=True, exist_ok=True)
             (home / ".aws" / name).touch()
         return {
-            **_kept(),
+            **_inherited(),
             "HOME": str(home),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.facts["access_key_id"],
@@ -164,7 +164,7 @@ class LaptopAWS:
             aws_access_key_id=self.facts["access_key_id"],
             aws_secret_access_key=self.facts["secret_access_key"],
             region_name=self.facts["region"],
-            botocore_session=botocore.session.Session(session_vars=BLIND),
+            botocore_session=botocore.session.Session(session_vars=NO_FILES),
         )
 
     def client(self, service: str, config: Config | None = None) -> Any:
@@ -183,7 +183,7 @@ class LaptopAWS:
         """The processes of the laptop AWS that are alive: it and its workers."""
         if self._process is None:
             return []
-        return _of_group(self._process.pid)
+        return _processes_of_group(self._process.pid)
 
     def ports(self) -> list[int]:
         """Which of its ports still answer."""
@@ -191,8 +191,8 @@ class LaptopAWS:
         return [port for url in urls if (port := urlsplit(url).port) and _answers(port)]
 
 
-def _kept() -> dict[str, str]:
-    return {name: os.environ[name] for name in KEPT if name in os.environ}
+def _inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
 def _answers(port: int) -> bool:
@@ -200,7 +200,7 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _of_group(group: int) -> list[Process]:
+def _processes_of_group(group: int) -> list[Process]:
     """The living processes of a process group; workers stay in the group of who started them."""
     listed = subprocess.run(
         ["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True

@@ -36,13 +36,13 @@ class Rule(Enum):
     TYPE = auto()
     BASE64 = auto()
     MISSING = auto()
-    LEAST = auto()
-    MOST = auto()
+    MIN = auto()
+    MAX = auto()
     PATTERN = auto()
     ENUM = auto()
 
 
-class BreachError(Exception):
+class ConstraintError(Exception):
     """A rule that a value breaks: where (names of members, numbers of items from 1), and how."""
 
     def __init__(self, rule: Rule, shape: Any, path: Path, value: Any, limit: Any = None) -> None:
@@ -63,7 +63,7 @@ def read(shape: Any, value: Any, path: Path = ()) -> Any:
     Null is as good as not given, unknown members are left out, blobs become bytes.
     """
     if not _has_type(shape.type_name, value):
-        raise BreachError(Rule.TYPE, shape, path, value)
+        raise ConstraintError(Rule.TYPE, shape, path, value)
     if shape.type_name == "structure":
         return _structure(shape, value, path)
     if shape.type_name == "blob":
@@ -103,7 +103,7 @@ def _is_text(value: str) -> bool:
 def _structure(shape: Any, value: dict[str, Any], path: Path) -> dict[str, Any]:
     for name in shape.required_members:
         if value.get(name) is None:
-            raise BreachError(Rule.MISSING, shape, (*path, name), None)
+            raise ConstraintError(Rule.MISSING, shape, (*path, name), None)
     return {
         name: read(shape.members[name], one, (*path, name))
         for name, one in value.items()
@@ -115,21 +115,21 @@ def _blob(shape: Any, value: str, path: Path) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BreachError(Rule.BASE64, shape, path, None) from error
+        raise ConstraintError(Rule.BASE64, shape, path, None) from error
 
 
 def _check_bounds(shape: Any, value: Any, path: Path) -> None:
     limits = shape.metadata
     size = len(value) if hasattr(value, "__len__") else value
     if size < limits.get("min", size):
-        raise BreachError(Rule.LEAST, shape, path, value, limits["min"])
+        raise ConstraintError(Rule.MIN, shape, path, value, limits["min"])
     if size > limits.get("max", size):
-        raise BreachError(Rule.MOST, shape, path, value, limits["max"])
+        raise ConstraintError(Rule.MAX, shape, path, value, limits["max"])
     pattern = limits.get("pattern")
     if pattern and not _pattern(pattern).fullmatch(value):
-        raise BreachError(Rule.PATTERN, shape, path, value, pattern)
+        raise ConstraintError(Rule.PATTERN, shape, path, value, pattern)
     if (names := limits.get("enum")) and value not in names:
-        raise BreachError(Rule.ENUM, shape, path, value, names)
+        raise ConstraintError(Rule.ENUM, shape, path, value, names)
 
 
 @functools.cache

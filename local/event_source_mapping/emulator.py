@@ -59,7 +59,7 @@ class EmulatorBackend:
     def invoke(self, function_arn: str, event: dict[str, Any]) -> Invocation:
         """Invoke a function and wait for its answer."""
         arrived = event["Records"][-1]["kinesis"]["approximateArrivalTimestamp"]
-        ministack.note_iterator_age(function_arn, 1000 * (time.time() - arrived))
+        ministack.record_iterator_age(function_arn, 1000 * (time.time() - arrived))
         try:
             answer = ministack.invoke(function_arn, event)
         except signing.ServiceError:
@@ -122,11 +122,11 @@ class EmulatorBackend:
 
     def count(self, uuid: str, metric: str, number: int) -> None:
         """Add to a metric of a mapping, as CloudWatch shows it."""
-        ministack.count_of_mapping(uuid, metric, number)
+        ministack.add_mapping_metric(uuid, metric, number)
 
     def report(self, uuid: str, result: str) -> None:
         """Set the LastProcessingResult of a mapping."""
-        ministack.note_mapping_result(uuid, result)
+        ministack.set_mapping_result(uuid, result)
 
     @staticmethod
     def _as_role(role_arn: str, send: Callable[[signing.Credentials], object]) -> None:

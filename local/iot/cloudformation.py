@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.iot.role_aliases import ALIASES, DEFAULT_S, RoleAlias
+from local.iot.role_aliases import ALIASES, DEFAULT_SECONDS, RoleAlias
 
 type Properties = Mapping[str, Any]
 type Created = tuple[str, dict[str, str]]
@@ -32,7 +32,7 @@ def delete(name: str, properties: Properties) -> None:
 
 
 def _seconds(properties: Properties) -> int:
-    return int(properties.get("CredentialDurationSeconds", DEFAULT_S))
+    return int(properties.get("CredentialDurationSeconds", DEFAULT_SECONDS))
 
 
 def _created(alias: RoleAlias) -> Created:

@@ -11,7 +11,7 @@ from typing import Any
 
 from local.iot.role_aliases import ALIASES, RoleAlias
 from local.ministack import iot
-from local.ministack.roles import assume_role_as_service, longest_session_s
+from local.ministack.roles import assume_role_as_service, max_session_seconds
 from local.security.iam import AccessDenied
 
 SERVICE = "credentials.iot.amazonaws.com"
@@ -47,8 +47,8 @@ def _keys(alias: RoleAlias, certificate_id: str, thing: str | None) -> dict[str,
     context = {"credentials-iot:AwsCertificateId": certificate_id}
     if thing is not None:
         context["credentials-iot:ThingName"] = thing
-    longest_s = longest_session_s(alias.role_arn)
-    if longest_s is not None and alias.seconds > longest_s:
+    max_seconds = max_session_seconds(alias.role_arn)
+    if max_seconds is not None and alias.seconds > max_seconds:
         raise _invalid(TOO_LONG)
     try:
         keys = assume_role_as_service(

@@ -20,7 +20,7 @@ from local.ministack import iot
 
 PATH = re.compile(r"/role-aliases/([^/?]+)/credentials")
 # A device that begins a handshake or a request and then says nothing is hung up on.
-PATIENCE_S = 10
+TIMEOUT_SECONDS = 10
 
 
 class CredentialProvider:
@@ -59,7 +59,7 @@ class _Server(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """In the connection's own thread: a slow handshake must not hold up the others."""
-        request.settimeout(PATIENCE_S)
+        request.settimeout(TIMEOUT_SECONDS)
         try:
             with self.context.wrap_socket(request, server_side=True) as secured:
                 super().finish_request(secured, client_address)

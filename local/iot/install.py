@@ -12,7 +12,9 @@ from local.ministack import CFN_HANDLERS, Answer, iot
 def install(credential_endpoint: str) -> None:
     """Once, after `names.check_names`; the endpoint is what DescribeEndpoint tells."""
 
-    def first(method: str, path: str, body: bytes, query: Mapping[str, Any]) -> Answer | None:
+    def answer_role_aliases(
+        method: str, path: str, body: bytes, query: Mapping[str, Any]
+    ) -> Answer | None:
         if path == "/role-aliases" or path.startswith("/role-aliases/"):
             return answer(method, path, body)
         if path == "/endpoint" and "iot:CredentialProvider" in query.get("endpointType", ""):
@@ -20,5 +22,5 @@ def install(credential_endpoint: str) -> None:
             return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
         return None
 
-    iot.answer_before(first)
+    iot.intercept_requests(answer_role_aliases)
     CFN_HANDLERS.get().update({kind: dict(handlers) for kind, handlers in HANDLERS.items()})

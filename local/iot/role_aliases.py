@@ -12,7 +12,7 @@ from local.ministack import ACCOUNT, REGION, Answer
 
 # AWS IoT, CreateRoleAlias.
 NAME = re.compile(r"[\w=,@-]{1,128}", re.ASCII)
-SHORTEST_S, LONGEST_S, DEFAULT_S = 900, 43_200, 3600
+MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 900, 43_200, 3600
 
 
 class RoleAliasError(Exception):
@@ -50,7 +50,7 @@ class RoleAliases:
         """The alias of that name, if there is one."""
         return self._aliases.get(name)
 
-    def create(self, name: str, role_arn: str, seconds: int = DEFAULT_S) -> RoleAlias:
+    def create(self, name: str, role_arn: str, seconds: int = DEFAULT_SECONDS) -> RoleAlias:
         """Make an alias; names are unique."""
         if not NAME.fullmatch(name):
             raise _invalid(f"no role alias name: {name!r}")
@@ -66,7 +66,7 @@ class RoleAliases:
     def update(self, name: str, role_arn: str | None, seconds: int | None) -> RoleAlias:
         """Change what is given."""
         with self._lock:
-            before = self.existing(name)
+            before = self.get(name)
             after = replace(
                 before,
                 role_arn=role_arn or before.role_arn,
@@ -80,9 +80,9 @@ class RoleAliases:
     def delete(self, name: str) -> None:
         """Take an alias away."""
         with self._lock:
-            del self._aliases[self.existing(name).name]
+            del self._aliases[self.get(name).name]
 
-    def existing(self, name: str) -> RoleAlias:
+    def get(self, name: str) -> RoleAlias:
         """The alias of that name, or the service's refusal."""
         found = self._aliases.get(name)
         if found is None:
@@ -110,13 +110,13 @@ def answer(method: str, path: str, body: bytes) -> Answer:
         return _refusal(error)
 
 
-def _create(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    seconds = asked.get("credentialDurationSeconds", DEFAULT_S)
-    return _named(ALIASES.create(name, asked.get("roleArn", ""), seconds))
+def _create(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    seconds = parameters.get("credentialDurationSeconds", DEFAULT_SECONDS)
+    return _named(ALIASES.create(name, parameters.get("roleArn", ""), seconds))
 
 
-def _describe(name: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
-    alias = ALIASES.existing(name)
+def _describe(name: str, _parameters: Mapping[str, Any]) -> dict[str, Any]:
+    alias = ALIASES.get(name)
     description = {
         **_named(alias),
         "roleArn": alias.role_arn,
@@ -128,18 +128,18 @@ def _describe(name: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"roleAliasDescription": description}
 
 
-def _update(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _update(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return _named(
-        ALIASES.update(name, asked.get("roleArn"), asked.get("credentialDurationSeconds"))
+        ALIASES.update(name, parameters.get("roleArn"), parameters.get("credentialDurationSeconds"))
     )
 
 
-def _delete(name: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
+def _delete(name: str, _parameters: Mapping[str, Any]) -> dict[str, Any]:
     ALIASES.delete(name)
     return {}
 
 
-def _list(_name: str, _asked: Mapping[str, Any]) -> dict[str, Any]:
+def _list(_name: str, _parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"roleAliases": ALIASES.names()}
 
 
@@ -159,8 +159,8 @@ def _named(alias: RoleAlias) -> dict[str, Any]:
 def _check(role_arn: str, seconds: int) -> None:
     if not re.fullmatch(r"arn:aws:iam::\d{12}:role/.+", role_arn):
         raise _invalid("roleArn is no ARN of a role")
-    if not SHORTEST_S <= seconds <= LONGEST_S:
-        raise _invalid(f"credentialDurationSeconds is not from {SHORTEST_S} to {LONGEST_S}")
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise _invalid(f"credentialDurationSeconds is not from {MIN_SECONDS} to {MAX_SECONDS}")
 
 
 def _invalid(message: str) -> RoleAliasError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from local import shapes
 from local.kinesisvideo.errors import KinesisVideoError, invalid_argument
-from local.shapes import BreachError, Rule
+from local.shapes import ConstraintError, Rule
 
 _SERVICES = ("kinesisvideo", "kinesis-video-media", "kinesis-video-archived-media")
 
@@ -34,19 +34,19 @@ def checked(operation: str, parameters: Any) -> dict[str, Any]:
     """The parameters, if they keep to the model's constraints."""
     try:
         read: dict[str, Any] = shapes.read(_models()[operation].input_shape, parameters)
-    except BreachError as breach:
+    except ConstraintError as breach:
         raise _refusal(operation, breach) from breach
     return read
 
 
-def _refusal(operation: str, breach: BreachError) -> KinesisVideoError:
+def _refusal(operation: str, breach: ConstraintError) -> KinesisVideoError:
     where = ".".join(str(one) for one in breach.path)[:100] or operation
     match breach.rule:
         case Rule.MISSING:
             return invalid_argument(f"{where} is missing")
-        case Rule.LEAST:
+        case Rule.MIN:
             return invalid_argument(f"{where} is less than {breach.limit}")
-        case Rule.MOST:
+        case Rule.MAX:
             return invalid_argument(f"{where} is more than {breach.limit}")
         case Rule.ENUM:
             return invalid_argument(f"{where} must be one of {', '.join(breach.limit)}")

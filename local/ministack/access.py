@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.ministack import names
-from local.ministack.running import ACCOUNT, REGION, note, scope
-from local.security.iam import denial, principal_name
+from local.ministack.running import ACCOUNT, REGION, log_decision, scope
+from local.security.iam import access_denied, principal_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def authorize(
     """Raise AccessDenied, in AWS's words, unless the principal's policies allow the action."""
     with scope():
         allowed, explicit = _decide(principal, action, resource, context or {})
-    note(principal.arn, action, resource, allowed)
+    log_decision(principal.arn, action, resource, allowed)
     if not allowed:
-        raise denial(principal.arn, action, resource, explicit=explicit)
+        raise access_denied(principal.arn, action, resource, explicit=explicit)
 
 
 def authorize_request(
@@ -98,7 +98,7 @@ def authorize_request(
     service = names.DETECT_SERVICE.get()(method, path, headers, query)
     action = names.ACTION_OF.get()(service, method, path, headers, body, query)
     if action is None:
-        raise denial(principal.arn, f"{service}:{method} {path}", "*", explicit=False)
+        raise access_denied(principal.arn, f"{service}:{method} {path}", "*", explicit=False)
     resource = names.RESOURCE_OF.get()(service, method, path, headers, body, query, REGION, ACCOUNT)
     context = names.DYNAMODB_CONTEXT.get()(body) if service == "dynamodb" else {}
     authorize(principal, action, resource, context)
@@ -128,14 +128,14 @@ def authorize_service(service: str, action: str, resource: str, *, source_arn: s
             bool(found)
             and names.SERVICE_POLICY.get()(found[0], ctx, service=service).decision == "Allow"
         )
-    note(service, action, resource, allowed)
+    log_decision(service, action, resource, allowed)
     if not allowed:
-        raise denial(service, action, resource, explicit=False)
+        raise access_denied(service, action, resource, explicit=False)
 
 
-def note_decision(access_key_id: str, action: str, resource: str, *, allowed: bool) -> None:
+def log_emulator_decision(access_key_id: str, action: str, resource: str, *, allowed: bool) -> None:
     """Put a decision of MiniStack's own on record."""
-    note(principal_of_key(access_key_id).arn, action, resource, allowed)
+    log_decision(principal_of_key(access_key_id).arn, action, resource, allowed)
 
 
 def _decide(

@@ -46,7 +46,7 @@ def kinesis_mappings() -> list[dict[str, Any]]:
         ]
 
 
-def note_mapping_result(mapping_uuid: str, result: str) -> None:
+def set_mapping_result(mapping_uuid: str, result: str) -> None:
     """Set what GetEventSourceMapping shows as LastProcessingResult."""
     with scope():
         mapping = names.MAPPINGS.get().get(mapping_uuid)
@@ -54,7 +54,7 @@ def note_mapping_result(mapping_uuid: str, result: str) -> None:
         mapping["LastProcessingResult"] = result
 
 
-def count_of_mapping(mapping_uuid: str, metric: str, number: int) -> None:
+def add_mapping_metric(mapping_uuid: str, metric: str, number: int) -> None:
     """Add to a metric of a mapping (Lambda developer guide, "Event source mapping metrics").
 
     On AWS only a mapping with a `MetricsConfig` has these; here each one does.
@@ -65,7 +65,7 @@ def count_of_mapping(mapping_uuid: str, metric: str, number: int) -> None:
         )
 
 
-def note_iterator_age(function_arn: str, milliseconds: float) -> None:
+def record_iterator_age(function_arn: str, milliseconds: float) -> None:
     """Note how old the last record of a batch was (Lambda developer guide, "Types of metrics")."""
     name = function_arn.split(":")[6]
     with scope():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.ministack import names
-from local.ministack.running import ACCOUNT, REGION, note, scope
+from local.ministack.running import ACCOUNT, REGION, log_decision, scope
 from local.ministack.services import Answer
 
 
@@ -27,7 +27,7 @@ def is_allowed(certificate_id: str, thing: str | None, action: str, resource: st
         ACCOUNT, REGION, certificate_id, context, action, resource
     )
     principal = f"arn:aws:iot:{REGION}:{ACCOUNT}:cert/{certificate_id}"
-    note(principal, action, f"arn:aws:iot:{REGION}:{ACCOUNT}:{resource}", allowed)
+    log_decision(principal, action, f"arn:aws:iot:{REGION}:{ACCOUNT}:{resource}", allowed)
     return allowed
 
 
@@ -43,7 +43,7 @@ def server_certificate() -> tuple[str, str]:
     return pair
 
 
-def answer_before(ours: Callable[[str, str, bytes, Mapping[str, Any]], Answer | None]) -> None:
+def intercept_requests(ours: Callable[[str, str, bytes, Mapping[str, Any]], Answer | None]) -> None:
     """Let `ours(method, path, body, query)` answer a control request first; None hands it on."""
     theirs = names.IOT_ROUTE.get()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from local.ministack import names
 from local.ministack.access import Principal, service_context
-from local.ministack.running import ACCOUNT, note, scope
-from local.security.iam import AccessDenied, denial
+from local.ministack.running import ACCOUNT, log_decision, scope
+from local.security.iam import AccessDenied, access_denied
 from local.security.signing import Credentials
 
 
@@ -50,7 +50,7 @@ def assume_role_as_service(
     return keys
 
 
-def longest_session_s(role_arn: str) -> int | None:
+def max_session_seconds(role_arn: str) -> int | None:
     """For how many seconds a role can be assumed at most; None if there is no such role."""
     with scope():
         role = names.ROLES.get().get_scoped(ACCOUNT, None, role_arn.rsplit("/", 1)[-1])
@@ -63,9 +63,9 @@ def check_trust(role_arn: str, service: str, source_arn: str | None = None) -> N
     with scope():
         role = names.ROLES.get().get_scoped(ACCOUNT, None, name)
         trusted = role is not None and _trusts(role, role_arn, service, source_arn)
-    note(service, "sts:AssumeRole", role_arn, trusted)
+    log_decision(service, "sts:AssumeRole", role_arn, trusted)
     if not trusted:
-        raise denial(service, "sts:AssumeRole", role_arn, explicit=False)
+        raise access_denied(service, "sts:AssumeRole", role_arn, explicit=False)
 
 
 def _trusts(role: Mapping[str, Any], role_arn: str, service: str, source_arn: str | None) -> bool:

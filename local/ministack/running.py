@@ -17,7 +17,7 @@ from local.security.signing import TARGETS, ServiceError
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 OWNER = "owner"
-KEPT = (
+INHERITED = (
     "LAPTOP_FAULTS",
     "HOME",
     "KVS_",
@@ -49,7 +49,7 @@ def configure(*, port: int, media_port: int, directory: Path) -> None:
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     # Whoever types `python -m local` may have a real account; its key would be root here.
-    for name in [name for name in os.environ if not name.startswith(KEPT)]:
+    for name in [name for name in os.environ if not name.startswith(INHERITED)]:
         del os.environ[name]
     os.environ.update(
         {
@@ -87,7 +87,7 @@ def media_endpoint() -> str:
     return f"http://localhost:{_running.media_port}"
 
 
-def note(principal_arn: str, action: str, resource: str, allowed: bool) -> None:
+def log_decision(principal_arn: str, action: str, resource: str, allowed: bool) -> None:
     """Put a decision on record."""
     if _running.decisions is not None:
         _running.decisions.write(principal_arn, action, resource, allowed=allowed)
@@ -129,7 +129,7 @@ def _element(xml: str, name: str) -> str:
     return xml.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
 
 
-def command(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+def request_as_account(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
     """One request from the account itself to a service that answers at once (JSON ones, SNS)."""
     if service in TARGETS:
         headers = {

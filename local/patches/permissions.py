@@ -104,7 +104,7 @@ def _on_record(enforce: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         refusal = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
         if refusal is None or hasattr(refusal, "decision"):  # else the request isn't authentic
-            ministack.note_decision(
+            ministack.log_emulator_decision(
                 access_key_id, iam_action, resource_arn, allowed=refusal is None
             )
         return refusal

@@ -77,24 +77,26 @@ def _after_delete(kind: str, apply: Callable[[str], None]) -> None:
 def _table_settings(table: str, props: Mapping[str, Any]) -> None:
     if given := props.get("TimeToLiveSpecification"):
         asked = {"TableName": table, "TimeToLiveSpecification": given}
-        ministack.command("dynamodb", "UpdateTimeToLive", asked)
+        ministack.request_as_account("dynamodb", "UpdateTimeToLive", asked)
     if given := props.get("SSESpecification"):
         asked = {"TableName": table, "SSESpecification": {"Enabled": given["SSEEnabled"]}}
-        ministack.command("dynamodb", "UpdateTable", asked)
+        ministack.request_as_account("dynamodb", "UpdateTable", asked)
     if given := props.get("PointInTimeRecoverySpecification"):
         asked = {"TableName": table, "PointInTimeRecoverySpecification": given}
-        ministack.command("dynamodb", "UpdateContinuousBackups", asked)
+        ministack.request_as_account("dynamodb", "UpdateContinuousBackups", asked)
 
 
 def _stream_settings(stream: str, props: Mapping[str, Any]) -> None:
     if given := props.get("StreamEncryption"):
-        ministack.command("kinesis", "StartStreamEncryption", {"StreamName": stream, **given})
+        ministack.request_as_account(
+            "kinesis", "StartStreamEncryption", {"StreamName": stream, **given}
+        )
 
 
 def _topic_settings(topic: str, props: Mapping[str, Any]) -> None:
     if key := props.get("KmsMasterKeyId"):
         asked = {"TopicArn": topic, "AttributeName": "KmsMasterKeyId", "AttributeValue": key}
-        ministack.command("sns", "SetTopicAttributes", asked)
+        ministack.request_as_account("sns", "SetTopicAttributes", asked)
 
 
 def _end_workers(function: str) -> None:

@@ -11,7 +11,7 @@ from local.rekognition.errors import RekognitionError, not_found
 from local.rekognition.similarity import similarity
 
 MODEL_VERSION = "7.0"
-MOST_MATCHES = 4096
+MAX_MATCHES = 4096
 _writing = threading.Lock()
 _NAMES = uuid.UUID("7b1c7a52-6f2e-5a0e-9d0b-6f0f5a7c2b11")
 
@@ -76,7 +76,7 @@ class Collection:
         return gone
 
     def search(
-        self, vector: Sequence[float], *, threshold: float, most: int = MOST_MATCHES, but: str = ""
+        self, vector: Sequence[float], *, threshold: float, most: int = MAX_MATCHES, but: str = ""
     ) -> list[Match]:
         """The enrolled faces at least this alike, the most alike first."""
         matches = [

@@ -21,7 +21,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEALTH = "/_ministack/health"
 # Where a custom resource puts its answer: on AWS a presigned URL, here a token nobody can guess.
-OUTCOME = re.compile(r"/_ministack/cfn-response/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CUSTOM_RESOURCE_RESPONSE = re.compile(
+    r"/_ministack/cfn-response/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 INTERNAL = "/_"
 KEY = re.compile(r"(?=.*[A-Z])[A-Z0-9]{16,128}")
 SIGNED = re.compile(
@@ -100,7 +102,7 @@ def _single(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
 
 def _is_open(scope: Scope, query: Mapping[str, list[str]]) -> bool:
     """Health, and two with a secret token: a subscriber's link, a custom resource's answer."""
-    if scope["method"] == "PUT" and OUTCOME.fullmatch(scope["path"]):
+    if scope["method"] == "PUT" and CUSTOM_RESOURCE_RESPONSE.fullmatch(scope["path"]):
         return not query
     if scope["method"] != "GET" or scope["path"] not in (HEALTH, "/"):
         return False

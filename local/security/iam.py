@@ -17,7 +17,7 @@ class AccessDenied(Exception):  # noqa: N818 - named as AWS names it
         self.message = message
 
 
-def denial(principal: str, action: str, resource: str, *, explicit: bool) -> AccessDenied:
+def access_denied(principal: str, action: str, resource: str, *, explicit: bool) -> AccessDenied:
     """The refusal in the words of IAM's "Troubleshoot access denied error messages"."""
     reason = (
         "with an explicit deny in an identity-based policy"
@@ -30,7 +30,7 @@ def denial(principal: str, action: str, resource: str, *, explicit: bool) -> Acc
 
 
 # A photo's key holds its person's name, and no log does.
-PEOPLE = re.compile(r"(:::[^/]+/people/).+")
+PERSON_KEY = re.compile(r"(:::[^/]+/people/).+")
 
 
 class DecisionLog:
@@ -49,7 +49,7 @@ class DecisionLog:
                 "principal": principal_name(principal),
                 "arn": principal,
                 "action": action,
-                "resource": PEOPLE.sub(r"\1*", resource),
+                "resource": PERSON_KEY.sub(r"\1*", resource),
                 "allowed": allowed,
             }
         )

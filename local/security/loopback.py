@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 LOOPBACK = "127.0.0.1,localhost"
 CONFIG_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-LEADS_ELSEWHERE = (
+FORBIDDEN = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -33,7 +33,7 @@ def assert_loopback(environment: Mapping[str, str]) -> None:
     for name, value in sorted(environment.items()):
         if name.startswith("AWS_ENDPOINT_URL") and not _is_loopback(value):
             raise NotLoopbackError(f"{name} is {value}, which is not on this laptop")
-        if name in LEADS_ELSEWHERE and value:
+        if name in FORBIDDEN and value:
             raise NotLoopbackError(f"{name} is set")
     for name in CONFIG_FILES:
         path = environment.get(name)

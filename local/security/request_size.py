@@ -68,7 +68,7 @@ class SizeLimit:
             messages.append(await receive())
             size += len(messages[-1].get("body", b""))
             if not messages[-1].get("more_body"):
-                await self._application(scope, _again(messages, receive), send)
+                await self._application(scope, _replay(messages, receive), send)
                 return
         messages.clear()
         await _drain(receive)
@@ -88,7 +88,7 @@ def _limit_of(scope: Scope) -> Limit | None:
     return LIMITS.get(signed[1]) if signed else None
 
 
-def _again(messages: list[Message], receive: Receive) -> Receive:
+def _replay(messages: list[Message], receive: Receive) -> Receive:
     """What was received already, then what comes after."""
     kept = iter(messages)
 

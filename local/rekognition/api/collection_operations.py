@@ -1,25 +1,25 @@
 """The operations on collections and the faces in them."""
 
-from local.rekognition.api.application import Answer, Application, Parameters
+from local.rekognition.api.operation_context import Answer, OperationContext, Parameters
 from local.rekognition.api.paging import page
 from local.rekognition.collections import MODEL_VERSION
 from local.rekognition.errors import not_found
 
-MOST_LISTED = 4096
+MAX_LISTED = 4096
 
 
-def create_collection(application: Application, asked: Parameters) -> Answer:
+def create_collection(context: OperationContext, parameters: Parameters) -> Answer:
     """Make an empty collection; tags need a permission of their own."""
-    name, tags = asked["CollectionId"], asked.get("Tags", {})
+    name, tags = parameters["CollectionId"], parameters.get("Tags", {})
     if tags:
-        application.authorize("rekognition:TagResource", application.collections.arn(name))
-    made = application.collections.create(name, tags)
+        context.authorize("rekognition:TagResource", context.collections.arn(name))
+    made = context.collections.create(name, tags)
     return {"StatusCode": 200, "CollectionArn": made.arn, "FaceModelVersion": MODEL_VERSION}
 
 
-def describe_collection(application: Application, asked: Parameters) -> Answer:
+def describe_collection(context: OperationContext, parameters: Parameters) -> Answer:
     """What a collection holds."""
-    collection = application.collections.get(asked["CollectionId"])
+    collection = context.collections.get(parameters["CollectionId"])
     return {
         "FaceCount": len(collection.faces),
         "FaceModelVersion": MODEL_VERSION,
@@ -29,10 +29,10 @@ def describe_collection(application: Application, asked: Parameters) -> Answer:
     }
 
 
-def list_collections(application: Application, asked: Parameters) -> Answer:
+def list_collections(context: OperationContext, parameters: Parameters) -> Answer:
     """The names of the collections."""
     names, following = page(
-        application.collections.names(), asked, default=MOST_LISTED, listed="collections"
+        context.collections.names(), parameters, default=MAX_LISTED, listing="collections"
     )
     return {
         "CollectionIds": names,
@@ -41,21 +41,21 @@ def list_collections(application: Application, asked: Parameters) -> Answer:
     }
 
 
-def delete_collection(application: Application, asked: Parameters) -> Answer:
+def delete_collection(context: OperationContext, parameters: Parameters) -> Answer:
     """Forget a collection and its faces."""
-    application.collections.delete(asked["CollectionId"])
+    context.collections.delete(parameters["CollectionId"])
     return {"StatusCode": 200}
 
 
-def list_faces(application: Application, asked: Parameters) -> Answer:
+def list_faces(context: OperationContext, parameters: Parameters) -> Answer:
     """The faces of a collection, or those of them that were asked for."""
-    collection = application.collections.get(asked["CollectionId"])
-    if "UserId" in asked:  # nobody can have made one: CreateUser is not there
+    collection = context.collections.get(parameters["CollectionId"])
+    if "UserId" in parameters:  # nobody can have made one: CreateUser is not there
         raise not_found("The user does not exist")
     faces = collection.faces
-    wanted = set(asked.get("FaceIds") or faces)
+    wanted = set(parameters.get("FaceIds") or faces)
     shown, following = page(
-        sorted(wanted & faces.keys()), asked, default=MOST_LISTED, listed=collection.arn
+        sorted(wanted & faces.keys()), parameters, default=MAX_LISTED, listing=collection.arn
     )
     return {
         "Faces": [faces[face_id].as_dict() for face_id in shown],
@@ -64,10 +64,10 @@ def list_faces(application: Application, asked: Parameters) -> Answer:
     }
 
 
-def delete_faces(application: Application, asked: Parameters) -> Answer:
+def delete_faces(context: OperationContext, parameters: Parameters) -> Answer:
     """Forget faces."""
-    gone = application.collections.get(asked["CollectionId"]).remove(asked["FaceIds"])
-    missing = [face_id for face_id in dict.fromkeys(asked["FaceIds"]) if face_id not in gone]
+    gone = context.collections.get(parameters["CollectionId"]).remove(parameters["FaceIds"])
+    missing = [face_id for face_id in dict.fromkeys(parameters["FaceIds"]) if face_id not in gone]
     return {
         "DeletedFaces": gone,
         "UnsuccessfulFaceDeletions": [

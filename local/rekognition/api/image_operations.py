@@ -3,11 +3,11 @@
 import hashlib
 from typing import Any
 
-from local.rekognition.api.application import Answer, Application, Parameters
-from local.rekognition.api.quality import good, reasons
+from local.rekognition.api.operation_context import Answer, OperationContext, Parameters
+from local.rekognition.api.quality import passing, reasons
 from local.rekognition.collections import (
+    MAX_MATCHES,
     MODEL_VERSION,
-    MOST_MATCHES,
     Collection,
     Face,
     face_id,
@@ -15,16 +15,16 @@ from local.rekognition.collections import (
 )
 from local.rekognition.errors import invalid_parameter
 from local.rekognition.similarity import similarity
-from local.rekognition.worker.pool import MOST_FACES, Faces
+from local.rekognition.worker.pool import MAX_FACES, Faces
 
 DEFAULT_THRESHOLD = 80.0
 NO_FACES = "There are no faces in the image. Should be at least 1."
 
 
-def detect_faces(application: Application, asked: Parameters) -> Answer:
+def detect_faces(context: OperationContext, parameters: Parameters) -> Answer:
     """All faces of a picture."""
-    faces = application.faces(application.picture(asked["Image"]))
-    return {"FaceDetails": [_detail(face, asked.get("Attributes", [])) for face in faces]}
+    faces = context.faces(context.picture(parameters["Image"]))
+    return {"FaceDetails": [_detail(face, parameters.get("Attributes", [])) for face in faces]}
 
 
 def _detail(face: dict[str, Any], attributes: list[str]) -> dict[str, Any]:
@@ -39,15 +39,15 @@ def _detail(face: dict[str, Any], attributes: list[str]) -> dict[str, Any]:
     return {**detail, "Landmarks": detail["Landmarks"] + face["more_landmarks"]}
 
 
-def index_faces(application: Application, asked: Parameters) -> Answer:
+def index_faces(context: OperationContext, parameters: Parameters) -> Answer:
     """Enrol the faces of a picture; say why the others were not."""
-    collection = application.collections.get(asked["CollectionId"])
-    data = application.picture(asked["Image"])
-    faces = application.faces(data, vectors=MOST_FACES)
-    level, most = asked.get("QualityFilter", "AUTO"), asked.get("MaxFaces", MOST_FACES)
-    attributes = asked.get("DetectionAttributes", [])
-    kept = good(faces, level)[:most]
-    enrolled = [_enrolled(face, data, asked.get("ExternalImageId")) for face in kept]
+    collection = context.collections.get(parameters["CollectionId"])
+    data = context.picture(parameters["Image"])
+    faces = context.faces(data, vectors=MAX_FACES)
+    level, most = parameters.get("QualityFilter", "AUTO"), parameters.get("MaxFaces", MAX_FACES)
+    attributes = parameters.get("DetectionAttributes", [])
+    kept = passing(faces, level)[:most]
+    enrolled = [_enrolled(face, data, parameters.get("ExternalImageId")) for face in kept]
     for face in enrolled:
         collection.add(face)
     return {
@@ -80,38 +80,38 @@ def _enrolled(face: dict[str, Any], data: bytes, external_image_id: str | None) 
     )
 
 
-def search_faces(application: Application, asked: Parameters) -> Answer:
+def search_faces(context: OperationContext, parameters: Parameters) -> Answer:
     """The enrolled faces like one that is enrolled."""
-    collection = application.collections.get(asked["CollectionId"])
-    searched = collection.faces.get(asked["FaceId"])
+    collection = context.collections.get(parameters["CollectionId"])
+    searched = collection.faces.get(parameters["FaceId"])
     if searched is None:
         raise invalid_parameter("faceId was not found in the collection.")
     return {
         "SearchedFaceId": searched.face_id,
-        **_matches(collection, searched.vector, asked, but=searched.face_id),
+        **_matches(collection, searched.vector, parameters, but=searched.face_id),
     }
 
 
-def search_faces_by_image(application: Application, asked: Parameters) -> Answer:
+def search_faces_by_image(context: OperationContext, parameters: Parameters) -> Answer:
     """The enrolled faces like the largest one in a picture."""
-    collection = application.collections.get(asked["CollectionId"])
-    data = application.picture(asked["Image"])
-    faces = good(application.faces(data, vectors=1)[:1], asked.get("QualityFilter", "NONE"))
+    collection = context.collections.get(parameters["CollectionId"])
+    data = context.picture(parameters["Image"])
+    faces = passing(context.faces(data, vectors=1)[:1], parameters.get("QualityFilter", "NONE"))
     if not faces:
         raise invalid_parameter(NO_FACES)
     detail = faces[0]["detail"]
     return {
         "SearchedFaceBoundingBox": detail["BoundingBox"],
         "SearchedFaceConfidence": detail["Confidence"],
-        **_matches(collection, faces[0]["vector"], asked),
+        **_matches(collection, faces[0]["vector"], parameters),
     }
 
 
-def _matches(collection: Collection, vector: Any, asked: Parameters, but: str = "") -> Answer:
+def _matches(collection: Collection, vector: Any, parameters: Parameters, but: str = "") -> Answer:
     matches = collection.search(
         vector,
-        threshold=asked.get("FaceMatchThreshold", DEFAULT_THRESHOLD),
-        most=asked.get("MaxFaces", MOST_MATCHES),
+        threshold=parameters.get("FaceMatchThreshold", DEFAULT_THRESHOLD),
+        most=parameters.get("MaxFaces", MAX_MATCHES),
         but=but,
     )
     return {
@@ -120,15 +120,15 @@ def _matches(collection: Collection, vector: Any, asked: Parameters, but: str = 
     }
 
 
-def compare_faces(application: Application, asked: Parameters) -> Answer:
+def compare_faces(context: OperationContext, parameters: Parameters) -> Answer:
     """The largest face of one picture against every face of another."""
-    level = asked.get("QualityFilter", "NONE")
-    source = application.faces(application.picture(asked["SourceImage"]), vectors=1)
-    target = application.faces(application.picture(asked["TargetImage"]), vectors=MOST_FACES)
+    level = parameters.get("QualityFilter", "NONE")
+    source = context.faces(context.picture(parameters["SourceImage"]), vectors=1)
+    target = context.faces(context.picture(parameters["TargetImage"]), vectors=MAX_FACES)
     if not source:
         raise invalid_parameter()
-    threshold = asked.get("SimilarityThreshold", DEFAULT_THRESHOLD)
-    compared = _compared(source[0]["vector"], good(target, level))
+    threshold = parameters.get("SimilarityThreshold", DEFAULT_THRESHOLD)
+    compared = _compared(source[0]["vector"], passing(target, level))
     detail = source[0]["detail"]
     return {
         "SourceImageFace": {

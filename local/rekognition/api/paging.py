@@ -8,54 +8,54 @@ from typing import Any
 
 from local.rekognition.errors import RekognitionError
 
-MOST_TOKENS = 10_000  # that are remembered; the oldest expire
+MAX_TOKENS = 10_000  # that are remembered; the oldest expire
 
 
-class Tokens:
+class PageTokens:
     """What was given out for the rest of a list, and after which key of which list that begins.
 
     A token can't hold the key itself: both may have up to 255 characters.
     """
 
-    def __init__(self, most: int = MOST_TOKENS) -> None:
+    def __init__(self, most: int = MAX_TOKENS) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._places: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._issued: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
-    def give(self, listed: str, key: str) -> str:
+    def issue(self, listing: str, key: str) -> str:
         """A new token."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._places[token] = (listed, key)
-            while len(self._places) > self._most:
-                self._places.popitem(last=False)
+            self._issued[token] = (listing, key)
+            while len(self._issued) > self._most:
+                self._issued.popitem(last=False)
         return token
 
-    def place(self, listed: str, token: str) -> str:
+    def resolve(self, listing: str, token: str) -> str:
         """The key that was last shown; only for a token of that list."""
         with self._lock:
-            known, key = self._places.get(token, (None, ""))
-        if known != listed:
+            known, key = self._issued.get(token, (None, ""))
+        if known != listing:
             raise RekognitionError(
                 "InvalidPaginationTokenException", "Request has Invalid Pagination Token"
             )
         return key
 
 
-_tokens = Tokens()
+_page_tokens = PageTokens()
 
 
 def page(
-    keys: Sequence[str], parameters: Mapping[str, Any], *, default: int, listed: str = ""
+    keys: Sequence[str], parameters: Mapping[str, Any], *, default: int, listing: str = ""
 ) -> tuple[Sequence[str], dict[str, str]]:
     """The keys of one page of a sorted list, and the token for the next page if there is one.
 
     `listed` tells lists apart: a token of one is none of another.
     """
     token = parameters.get("NextToken")
-    after = "" if token is None else _tokens.place(listed, token)
+    after = "" if token is None else _page_tokens.resolve(listing, token)
     left = [key for key in keys if key > after]
     shown = left[: parameters.get("MaxResults") or default]
     if len(shown) == len(left):
         return shown, {}
-    return shown, {"NextToken": _tokens.give(listed, shown[-1])}
+    return shown, {"NextToken": _page_tokens.issue(listing, shown[-1])}

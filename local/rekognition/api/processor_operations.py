@@ -2,48 +2,51 @@
 
 from typing import Any
 
-from local.rekognition.api.application import Answer, Application, Parameters
+from local.rekognition.api.operation_context import Answer, OperationContext, Parameters
 from local.rekognition.api.paging import page
 from local.rekognition.errors import invalid_parameter
-from local.rekognition.processors.spec import LOWEST_THRESHOLD, Spec
+from local.rekognition.processors.spec import LOWEST_THRESHOLD, ProcessorSpec
 
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 SHOWN = ("DataSharingPreference",)
-FOR_LABELS = ("NotificationChannel", "KmsKeyId", "RegionsOfInterest")
+LABEL_DETECTION_ONLY = ("NotificationChannel", "KmsKeyId", "RegionsOfInterest")
 
 
-def create_stream_processor(application: Application, asked: Parameters) -> Answer:
+def create_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
     """Make a stream processor; tags need a permission of their own."""
-    spec = specified(asked, application.arn_prefix)
-    if asked.get("Tags"):
-        application.authorize("rekognition:TagResource", spec.arn)
-    application.processors.create(spec, asked)
+    spec = parse_spec(parameters, context.arn_prefix)
+    if parameters.get("Tags"):
+        context.authorize("rekognition:TagResource", spec.arn)
+    context.processors.create(spec, parameters)
     return {"StreamProcessorArn": spec.arn}
 
 
-def specified(asked: Parameters, arn_prefix: str) -> Spec:
+def parse_spec(parameters: Parameters, arn_prefix: str) -> ProcessorSpec:
     """What a request for a face search processor asks for."""
-    search = asked["Settings"].get("FaceSearch", {})
-    video = asked["Input"].get("KinesisVideoStream", {}).get("Arn")
-    data = asked["Output"].get("KinesisDataStream", {}).get("Arn")
-    if any(name in asked for name in FOR_LABELS) or "ConnectedHome" in asked["Settings"]:
+    search = parameters["Settings"].get("FaceSearch", {})
+    video = parameters["Input"].get("KinesisVideoStream", {}).get("Arn")
+    data = parameters["Output"].get("KinesisDataStream", {}).get("Arn")
+    if (
+        any(name in parameters for name in LABEL_DETECTION_ONLY)
+        or "ConnectedHome" in parameters["Settings"]
+    ):
         raise invalid_parameter("The laptop AWS has stream processors for face search only")
     if not (video and data and search.get("CollectionId")):
         raise invalid_parameter()
-    return Spec(
-        name=asked["Name"],
-        arn=f"{arn_prefix}:streamprocessor/{asked['Name']}",
+    return ProcessorSpec(
+        name=parameters["Name"],
+        arn=f"{arn_prefix}:streamprocessor/{parameters['Name']}",
         video_arn=video,
         data_arn=data,
-        role_arn=asked["RoleArn"],
+        role_arn=parameters["RoleArn"],
         collection=search["CollectionId"],
         threshold=max(search.get("FaceMatchThreshold", 0), LOWEST_THRESHOLD),
     )
 
 
-def describe_stream_processor(application: Application, asked: Parameters) -> Answer:
+def describe_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
     """What a processor was made for and how it is."""
-    processor = application.processors.get(asked["Name"])
+    processor = context.processors.get(parameters["Name"])
     search: dict[str, Any] = {
         "CollectionId": processor.spec.collection,
         "FaceMatchThreshold": processor.spec.threshold,
@@ -63,43 +66,43 @@ def describe_stream_processor(application: Application, asked: Parameters) -> An
     }
 
 
-def list_stream_processors(application: Application, asked: Parameters) -> Answer:
+def list_stream_processors(context: OperationContext, parameters: Parameters) -> Answer:
     """The processors and how they are."""
-    status = {one.spec.name: one.status for one in application.processors.all()}
-    names, following = page(sorted(status), asked, default=MOST_LISTED)
+    status = {one.spec.name: one.status for one in context.processors.all()}
+    names, following = page(sorted(status), parameters, default=MAX_LISTED)
     return {
         "StreamProcessors": [{"Name": name, "Status": status[name]} for name in names],
         **following,
     }
 
 
-def start_stream_processor(application: Application, asked: Parameters) -> Answer:
+def start_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
     """Let a processor run; the selectors for start and stop are for labels only."""
-    if "StartSelector" in asked or "StopSelector" in asked:
+    if "StartSelector" in parameters or "StopSelector" in parameters:
         raise invalid_parameter()
-    application.processors.start(asked["Name"])
+    context.processors.start(parameters["Name"])
     return {}
 
 
-def stop_stream_processor(application: Application, asked: Parameters) -> Answer:
+def stop_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
     """Let a processor end."""
-    application.processors.stop(asked["Name"])
+    context.processors.stop(parameters["Name"])
     return {}
 
 
-def delete_stream_processor(application: Application, asked: Parameters) -> Answer:
+def delete_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
     """Forget a processor that is not running."""
-    application.processors.delete(asked["Name"])
+    context.processors.delete(parameters["Name"])
     return {}
 
 
-def update_stream_processor(application: Application, asked: Parameters) -> Answer:
+def update_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
     """Change what can be changed of a face search processor: whether data is shared."""
-    application.processors.get(asked["Name"])
-    if set(asked) != {"Name", "DataSharingPreferenceForUpdate"}:
+    context.processors.get(parameters["Name"])
+    if set(parameters) != {"Name", "DataSharingPreferenceForUpdate"}:
         raise invalid_parameter()
-    changes = {"DataSharingPreference": asked["DataSharingPreferenceForUpdate"]}
-    application.processors.update(asked["Name"], changes)
+    changes = {"DataSharingPreference": parameters["DataSharingPreferenceForUpdate"]}
+    context.processors.update(parameters["Name"], changes)
     return {}
 
 

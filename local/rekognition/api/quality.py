@@ -10,7 +10,7 @@ from local.rekognition.worker.pool import Faces
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class QualityThresholds:
     """The least that a face must have."""
 
     confidence: float
@@ -20,31 +20,31 @@ class Bar:
     size: int  # pixels
 
 
-BARS = {
-    "LOW": Bar(confidence=91, sharpness=2, brightness=8, turn=75, size=40),
-    "MEDIUM": Bar(confidence=95, sharpness=10, brightness=15, turn=50, size=50),
-    "HIGH": Bar(confidence=99, sharpness=30, brightness=20, turn=30, size=80),
+LEVELS = {
+    "LOW": QualityThresholds(confidence=91, sharpness=2, brightness=8, turn=75, size=40),
+    "MEDIUM": QualityThresholds(confidence=95, sharpness=10, brightness=15, turn=50, size=50),
+    "HIGH": QualityThresholds(confidence=99, sharpness=30, brightness=20, turn=30, size=80),
 }
-BARS["AUTO"] = BARS["LOW"]
+LEVELS["AUTO"] = LEVELS["LOW"]
 
 
 def reasons(face: dict[str, Any], level: str) -> list[str]:
     """Why a face misses the bar, in the API's words; none when it does not."""
-    bar = BARS.get(level)
-    if bar is None:
+    thresholds = LEVELS.get(level)
+    if thresholds is None:
         return []
     detail = face["detail"]
     pose, quality = detail["Pose"], detail["Quality"]
     checks = {
-        "EXTREME_POSE": max(abs(pose["Yaw"]), abs(pose["Pitch"])) > bar.turn,
-        "LOW_BRIGHTNESS": quality["Brightness"] < bar.brightness,
-        "LOW_SHARPNESS": quality["Sharpness"] < bar.sharpness,
-        "LOW_CONFIDENCE": detail["Confidence"] < bar.confidence,
-        "SMALL_BOUNDING_BOX": face["size"] < bar.size,
+        "EXTREME_POSE": max(abs(pose["Yaw"]), abs(pose["Pitch"])) > thresholds.turn,
+        "LOW_BRIGHTNESS": quality["Brightness"] < thresholds.brightness,
+        "LOW_SHARPNESS": quality["Sharpness"] < thresholds.sharpness,
+        "LOW_CONFIDENCE": detail["Confidence"] < thresholds.confidence,
+        "SMALL_BOUNDING_BOX": face["size"] < thresholds.size,
     }
     return [reason for reason, missed in checks.items() if missed]
 
 
-def good(faces: Faces, level: str) -> Faces:
+def passing(faces: Faces, level: str) -> Faces:
     """The faces that pass."""
     return [face for face in faces if not reasons(face, level)]

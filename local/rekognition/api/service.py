@@ -16,19 +16,24 @@ from local.rekognition.api import (
     processor_operations,
     tag_operations,
 )
-from local.rekognition.api.application import Answer, Application, Parameters, invalid_object
+from local.rekognition.api.operation_context import (
+    Answer,
+    OperationContext,
+    Parameters,
+    invalid_object,
+)
 from local.rekognition.api.validation import checked
 from local.rekognition.collections import Collections
 from local.rekognition.errors import RekognitionError
 from local.rekognition.processors.cloud import LaptopCloud
 from local.rekognition.processors.lifecycle import Processors
-from local.rekognition.worker.pool import Pool
+from local.rekognition.worker.pool import WorkerPool
 from local.rekognition.worker.process import WorkerDiedError
 from local.security.iam import AccessDenied
 from local.security.signing import ServiceError
 
 TARGET = "RekognitionService"
-OPERATIONS: dict[str, Callable[[Application, Parameters], Answer]] = {
+OPERATIONS: dict[str, Callable[[OperationContext, Parameters], Answer]] = {
     **collection_operations.OPERATIONS,
     **image_operations.OPERATIONS,
     **processor_operations.OPERATIONS,
@@ -58,14 +63,14 @@ def _authorize(action: str, resource: str) -> None:
         raise RekognitionError("AccessDeniedException", denied.message) from denied
 
 
-def _application() -> Application:
+def _make_context() -> OperationContext:
     prefix = f"arn:aws:rekognition:{ministack.REGION}:{ministack.ACCOUNT}"
-    collections, pool = Collections(prefix), Pool()
+    collections, pool = Collections(prefix), WorkerPool()
     processors = Processors(LaptopCloud(), pool, collections)
-    return Application(collections, processors, pool, prefix, _read_object, _authorize)
+    return OperationContext(collections, processors, pool, prefix, _read_object, _authorize)
 
 
-_application_now = _application()
+_context = _make_context()
 
 
 async def handle_request(
@@ -84,14 +89,14 @@ async def handle_request(
 
 def reset() -> None:
     """Forget everything; what runs is ended."""
-    _application_now.processors.clear()
-    _application_now.collections.clear()
+    _context.processors.clear()
+    _context.collections.clear()
 
 
 def stop() -> None:
     """End every worker process."""
-    _application_now.processors.clear()
-    _application_now.pool.close()
+    _context.processors.clear()
+    _context.pool.close()
     _threads.shutdown(wait=False)  # what waits still gets an answer: that there is no more
 
 
@@ -113,7 +118,7 @@ def _run(operation: str, body: bytes) -> Answer:
         )
     parameters = checked(operation, _parsed(body))
     try:
-        return run(_application_now, parameters)
+        return run(_context, parameters)
     except WorkerDiedError as error:
         log.warning("%s: an analysis worker died", operation)
         raise RekognitionError("InternalServerError", "Internal server error") from error
@@ -140,7 +145,7 @@ def _create_collection(logical_id: str, properties: Parameters, stack: str) -> t
     """AWS::Rekognition::Collection: Ref is its id, GetAtt Arn its ARN."""
     name = properties["CollectionId"]
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
-    made = _application_now.collections.create(name, tags)
+    made = _context.collections.create(name, tags)
     return name, {"Arn": made.arn}
 
 
@@ -149,15 +154,15 @@ def _update_collection(
 ) -> tuple[str, Answer]:
     """Only the id can change, and another id is another collection."""
     if new["CollectionId"] == physical_id:
-        return physical_id, {"Arn": _application_now.collections.get(physical_id).arn}
+        return physical_id, {"Arn": _context.collections.get(physical_id).arn}
     created = _create_collection("", new, stack)
     _delete_collection(physical_id, old)
     return created
 
 
 def _delete_collection(physical_id: str, properties: Parameters) -> None:
-    if physical_id in _application_now.collections.names():
-        _application_now.collections.delete(physical_id)
+    if physical_id in _context.collections.names():
+        _context.collections.delete(physical_id)
 
 
 SERVICE = ministack.Service(

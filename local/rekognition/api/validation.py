@@ -4,7 +4,7 @@ from typing import Any
 
 from local import shapes
 from local.rekognition.errors import RekognitionError, invalid_parameter, too_large
-from local.shapes import BreachError, Path, Rule
+from local.shapes import ConstraintError, Path, Rule
 
 Parameters = dict[str, Any]
 
@@ -14,12 +14,12 @@ def checked(operation: str, parameters: Any) -> Parameters:
     shape = shapes.model("rekognition").operation_model(operation).input_shape
     try:
         read: Parameters = shapes.read(shape, parameters)
-    except BreachError as breach:
+    except ConstraintError as breach:
         raise _refusal(breach) from breach
     return read
 
 
-def _refusal(breach: BreachError) -> RekognitionError:
+def _refusal(breach: ConstraintError) -> RekognitionError:
     where = _written(breach.path)
     match breach.rule:
         case Rule.TYPE:
@@ -28,7 +28,7 @@ def _refusal(breach: BreachError) -> RekognitionError:
             )
         case Rule.BASE64:
             return RekognitionError("SerializationException", f"{where} is not Base64")
-        case Rule.MOST if breach.shape.type_name == "blob":
+        case Rule.MAX if breach.shape.type_name == "blob":
             return too_large()
     # No error repeats what may be a picture.
     shown = "null" if breach.value is None else "" if _is_blob(breach) else str(breach.value)[:64]
@@ -38,16 +38,16 @@ def _refusal(breach: BreachError) -> RekognitionError:
     )
 
 
-def _is_blob(breach: BreachError) -> bool:
+def _is_blob(breach: ConstraintError) -> bool:
     return bool(breach.shape.type_name == "blob")
 
 
-def _constraint(breach: BreachError) -> str:
+def _constraint(breach: ConstraintError) -> str:
     word = "value" if shapes.is_number(breach.shape) else "length"
     match breach.rule:
-        case Rule.LEAST:
+        case Rule.MIN:
             return f"Member must have {word} greater than or equal to {breach.limit}"
-        case Rule.MOST:
+        case Rule.MAX:
             return f"Member must have {word} less than or equal to {breach.limit}"
         case Rule.PATTERN:
             return f"Member must satisfy regular expression pattern: {breach.limit}"

@@ -9,12 +9,12 @@ PREFIX = "AWS_KINESISVIDEO_"
 LARGEST = 64 * 1024 * 1024  # more than PutMedia takes for one fragment
 
 
-class MediaError(Exception):
+class GetMediaError(Exception):
     """What GetMedia sent is no media, or says that it failed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fragment:
+class ReceivedFragment:
     """One fragment with its header; times are seconds since the epoch at its start."""
 
     number: str
@@ -25,7 +25,7 @@ class Fragment:
 
 
 @dataclass(slots=True)
-class Cutter:
+class FragmentSplitter:
     """Takes the bytes as they come and yields each fragment as soon as its cluster is whole."""
 
     _buffer: bytearray = field(default_factory=bytearray)
@@ -34,11 +34,11 @@ class Cutter:
     _header: int = 0  # how much of the film comes before its cluster; 0 until there is one
     _open: bool = False  # inside a cluster that does not say how long it is
 
-    def feed(self, data: bytes) -> Iterator[Fragment]:
+    def feed(self, data: bytes) -> Iterator[ReceivedFragment]:
         """The fragments that these bytes complete."""
         self._buffer += data
         if len(self._buffer) + len(self._film) > LARGEST:
-            raise MediaError("a fragment is too large")
+            raise GetMediaError("a fragment is too large")
         try:
             while (head := ebml.read_head(self._buffer)) is not None:
                 if self._open and head.id not in ebml.IN_CLUSTER:
@@ -49,9 +49,9 @@ class Cutter:
                     return
                 yield from self._take(head, length)
         except ebml.EbmlError as error:
-            raise MediaError(str(error)) from error
+            raise GetMediaError(str(error)) from error
 
-    def _take(self, head: ebml.Head, length: int) -> Iterator[Fragment]:
+    def _take(self, head: ebml.Head, length: int) -> Iterator[ReceivedFragment]:
         raw = bytes(memoryview(self._buffer)[:length])
         del self._buffer[:length]
         if head.id == ebml.EBML:
@@ -71,13 +71,13 @@ class Cutter:
     def _take_tags(self, content: memoryview) -> None:
         tags = dict(ebml.read_tags(content))
         if f"{PREFIX}ERROR_CODE" in tags:
-            raise MediaError(f"GetMedia failed with error {tags[f'{PREFIX}ERROR_CODE']}")
+            raise GetMediaError(f"GetMedia failed with error {tags[f'{PREFIX}ERROR_CODE']}")
         self._tags.update(tags)
 
-    def _finish(self) -> Fragment:
+    def _finish(self) -> ReceivedFragment:
         film = bytes(self._film)
         try:
-            return Fragment(
+            return ReceivedFragment(
                 number=self._tags[f"{PREFIX}FRAGMENT_NUMBER"],
                 server=float(self._tags[f"{PREFIX}SERVER_TIMESTAMP"]),
                 producer=float(self._tags[f"{PREFIX}PRODUCER_TIMESTAMP"]),
@@ -85,7 +85,7 @@ class Cutter:
                 timecode=_timecode(memoryview(film)[self._header :]),
             )
         except (KeyError, ValueError) as error:
-            raise MediaError("a fragment without the service's tags") from error
+            raise GetMediaError("a fragment without the service's tags") from error
 
 
 def _timecode(cluster: memoryview) -> int:
@@ -96,4 +96,4 @@ def _timecode(cluster: memoryview) -> int:
         if child.id == ebml.TIMESTAMP:
             return ebml.unsigned(cluster[at + child.length : at + child.total])
         at += child.total
-    raise MediaError("a fragment without a timecode")
+    raise GetMediaError("a fragment without a timecode")

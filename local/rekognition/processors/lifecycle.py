@@ -8,12 +8,12 @@ from typing import Any
 
 from local.rekognition.collections import Collections
 from local.rekognition.errors import RekognitionError, in_use, not_found
-from local.rekognition.processors.running import Run
-from local.rekognition.processors.spec import Cloud, Spec
-from local.rekognition.worker.pool import Pool
+from local.rekognition.processors.running import ProcessorRun
+from local.rekognition.processors.spec import Cloud, ProcessorSpec
+from local.rekognition.worker.pool import WorkerPool
 
-MOST_RUNNING = 10
-MOST_PROCESSORS = 10_000
+MAX_RUNNING = 10
+MAX_PROCESSORS = 10_000
 STOP_INTERVAL_SECONDS = 1.0  # StopStreamProcessor: one per second for the whole account
 UPDATE_SECONDS = 0.5  # how long a change takes; AWS names the state but no time
 NAME_SECONDS = float(os.environ.get("REKOGNITION_NAME_SECONDS", "3"))
@@ -27,13 +27,13 @@ Request = dict[str, Any]
 class Processor:
     """A stream processor and what it is doing."""
 
-    spec: Spec
+    spec: ProcessorSpec
     request: Request
     status: str = "STOPPED"
     message: str | None = None
     created: float = field(default_factory=time.time)
     updated: float = field(default_factory=time.time)
-    run: Run | None = None
+    run: ProcessorRun | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
     def set(self, status: str, message: str | None = None) -> None:
@@ -44,7 +44,7 @@ class Processor:
 class Processors:
     """All stream processors of the account."""
 
-    def __init__(self, cloud: Cloud, pool: Pool, collections: Collections) -> None:
+    def __init__(self, cloud: Cloud, pool: WorkerPool, collections: Collections) -> None:
         self._cloud = cloud
         self._pool = pool
         self._collections = collections
@@ -53,7 +53,7 @@ class Processors:
         self._freed: dict[str, float] = {}
         self._last_stop = float("-inf")
 
-    def create(self, spec: Spec, request: Request) -> None:
+    def create(self, spec: ProcessorSpec, request: Request) -> None:
         """Make a processor; it does nothing until it is started."""
         with self._lock:
             self._check_free(spec)
@@ -77,12 +77,12 @@ class Processors:
             processor = self.get(name)
             if processor.status in BUSY:
                 raise in_use(f"Stream processor {name} is {processor.status}")
-            if sum(one.status in ACTIVE for one in self._all.values()) >= MOST_RUNNING:
-                raise _limit_exceeded(MOST_RUNNING)
+            if sum(one.status in ACTIVE for one in self._all.values()) >= MAX_RUNNING:
+                raise _limit_exceeded(MAX_RUNNING)
             processor.set("STARTING")
-            run = Run(
+            run = ProcessorRun(
                 processor.spec, self._cloud, self._pool, self._collections,
-                lambda status, message: self._heard(processor, run, status, message),
+                lambda status, message: self._on_status(processor, run, status, message),
             )  # fmt: skip
             processor.run = run
             run.start()
@@ -129,14 +129,14 @@ class Processors:
             self._all.clear()
             self._freed.clear()
 
-    def _check_free(self, spec: Spec) -> None:
+    def _check_free(self, spec: ProcessorSpec) -> None:
         """Neither name nor streams may belong to another processor."""
         if spec.name in self._all:
             raise in_use(f"Stream processor {spec.name} already exists")
         if time.monotonic() - self._freed.get(spec.name, float("-inf")) < NAME_SECONDS:
             raise in_use(f"Stream processor {spec.name} was just deleted")
-        if len(self._all) >= MOST_PROCESSORS:
-            raise _limit_exceeded(MOST_PROCESSORS)
+        if len(self._all) >= MAX_PROCESSORS:
+            raise _limit_exceeded(MAX_PROCESSORS)
         for other in self._all.values():
             for arn in (spec.video_arn, spec.data_arn):
                 if arn in (other.spec.video_arn, other.spec.data_arn):
@@ -154,7 +154,9 @@ class Processors:
         if processor.run:
             processor.run.stop()
 
-    def _heard(self, processor: Processor, run: Run, status: str, message: str | None) -> None:
+    def _on_status(
+        self, processor: Processor, run: ProcessorRun, status: str, message: str | None
+    ) -> None:
         """A run reports; what it says after it was stopped or replaced is only its end."""
         with self._lock:
             if processor.run is not run:

@@ -28,7 +28,7 @@ class MissingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MediaSource:
     """A video stream and where its control plane is."""
 
     endpoint: str
@@ -36,7 +36,9 @@ class Source:
     stream_arn: str
 
 
-def live(source: Source, keys: Credentials, *, after: str | None = None) -> Iterator[bytes]:
+def read_live(
+    source: MediaSource, keys: Credentials, *, after: str | None = None
+) -> Iterator[bytes]:
     """The stream's media from now on, or behind a fragment that is named by its number.
 
     An empty piece comes first, when the request is accepted.
@@ -54,7 +56,7 @@ def live(source: Source, keys: Credentials, *, after: str | None = None) -> Iter
 
 
 def _get_media(
-    source: Source, keys: Credentials, data_endpoint: str, after: str | None
+    source: MediaSource, keys: Credentials, data_endpoint: str, after: str | None
 ) -> Iterator[bytes]:
     start = {"StartSelectorType": "NOW"}
     if after is not None:

@@ -18,72 +18,81 @@ from typing import Any
 
 import av
 
-from local.rekognition.processors.fragments import Fragment
-from local.rekognition.processors.media import Source
-from local.rekognition.processors.pace import Pace
-from local.rekognition.processors.receiving import Arrived, Receiver
-from local.rekognition.processors.video import CodecError, Film, Sampler, opened, rgb
+from local.rekognition.processors.fragments import ReceivedFragment
+from local.rekognition.processors.media import MediaSource
+from local.rekognition.processors.playback_clock import PlaybackClock
+from local.rekognition.processors.receiving import MediaReceiver, TimedFragment
+from local.rekognition.processors.video import (
+    CodecError,
+    FrameSampler,
+    OpenFragment,
+    open_fragment,
+    rgb,
+)
 from local.rekognition.worker import wire
 from local.security.signing import Credentials
 
 log = logging.getLogger("local.rekognition.processors.reader")
 
 
-class Reader:
+class StreamReader:
     """Reads one stream until told otherwise, whatever the producer does."""
 
     def __init__(
-        self, spec: dict[str, Any], say: Callable[..., None], keys: "queue.Queue[Credentials]"
+        self,
+        spec: dict[str, Any],
+        send_message: Callable[..., None],
+        keys: "queue.Queue[Credentials]",
     ) -> None:
-        self._say = say
+        self._send_message = send_message
         self._keys = keys
-        source = Source(spec["endpoint"], spec["region"], spec["stream_arn"])
-        self._receiver = Receiver(source, self._connect)
-        self._sampler = Sampler(spec["per_second"])
-        self._pace = Pace()
+        source = MediaSource(spec["endpoint"], spec["region"], spec["stream_arn"])
+        self._receiver = MediaReceiver(source, self._connect)
+        self._sampler = FrameSampler(spec["per_second"])
+        self._playback = PlaybackClock()
 
     def run(self) -> None:
         """Hand on frames; returns after saying why no more can come."""
-        self._receiver.start(lambda: self._say({"event": "reading"}))
+        self._receiver.start(lambda: self._send_message({"event": "reading"}))
         while not isinstance(arrived := self._receiver.next(), str):
             try:
-                self._hand_on(arrived)
+                self._send_due_frames(arrived)
             except CodecError:
-                self._say({"event": "failed", "why": "codec"})
+                self._send_message({"event": "failed", "why": "codec"})
                 return
             except (av.FFmpegError, ValueError):
                 log.warning("fragment %s can't be decoded", arrived.fragment.number)
-        self._say({"event": "failed", "why": arrived})
+        self._send_message({"event": "failed", "why": arrived})
 
     def _connect(self) -> Credentials:
-        self._say({"event": "connect"})
+        self._send_message({"event": "connect"})
         return self._keys.get()
 
-    def _hand_on(self, arrived: Arrived) -> None:
+    def _send_due_frames(self, arrived: TimedFragment) -> None:
         """Decode what is due of a fragment and hand on what is not too late."""
         fragment = arrived.fragment
-        with opened(fragment.film, fragment.timecode) as film:
-            due = [one for one in film.offsets if self._sampler.takes(fragment.producer + one)]
-            self._pace.begin(arrived.at, film.seconds)
-            handed = self._take(fragment, film, due) if due else 0
-        if handed < len(due):
-            self._say({"event": "skipped", "frames": len(due) - handed})
+        with open_fragment(fragment.film, fragment.timecode) as film:
+            due = [one for one in film.offsets if self._sampler.is_due(fragment.producer + one)]
+            self._playback.begin(arrived.at, film.seconds)
+            sent = self._send_frames(fragment, film, due) if due else 0
+        if sent < len(due):
+            self._send_message({"event": "skipped", "frames": len(due) - sent})
 
-    def _take(self, fragment: Fragment, film: Film, due: list[float]) -> int:
+    def _send_frames(self, fragment: ReceivedFragment, film: OpenFragment, due: list[float]) -> int:
         """Hand on the frames that are due and not late; how many those were."""
-        wanted, last, handed = set(due), due[-1], 0
-        if self._pace.is_late(last, time.monotonic()):
+        wanted, last, sent = set(due), due[-1], 0
+        if self._playback.is_late(last, time.monotonic()):
             return 0  # they all are: not even decoding is worth while
         for offset, frame in film.frames():
-            if offset in wanted and not self._pace.is_late(offset, time.monotonic()):
-                self._say(*_message(fragment, offset, frame))
-                handed += 1
+            if offset in wanted and not self._playback.is_late(offset, time.monotonic()):
+                self._send_message(*_message(fragment, offset, frame))
+                sent += 1
             if offset >= last:
                 break
-        return handed
+        return sent
 
 
-def _message(fragment: Fragment, offset: float, frame: Any) -> tuple[wire.Head, bytes]:
+def _message(fragment: ReceivedFragment, offset: float, frame: Any) -> tuple[wire.Head, bytes]:
     size, pixels = rgb(frame)
     head = {
         "event": "frame",
@@ -103,7 +112,7 @@ def main() -> None:
     os.dup2(2, 1)
     lock = threading.Lock()
 
-    def say(head: wire.Head, body: bytes = b"") -> None:
+    def send_message(head: wire.Head, body: bytes = b"") -> None:
         with lock:
             try:
                 wire.send(output, head, body)
@@ -115,7 +124,7 @@ def main() -> None:
         return
     keys: queue.Queue[Credentials] = queue.Queue()
     threading.Thread(target=_listen, args=(keys,), daemon=True).start()
-    Reader(first[0], say, keys).run()
+    StreamReader(first[0], send_message, keys).run()
 
 
 def _listen(keys: "queue.Queue[Credentials]") -> None:

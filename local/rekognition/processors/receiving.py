@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from local.rekognition.processors.fragments import Cutter, Fragment, MediaError
-from local.rekognition.processors.media import DeniedError, MissingError, Source, live
+from local.rekognition.processors.fragments import FragmentSplitter, GetMediaError, ReceivedFragment
+from local.rekognition.processors.media import DeniedError, MediaSource, MissingError, read_live
 from local.security.signing import Credentials
 
-MOST_FRAGMENTS = 8  # waiting to be decoded; more wait in the connection
+MAX_FRAGMENTS = 8  # waiting to be decoded; more wait in the connection
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 # After a longer break the film goes on with what is live: nobody wants old news in a row.
 RESUME_SECONDS = 90.0
@@ -21,30 +21,30 @@ log = logging.getLogger("local.rekognition.processors.reader")
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class TimedFragment:
     """A fragment, and when it was whole by the clock that only goes forward."""
 
-    fragment: Fragment
+    fragment: ReceivedFragment
     at: float
 
 
-class Receiver:
+class MediaReceiver:
     """Reads GetMedia again and again: silence and broken connections are no failure."""
 
-    def __init__(self, source: Source, connect: Callable[[], Credentials]) -> None:
+    def __init__(self, source: MediaSource, connect: Callable[[], Credentials]) -> None:
         self._source = source
         self._connect = connect
-        self._accepted: Callable[[], None] = lambda: None
-        self._arrived: queue.Queue[Arrived | str] = queue.Queue(MOST_FRAGMENTS)
+        self._on_connected: Callable[[], None] = lambda: None
+        self._arrived: queue.Queue[TimedFragment | str] = queue.Queue(MAX_FRAGMENTS)
         self._last: str | None = None
         self._heard = 0.0
 
-    def start(self, accepted: Callable[[], None]) -> None:
+    def start(self, on_connected: Callable[[], None]) -> None:
         """Read in the background; `accepted` hears of each GetMedia that is granted."""
-        self._accepted = accepted
+        self._on_connected = on_connected
         threading.Thread(target=self._receive, daemon=True).start()
 
-    def next(self) -> Arrived | str:
+    def next(self) -> TimedFragment | str:
         """The next fragment; a word for the reason when there can be none."""
         return self._arrived.get()
 
@@ -54,13 +54,13 @@ class Receiver:
             try:
                 for fragment in self._fragments():
                     pause = FIRST_PAUSE_SECONDS
-                    self._arrived.put(Arrived(fragment, time.monotonic()))
+                    self._arrived.put(TimedFragment(fragment, time.monotonic()))
                     self._last = fragment.number
             except DeniedError:
                 return self._arrived.put("denied")
             except MissingError:
                 return self._arrived.put("missing")
-            except MediaError as error:
+            except GetMediaError as error:
                 log.info("the media can't be followed (%s)", error)
                 self._last = None  # what can't be read from there can't be read again
             except (OSError, http.client.HTTPException, KeyError, ValueError) as error:
@@ -68,14 +68,14 @@ class Receiver:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def _fragments(self) -> Iterator[Fragment]:
+    def _fragments(self) -> Iterator[ReceivedFragment]:
         keys = self._connect()
-        cutter = Cutter()
-        for piece in live(self._source, keys, after=self._resume_after()):
+        splitter = FragmentSplitter()
+        for piece in read_live(self._source, keys, after=self._resume_after()):
             self._heard = time.monotonic()
             if not piece:
-                self._accepted()
-            yield from cutter.feed(piece)
+                self._on_connected()
+            yield from splitter.feed(piece)
 
     def _resume_after(self) -> str | None:
         """The fragment to go on behind, so that a broken connection loses none."""

@@ -9,38 +9,44 @@ from dataclasses import asdict
 
 from local.rekognition.collections import Collections
 from local.rekognition.processors.record import Frame
-from local.rekognition.processors.spec import UNEXPECTED, Cloud, ProcessorError, Spec, stream_name
-from local.rekognition.processors.writer import Writer
+from local.rekognition.processors.spec import (
+    UNEXPECTED,
+    Cloud,
+    ProcessorError,
+    ProcessorSpec,
+    stream_name,
+)
+from local.rekognition.processors.writer import RecordWriter
 from local.rekognition.worker import wire
-from local.rekognition.worker.pool import Pool
+from local.rekognition.worker.pool import WorkerPool
 from local.rekognition.worker.process import Worker, WorkerDiedError
 
 FRAMES_PER_SECOND = float(os.environ.get("REKOGNITION_FRAMES_PER_SECOND", "5"))
-NOTE_SECONDS = 10.0  # between two lines about frames that were skipped
+LOG_SECONDS = 10.0  # between two lines about frames that were skipped
 
 log = logging.getLogger("local.rekognition")
 
 
-class Run:
+class ProcessorRun:
     """One run of a processor, from StartStreamProcessor to its end."""
 
     def __init__(
-        self, spec: Spec, cloud: Cloud, pool: Pool, collections: Collections,
-        tell: Callable[[str, str | None], None],
+        self, spec: ProcessorSpec, cloud: Cloud, pool: WorkerPool, collections: Collections,
+        on_status: Callable[[str, str | None], None],
     ) -> None:  # fmt: skip
         self._spec = spec
         self._cloud = cloud
         self._pool = pool
-        self._tell = tell
+        self._on_status = on_status
         self._stopping = threading.Event()
         self._reader: Worker | None = None
         self._lock = threading.Lock()
         # One frame per worker and one to follow at once: what comes faster waits in the reader.
         self._slots = threading.Semaphore(pool.size + 1)
-        self._writer = Writer(spec, cloud, collections, self._fail, self._slots.release)
+        self._writer = RecordWriter(spec, cloud, collections, self._fail, self._slots.release)
         self._error: str | None = None
         self._skipped = 0
-        self._noted_at = float("-inf")
+        self._logged_at = float("-inf")
 
     def start(self) -> None:
         """Begin in the background; `tell` hears of RUNNING and of the end."""
@@ -61,7 +67,7 @@ class Run:
             reader = self._open()
             self._writer.start()
             while not self._stopping.is_set():
-                self._heard(reader, *reader.receive())
+                self._handle_message(reader, *reader.receive())
         except ProcessorError as error:
             self._fail(str(error))
         except WorkerDiedError:
@@ -95,14 +101,14 @@ class Run:
         if self._reader:
             self._reader.close()
         self._writer.close()
-        self._note("ended")
-        self._tell("FAILED" if self._error else "STOPPED", self._error)
+        self._log_counts("ended")
+        self._on_status("FAILED" if self._error else "STOPPED", self._error)
 
     def _fail(self, why: str) -> None:
         self._error = self._error or why
         self.stop()
 
-    def _heard(self, reader: Worker, head: wire.Head, pixels: bytes) -> None:
+    def _handle_message(self, reader: Worker, head: wire.Head, pixels: bytes) -> None:
         """What the reader says: a frame, how it is doing, or why it can't go on."""
         match head["event"]:
             case "frame":
@@ -110,31 +116,31 @@ class Run:
             case "connect":  # every connection gets fresh keys
                 reader.send(asdict(self._writer.assume()))
             case "reading":
-                self._tell("RUNNING", None)
+                self._on_status("RUNNING", None)
             case "skipped":
                 self._count_skipped(head["frames"])
             case "failed":
-                raise ProcessorError(self._reading_failed(head["why"]))
+                raise ProcessorError(self._read_failure(head["why"]))
 
     def _analyse(self, head: wire.Head, pixels: bytes) -> None:
         self._slots.acquire()
         frame = Frame(head["fragment"], head["server"], head["producer"], head["offset"])
         width, height = head["size"]
-        self._writer.add(frame, self._pool.frame(pixels, (width, height)))
+        self._writer.add(frame, self._pool.analyze_frame(pixels, (width, height)))
 
     def _count_skipped(self, frames: int) -> None:
         self._skipped += frames
-        if time.monotonic() - self._noted_at > NOTE_SECONDS:
-            self._noted_at = time.monotonic()
-            self._note("can't keep up")
+        if time.monotonic() - self._logged_at > LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            self._log_counts("can't keep up")
 
-    def _note(self, what: str) -> None:
+    def _log_counts(self, what: str) -> None:
         log.info(
             "processor %s %s: %d records, %d frames skipped",
             self._spec.name, what, self._writer.records, self._skipped,
         )  # fmt: skip
 
-    def _reading_failed(self, why: str) -> str:
+    def _read_failure(self, why: str) -> str:
         stream = stream_name(self._spec.video_arn)
         return {
             "denied": "Access denied to Kinesis Video",

@@ -34,7 +34,7 @@ class ProcessorError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class ProcessorSpec:
     """What a stream processor reads, searches and writes."""
 
     name: str

@@ -20,13 +20,13 @@ class CodecError(Exception):
 
 
 @dataclass(slots=True)
-class Sampler:
+class FrameSampler:
     """Chooses frames by producer time."""
 
     per_second: float
     _next: float | None = None
 
-    def takes(self, time: float) -> bool:
+    def is_due(self, time: float) -> bool:
         """Whether the frame of that time is one to analyse."""
         step = 1 / self.per_second
         due = self._next
@@ -40,7 +40,7 @@ class Sampler:
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class OpenFragment:
     """An opened fragment; offsets are seconds from its start, as its timecode says it."""
 
     offsets: list[float]  # of all frames, in order of display
@@ -62,7 +62,7 @@ class Film:
 
 
 @contextmanager
-def opened(film: bytes, timecode: int) -> Iterator[Film]:
+def open_fragment(film: bytes, timecode: int) -> Iterator[OpenFragment]:
     """A fragment's frames, given its cluster's timecode, which is when it starts."""
     with av.open(io.BytesIO(film), "r", format="matroska") as container:
         if not container.streams.video:
@@ -73,7 +73,7 @@ def opened(film: bytes, timecode: int) -> Iterator[Film]:
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         packets = list(container.demux(stream))
         offsets = {_offset(one, timecode) for one in packets}
-        yield Film(sorted(one for one in offsets if one is not None), packets, timecode)
+        yield OpenFragment(sorted(one for one in offsets if one is not None), packets, timecode)
 
 
 def _offset(frame: Any, timecode: int) -> float | None:

@@ -11,7 +11,13 @@ from typing import Any
 from local.rekognition.collections import Collections, Match
 from local.rekognition.errors import RekognitionError
 from local.rekognition.processors.record import Frame, record
-from local.rekognition.processors.spec import UNEXPECTED, Cloud, ProcessorError, Spec, stream_name
+from local.rekognition.processors.spec import (
+    UNEXPECTED,
+    Cloud,
+    ProcessorError,
+    ProcessorSpec,
+    stream_name,
+)
 from local.rekognition.worker.pool import Faces
 from local.rekognition.worker.process import WorkerDiedError
 from local.security.iam import AccessDenied
@@ -24,18 +30,18 @@ log = logging.getLogger("local.rekognition")
 Waiting = tuple[Frame, Future[Faces]]
 
 
-class Writer:
+class RecordWriter:
     """Writes the records of one run; `failed` hears why it can't go on, `settled` of each frame."""
 
     def __init__(
-        self, spec: Spec, cloud: Cloud, collections: Collections,
-        failed: Callable[[str], None], settled: Callable[[], None],
+        self, spec: ProcessorSpec, cloud: Cloud, collections: Collections,
+        on_failed: Callable[[str], None], on_settled: Callable[[], None],
     ) -> None:  # fmt: skip
         self._spec = spec
         self._cloud = cloud
         self._collections = collections
-        self._failed = failed
-        self._settled = settled
+        self._on_failed = on_failed
+        self._on_settled = on_settled
         self._stopping = threading.Event()
         self._waiting: queue.Queue[Waiting | None] = queue.Queue()
         self._thread = threading.Thread(target=self._write_all, daemon=True)
@@ -83,14 +89,14 @@ class Writer:
                 if not self._stopping.is_set():
                     self._write(*waiting)
             except ProcessorError as error:
-                self._failed(str(error))
+                self._on_failed(str(error))
             except WorkerDiedError:
                 log.warning("a frame of processor %s was lost with its worker", self._spec.name)
             except Exception:  # a processor that only seems to run would be worse
                 log.exception("a record of processor %s can't be written", self._spec.name)
-                self._failed(UNEXPECTED)
+                self._on_failed(UNEXPECTED)
             finally:
-                self._settled()
+                self._on_settled()
 
     def _write(self, frame: Frame, found: Future[Faces]) -> None:
         faces = found.result()

@@ -14,7 +14,7 @@ import numpy as np
 
 from local.rekognition.errors import RekognitionError
 from local.rekognition.worker import wire
-from local.rekognition.worker.faces import Analyst
+from local.rekognition.worker.faces import FaceAnalyzer
 from local.rekognition.worker.images import open_image
 
 
@@ -22,21 +22,21 @@ def main() -> None:
     """Answer jobs until the emulator has gone."""
     jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else writes to standard output must not get between the answers
-    analyst = Analyst()
+    analyzer = FaceAnalyzer()
     try:
         wire.send(answers, {"ready": True})
         while (message := wire.receive(jobs)) is not None:
-            wire.send(answers, _answer(analyst, *message))
+            wire.send(answers, _answer(analyzer, *message))
     except BrokenPipeError:
         os._exit(0)  # nobody is left to hear of it
 
 
-def _answer(analyst: Analyst, head: wire.Head, body: bytes) -> wire.Head:
+def _answer(analyzer: FaceAnalyzer, head: wire.Head, body: bytes) -> wire.Head:
     try:
         pixels = _pixels(head, body)
     except RekognitionError as error:
         return {"code": error.code, "message": error.message}
-    faces = analyst.faces(pixels, search_small=head["search_small"], vectors=head["vectors"])
+    faces = analyzer.faces(pixels, search_small=head["search_small"], vectors=head["vectors"])
     return {"faces": faces}
 
 

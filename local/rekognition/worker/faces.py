@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from local.rekognition.worker.images import LONGEST_SIDE, Pixels
-from local.rekognition.worker.landmarks import Landmarks
+from local.rekognition.worker.landmarks import LandmarkFinder
 from local.rekognition.worker.measures import Points, brightness, pose, sharpness
 from local.rekognition.worker.network import Network
 
 SMALLEST_FACE = 40  # pixels, in a picture of 1920 x 1080 or less
-MOST_FACES = 100
+MAX_FACES = 100
 DETECTED = 80  # pixels; dlib's detector was trained on faces no smaller than this
 # Beyond this, twice the size takes seconds: small faces are looked for only if there is no other.
 LONGEST_DOUBLED = 1280
@@ -44,14 +44,14 @@ MORE_LANDMARKS = {
 Face = dict[str, Any]
 
 
-class Analyst:
+class FaceAnalyzer:
     """The loaded models; one per process, because dlib does not let other threads run."""
 
     def __init__(self) -> None:
         folder = models()
         self._detector = dlib.get_frontal_face_detector()
         self._five = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
-        self._landmarks = Landmarks(folder / "shape_predictor_68_face_landmarks.dat")
+        self._landmarks = LandmarkFinder(folder / "shape_predictor_68_face_landmarks.dat")
         self._network = Network(folder / "dlib_face_recognition_resnet_model_v1.dat")
 
     def faces(self, pixels: Pixels, *, search_small: bool, vectors: int) -> list[Face]:
@@ -59,7 +59,7 @@ class Analyst:
         found = self._detect(pixels, search_small)
         return [
             self._measure(pixels, box, score, with_vector=rank < vectors, thorough=search_small)
-            for rank, (box, score) in enumerate(found[:MOST_FACES])
+            for rank, (box, score) in enumerate(found[:MAX_FACES])
         ]
 
     def _detect(self, pixels: Pixels, search_small: bool) -> list[tuple[Any, float]]:

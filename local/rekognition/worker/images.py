@@ -22,10 +22,10 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG")
 SHORTEST_SIDE = 80  # both sides; Rekognition developer guide, "Guidelines and quotas"
 LONGEST_DECLARED = 10_000  # what the error message of Rekognition says
-MOST_PIXELS_WHOLE = 50_000_000  # ours: four bytes each while they are decoded
+MAX_PIXELS_WHOLE = 50_000_000  # ours: four bytes each while they are decoded
 # Each scan of a progressive JPEG goes over the whole picture: cameras write about ten.
-MOST_SCANS = 100
-MOST_SEGMENTS = 10_000  # of all kinds, which Pillow walks through; real files have some dozens
+MAX_SCANS = 100
+MAX_SEGMENTS = 10_000  # of all kinds, which Pillow walks through; real files have some dozens
 JPEG = b"\xff\xd8"
 SCAN, END = 0xDA, 0xD9  # markers of a JPEG
 # A marker with a segment: zero or a restart (0xD0 to 0xD7) may follow 0xFF in coded data, and
@@ -71,7 +71,7 @@ def _check_size(image: Image.Image) -> None:
             f"Input image dimensions {width} x {height} exceed maximum dimension size "
             f"of {LONGEST_DECLARED} pixels"
         )
-    if width * height > MOST_PIXELS_WHOLE and _is_decoded_whole(image):
+    if width * height > MAX_PIXELS_WHOLE and _is_decoded_whole(image):
         raise too_large()
     if min(width, height) < SHORTEST_SIDE:
         raise invalid_parameter("Image dimensions are too small")
@@ -80,10 +80,10 @@ def _check_size(image: Image.Image) -> None:
 def _has_few_scans(data: bytes) -> bool:
     """Whether a JPEG has so few scans that all can be decoded; what is no scan is stepped over."""
     at, scans = 2, 0
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         marker = MARKER.search(data, at)
         if marker is None or marker[1][0] == END:
-            return scans <= MOST_SCANS
+            return scans <= MAX_SCANS
         scans += marker[1][0] == SCAN
         at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
     return False

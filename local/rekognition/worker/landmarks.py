@@ -15,10 +15,10 @@ from local.rekognition.worker.measures import Points, pose
 JITTER = 0.06  # of a face's width
 # The model was trained on upright faces that look at the camera. Beyond these degrees a second
 # look, at the face made upright and as wide as it would be from the front, is more accurate.
-MOST_TILT, MOST_TURN = 8.0, 15.0
-MOST_STRETCH_TURN = 45.0
-MOST_VIEWS = 3  # as long as the head turns out to be tilted further
-MOST_CHANGE = 1.5  # degrees of yaw between two looks that agree
+MAX_TILT, MAX_TURN = 8.0, 15.0
+MAX_STRETCH_TURN = 45.0
+MAX_VIEWS = 3  # as long as the head turns out to be tilted further
+MAX_CHANGE = 1.5  # degrees of yaw between two looks that agree
 SURROUNDINGS = 1.6  # face widths around its middle
 # Which of the 68 landmarks each is in the mirror: jaw, brows, nose, eyes, lips.
 MIRRORED = [
@@ -28,7 +28,7 @@ MIRRORED = [
 ]  # fmt: skip
 
 
-class Landmarks:
+class LandmarkFinder:
     """The model that places the landmarks."""
 
     def __init__(self, path: Path) -> None:
@@ -40,18 +40,18 @@ class Landmarks:
         first, second = (around, []) if thorough else (around[-2:-1], around[-1:])
         points = self._look(pixels, first)
         turned = pose(points)
-        if abs(turned["Roll"]) <= MOST_TILT and abs(turned["Yaw"]) <= MOST_TURN:
+        if abs(turned["Roll"]) <= MAX_TILT and abs(turned["Yaw"]) <= MAX_TURN:
             return (points + self._look(pixels, second)) / 2 if second else points
-        for _ in range(MOST_VIEWS if thorough else 1):
-            view, before = View.of(box, turned), turned
+        for _ in range(MAX_VIEWS if thorough else 1):
+            view, before = FaceView.of(box, turned), turned
             points = view.back(self._look_at(view, pixels, thorough))
             turned = pose(points)
             rolled, yawed = (abs(turned[axis] - before[axis]) for axis in ("Roll", "Yaw"))
-            if rolled <= MOST_TILT / 2 and yawed <= MOST_CHANGE:
+            if rolled <= MAX_TILT / 2 and yawed <= MAX_CHANGE:
                 break
         return points
 
-    def _look_at(self, view: "View", pixels: Pixels, thorough: bool) -> Points:
+    def _look_at(self, view: "FaceView", pixels: Pixels, thorough: bool) -> Points:
         """The landmarks in a view; the model sees both halves of a face alike in its mirror."""
         crop = view.crop(pixels)
         if not thorough:
@@ -76,7 +76,7 @@ def _around(box: Any) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FaceView:
     """A face cut out of a picture upright, and stretched to the width it has from the front."""
 
     centre: tuple[float, float]
@@ -85,10 +85,10 @@ class View:
     stretch: float
 
     @classmethod
-    def of(cls, box: Any, turned: dict[str, float]) -> "View":
+    def of(cls, box: Any, turned: dict[str, float]) -> "FaceView":
         """The view of a face whose pose is roughly known."""
         middle = box.center()
-        yaw = math.radians(min(abs(turned["Yaw"]), MOST_STRETCH_TURN))
+        yaw = math.radians(min(abs(turned["Yaw"]), MAX_STRETCH_TURN))
         return cls(
             (middle.x, middle.y), box.width(), math.radians(turned["Roll"]), 1 / math.cos(yaw)
         )

@@ -11,11 +11,11 @@ from local.rekognition.errors import RekognitionError
 from local.rekognition.worker import wire
 from local.rekognition.worker.process import Worker, WorkerDiedError
 
-MOST_WORKERS = 4
-MOST_FACES = 100  # of one picture; DetectFaces and IndexFaces
+MAX_WORKERS = 4
+MAX_FACES = 100  # of one picture; DetectFaces and IndexFaces
 
 _SIDE = 80
-_NOTHING = bytes(_SIDE * _SIDE * 3)
+_BLACK = bytes(_SIDE * _SIDE * 3)
 
 Faces = list[dict[str, Any]]
 
@@ -29,24 +29,24 @@ class Job:
     found: Future[Faces] = field(default_factory=Future)
 
 
-class Pool:
+class WorkerPool:
     """Workers that share one queue: at most one per processor, a new one when all are busy."""
 
     def __init__(self, size: int | None = None) -> None:
-        self.size = size or min(os.cpu_count() or 1, MOST_WORKERS)
+        self.size = size or min(os.cpu_count() or 1, MAX_WORKERS)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker | None] = {}
         self._waiting = 0  # workers without a job, less jobs without a worker
         self._closed = False
 
-    def picture(self, data: bytes, *, vectors: int) -> Faces:
+    def analyze_picture(self, data: bytes, *, vectors: int) -> Faces:
         """The faces in a picture file, the `vectors` largest with their vector."""
         return self._submit(Job({"search_small": True, "vectors": vectors}, data)).result()
 
-    def frame(self, pixels: bytes, size: tuple[int, int]) -> Future[Faces]:
+    def analyze_frame(self, pixels: bytes, size: tuple[int, int]) -> Future[Faces]:
         """The faces in a frame of video, each with its vector, when they are found."""
-        head = {"search_small": False, "vectors": MOST_FACES, "size": size}
+        head = {"search_small": False, "vectors": MAX_FACES, "size": size}
         return self._submit(Job(head, pixels))
 
     def warm(self) -> None:
@@ -54,7 +54,7 @@ class Pool:
         with self._lock:
             while len(self._workers) < self.size and not self._closed:
                 self._grow()
-        self.frame(_NOTHING, (_SIDE, _SIDE)).result()
+        self.analyze_frame(_BLACK, (_SIDE, _SIDE)).result()
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""

@@ -24,7 +24,7 @@ PAUSE_SECONDS = 0.1
 FEWEST = 3  # fragments that it sends in any case
 MEGABYTE = 1024 * 1024
 # A fragment may have 50, which is held twice while one frame fills it.
-MOST_MEMORY = 150 * MEGABYTE
+MAX_MEMORY = 150 * MEGABYTE
 LATEST_SECONDS = 10  # for an acknowledgement on a machine with other work
 
 
@@ -144,7 +144,7 @@ def nobody_harmed(laptop, stream, film):
     with growth(laptop) as grown, Neighbour(laptop, stream, film) as neighbour:
         yield
     neighbour.check()
-    assert grown() < MOST_MEMORY
+    assert grown() < MAX_MEMORY
     assert "Traceback" not in log.read_bytes()[before:].decode(errors="replace")
 
 

@@ -29,7 +29,7 @@ MEDIA_SIGNED = (
 # What its parser holds of one delivered piece, and what it reads in an acknowledgement.
 LARGEST_PIECE = 1024
 KINDS = {"BUFFERING", "RECEIVED", "PERSISTED", "IDLE", "ERROR"}
-MOST_TOKENS = 100  # of the answer to describeStream
+MAX_TOKENS = 100  # of the answer to describeStream
 
 
 class Kvssink:
@@ -86,7 +86,7 @@ class Kvssink:
         else:
             assert found["StreamInfo"]["Status"] == "ACTIVE"
             assert isinstance(found["StreamInfo"]["DataRetentionInHours"], int)
-            assert tokens(found) <= MOST_TOKENS
+            assert tokens(found) <= MAX_TOKENS
             arn = found["StreamInfo"]["StreamARN"]
         if tags:
             assert self.control("/tagStream", StreamARN=arn, Tags=tags)[0] == 200

@@ -23,7 +23,7 @@ from local.tests.support.portraits import encoded, photo
 TARGET = "RekognitionService"
 MEGABYTE = 1024 * 1024
 # More than before, per worker: its start, a picture of 50 megapixels, a search at twice the size.
-MOST_MEGABYTES = 450 * min(os.cpu_count() or 1, 4)
+MAX_MEGABYTES = 450 * min(os.cpu_count() or 1, 4)
 PATIENCE_SECONDS = 300  # several large pictures on a busy machine
 LOOK_SECONDS = 0.2  # each look at the processes takes a moment of a core
 FUZZ_SEEDS = range(20)
@@ -208,7 +208,7 @@ def test_bombs_take_bounded_memory_and_nobody_else_notices(laptop, sent):
             thread.join()
     assert len(bad) == len(BOMBS)
     assert set(bad) <= {None, "ImageTooLargeException", "InvalidImageFormatException"}
-    assert most.megabytes - before < MOST_MEGABYTES
+    assert most.megabytes - before < MAX_MEGABYTES
 
 
 def damaged(random_, data):

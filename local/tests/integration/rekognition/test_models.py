@@ -14,10 +14,10 @@ COMPARE = """
 import json, sys
 import dlib
 import numpy as np
-from local.rekognition.worker.faces import CHIP_SIZE, Analyst, models
+from local.rekognition.worker.faces import CHIP_SIZE, FaceAnalyzer, models
 from local.rekognition.worker.images import open_image
 FIVE = "shape_predictor_5_face_landmarks.dat"
-analyst = Analyst()
+analyzer = FaceAnalyzer()
 network, five = models() / "dlib_face_recognition_resnet_model_v1.dat", models() / FIVE
 network, five = dlib.face_recognition_model_v1(str(network)), dlib.shape_predictor(str(five))
 distances = []
@@ -25,7 +25,7 @@ for path in sys.argv[1:]:
     pixels = open_image(open(path, "rb").read())
     box = dlib.get_frontal_face_detector()(pixels)[0]
     dlibs = network.compute_face_descriptor(pixels, five(pixels, box))
-    [ours] = analyst.faces(pixels, search_small=False, vectors=1)
+    [ours] = analyzer.faces(pixels, search_small=False, vectors=1)
     distances.append(float(np.linalg.norm(np.array(dlibs) - np.array(ours["vector"]))))
 print(json.dumps(distances))
 """

@@ -8,8 +8,7 @@ import uuid
 import pytest
 
 from local.rekognition.processors import receiving
-from local.rekognition.processors.media import Source
-from local.rekognition.processors.media import live as really_live
+from local.rekognition.processors.media import MediaSource, read_live
 from local.security.signing import Credentials
 from local.tests.support import mkv_bytes as mkv
 from local.tests.support.kinesisvideo_client import Film, Producer
@@ -24,11 +23,11 @@ class Line:
     def __init__(self, laptop, stream_arn, cut_after):
         facts = laptop.facts
         self.keys = Credentials(facts["access_key_id"], facts["secret_access_key"])
-        source = Source(facts["endpoint"], facts["region"], stream_arn)
+        source = MediaSource(facts["endpoint"], facts["region"], stream_arn)
         self.cut_after, self.asked = cut_after, []
         self.accepted = threading.Semaphore(0)
         self.may_connect = threading.Semaphore(1)
-        self.receiver = receiving.Receiver(source, self.connect)
+        self.receiver = receiving.MediaReceiver(source, self.connect)
 
     def connect(self):
         self.may_connect.acquire()
@@ -38,7 +37,7 @@ class Line:
         """As the service answers it; the first connection breaks after some fragments."""
         self.asked.append(after)
         fragments = 0
-        for piece in really_live(source, keys, after=self.spoilt(after)):
+        for piece in read_live(source, keys, after=self.spoilt(after)):
             yield piece
             fragments += len(re.findall(b"CONTINUATION_TOKEN", piece))
             if len(self.asked) == 1 and fragments >= self.cut_after:
@@ -89,7 +88,7 @@ def line_to(laptop, tmp_path, monkeypatch):
         control = laptop.client("kinesisvideo")
         made = control.create_stream(StreamName=name, DataRetentionInHours=1)
         line = kind(laptop, made["StreamARN"], cut_after=2)
-        monkeypatch.setattr(receiving, "live", line.live)
+        monkeypatch.setattr(receiving, "read_live", line.live)
         line.receiver.start(line.accepted.release)
         assert line.accepted.acquire(timeout=SECONDS)
         senders.append(Sender(laptop, name, Film(tmp_path)))

@@ -9,7 +9,7 @@ import pytest
 from local.laptop import ROOT
 from local.ministack import names
 from local.patches.tasks import publish_parameters, sdk_key
-from local.security.iam import DecisionLog, denial, principal_name
+from local.security.iam import DecisionLog, access_denied, principal_name
 from local.security.resource_types import TABLE, published, resource_of, text
 from local.security.task_access import (
     OPTIMISED_DENIALS,
@@ -154,12 +154,12 @@ def test_a_tasks_message_and_attributes_become_a_query():
 
 
 def test_a_denial_speaks_as_aws_does():
-    message = denial("arn:u", "s3:GetObject", "arn:b/k", explicit=False).message
+    message = access_denied("arn:u", "s3:GetObject", "arn:b/k", explicit=False).message
     assert message == (
         "User: arn:u is not authorized to perform: s3:GetObject on resource: arn:b/k "
         "because no identity-based policy allows the s3:GetObject action"
     )
-    explicit = denial("arn:u", "s3:GetObject", "arn:b/k", explicit=True).message
+    explicit = access_denied("arn:u", "s3:GetObject", "arn:b/k", explicit=True).message
     assert explicit.endswith("with an explicit deny in an identity-based policy")
 
 

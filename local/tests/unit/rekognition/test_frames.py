@@ -5,9 +5,9 @@ import pytest
 
 from local.kinesisvideo.mkv import ebml
 from local.rekognition.processors import video
-from local.rekognition.processors.fragments import Cutter, MediaError
-from local.rekognition.processors.pace import BURST_SECONDS, LATE_SECONDS, Pace
-from local.rekognition.processors.video import CodecError, Sampler, opened, rgb
+from local.rekognition.processors.fragments import FragmentSplitter, GetMediaError
+from local.rekognition.processors.playback_clock import BURST_SECONDS, LATE_SECONDS, PlaybackClock
+from local.rekognition.processors.video import CodecError, FrameSampler, open_fragment, rgb
 from local.tests.support.clips import film, later
 
 UNKNOWN = bytes.fromhex("01ffffffffffffff")
@@ -36,29 +36,29 @@ def served(media, number, *, unknown_size=False):
 def test_every_fragment_is_cut_out_however_the_bytes_arrive(piece, unknown_size):
     media = film()
     sent = b"".join(served(media, str(n), unknown_size=unknown_size) for n in range(3))
-    cutter = Cutter()
-    cut = [one for at in range(0, len(sent), piece) for one in cutter.feed(sent[at : at + piece])]
+    splitter = FragmentSplitter()
+    cut = [one for at in range(0, len(sent), piece) for one in splitter.feed(sent[at : at + piece])]
     assert [one.number for one in cut] == ["0", "1", "2"]
     assert {(one.server, one.producer) for one in cut} == {(1510552593.455, 1510552593.193)}
-    with opened(cut[-1].film, cut[-1].timecode) as film_of_it:
+    with open_fragment(cut[-1].film, cut[-1].timecode) as film_of_it:
         assert len(list(film_of_it.frames())) == 10
 
 
 def test_a_fragment_is_there_as_soon_as_its_cluster_is():
     sent = served(film(), "7")
     after = sent.rindex(ebml.TAGS.to_bytes(4))
-    assert [one.number for one in Cutter().feed(sent[:after])] == ["7"]
+    assert [one.number for one in FragmentSplitter().feed(sent[:after])] == ["7"]
 
 
 def test_an_error_of_the_service_is_not_taken_for_media():
     tags = ebml.tags([("AWS_KINESISVIDEO_ERROR_CODE", "5000")])
-    with pytest.raises(MediaError, match="5000"):
-        list(Cutter().feed(tags))
+    with pytest.raises(GetMediaError, match="5000"):
+        list(FragmentSplitter().feed(tags))
 
 
 def test_what_is_no_media_is_refused():
-    with pytest.raises(MediaError):
-        list(Cutter().feed(bytes(100)))
+    with pytest.raises(GetMediaError):
+        list(FragmentSplitter().feed(bytes(100)))
 
 
 FORMS = {
@@ -71,9 +71,9 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("start", [0, 1_700_000_000_123])
 def test_offsets_count_from_the_start_of_the_fragment_in_order_of_display(form, start):
-    [fragment] = Cutter().feed(served(later(film(**FORMS[form]), start), "1"))
+    [fragment] = FragmentSplitter().feed(served(later(film(**FORMS[form]), start), "1"))
     assert fragment.timecode == start
-    with opened(fragment.film, fragment.timecode) as opened_film:
+    with open_fragment(fragment.film, fragment.timecode) as opened_film:
         assert opened_film.seconds == pytest.approx(0.9)
         shown = list(opened_film.frames())
         assert [offset for offset, _ in shown] == opened_film.offsets
@@ -86,65 +86,65 @@ def test_frames_count_from_the_fragments_start_also_when_sound_begins_it():
     media = later(film(), 500)
     late = media.replace(b"\x81\x00\x00\x80", b"\x81\x00\x07\x80", 1)  # the first frame, 7 ms on
     assert late != media
-    with opened(late, 500) as opened_film:
+    with open_fragment(late, 500) as opened_film:
         assert opened_film.offsets[0] == pytest.approx(0.007)
 
 
 def test_video_that_is_not_h264_is_refused():
-    with pytest.raises(CodecError, match="mpeg4"), opened(film(codec="mpeg4"), 0):
+    with pytest.raises(CodecError, match="mpeg4"), open_fragment(film(codec="mpeg4"), 0):
         pass
 
 
 def test_a_frame_of_gigabytes_is_not_even_tried(monkeypatch):
     monkeypatch.setattr(video, "MAX_PIXELS", 64 * 48 - 1)
-    with opened(film(), 0) as opened_film, pytest.raises(av.FFmpegError):
+    with open_fragment(film(), 0) as opened_film, pytest.raises(av.FFmpegError):
         list(opened_film.frames())
 
 
 def test_frames_are_handed_on_while_they_keep_up_with_live_media():
-    pace = Pace()
-    pace.begin(arrived=100.0, seconds=1.0)
-    assert not pace.is_late(0.0, now=100.0 + LATE_SECONDS)
-    assert pace.is_late(0.0, now=100.1 + LATE_SECONDS)
-    assert not pace.is_late(0.9, now=100.8 + LATE_SECONDS)
-    pace.begin(arrived=101.0, seconds=1.0)
-    assert pace.is_late(0.0, now=101.1 + LATE_SECONDS)
+    playback = PlaybackClock()
+    playback.begin(arrived=100.0, seconds=1.0)
+    assert not playback.is_late(0.0, now=100.0 + LATE_SECONDS)
+    assert playback.is_late(0.0, now=100.1 + LATE_SECONDS)
+    assert not playback.is_late(0.9, now=100.8 + LATE_SECONDS)
+    playback.begin(arrived=101.0, seconds=1.0)
+    assert playback.is_late(0.0, now=101.1 + LATE_SECONDS)
 
 
 def test_fragments_that_come_in_a_burst_have_time_for_each_but_not_without_end():
-    pace = Pace()
+    playback = PlaybackClock()
     for _ in range(3):
-        pace.begin(arrived=100.0, seconds=1.0)
-    assert not pace.is_late(0.0, now=102.0 + LATE_SECONDS)
+        playback.begin(arrived=100.0, seconds=1.0)
+    assert not playback.is_late(0.0, now=102.0 + LATE_SECONDS)
     for _ in range(60):
-        pace.begin(arrived=100.0, seconds=1.0)
-    assert pace.is_late(0.0, now=100.1 + BURST_SECONDS + LATE_SECONDS)
-    pace.begin(arrived=200.0, seconds=1.0)
-    assert pace.is_late(0.0, now=200.1 + LATE_SECONDS)
+        playback.begin(arrived=100.0, seconds=1.0)
+    assert playback.is_late(0.0, now=100.1 + BURST_SECONDS + LATE_SECONDS)
+    playback.begin(arrived=200.0, seconds=1.0)
+    assert playback.is_late(0.0, now=200.1 + LATE_SECONDS)
 
 
 @pytest.mark.parametrize(
     ("given", "scaled"), [((320, 240), (640, 480)), ((1920, 1080), (1280, 720))]
 )
 def test_frames_are_scaled_to_what_the_detector_sees_well(given, scaled):
-    with opened(film(frames=1, size=given), 0) as opened_film:
+    with open_fragment(film(frames=1, size=given), 0) as opened_film:
         size, pixels = rgb(next(opened_film.frames())[1])
     assert size == scaled
     assert len(pixels) == 3 * scaled[0] * scaled[1]
 
 
 def taken(sampler, times):
-    return [time for time in times if sampler.takes(time)]
+    return [time for time in times if sampler.is_due(time)]
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(5, 5), (10, 5), (30, 5), (12.5, 5), (2, 2)])
 def test_five_frames_of_each_second_are_taken_or_all_if_there_are_fewer(rate, expected):
     times = [1e9 + n / rate for n in range(int(10 * rate))]
-    assert len(taken(Sampler(5), times)) == pytest.approx(10 * expected, abs=1)
+    assert len(taken(FrameSampler(5), times)) == pytest.approx(10 * expected, abs=1)
 
 
 @pytest.mark.parametrize("jump", [60, -60])
 def test_a_clock_that_jumps_does_not_stop_the_sampling(jump):
-    sampler = Sampler(5)
+    sampler = FrameSampler(5)
     taken(sampler, [n / 10 for n in range(20)])
     assert len(taken(sampler, [2 + jump + n / 10 for n in range(20)])) == 10

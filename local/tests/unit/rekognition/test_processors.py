@@ -4,11 +4,11 @@ import pytest
 
 from local.rekognition.errors import RekognitionError
 from local.rekognition.processors import lifecycle as processors
-from local.rekognition.processors.lifecycle import MOST_RUNNING, Processors
-from local.rekognition.processors.spec import Spec
+from local.rekognition.processors.lifecycle import MAX_RUNNING, Processors
+from local.rekognition.processors.spec import ProcessorSpec
 
 
-class Run:
+class ProcessorRun:
     """A run that goes on until it is stopped."""
 
     def __init__(self, _spec, _cloud, _pool, _collections, tell):
@@ -24,12 +24,12 @@ class Run:
 @pytest.fixture
 def made(monkeypatch):
     """One processor more than may run."""
-    monkeypatch.setattr(processors, "Run", Run)
+    monkeypatch.setattr(processors, "ProcessorRun", ProcessorRun)
     monkeypatch.setattr(processors, "STOP_INTERVAL_SECONDS", 0)
     found = Processors(None, None, None)
-    for number in range(MOST_RUNNING + 1):
+    for number in range(MAX_RUNNING + 1):
         arns = (f"arn:{kind}:{number}" for kind in ("processor", "video", "data"))
-        found.create(Spec(name(number), *arns, "role", "people", 80), {})
+        found.create(ProcessorSpec(name(number), *arns, "role", "people", 80), {})
     return found
 
 
@@ -44,16 +44,16 @@ def refusal(call, *arguments):
 
 
 def test_ten_run_at_once_and_another_when_one_of_them_has_ended(made):
-    for number in range(MOST_RUNNING):
+    for number in range(MAX_RUNNING):
         made.start(name(number))
-    last = name(MOST_RUNNING)
-    assert MOST_RUNNING == 10
+    last = name(MAX_RUNNING)
+    assert MAX_RUNNING == 10
     assert refusal(made.start, last) == "LimitExceededException"
     assert made.get(last).status == "STOPPED"
     made.stop(name(3))
     assert made.get(name(3)).status == "STOPPED"
     made.start(last)
-    assert [one.status for one in made.all()].count("RUNNING") == MOST_RUNNING
+    assert [one.status for one in made.all()].count("RUNNING") == MAX_RUNNING
     assert refusal(made.start, name(3)) == "LimitExceededException"
 
 

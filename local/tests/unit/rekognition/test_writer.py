@@ -7,8 +7,8 @@ import pytest
 
 from local.rekognition.collections import Collections, Face
 from local.rekognition.processors.record import Frame
-from local.rekognition.processors.spec import UNEXPECTED, Spec
-from local.rekognition.processors.writer import Writer
+from local.rekognition.processors.spec import UNEXPECTED, ProcessorSpec
+from local.rekognition.processors.writer import RecordWriter
 from local.security.signing import Credentials
 
 ARN = "arn:aws:{}:us-east-1:000000000000:{}"
@@ -42,7 +42,7 @@ class Writing:
         for name, distance in (("near", 0.5), ("far", 0.59)):
             vector = (distance, *[0.0] * 127)
             people.add(Face(name, "image", name, {}, 99.0, vector))
-        spec = Spec(
+        spec = ProcessorSpec(
             name="door",
             arn=ARN.format("rekognition", "streamprocessor/door"),
             video_arn=ARN.format("kinesisvideo", "stream/door/1"),
@@ -52,7 +52,7 @@ class Writing:
             threshold=85.5,
         )
         self.failed, self.settled = [], 0
-        self.writer = Writer(spec, cloud, collections, self.failed.append, self.settle)
+        self.writer = RecordWriter(spec, cloud, collections, self.failed.append, self.settle)
         self.writer.start()
 
     def settle(self):

@@ -9,7 +9,7 @@ BURST_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Pace:
+class PlaybackClock:
     """Plays each fragment from when it was whole, and those of a burst one after the other."""
 
     _begins: float = float("-inf")

@@ -7,21 +7,21 @@ from typing import Any
 from local.rekognition.collections import Collections
 from local.rekognition.errors import RekognitionError, invalid_parameter, too_large
 from local.rekognition.processors.lifecycle import Processors
-from local.rekognition.worker.pool import Faces, Pool
+from local.rekognition.worker.pool import Faces, WorkerPool
 
-MOST_OBJECT_BYTES = 15 * 1024 * 1024  # of a picture in S3; Rekognition guidelines and quotas
+MAX_OBJECT_BYTES = 15 * 1024 * 1024  # of a picture in S3; Rekognition guidelines and quotas
 
 Parameters = dict[str, Any]
 Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class OperationContext:
     """One Rekognition: its collections and processors, the analysis pool, the caller's rights."""
 
     collections: Collections
     processors: Processors
-    pool: Pool
+    pool: WorkerPool
     arn_prefix: str
     read_object: Callable[[str, str, str | None], bytes]
     authorize: Callable[[str, str], None]  # an action on an ARN; RekognitionError if denied
@@ -37,13 +37,13 @@ class Application:
         if "Bucket" not in named or "Name" not in named:
             raise invalid_parameter()
         data = self.read_object(named["Bucket"], named["Name"], named.get("Version"))
-        if len(data) > MOST_OBJECT_BYTES:
+        if len(data) > MAX_OBJECT_BYTES:
             raise too_large()
         return data
 
     def faces(self, data: bytes, *, vectors: int = 0) -> Faces:
         """The faces in a picture, largest first."""
-        return self.pool.picture(data, vectors=vectors)
+        return self.pool.analyze_picture(data, vectors=vectors)
 
 
 def invalid_object() -> RekognitionError:
