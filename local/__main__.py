@@ -22,7 +22,7 @@ from local import server
 
 
 def main() -> None:
-    """Start everything, say where it is on one line of standard output, and wait for the end."""
+    """Start the laptop AWS, print its addresses as one line of JSON, and wait for the end."""
     arguments = _arguments()
     with _directory(arguments.directory) as directory:
         _log_to(directory / "laptop.log")
@@ -51,7 +51,7 @@ async def _run(port: int, media_port: int, directory: Path) -> None:
 
 
 def _end_with_standard_input(end: Callable[[], object]) -> None:
-    """Whoever holds the other end of our standard input takes us along when it dies."""
+    """End this process when the process at the other end of its standard input ends."""
     if not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         return
 
@@ -75,7 +75,7 @@ def _log_to(path: Path) -> None:
 
 @contextlib.contextmanager
 def _directory(given: Path | None) -> Iterator[Path]:
-    """The directory given, or one that goes with us."""
+    """Yield the given directory, or a temporary one that is deleted at the end."""
     path = given or Path(tempfile.mkdtemp(prefix="laptop-aws-"))
     path.mkdir(parents=True, exist_ok=True)
     try:

@@ -48,6 +48,7 @@ class Context:
     client_context = None
 
     def __init__(self, started: dict[str, Any], given: dict[str, Any], timeout: float) -> None:
+        """Make the context of one invocation."""
         self.function_name = started["function_name"]
         self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = str(started["memory"])
@@ -58,12 +59,12 @@ class Context:
         self._deadline = time.monotonic() + timeout
 
     def get_remaining_time_in_millis(self) -> int:
-        """How long the invocation may still run."""
+        """Return the time the invocation has left."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 def main() -> None:
-    """Import the handler, say so, and answer invocations until standard input ends."""
+    """Import the handler, report it ready, and answer invocations until standard input ends."""
     answers = _own_standard_output()
     started = json.loads(sys.stdin.readline())
     layers, timeout = os.environ.get(LAYERS, ""), float(os.environ[TIMEOUT])
@@ -85,7 +86,7 @@ def main() -> None:
 
 
 def _own_standard_output() -> TextIO:
-    """Keep the pipe for answers; whatever prints, a child process too, prints to standard error."""
+    """Keep the pipe for answers and send all printed output, also a child's, to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
@@ -114,7 +115,7 @@ def _keep_only_documented(started: dict[str, Any]) -> None:
 
 
 def _extend_path(code: str, layers: str) -> None:
-    """The function's code, then the layers, the last one first: it lies uppermost in /opt."""
+    """Put the function's code and then its layers on the path, the last layer first as in /opt."""
     sys.path.remove(str(Path(__file__).parent))
     for layer in [Path(part) for part in layers.split(os.pathsep) if part]:
         for folder in (layer / "python", layer / "python" / "lib" / PYTHON / "site-packages"):
@@ -139,7 +140,10 @@ def _invoke(handler: Callable[[Any, Context], Any], event: Any, context: Context
 
 
 def _described(error: Exception, context: Context) -> dict[str, Any]:
-    """The error as the runtime reports it: https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html."""
+    """Describe an error as the runtime does.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+    """
     return {
         "errorMessage": str(error),
         "errorType": type(error).__name__,

@@ -62,6 +62,7 @@ class LaptopAWS:
     _clients: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __enter__(self) -> Self:
+        """Start it."""
         self.start()
         return self
 
@@ -71,10 +72,11 @@ class LaptopAWS:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Stop it."""
         self.stop()
 
     def start(self) -> None:
-        """Start it and wait until it answers; LaptopError with the end of its log if it doesn't."""
+        """Start it and wait until it answers; raise LaptopError with its log if it fails."""
         self.directory.mkdir(parents=True, exist_ok=True)
         command = [self.emulator, "-m", "local", "--directory", self.directory.resolve()]
         command += ["--port", str(self.port), "--media-port", str(self.media_port)]
@@ -95,7 +97,7 @@ class LaptopAWS:
             raise
 
     def _own_environment(self) -> dict[str, str]:
-        """Next to nothing: Lambda functions inherit what the emulator has."""
+        """Return the emulator's environment: almost empty, because Lambda functions inherit it."""
         return {
             **_inherited(),
             "HOME": str(self.directory.resolve()),
@@ -114,7 +116,7 @@ class LaptopAWS:
         return dict(json.loads(line))
 
     def stop(self) -> None:
-        """End it with everything it started; kills it if it doesn't end by itself."""
+        """Stop it and its workers; kill them if they do not end in time."""
         if self._process is None:
             return
         while self._clients:
@@ -131,11 +133,11 @@ class LaptopAWS:
 
     @property
     def endpoint(self) -> str:
-        """The URL of its control plane."""
+        """Return the URL of its control plane."""
         return str(self.facts["endpoint"])
 
     def environment(self) -> dict[str, str]:
-        """A complete environment for children, whose AWS clients reach only this laptop."""
+        """Return a complete environment whose AWS clients reach this laptop only."""
         home = self.directory.resolve() / "home"
         for name in ("config", "credentials"):
             (home / ".aws").mkdir(parents=True, exist_ok=True)
@@ -159,7 +161,7 @@ class LaptopAWS:
         }
 
     def session(self) -> boto3.Session:
-        """A boto3 session with the owner's key, whatever our own environment and files say."""
+        """Return a boto3 session with the owner's key; the caller's AWS files are not read."""
         return boto3.Session(
             aws_access_key_id=self.facts["access_key_id"],
             aws_secret_access_key=self.facts["secret_access_key"],
@@ -168,7 +170,7 @@ class LaptopAWS:
         )
 
     def client(self, service: str, config: Config | None = None) -> Any:
-        """A boto3 client that talks to this laptop; one per service, unless a config is given."""
+        """Return a boto3 client of this laptop, cached by service unless a config is given."""
         if config is None and service in self._clients:
             return self._clients[service]
         own = Config(proxies={}, use_fips_endpoint=False, use_dualstack_endpoint=False)
@@ -180,13 +182,13 @@ class LaptopAWS:
         return client
 
     def processes(self) -> list[Process]:
-        """The processes of the laptop AWS that are alive: it and its workers."""
+        """Return the living processes of the laptop AWS: itself and its workers."""
         if self._process is None:
             return []
         return _processes_of_group(self._process.pid)
 
     def ports(self) -> list[int]:
-        """Which of its ports still answer."""
+        """Return those of its ports that still accept connections."""
         urls = (url for name, url in self.facts.items() if name.endswith("endpoint"))
         return [port for url in urls if (port := urlsplit(url).port) and _answers(port)]
 
@@ -201,7 +203,7 @@ def _answers(port: int) -> bool:
 
 
 def _processes_of_group(group: int) -> list[Process]:
-    """The living processes of a process group; workers stay in the group of who started them."""
+    """Return the living processes of a process group, which a process's children share."""
     listed = subprocess.run(
         ["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
     )

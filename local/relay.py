@@ -21,7 +21,7 @@ CHUNK = 65536
 
 
 def gateway() -> str | None:
-    """The host's own address on Docker's bridge, or None where no Docker runs."""
+    """Return the host's address on Docker's bridge, or None without Docker."""
     command = ["docker", "network", "inspect", BRIDGE]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -35,7 +35,7 @@ def gateway() -> str | None:
 
 @contextlib.contextmanager
 def relaying(address: str, ports: list[int]) -> Iterator[None]:
-    """Hand on what comes to these ports of `address`, until the end of the block."""
+    """Forward connections to these ports of `address` until the block ends."""
     with contextlib.ExitStack() as stack:
         for port in ports:
             relay = stack.enter_context(_Relay((address, port), _Connection))
@@ -55,7 +55,7 @@ class _Relay(socketserver.ThreadingTCPServer):
         self._open: set[socket.socket] = set()
 
     def end(self) -> None:
-        """Accept nobody any more, and cut what is open."""
+        """Accept no more connections and cut the open ones."""
         self.shutdown()
         with self._lock:
             for each in self._open:
@@ -64,7 +64,7 @@ class _Relay(socketserver.ThreadingTCPServer):
 
     @contextlib.contextmanager
     def holding(self, *sockets: socket.socket) -> Iterator[None]:
-        """Count the sockets as open."""
+        """Register the sockets as open while the block runs."""
         with self._lock:
             self._open.update(sockets)
         try:
@@ -80,7 +80,7 @@ class _Connection(socketserver.BaseRequestHandler):
     server: _Relay
 
     def handle(self) -> None:
-        """Hand on in both directions until both ends are done."""
+        """Forward bytes in both directions until both ends are done."""
         port = self.server.server_address[1]
         outer: socket.socket = self.request
         with (

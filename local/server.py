@@ -30,7 +30,7 @@ START_SECONDS = 30
 
 @contextlib.asynccontextmanager
 async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[dict[str, str]]:
-    """The laptop AWS, from ready to stopped; gives what a client has to know."""
+    """Run the laptop AWS and yield its addresses and the owner's keys."""
     with _listening(port) as control, _listening(media_port) as media, _listening(0) as device:
         ports = control.getsockname()[1], media.getsockname()[1]
         ministack.configure(port=ports[0], media_port=ports[1], directory=directory)
@@ -67,7 +67,7 @@ async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[
 
 
 def _install(credential_endpoint: str) -> list[ministack.Service]:
-    """Correct MiniStack and put our services beside it; nothing of it is imported before."""
+    """Patch MiniStack and register our services; MiniStack is first imported here."""
     names.check_names()
     importlib.import_module("local.patches").install()
     importlib.import_module("local.patches.faults").install()
@@ -89,7 +89,7 @@ def _stop(services: list[ministack.Service]) -> None:
 
 
 def _wait_until_ready(port: int) -> None:
-    """The port is open from the start; the first answer comes when MiniStack has started."""
+    """Wait for MiniStack's first answer; its port accepts connections before it has started."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:
         connection.request("GET", HEALTH)
@@ -102,6 +102,7 @@ class MediaPlane:
     """Kinesis Video's media port: it streams for hours, so it has a thread and loop of its own."""
 
     def __init__(self, application: Guard, listener: socket.socket) -> None:
+        """Prepare to serve an application on a listening socket."""
         self._application: Any = application
         self._listener = listener
         self._loop = asyncio.new_event_loop()
@@ -109,11 +110,11 @@ class MediaPlane:
         self._thread = threading.Thread(target=self._run, name="media-plane")
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to answer requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Let go of every connection and wait for the thread."""
+        """Close every connection and wait for the thread."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join()

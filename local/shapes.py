@@ -46,6 +46,7 @@ class ConstraintError(Exception):
     """A rule that a value breaks: where (names of members, numbers of items from 1), and how."""
 
     def __init__(self, rule: Rule, shape: Any, path: Path, value: Any, limit: Any = None) -> None:
+        """Make the error of a value that breaks a rule of its shape."""
         super().__init__(f"{rule.name} at {path}")
         self.rule, self.shape, self.path = rule, shape, path
         self.value, self.limit = value, limit
@@ -53,12 +54,12 @@ class ConstraintError(Exception):
 
 @functools.cache
 def model(service: str) -> ServiceModel:
-    """AWS's model of a service; read when first needed, because it is large."""
+    """Return AWS's model of a service, loaded when first needed because it is large."""
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 def read(shape: Any, value: Any, path: Path = ()) -> Any:
-    """A value of JSON as its shape means it; BreachError for the first rule that it breaks.
+    """Return a JSON value as its shape reads it; raise ConstraintError for the first broken rule.
 
     Null is as good as not given, unknown members are left out, blobs become bytes.
     """
@@ -80,7 +81,7 @@ def read(shape: Any, value: Any, path: Path = ()) -> Any:
 
 
 def is_number(shape: Any) -> bool:
-    """Whether a shape's bounds are those of a value, not of a length."""
+    """Return whether a shape's bounds limit its value, not its length."""
     return bool(set(_TYPES[shape.type_name]) & set(_NUMBER))
 
 
@@ -96,7 +97,7 @@ def _has_type(type_name: str, value: Any) -> bool:
 
 
 def _is_text(value: str) -> bool:
-    """JSON can spell half a surrogate pair, which no answer could repeat in UTF-8."""
+    """Return whether a string is valid Unicode: JSON allows lone surrogates, UTF-8 does not."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
@@ -134,6 +135,6 @@ def _check_bounds(shape: Any, value: Any, path: Path) -> None:
 
 @functools.cache
 def _pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern of the model, which is Java's: letters and numbers, separators, in our words."""
+    """Compile a pattern of the model: Java's character classes, translated to Python's."""
     spelled = pattern.replace(r"\p{L}", r"\w").replace(r"\p{N}", "")
     return re.compile(spelled.replace(r"\p{Z}", _SEPARATORS))

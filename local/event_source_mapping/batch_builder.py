@@ -40,16 +40,17 @@ class BatchBuilder:
     data_only: bool = False
 
     def __post_init__(self) -> None:
+        """Start reading at the checkpoint."""
         self.read_to = self.start
         self.data_only = self.mapping.filters_data_only
 
     @property
     def has_read(self) -> bool:
-        """Say whether any record was read."""
+        """Return whether any record was read."""
         return self.read_to != self.start
 
     def add(self, record: Record) -> None:
-        """Take a record, or pass over it; what no longer fits closes the batch and is left."""
+        """Add a record if it passes the filters; one that does not fit closes the batch."""
         if self.partition.has(record) and record.arrived >= self.mapping.starting_timestamp:
             event_record = self._passed(record)
             if event_record is None:
@@ -60,7 +61,7 @@ class BatchBuilder:
         self.read_to = record.sequence_number
 
     def _passed(self, record: Record) -> EventRecord | None:
-        """The record as it is delivered, or None if it is filtered out."""
+        """Return the record as it is delivered, or None if it is filtered out."""
         mapping = self.mapping
         # Most frames show nobody, and shaping an event takes as long as looking for a face.
         if self.data_only and not mapping.passes_filters(record):
@@ -89,7 +90,7 @@ class BatchBuilder:
 def fill(
     builder: BatchBuilder, backend: Backend, signal: Signal, *, stopped: Callable[[], bool]
 ) -> None:
-    """Fill a batch: at once with what is there, then with what comes while the window is open."""
+    """Fill a batch with the records there are, then with new ones until the window closes."""
     closes: float | None = None
     while True:
         seen = signal.count

@@ -10,7 +10,7 @@ from local.event_source_mapping.model import Backend, Shard
 
 
 def sort_key(sequence_number: str) -> int:
-    """Give what sequence numbers sort by; "" is before the first record."""
+    """Return the sort key of a sequence number; "" sorts before the first record."""
     return int(sequence_number or 0)
 
 
@@ -18,6 +18,7 @@ class Checkpoints:
     """The positions of one mapping, saved with every step."""
 
     def __init__(self, backend: Backend, uuid: str) -> None:
+        """Load the positions that were saved for a mapping."""
         self._backend = backend
         self._uuid = uuid
         self._lock = threading.Lock()
@@ -25,18 +26,18 @@ class Checkpoints:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether the mapping has not begun with any shard."""
+        """Return whether the mapping has not started to read any shard."""
         return not self._shards
 
     def begin(self, shard_id: str, position: str) -> None:
-        """Set where a shard is read from, unless it has begun already."""
+        """Set where a shard is read from, unless it has a position already."""
         with self._lock:
             if shard_id not in self._shards:
                 self._shards[shard_id] = {"positions": [position], "finished": []}
                 self._save()
 
     def position(self, shard_id: str, partition: int, partitions: int) -> str:
-        """Give a lane's position; after a change of lanes all begin where the slowest was."""
+        """Return a partition's position; when their number changes all start at the slowest."""
         with self._lock:
             shard = self._shards[shard_id]
             if len(shard["positions"]) != partitions:
@@ -45,13 +46,13 @@ class Checkpoints:
             return str(shard["positions"][partition])
 
     def advance(self, shard_id: str, partition: int, sequence_number: str) -> None:
-        """Move a lane's position."""
+        """Move a partition's position forward."""
         with self._lock:
             self._shards[shard_id]["positions"][partition] = sequence_number
             self._save()
 
     def finish(self, shard_id: str, partition: int) -> None:
-        """Note that a lane has read a closed shard to its end."""
+        """Record that a partition has read a closed shard to its end."""
         with self._lock:
             finished = self._shards[shard_id]["finished"]
             if partition not in finished:
@@ -59,19 +60,19 @@ class Checkpoints:
                 self._save()
 
     def is_finished(self, shard_id: str) -> bool:
-        """Say whether every lane has read a closed shard to its end."""
+        """Return whether every partition has read a closed shard to its end."""
         with self._lock:
             shard = self._shards.get(shard_id)
             return shard is not None and len(shard["finished"]) == len(shard["positions"])
 
     def is_ready(self, shard: Shard, known: set[str]) -> bool:
-        """Say whether a shard may be read: it has more, and its parents are read or trimmed."""
+        """Return whether a shard may be read: it has more, and its parents are read or trimmed."""
         return not self.is_finished(shard.shard_id) and all(
             self.is_finished(parent) for parent in shard.parents if parent in known
         )
 
     def forget_trimmed(self, known: set[str]) -> None:
-        """Drop the shards that the stream no longer has."""
+        """Delete the positions of shards that the stream no longer has."""
         with self._lock:
             gone = self._shards.keys() - known
             for shard_id in gone:

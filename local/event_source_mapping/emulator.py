@@ -23,33 +23,33 @@ class EmulatorBackend:
     """What the mappings need, in terms of the emulator."""
 
     def mappings(self) -> list[dict[str, Any]]:
-        """Give every Kinesis mapping with the field names of EventSourceMappingConfiguration."""
+        """Return every Kinesis mapping with the field names of EventSourceMappingConfiguration."""
         return [
             {key: value for key, value in mapping.items() if key not in RESULTS}
             for mapping in ministack.kinesis_mappings()
         ]
 
     def shards(self, stream_arn: str) -> list[Shard]:
-        """Give the shards of a stream, or none if there is no such stream."""
+        """Return the shards of a stream, or none if there is no such stream."""
         return streams.shards(stream_arn)
 
     def records(self, stream_arn: str, shard_id: str, *, after: str, limit: int) -> list[Record]:
-        """Give the oldest records whose sequence number is greater ("" for all)."""
+        """Return the oldest records whose sequence number is greater ("" for all)."""
         return streams.records(stream_arn, shard_id, after=after, limit=limit)
 
     def latest(self, stream_arn: str, shard_id: str) -> str:
-        """Give the newest sequence number of a shard, or "" if it has no record."""
+        """Return the newest sequence number of a shard, or "" if it has no record."""
         return streams.latest(stream_arn, shard_id)
 
     def role(self, function_arn: str) -> str | None:
-        """Give the ARN of a function's execution role, or None if there is no such function."""
+        """Return the ARN of a function's execution role, or None if there is no such function."""
         try:
             return ministack.function_role(function_arn)
         except signing.ServiceError:
             return None
 
     def allowed(self, role_arn: str, action: str, resource: str) -> bool:
-        """Say whether a role may do this."""
+        """Return whether a role is allowed an action on a resource."""
         try:
             ministack.authorize(ministack.role_principal(role_arn, SESSION), action, resource)
         except AccessDenied:
@@ -110,18 +110,18 @@ class EmulatorBackend:
         )
 
     def load_checkpoints(self, uuid: str) -> dict[str, Any]:
-        """Give what was saved last for a mapping, or {}."""
+        """Return what was saved last for a mapping, or {}."""
         with _scope():
             return dict(ministack.MAPPING_POSITIONS.get().get(uuid) or {})
 
     def save_checkpoints(self, uuid: str, checkpoints: dict[str, Any]) -> None:
-        """Keep the checkpoints where the emulator persists them; they go with the mapping."""
+        """Store the checkpoints in the emulator's state; they are deleted with the mapping."""
         with _scope():
             if uuid in ministack.MAPPINGS.get():
                 ministack.MAPPING_POSITIONS.get()[uuid] = checkpoints
 
     def count(self, uuid: str, metric: str, number: int) -> None:
-        """Add to a metric of a mapping, as CloudWatch shows it."""
+        """Add to a CloudWatch metric of a mapping."""
         ministack.add_mapping_metric(uuid, metric, number)
 
     def report(self, uuid: str, result: str) -> None:

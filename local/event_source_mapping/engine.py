@@ -32,6 +32,7 @@ class EventSourceMappings:
     """Lambda's pollers of Kinesis data streams."""
 
     def __init__(self, backend: Backend, *, clock: Callable[[], float] = time.time) -> None:
+        """Prepare the engine for a backend; `start` runs it."""
         self._backend = backend
         self._clock = clock
         self._signal = Signal()
@@ -42,16 +43,16 @@ class EventSourceMappings:
         self._ticker = threading.Thread(target=self._tick, name="mappings", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve the mappings."""
+        """Start to serve the mappings."""
         self.refresh()
         self._ticker.start()
 
     def wake(self) -> None:
-        """Hear that a stream has new records."""
+        """Wake the workers: a stream has new records."""
         self._signal.wake()
 
     def refresh(self) -> None:
-        """Hear that mappings or shards may have changed."""
+        """Reload mappings and shards; stop and start workers accordingly."""
         with self._lock:
             if self._stopping.is_set():
                 return
@@ -72,7 +73,7 @@ class EventSourceMappings:
             self._signal.wake()
 
     def stop(self, seconds: float) -> bool:
-        """End all workers; False if a function was still running after so long."""
+        """Stop all workers; return False if a function still runs after the timeout."""
         self._stopping.set()
         with self._lock:
             workers = list(self._workers.values())
@@ -86,17 +87,17 @@ class EventSourceMappings:
         return not left
 
     def mapping(self, uuid: str) -> EventSourceMapping | None:
-        """Give a mapping, or None when it is gone or disabled."""
+        """Return a mapping, or None when it is gone or disabled."""
         state = self._states.get(uuid)
         return state.mapping if state and state.mapping.enabled else None
 
     def shard(self, uuid: str, shard_id: str) -> Shard | None:
-        """Give a shard of a mapping's stream, or None when it is gone."""
+        """Return a shard of a mapping's stream, or None when it is gone."""
         state = self._states.get(uuid)
         return state.shards.get(shard_id) if state else None
 
     def worker_ended(self, partition: ShardPartition) -> None:
-        """Forget a worker that is at its end; what waited for that begins."""
+        """Remove a worker that has ended and start those that waited for it."""
         with self._lock:
             self._workers.pop(partition, None)
         self._refresh_and_log_errors()
@@ -112,7 +113,7 @@ class EventSourceMappings:
             logger.exception("looking after the mappings failed")
 
     def _reload(self) -> bool:
-        """Learn what there is; True if a mapping or its shards are not as before."""
+        """Reload all mappings; return whether a mapping or its shards changed."""
         found = {settings["UUID"]: settings for settings in self._backend.mappings()}
         for uuid in self._states.keys() - found.keys():
             del self._states[uuid]

@@ -22,14 +22,14 @@ class EventRecord:
 
     @property
     def bytes(self) -> int:
-        """Give what the record adds to the payload."""
+        """Return the record's share of the payload in bytes."""
         return len(json.dumps(self.event)) + len(", ")
 
 
 def to_event_record(
     record: Record, *, shard_id: str, stream_arn: str, role_arn: str
 ) -> EventRecord:
-    """Shape one record as Lambda does."""
+    """Convert a stream's record to its form in the event."""
     return EventRecord(
         record,
         {
@@ -52,5 +52,5 @@ def to_event_record(
 
 
 def to_event(event_records: Sequence[EventRecord]) -> dict[str, Any]:
-    """Put records into one event."""
+    """Return one event with these records."""
     return {"Records": [event_record.event for event_record in event_records]}

@@ -19,7 +19,7 @@ type DiscardCondition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 
 def first_failure(payload: object, sequence_numbers: Sequence[str]) -> int | None:
-    """Give the index of the first record that a response reports as failed; None is full success.
+    """Return the index of the first record reported as failed, or None for full success.
 
     An identifier that is empty, missing or not of this batch fails the whole batch, as does a
     response of another shape.
@@ -55,7 +55,7 @@ class DiscardedRecords:
 def invocation_record(
     discarded: DiscardedRecords, *, mapping: EventSourceMapping, shard_id: str, now: float
 ) -> dict[str, Any]:
-    """Describe discarded records as Lambda does; those too old have no responseContext."""
+    """Return Lambda's invocation record; records that expired have no responseContext."""
     first, last = discarded.event_records[0].record, discarded.event_records[-1].record
     answer = discarded.answer or Invocation()
     response = {
@@ -93,7 +93,7 @@ def send_to_destination(
     shard_id: str,
     now: float,
 ) -> None:
-    """Send the invocation record to the mapping's destination; only S3 gets the records too."""
+    """Send the invocation record to the mapping's destination; S3 also gets the records."""
     arn = mapping.destination
     if arn is None:
         return

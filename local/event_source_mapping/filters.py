@@ -42,7 +42,7 @@ class Pattern:
     prefixes: frozenset[Path]
 
     def matches(self, event: Mapping[str, Any], *, known: Callable[[Path], bool]) -> bool:
-        """Match an event; an alternative that asks for an unknown path fails."""
+        """Return whether an event matches; an alternative that needs an unknown path does not."""
         leaves: dict[Path, list[tuple[object, ArrayPosition]]] = defaultdict(list)
         for path, value, position in _leaves(event, (), {}, count(), self.prefixes):
             leaves[path].append((value, position))
@@ -99,7 +99,7 @@ def _leaves(
     arrays: Iterator[int],
     prefixes: frozenset[Path],
 ) -> Iterator[tuple[Path, object, ArrayPosition]]:
-    """The leaves at paths that begin so: most of a record concerns no pattern."""
+    """Yield the leaves below the given path prefixes; no pattern reads the rest of a record."""
     if isinstance(node, dict):
         for key, value in node.items():
             if (*path, key) in prefixes:

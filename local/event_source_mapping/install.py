@@ -36,7 +36,7 @@ type Settings = Mapping[str, Any]
 
 @contextlib.asynccontextmanager
 async def event_source_mappings() -> AsyncIterator[None]:
-    """Serve the mappings while the laptop AWS runs."""
+    """Serve the event source mappings until the block ends."""
     engine = EventSourceMappings(EmulatorBackend())
     ministack.POLL_KINESIS.replace(lambda: False)
     ministack.STREAM_WAKE.replace(_WakeEvent(ministack.STREAM_WAKE.get(), engine.wake))
@@ -58,7 +58,7 @@ class _WakeEvent:
         self._event, self._wake = event, wake
 
     def set(self) -> None:
-        """Ring."""
+        """Set the emulator's event and wake our workers."""
         self._event.set()
         self._wake()
 
@@ -142,7 +142,7 @@ def _store_settings(uuid: str, given: Settings) -> None:
 
 
 def _drop_settings(uuid: str, names: Set[str]) -> None:
-    """Take away what a template no longer has; the emulator would keep it."""
+    """Delete settings that the template no longer has; the emulator would keep them."""
     for mapping in _stored(uuid):
         for name in names & OPTIONAL:
             mapping.pop(name, None)
@@ -153,7 +153,7 @@ def _stored(uuid: str) -> list[dict[str, Any]]:
 
 
 def _problem(given: Settings) -> str | None:
-    """What CreateEventSourceMapping would refuse of what is given."""
+    """Return the reason why CreateEventSourceMapping refuses these settings, or None."""
     fields = {"UUID": "", "EventSourceArn": "", "FunctionArn": ""}
     return parse_mapping({**fields, **given}).problem
 

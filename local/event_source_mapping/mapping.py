@@ -53,11 +53,11 @@ class EventSourceMapping:
 
     @property
     def filters_data_only(self) -> bool:
-        """Whether no filter asks for anything but the record's data."""
+        """Return whether the filters read nothing but the record's data."""
         return all(path[0] == "data" for pattern in self.filters for path in pattern.prefixes)
 
     def passes_filters(self, record: Record, event: Mapping[str, Any] | None = None) -> bool:
-        """Say whether a record passes any of the filters (all pass where there is none).
+        """Return whether a record passes any of the filters; without filters every record does.
 
         The event made of it is needed unless they look at the data only.
         """
@@ -78,7 +78,7 @@ class EventSourceMapping:
 
 
 def parse_mapping(settings: Mapping[str, Any]) -> EventSourceMapping:
-    """Read an EventSourceMappingConfiguration; what can't be done is the mapping's `problem`."""
+    """Parse an EventSourceMappingConfiguration; `problem` names what cannot be served."""
     position = settings.get("StartingPosition") or "LATEST"
     on_failure = (settings.get("DestinationConfig") or {}).get("OnFailure") or {}
     filters, fault = _filters(settings.get("FilterCriteria") or {})
@@ -105,7 +105,7 @@ def parse_mapping(settings: Mapping[str, Any]) -> EventSourceMapping:
 
 
 def _problem(settings: Mapping[str, Any]) -> str | None:
-    """What CreateEventSourceMapping refuses, or we can't do."""
+    """Return why CreateEventSourceMapping refuses the settings, or what is not implemented."""
     for name, (least, most) in RANGES.items():
         if not least <= _number(settings, name, least) <= most:
             return f"{name} must be from {least} to {most}"

@@ -42,27 +42,27 @@ class Backend(Protocol):
     """The streams, functions, roles and destinations that the mappings work on."""
 
     def mappings(self) -> list[dict[str, Any]]:
-        """Give every Kinesis mapping with the field names of EventSourceMappingConfiguration."""
+        """Return every Kinesis mapping with the field names of EventSourceMappingConfiguration."""
         ...
 
     def shards(self, stream_arn: str) -> list[Shard]:
-        """Give the shards of a stream, or none if there is no such stream."""
+        """Return the shards of a stream, or none if there is no such stream."""
         ...
 
     def records(self, stream_arn: str, shard_id: str, *, after: str, limit: int) -> list[Record]:
-        """Give the oldest records whose sequence number is greater ("" for all)."""
+        """Return the oldest records whose sequence number is greater ("" for all)."""
         ...
 
     def latest(self, stream_arn: str, shard_id: str) -> str:
-        """Give the newest sequence number of a shard, or "" if it has no record."""
+        """Return the newest sequence number of a shard, or "" if it has no record."""
         ...
 
     def role(self, function_arn: str) -> str | None:
-        """Give the ARN of a function's execution role, or None if there is no such function."""
+        """Return the ARN of a function's execution role, or None if there is no such function."""
         ...
 
     def allowed(self, role_arn: str, action: str, resource: str) -> bool:
-        """Say whether a role may do this."""
+        """Return whether a role is allowed an action on a resource."""
         ...
 
     def invoke(self, function_arn: str, event: dict[str, Any]) -> Invocation:
@@ -82,7 +82,7 @@ class Backend(Protocol):
         ...
 
     def load_checkpoints(self, uuid: str) -> dict[str, Any]:
-        """Give what was saved last for a mapping, or {}."""
+        """Return what was saved last for a mapping, or {}."""
         ...
 
     def save_checkpoints(self, uuid: str, checkpoints: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ class FilterError(ValueError):
 
 
 def to_predicate(item: object) -> Predicate:
-    """Make the test that one value of a pattern's list stands for, or raise FilterError."""
+    """Return the predicate of one item of a pattern's list, or raise FilterError."""
     if isinstance(item, list):
         raise FilterError("a list of values has a list in it")
     if not isinstance(item, dict):

@@ -26,6 +26,7 @@ class Permissions:
     """The decisions about one mapping's role, remembered for a moment."""
 
     def __init__(self, backend: Backend, clock: Callable[[], float] = time.monotonic) -> None:
+        """Prepare the checks of one mapping's role."""
         self._backend = backend
         self._clock = clock
         self._subject: tuple[str, str] | None = None
@@ -33,7 +34,7 @@ class Permissions:
         self._until = 0.0
 
     def problem(self, mapping: EventSourceMapping, role_arn: str) -> str | None:
-        """Give what GetEventSourceMapping shall show while an action is missing, or None."""
+        """Return the LastProcessingResult while an action is not allowed, or None."""
         now = self._clock()
         subject = (role_arn, mapping.stream_arn)
         if subject != self._subject or now >= self._until:

@@ -37,15 +37,15 @@ class BatchWorker(Protocol):
     """What a batch needs of the worker that delivers it."""
 
     def settings(self) -> EventSourceMapping | None:
-        """Give the mapping as it is now, or None when the worker must stop."""
+        """Return the mapping as it is now, or None when the worker must stop."""
         ...
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the worker must stop."""
+        """Wait for the given time, or until the worker must stop."""
         ...
 
     def advance_checkpoint(self, sequence_number: str) -> None:
-        """Move the checkpoint: everything up to here is delivered or given up."""
+        """Move the checkpoint: all records up to here are delivered or discarded."""
         ...
 
 
@@ -66,6 +66,7 @@ class Batch:
         shard_id: str,
         clock: Callable[[], float],
     ) -> None:
+        """Prepare the delivery of one batch."""
         self._worker = worker
         self._backend = backend
         self._shard_id = shard_id
@@ -74,7 +75,7 @@ class Batch:
         self._delay = FIRST_DELAY_SECONDS
 
     def deliver(self, event_records: Sequence[EventRecord]) -> bool:
-        """Deliver to the end; False when the worker had to stop before."""
+        """Deliver or discard every record; return False when the worker had to stop first."""
         self._parts.append(_BatchPart(event_records))
         while self._parts:
             mapping = self._worker.settings()

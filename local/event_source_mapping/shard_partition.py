@@ -15,5 +15,5 @@ class ShardPartition(NamedTuple):
     partitions: int = 1
 
     def has(self, record: Record) -> bool:
-        """Say whether a record is in this share; a partition key always is in the same one."""
+        """Return whether a record belongs to this partition, by the hash of its partition key."""
         return zlib.crc32(record.partition_key.encode()) % self.partitions == self.number

@@ -8,26 +8,27 @@ class Signal:
     """A count of wake-ups that a worker can wait to see change."""
 
     def __init__(self) -> None:
+        """Start with no wake-ups."""
         self._condition = threading.Condition()
         self._count = 0
 
     @property
     def count(self) -> int:
-        """Give the number of wake-ups so far; read it before looking for work."""
+        """Return the number of wake-ups so far; read it before looking for work."""
         return self._count
 
     def wake(self) -> None:
-        """Wake everybody."""
+        """Wake all waiting workers."""
         with self._condition:
             self._count += 1
             self._condition.notify_all()
 
     def wait(self, seen: int, seconds: float) -> None:
-        """Wait for a wake-up after the one seen, at most so long."""
+        """Wait until the count differs from `seen`, or for the given time."""
         with self._condition:
             self._condition.wait_for(lambda: self._count != seen, seconds)
 
     def wait_until(self, over: Callable[[], bool], seconds: float) -> None:
-        """Wait until a condition holds (looked at with every wake-up), at most so long."""
+        """Wait until a condition holds, checked at each wake-up, or for the given time."""
         with self._condition:
             self._condition.wait_for(over, seconds)

@@ -24,14 +24,14 @@ type Operation = Callable[[Store], Any]
 
 
 def stream_of(stream_arn: str) -> Store | None:
-    """Give what the emulator holds of a stream, if it is active."""
+    """Return the emulator's state of a stream, or None if it is not active."""
     account, name = stream_arn.split(":")[4], stream_arn.rsplit("/", 1)[-1]
     stream: Store | None = ministack.STREAMS.get().get_scoped(account, ministack.REGION, name)
     return stream if stream and stream["StreamStatus"] == "ACTIVE" else None
 
 
 def shards(stream_arn: str) -> list[Shard]:
-    """Give the open shards of a stream, and the closed ones whose records have not expired."""
+    """Return the open shards of a stream, and the closed ones whose records have not expired."""
     stream = stream_of(stream_arn)
     if stream is None:
         return []
@@ -43,7 +43,7 @@ def shards(stream_arn: str) -> list[Shard]:
 
 
 def records(stream_arn: str, shard_id: str, *, after: str, limit: int) -> list[Record]:
-    """Give the oldest records of a shard behind a sequence number."""
+    """Return the oldest records of a shard after a sequence number."""
     held = _held(stream_arn, shard_id)
     # All have as many digits, so they sort as text too.
     start = bisect.bisect_right(held, after, key=_sequence_number)
@@ -51,13 +51,13 @@ def records(stream_arn: str, shard_id: str, *, after: str, limit: int) -> list[R
 
 
 def latest(stream_arn: str, shard_id: str) -> str:
-    """Give the newest sequence number of a shard, or "" if it has no record."""
+    """Return the newest sequence number of a shard, or "" if it has no record."""
     held = _held(stream_arn, shard_id)
     return _sequence_number(held[-1]) if held else ""
 
 
 def keep_closed_shards(changed: Callable[[], None]) -> None:
-    """Make the emulator keep the shards that it would drop, and say when it happens."""
+    """Patch the emulator to keep shards that resharding closes; call `changed` when it happens."""
     for name in (ministack.SPLIT_SHARD, ministack.MERGE_SHARDS):
         name.replace(_keeping(name.get(), changed, _keep))
     resize = ministack.RESIZE_STREAM
@@ -87,7 +87,7 @@ def _keep(stream: Store, before: Store) -> None:
 
 
 def _keep_all(stream: Store, before: Store) -> None:
-    """After UpdateShardCount: new shards under new names, children of all that were there."""
+    """Keep all shards after UpdateShardCount and give the new ones new names and parents."""
     if stream["shards"] == before:
         return
     taken = [int(name.rpartition("-")[2]) for name in [*before, *stream.get(CLOSED, {})]]

@@ -29,15 +29,15 @@ class Engine(Protocol):
     """Who knows the mappings and shards as they are now."""
 
     def mapping(self, uuid: str) -> EventSourceMapping | None:
-        """Give a mapping, or None when it is gone or disabled."""
+        """Return a mapping, or None when it is gone or disabled."""
         ...
 
     def shard(self, uuid: str, shard_id: str) -> Shard | None:
-        """Give a shard of a mapping's stream, or None when it is gone."""
+        """Return a shard of a mapping's stream, or None when it is gone."""
         ...
 
     def worker_ended(self, partition: ShardPartition) -> None:
-        """Hear that a lane's worker is at its end."""
+        """Handle the end of a partition's worker."""
         ...
 
 
@@ -56,6 +56,7 @@ class Worker:
     """Serves one lane until it is stopped or has read a closed shard to its end."""
 
     def __init__(self, partition: ShardPartition, context: WorkerContext) -> None:
+        """Prepare the thread of a partition's worker."""
         self._partition = partition
         self._context = context
         self._stopping = False
@@ -64,24 +65,24 @@ class Worker:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the worker's thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the worker to end after the running invocation; wake the signal afterwards."""
+        """Ask the worker to end after its invocation; the caller wakes the signal afterwards."""
         self._stopping = True
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end; False if the worker is still in an invocation."""
+        """Wait for the end; return False if an invocation still runs after the timeout."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def settings(self) -> EventSourceMapping | None:
-        """Give the mapping as it is now, or None when the worker must stop."""
+        """Return the mapping as it is now, or None when the worker must stop."""
         return None if self._stopping else self._context.engine.mapping(self._partition.uuid)
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the worker must stop."""
+        """Wait for the given time, or until the worker must stop."""
         self._context.signal.wait_until(lambda: self._stopping, seconds)
 
     def advance_checkpoint(self, sequence_number: str) -> None:
@@ -102,7 +103,7 @@ class Worker:
             self._context.engine.worker_ended(self._partition)
 
     def _step(self, mapping: EventSourceMapping) -> bool:
-        """Do one batch, or wait for something to do; False at the end of a closed shard."""
+        """Deliver one batch or wait for records; return False at the end of a closed shard."""
         context = self._context
         role = context.backend.role(mapping.function_arn)
         problem = self._problem(mapping, role)

@@ -11,13 +11,13 @@ type Created = tuple[str, dict[str, str]]
 
 
 def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
-    """The alias; Ref is its name, RoleAliasArn its attribute."""
+    """Create the alias; Ref is its name, GetAtt RoleAliasArn its ARN."""
     name = properties.get("RoleAlias") or f"{stack_name}-{logical_id}-{secrets.token_hex(6)}"
     return _created(ALIASES.create(name, properties["RoleArn"], _seconds(properties)))
 
 
 def update(name: str, before: Properties, properties: Properties, stack_name: str) -> Created:
-    """In place, but for a new name, which makes a new alias in place of the old."""
+    """Update the alias in place; a new name replaces it."""
     if properties.get("RoleAlias", name) != name:
         created = create("RoleAlias", properties, stack_name)
         delete(name, before)
@@ -26,7 +26,7 @@ def update(name: str, before: Properties, properties: Properties, stack_name: st
 
 
 def delete(name: str, properties: Properties) -> None:
-    """The alias, if it is still there."""
+    """Delete the alias if it still exists."""
     if ALIASES.find(name):
         ALIASES.delete(name)
 

@@ -23,12 +23,13 @@ class CredentialsRefused(Exception):  # noqa: N818 - it is an answer
     """No keys: the HTTP status, the error's name and AWS's sentence."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
+        """Make the answer that refuses keys."""
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
 
 
 def credentials(certificate: bytes, alias_name: str, thing: str | None) -> dict[str, Any]:
-    """Keys for whoever owns this certificate (DER), or CredentialsRefused."""
+    """Return temporary keys for a certificate (DER), or raise CredentialsRefused."""
     certificate_id = hashlib.sha256(certificate).hexdigest()
     record = iot.certificate(certificate_id)
     if record is None or record["status"] != "ACTIVE":

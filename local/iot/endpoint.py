@@ -27,6 +27,7 @@ class CredentialProvider:
     """Serves one listening socket from a thread of its own; each connection has another."""
 
     def __init__(self, listener: socket.socket) -> None:
+        """Prepare to serve a listening socket."""
         self._server = _Server(listener)
         self.address = f"localhost:{listener.getsockname()[1]}"
         self._thread = threading.Thread(
@@ -34,13 +35,13 @@ class CredentialProvider:
         )
 
     def start(self, authority: Path) -> None:
-        """Begin to answer, and write down who signed our certificate; after `configure`."""
+        """Write the certificate authority's file and start to answer; call it after `configure`."""
         authority.write_text(iot.authority())
         self._server.context = _context()
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering and close the port."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -58,7 +59,7 @@ class _Server(ThreadingHTTPServer):
         self.socket = listener
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """In the connection's own thread: a slow handshake must not hold up the others."""
+        """Handshake in the connection's own thread, so that a slow client blocks no other."""
         request.settimeout(TIMEOUT_SECONDS)
         try:
             with self.context.wrap_socket(request, server_side=True) as secured:
@@ -67,7 +68,7 @@ class _Server(ThreadingHTTPServer):
             return  # no certificate, a foreign one, or gone
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """What a device does wrong is not for standard error."""
+        """Ignore a client's errors; the default would print them."""
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -100,7 +101,7 @@ class _Request(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The decision log has it."""
+        """Log nothing: the decision log has an entry."""
 
 
 def _context() -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from local.ministack import CFN_HANDLERS, Answer, iot
 
 
 def install(credential_endpoint: str) -> None:
-    """Once, after `names.check_names`; the endpoint is what DescribeEndpoint tells."""
+    """Register role aliases and the endpoint that DescribeEndpoint returns, after `check_names`."""
 
     def answer_role_aliases(
         method: str, path: str, body: bytes, query: Mapping[str, Any]

@@ -19,6 +19,7 @@ class RoleAliasError(Exception):
     """A refusal, with its name and status in AWS's model."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
+        """Make the error with its HTTP status."""
         super().__init__(message)
         self.code, self.message, self.status = code, message, status
 
@@ -35,7 +36,7 @@ class RoleAlias:
 
     @property
     def arn(self) -> str:
-        """The alias's ARN."""
+        """Return the alias's ARN."""
         return f"arn:aws:iot:{REGION}:{ACCOUNT}:rolealias/{self.name}"
 
 
@@ -43,15 +44,16 @@ class RoleAliases:
     """All role aliases; any thread may ask and change."""
 
     def __init__(self) -> None:
+        """Start without aliases."""
         self._aliases: dict[str, RoleAlias] = {}
         self._lock = threading.Lock()
 
     def find(self, name: str) -> RoleAlias | None:
-        """The alias of that name, if there is one."""
+        """Return the alias of that name, or None."""
         return self._aliases.get(name)
 
     def create(self, name: str, role_arn: str, seconds: int = DEFAULT_SECONDS) -> RoleAlias:
-        """Make an alias; names are unique."""
+        """Create an alias; raise RoleAliasError if the name is taken."""
         if not NAME.fullmatch(name):
             raise _invalid(f"no role alias name: {name!r}")
         _check(role_arn, seconds)
@@ -64,7 +66,7 @@ class RoleAliases:
             return self._aliases[name]
 
     def update(self, name: str, role_arn: str | None, seconds: int | None) -> RoleAlias:
-        """Change what is given."""
+        """Update the role, the duration or both."""
         with self._lock:
             before = self.get(name)
             after = replace(
@@ -78,12 +80,12 @@ class RoleAliases:
             return after
 
     def delete(self, name: str) -> None:
-        """Take an alias away."""
+        """Delete an alias."""
         with self._lock:
             del self._aliases[self.get(name).name]
 
     def get(self, name: str) -> RoleAlias:
-        """The alias of that name, or the service's refusal."""
+        """Return the alias of that name, or raise RoleAliasError."""
         found = self._aliases.get(name)
         if found is None:
             message = f"Role alias does not exist: {name}"
@@ -91,7 +93,7 @@ class RoleAliases:
         return found
 
     def names(self) -> list[str]:
-        """Every name, in order."""
+        """Return all names, sorted."""
         return sorted(self._aliases)
 
 
@@ -99,7 +101,7 @@ ALIASES = RoleAliases()
 
 
 def answer(method: str, path: str, body: bytes) -> Answer:
-    """One control operation on `/role-aliases[/NAME]`."""
+    """Run one control operation on `/role-aliases[/NAME]`."""
     name = path.removeprefix("/role-aliases").removeprefix("/")
     operation = OPERATIONS.get((method, bool(name)))
     if operation is None:

@@ -8,58 +8,59 @@ class KinesisVideoError(Exception):
     """An error answer: AWS's name for it, its sentence and its HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
+        """Make the error with its HTTP status."""
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
 
 
 def invalid_argument(message: str) -> KinesisVideoError:
-    """Say that the request breaks a rule of the operation."""
+    """Return the error of a request that breaks a rule of the operation."""
     return KinesisVideoError("InvalidArgumentException", message)
 
 
 def stream_not_found(name: str) -> KinesisVideoError:
-    """Say that there is no such stream."""
+    """Return the error for an unknown stream."""
     message = f"The requested stream is not found or not active: {name}"
     return KinesisVideoError("ResourceNotFoundException", message, 404)
 
 
 def no_data_retention(name: str) -> KinesisVideoError:
-    """Say that the operation needs stored media and the stream keeps none."""
+    """Return the error of an operation that needs retention on a stream without any."""
     message = f"Stream {name} does not retain data: DataRetentionInHours is 0"
     return KinesisVideoError("NoDataRetentionException", message)
 
 
 def version_mismatch(name: str, version: str) -> KinesisVideoError:
-    """Say that the stream was changed since the caller looked."""
+    """Return the error of a version that is no longer the stream's current one."""
     message = f"The current version of {name} is not {version}"
     return KinesisVideoError("VersionMismatchException", message)
 
 
 def nothing_found() -> KinesisVideoError:
-    """Say that no fragment lies in the range."""
+    """Return the error for a range without fragments."""
     message = "No fragments found in the stream for the range"
     return KinesisVideoError("ResourceNotFoundException", message, 404)
 
 
 def not_implemented(name: str) -> KinesisVideoError:
-    """Say by its name what the laptop AWS does not do."""
+    """Return the error that names what the laptop AWS does not implement."""
     message = f"{name} is not implemented on the laptop AWS"
     return KinesisVideoError("UnknownOperationException", message, 404)
 
 
 def wrong_endpoint(name: str) -> KinesisVideoError:
-    """Say where an operation is that was asked for at the control plane."""
+    """Return the error of a media operation that was sent to the control plane."""
     message = f"{name} is not here but at the endpoint that GetDataEndpoint gives (--endpoint-url)"
     return KinesisVideoError("UnknownOperationException", message, 404)
 
 
 def service_stopping() -> KinesisVideoError:
-    """Say that the laptop AWS is about to end."""
+    """Return the error of requests that arrive while the laptop AWS stops."""
     return KinesisVideoError("ServiceUnavailableException", "Kinesis Video has stopped", 503)
 
 
 def error_response(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes]:
-    """The HTTP answer, its facts where SDKs and where Step Functions look for them."""
+    """Return an error's HTTP response, readable by SDKs and by Step Functions."""
     headers = {
         "content-type": "application/json",
         "x-amzn-errortype": error.code,
@@ -71,5 +72,5 @@ def error_response(error: KinesisVideoError) -> tuple[int, dict[str, str], bytes
 
 
 def encode(document: Mapping[str, object]) -> bytes:
-    """A JSON body."""
+    """Return a document as compact JSON."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -24,7 +24,7 @@ _SEAL_BYTES = 16
 
 
 def read(operation: str, body: bytes) -> dict[str, Any]:
-    """The parameters in a request's body, checked against the operation's model."""
+    """Parse a request's body and check it against the operation's model."""
     try:
         parameters = json.loads(body or b"{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -38,7 +38,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def milliseconds(timestamp: float | str) -> int:
-    """A request's timestamp (seconds or ISO 8601) as milliseconds since the epoch."""
+    """Convert a timestamp (seconds or ISO 8601) to milliseconds since the epoch."""
     try:
         if isinstance(timestamp, str):
             timestamp = _seconds(timestamp)
@@ -55,13 +55,13 @@ def _seconds(written: str) -> float:
 
 
 def seal(listing: str, position: Mapping[str, Any]) -> str:
-    """A NextToken of one listing that carries where its next page starts."""
+    """Return a NextToken that carries the position of a listing's next page."""
     content = json.dumps(position).encode()
     return base64.b64encode(_mac(listing, content) + content).decode()
 
 
 def unseal(listing: str, token: str) -> dict[str, Any]:
-    """What a NextToken of that listing carries; any other is refused."""
+    """Return the position in a NextToken of that listing; raise an error for any other token."""
     try:
         sealed = base64.b64decode(token, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -78,7 +78,7 @@ def _mac(listing: str, content: bytes) -> bytes:
 
 
 def stream_identifiers(parameters: Parameters) -> tuple[str | None, str | None]:
-    """The name and the ARN that say which stream is meant; one of them must."""
+    """Return the stream's name and ARN; one of the two must be given."""
     name, arn = parameters.get("StreamName"), parameters.get("StreamARN")
     if not name and not arn:
         raise invalid_argument("Either StreamName or StreamARN must be given")
@@ -86,7 +86,7 @@ def stream_identifiers(parameters: Parameters) -> tuple[str | None, str | None]:
 
 
 def jpeg_quality(parameters: Parameters) -> int:
-    """FormatConfig's JPEGQuality, 80 when it is not given."""
+    """Return FormatConfig's JPEGQuality, by default 80."""
     quality = parameters.get("FormatConfig", {}).get("JPEGQuality", "80")
     if not (quality.isdecimal() and 1 <= int(quality) <= 100):
         raise invalid_argument("JPEGQuality must be from 1 to 100")

@@ -12,7 +12,7 @@ _SERVICES = ("kinesisvideo", "kinesis-video-media", "kinesis-video-archived-medi
 
 @functools.cache
 def _models() -> dict[str, Any]:
-    """Every operation of the three services, by its name."""
+    """Return every operation of the three services by name."""
     return {
         operation: service.operation_model(operation)
         for service in map(shapes.model, _SERVICES)
@@ -26,12 +26,12 @@ def _paths() -> dict[str, str]:
 
 
 def operation_at(path: str) -> str | None:
-    """The operation that AWS serves at a path."""
+    """Return the operation that AWS serves at a path, or None."""
     return _paths().get(path)
 
 
 def checked(operation: str, parameters: Any) -> dict[str, Any]:
-    """The parameters, if they keep to the model's constraints."""
+    """Return the parameters, or raise an error if they break the model's constraints."""
     try:
         read: dict[str, Any] = shapes.read(_models()[operation].input_shape, parameters)
     except ConstraintError as breach:

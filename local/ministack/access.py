@@ -21,7 +21,7 @@ class Principal:
 
     @property
     def role(self) -> str:
-        """The name of the role behind an assumed-role session, else the last part of the ARN."""
+        """Return the role's name of an assumed-role session, else the last part of the ARN."""
         return principal_name(self.arn)
 
 
@@ -30,20 +30,20 @@ _acting: contextvars.ContextVar[Principal | None] = contextvars.ContextVar("acti
 
 
 def role_principal(role_arn: str, session_name: str) -> Principal:
-    """The session AWS itself would have of a role, for a service that acts under it."""
+    """Return the assumed-role session of a service that acts under a role."""
     role = role_arn.rsplit("/", 1)[-1]
     return Principal(f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session_name}")
 
 
 def principal_of_key(access_key_id: str) -> Principal:
-    """Whoever a key belongs to; without an ARN if nobody has it."""
+    """Return the owner of an access key; its ARN is empty for an unknown key."""
     with scope():
         known = names.RESOLVE_PRINCIPAL.get()(access_key_id, ACCOUNT)
     return Principal(getattr(known, "arn", ""), ACCOUNT, access_key_id)
 
 
 def current_principal() -> Principal:
-    """Whoever sent the request that a service of ours is handling."""
+    """Return the sender of the request that is being handled."""
     caller = _caller.get()
     if caller is None:
         raise LookupError("no request of a registered service is being handled here")
@@ -52,7 +52,7 @@ def current_principal() -> Principal:
 
 @contextlib.contextmanager
 def handling(caller: Principal) -> Iterator[None]:
-    """Let `current_principal` inside give this caller."""
+    """Make `current_principal` return this caller inside the block."""
     token = _caller.set(caller)
     try:
         yield
@@ -62,7 +62,7 @@ def handling(caller: Principal) -> Iterator[None]:
 
 @contextlib.contextmanager
 def acting_as(principal: Principal) -> Iterator[None]:
-    """Let the services called inside see this principal as their caller."""
+    """Make services called inside the block see this principal as their caller."""
     token = _acting.set(principal)
     try:
         yield
@@ -71,7 +71,7 @@ def acting_as(principal: Principal) -> Iterator[None]:
 
 
 def acting() -> Principal | None:
-    """The principal of `acting_as`, if any."""
+    """Return the principal of `acting_as`, or None outside of it."""
     return _acting.get()
 
 
@@ -105,7 +105,7 @@ def authorize_request(
 
 
 def service_context(service: str, action: str, resource: str, keys: Mapping[str, Any]) -> Any:
-    """What is evaluated when an AWS service itself acts; the keys in lower case."""
+    """Return the evaluation context of an AWS service's own call; keys are in lower case."""
     return names.EVAL_CONTEXT.get()(
         principal_arn=service,
         principal_type="Service",
@@ -134,14 +134,14 @@ def authorize_service(service: str, action: str, resource: str, *, source_arn: s
 
 
 def log_emulator_decision(access_key_id: str, action: str, resource: str, *, allowed: bool) -> None:
-    """Put a decision of MiniStack's own on record."""
+    """Log a decision that MiniStack itself made."""
     log_decision(principal_of_key(access_key_id).arn, action, resource, allowed)
 
 
 def _decide(
     principal: Principal, action: str, resource: str, context: Mapping[str, Any]
 ) -> tuple[bool, bool]:
-    """Whether the action is allowed, and if not, whether a statement denies it explicitly."""
+    """Return whether the action is allowed, and whether a statement denies it explicitly."""
     policies, limits, keys = _policies(principal)
     if policies is None:  # the account's root, which only MiniStack itself can be
         return True, False
@@ -163,7 +163,7 @@ def _decide(
 
 
 def _policies(principal: Principal) -> tuple[Any, Any, dict[str, Any]]:
-    """The principal's policies, what limits them (boundary, session), and its condition keys."""
+    """Return a principal's policies, their limits (boundary, session) and its condition keys."""
     if principal.access_key_id or principal.arn.endswith(":root"):
         known = names.RESOLVE_PRINCIPAL.get()(principal.access_key_id, principal.account)
         if not hasattr(known, "policies"):

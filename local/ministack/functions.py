@@ -17,7 +17,7 @@ class Invocation:
 
 
 def invoke(function_arn: str, event: Any) -> Invocation:
-    """Run a Lambda function and wait for it (never from MiniStack's event loop)."""
+    """Invoke a function and wait for it; never call this from MiniStack's event loop."""
     with scope():
         function, config, name = names.FUNCTION_OF.get()(function_arn)
         if not function or not config:
@@ -28,7 +28,7 @@ def invoke(function_arn: str, event: Any) -> Invocation:
 
 
 def function_role(function_arn: str) -> str:
-    """The ARN of the role a function runs under."""
+    """Return the ARN of a function's execution role."""
     with scope():
         _, config, name = names.FUNCTION_OF.get()(function_arn)
     if not config:
@@ -37,7 +37,7 @@ def function_role(function_arn: str) -> str:
 
 
 def kinesis_mappings() -> list[dict[str, Any]]:
-    """Every mapping that reads a data stream, as the API stores it (the live dicts)."""
+    """Return the stored mappings of data streams; the dicts are live, not copies."""
     with scope():
         return [
             esm
@@ -55,7 +55,7 @@ def set_mapping_result(mapping_uuid: str, result: str) -> None:
 
 
 def add_mapping_metric(mapping_uuid: str, metric: str, number: int) -> None:
-    """Add to a metric of a mapping (Lambda developer guide, "Event source mapping metrics").
+    """Add to a metric of a mapping (Lambda guide, "Event source mapping metrics").
 
     On AWS only a mapping with a `MetricsConfig` has these; here each one does.
     """
@@ -66,7 +66,7 @@ def add_mapping_metric(mapping_uuid: str, metric: str, number: int) -> None:
 
 
 def record_iterator_age(function_arn: str, milliseconds: float) -> None:
-    """Note how old the last record of a batch was (Lambda developer guide, "Types of metrics")."""
+    """Record the IteratorAge of a batch (Lambda guide, "Types of metrics")."""
     name = function_arn.split(":")[6]
     with scope():
         names.RECORD_METRIC.get()(

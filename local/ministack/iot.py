@@ -9,19 +9,19 @@ from local.ministack.services import Answer
 
 
 def certificate(certificate_id: str) -> Mapping[str, Any] | None:
-    """The record of a certificate, by the SHA-256 of its DER form."""
+    """Return a certificate's record by the SHA-256 of its DER form."""
     with scope():
         found: Mapping[str, Any] | None = names.IOT_CERTIFICATE.get()(certificate_id, REGION)
     return found
 
 
 def things_of(record: Mapping[str, Any]) -> list[str]:
-    """The names of the things a certificate is attached to."""
+    """Return the names of the things that a certificate is attached to."""
     return [arn.rpartition(":thing/")[2] for arn in record.get("attachedThings", [])]
 
 
 def is_allowed(certificate_id: str, thing: str | None, action: str, resource: str) -> bool:
-    """Whether the IoT policies attached to a certificate allow this; puts it on record."""
+    """Return whether a certificate's IoT policies allow an action, and log the decision."""
     context = names.IOT_POLICY_CONTEXT.get()(ACCOUNT, REGION, certificate_id, thing or "")
     allowed: bool = names.IOT_POLICY_ALLOWS.get()(
         ACCOUNT, REGION, certificate_id, context, action, resource
@@ -32,19 +32,19 @@ def is_allowed(certificate_id: str, thing: str | None, action: str, resource: st
 
 
 def authority() -> str:
-    """The authority's certificate in PEM: it signs devices' certificates and our server's."""
+    """Return the certificate authority's certificate (PEM), which signs devices and our server."""
     certificate_pem: str = names.IOT_AUTHORITY.get()()[0]
     return certificate_pem
 
 
 def server_certificate() -> tuple[str, str]:
-    """Certificate and private key, in PEM, of a server on the loopback interface."""
+    """Return certificate and private key (PEM) of a server on the loopback interface."""
     pair: tuple[str, str] = names.IOT_SERVER_CERTIFICATE.get()()
     return pair
 
 
 def intercept_requests(ours: Callable[[str, str, bytes, Mapping[str, Any]], Answer | None]) -> None:
-    """Let `ours(method, path, body, query)` answer a control request first; None hands it on."""
+    """Let `ours(method, path, body, query)` answer requests first; None passes one on."""
     theirs = names.IOT_ROUTE.get()
 
     async def route(

@@ -27,11 +27,11 @@ class Name:
     parameters: str | None = None
 
     def get(self) -> Any:
-        """The object behind the name, as it is now."""
+        """Return the object that the name refers to now."""
         return operator.attrgetter(self.attribute)(self._module())
 
     def replace(self, value: Any) -> None:
-        """Put our own object where MiniStack looks the name up."""
+        """Replace the object where MiniStack looks the name up."""
         owner, _, attribute = self.attribute.rpartition(".")
         setattr(
             operator.attrgetter(owner)(self._module()) if owner else self._module(),
@@ -43,7 +43,7 @@ class Name:
         return importlib.import_module(f"ministack.{self.module}")
 
     def fault(self) -> str | None:
-        """What is wrong with the name, or None."""
+        """Return the difference from the expected name, or None."""
         where = f"ministack.{self.module}.{self.attribute}"
         try:
             found = self.get()
@@ -281,7 +281,7 @@ NAMES: tuple[Name, ...] = tuple(value for value in globals().values() if isinsta
 
 
 def check_names() -> None:
-    """Stop with every private name that is not as we know it."""
+    """Raise UnexpectedEmulatorError with every private name that differs."""
     faults = [fault for name in NAMES if (fault := name.fault())]
     if version("ministack") != VERSION:
         faults.insert(0, f"MiniStack {version('ministack')} is installed, {VERSION} is expected")

@@ -13,7 +13,7 @@ from local.security.signing import Credentials, Response, call, send
 def call_as(
     caller: Principal | Credentials, service: str, operation: str, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """One JSON operation (kinesis, kinesisvideo, rekognition, dynamodb, ...) signed by the caller.
+    """Call one JSON operation (kinesis, rekognition, dynamodb, ...) signed by the caller.
 
     Raises AccessDenied or ServiceError (with AWS's code).
     """
@@ -23,7 +23,7 @@ def call_as(
 def get_object_as(
     caller: Principal | Credentials, bucket: str, key: str, *, version: str | None = None
 ) -> Response:
-    """GetObject under the caller's rights; AccessDenied or ServiceError if it fails."""
+    """Get an object with the caller's rights; raise AccessDenied or ServiceError on failure."""
     query = f"?versionId={urllib.parse.quote(version, safe='')}" if version else ""
     path = f"/{bucket}/{urllib.parse.quote(key)}{query}"
     return send(endpoint(), _keys(caller), "s3", "GET", path, region=REGION)
@@ -38,7 +38,7 @@ def put_object_as(
     content_type: str = "application/octet-stream",
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """PutObject under the caller's rights; AccessDenied or ServiceError if it fails."""
+    """Put an object with the caller's rights; raise AccessDenied or ServiceError on failure."""
     headers = {"content-type": content_type}
     headers.update(
         {f"x-amz-meta-{name.lower()}": value for name, value in (metadata or {}).items()}
@@ -50,7 +50,7 @@ def put_object_as(
 def publish_as(
     caller: Principal | Credentials, topic_arn: str, message: str, *, subject: str
 ) -> None:
-    """SNS Publish under the caller's rights; AccessDenied or ServiceError if it fails."""
+    """Publish with the caller's rights; raise AccessDenied or ServiceError on failure."""
     asked = {
         "Action": "Publish",
         "Version": "2010-03-31",

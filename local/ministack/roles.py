@@ -21,7 +21,7 @@ def assume_role_as_service(
     seconds: int | None = None,
     context: Mapping[str, str] | None = None,
 ) -> Credentials:
-    """Temporary credentials of a role that trusts the service; AccessDenied if it doesn't.
+    """Return temporary keys of a role; raise AccessDenied if it does not trust the service.
 
     They end after so many seconds, if any are given; `context` are condition keys that every
     request with them has.
@@ -51,7 +51,7 @@ def assume_role_as_service(
 
 
 def max_session_seconds(role_arn: str) -> int | None:
-    """For how many seconds a role can be assumed at most; None if there is no such role."""
+    """Return a role's MaxSessionDuration in seconds, or None for an unknown role."""
     with scope():
         role = names.ROLES.get().get_scoped(ACCOUNT, None, role_arn.rsplit("/", 1)[-1])
     return None if role is None else int(role.get("MaxSessionDuration", 3600))
@@ -95,7 +95,7 @@ def _listed(where: Any, key: str) -> list[str]:
 
 
 def credentials_of(principal: Principal) -> Credentials:
-    """What a principal signed with, for a service that acts under its caller's rights."""
+    """Return the keys of a principal, for a service that acts with its caller's rights."""
     with scope():
         found = names.RESOLVE_CREDENTIAL.get()(principal.access_key_id, ACCOUNT)
     if not hasattr(found, "secret_access_key"):

@@ -77,30 +77,30 @@ def configure(*, port: int, media_port: int, directory: Path) -> None:
 
 
 def endpoint() -> str:
-    """The URL of every service's control plane."""
+    """Return the URL of every service's control plane."""
     return f"http://127.0.0.1:{_running.port}"
 
 
 def media_endpoint() -> str:
-    """The URL of Kinesis Video's media plane, for GetDataEndpoint."""
+    """Return the URL of Kinesis Video's media plane, for GetDataEndpoint."""
     # By name: a container reaches it under the same one (see local/relay.py).
     return f"http://localhost:{_running.media_port}"
 
 
 def log_decision(principal_arn: str, action: str, resource: str, allowed: bool) -> None:
-    """Put a decision on record."""
+    """Write a decision to the log."""
     if _running.decisions is not None:
         _running.decisions.write(principal_arn, action, resource, allowed=allowed)
 
 
 def scope() -> contextlib.AbstractContextManager[None]:
-    """MiniStack's stores are per account and region; threads of ours have to say which."""
+    """Select the account and Region, which MiniStack's stores are keyed by, for our threads."""
     scope: contextlib.AbstractContextManager[None] = names.REQUEST_SCOPE.get()(ACCOUNT, REGION)
     return scope
 
 
 async def create_owner() -> dict[str, str]:
-    """Make the user that the laptop's owner works as: every right, a random key of this start."""
+    """Create the owner: a user with every right and a random key, new at each start."""
     document = "arn:aws:iam::aws:policy/AdministratorAccess"
     await _iam("CreateUser", UserName=OWNER)
     await _iam("AttachUserPolicy", UserName=OWNER, PolicyArn=document)
@@ -114,7 +114,7 @@ async def create_owner() -> dict[str, str]:
 
 
 async def _iam(action: str, **parameters: str) -> str:
-    """One IAM operation from inside, where MiniStack asks for no key."""
+    """Call one IAM operation from inside, where MiniStack needs no key."""
     headers = {"content-type": "application/x-www-form-urlencoded"}
     body = urllib.parse.urlencode(
         {"Action": action, "Version": "2010-05-08", **parameters}
@@ -130,7 +130,7 @@ def _element(xml: str, name: str) -> str:
 
 
 def request_as_account(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
-    """One request from the account itself to a service that answers at once (JSON ones, SNS)."""
+    """Send a request as the account's root to a service that answers at once (JSON ones, SNS)."""
     if service in TARGETS:
         headers = {
             "x-amz-target": f"{TARGETS[service]}.{operation}",
@@ -153,5 +153,5 @@ def request_as_account(service: str, operation: str, parameters: Mapping[str, An
 
 
 def kill_workers() -> None:
-    """End the processes that Lambda functions run in."""
+    """Kill the processes that Lambda functions run in."""
     names.KILL_WORKERS.get()()

@@ -25,9 +25,13 @@ class ServiceModule(Protocol):
         headers: dict[str, str],
         body: bytes,
         query_params: dict[str, list[str]],
-    ) -> Answer: ...
+    ) -> Answer:
+        """Answer one request."""
+        ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Delete all state."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def register_service(service: Service) -> None:
 
 
 def _guarded_handler(service: Service) -> Callable[..., Awaitable[Answer]]:
-    """The module's handler, told who calls and asked for iam:PassRole first."""
+    """Return the module's handler, which knows its caller and checks iam:PassRole first."""
 
     async def handle_request(
         method: str,
@@ -124,24 +128,24 @@ def _denied_answer(denied: AccessDenied) -> Answer:
 
 
 def is_ours(service: str) -> bool:
-    """Whether a service is one of ours beside MiniStack."""
+    """Return whether a service is one of ours."""
     return service in _registered
 
 
 def requested_operation(path: str, headers: Mapping[str, str]) -> str:
-    """The operation a request asks one of our services for: its target's, else its path's."""
+    """Return the operation of a request to our services, from its target or else its path."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2] or path.strip("/")
     return operation[:1].upper() + operation[1:]
 
 
 def request_resource(service: str, action: str, body: bytes) -> str:
-    """The ARN that a request to one of our services is checked on."""
+    """Return the ARN on which a request to our services is authorized."""
     find = _registered[service].stream_arn
     return resource_of(action, _parameters(body), region=REGION, account=ACCOUNT, stream_arn=find)
 
 
 def _parameters(body: bytes) -> dict[str, Any]:
-    """What a JSON request asks for; nothing, if it is garbage: the service itself will say so."""
+    """Return a request's parameters, {} if it is not JSON, which the service itself refuses."""
     try:
         parameters = json.loads(body or b"{}")
     except (ValueError, RecursionError):

@@ -14,6 +14,7 @@ class NotAuthenticError(Exception):
     """A request whose signature doesn't hold; `code`, `message` and `status` as AWS answers it."""
 
     def __init__(self, code: str, message: str, status: int = 403) -> None:
+        """Make the error with its HTTP status."""
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
 
@@ -21,7 +22,7 @@ class NotAuthenticError(Exception):
 def authenticate(
     method: str, raw_path: str, query: Query, headers: Mapping[str, str], body: bytes | None = None
 ) -> Principal:
-    """Check a header-signed request (Signature Version 4) and say who sent it.
+    """Verify a request signed in its header (Signature Version 4) and return its sender.
 
     `headers` have lower-case names. Without a body (it is still being streamed) the
     signature may cover the empty string, as the C++ producer does, or UNSIGNED-PAYLOAD.

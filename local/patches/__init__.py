@@ -20,7 +20,7 @@ __all__ = ["install"]
 
 
 def install() -> None:
-    """Put every correction in place; once, after `names.check_names`."""
+    """Install every patch; call it once, after `names.check_names`."""
     permissions.install()
     policy_variables.install()
     functions.install()

@@ -33,7 +33,7 @@ def _unless_needed(delete: Callable[..., None]) -> Callable[..., None]:
 
 
 def _needed_by(stack: Any, logical_id: str) -> str:
-    """The resource that keeps this one, if the stack is being deleted and there is one.
+    """Return the undeleted resource that depends on this one while its stack is deleted, or "".
 
     Dependants come first, so one that is still there with this status has been tried.
     """

@@ -67,7 +67,7 @@ def _check(target: Mapping[str, Any], rule: Mapping[str, Any]) -> None:
 
 
 def _dispatch(arn: str, payload: str) -> None:
-    """Invoke a function with an event, and again if it fails."""
+    """Invoke a function asynchronously with an event; a failure is retried."""
     function, config, name = names.FUNCTION_OF.get()(arn)
     if not function or not config:
         logger.warning("a target is not invoked: there is no function %s", name)

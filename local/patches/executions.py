@@ -24,7 +24,7 @@ _history_lock = threading.Lock()
 
 
 def install() -> None:
-    """Correct MiniStack's executions."""
+    """Patch MiniStack's executions."""
     names.RUN_EXECUTION.replace(_under_its_role(names.RUN_EXECUTION.get()))
     names.FAIL_EXECUTION.replace(_once(names.FAIL_EXECUTION.get()))
     names.HISTORY.replace(_until_its_end(names.HISTORY.get()))
@@ -34,7 +34,7 @@ def install() -> None:
 
 
 def _under_its_role(run: Callable[[str], None]) -> Callable[[str], None]:
-    """An execution acts under its machine's role, and its machine's TimeoutSeconds ends it."""
+    """Run an execution under its machine's role and TimeoutSeconds."""
 
     @functools.wraps(run)
     def run_execution(exec_arn: str) -> None:
@@ -87,7 +87,7 @@ def time_out(execution: dict[str, Any]) -> None:
 def _once(
     fail: Callable[[dict[str, Any], str, str], None],
 ) -> Callable[[dict[str, Any], str, str], None]:
-    """What fails after an execution was stopped or timed out is no second end of it."""
+    """Ignore failures after an execution was stopped or timed out."""
 
     @functools.wraps(fail)
     def fail_execution(execution: dict[str, Any], error: str, cause: str) -> None:
@@ -148,7 +148,7 @@ def is_in_execution() -> bool:
 
 
 def stop_if_ended() -> None:
-    """A stopped execution makes no further call, not even a retry."""
+    """Raise States.Runtime if the execution has ended, so that it makes no further call."""
     execution = _execution.get()
     if execution is not None and execution["status"] != "RUNNING":
         raise names.TASK_ERROR.get()("States.Runtime", f"The execution is {execution['status']}")

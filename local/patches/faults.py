@@ -59,6 +59,7 @@ class Faults:
     """The list of failures, and how often each was met."""
 
     def __init__(self, path: Path) -> None:
+        """Read failures from a file at each use."""
         self._path = path
         self._met: Counter[str] = Counter()
 

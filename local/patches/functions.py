@@ -33,7 +33,7 @@ def install() -> None:
 
 
 def _binary_of(detect: Callable[[str], tuple[str, str]]) -> Callable[[str], tuple[str, str]]:
-    """Functions run in the environment that has what Lambda's runtime has, not in ours."""
+    """Run functions with the interpreter in LAMBDA_PYTHON instead of our own."""
 
     def detected(runtime: str) -> tuple[str, str]:
         binary, script = detect(runtime)
@@ -94,7 +94,7 @@ def _with_shared_layers(start: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _unpacked(attachment: Any) -> Path:
-    """The folder of a layer version's content, under the emulator's temporary directory."""
+    """Return the folder of a layer version's content, unpacked once below TMPDIR."""
     content = names.LAYER_ZIP.get()(attachment)
     if content is None:
         raise FileNotFoundError(f"a layer is gone: {attachment}")
@@ -109,7 +109,7 @@ def _unpacked(attachment: Any) -> Path:
 
 
 def _role_credentials(config: dict[str, Any]) -> dict[str, str]:
-    """Keys of the function's role, which must trust Lambda.
+    """Return keys of the function's role, which must trust Lambda.
 
     Random: MiniStack's own can be computed from the ARN.
     """

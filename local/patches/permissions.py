@@ -22,7 +22,7 @@ def install() -> None:
 
 
 def _naming_our_actions(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
-    """MiniStack would believe an `Action` in the query, by which our services do not go."""
+    """Name our services' actions by their operation; MiniStack would read `Action` in the query."""
 
     @functools.wraps(action_of)
     def extract(
@@ -36,7 +36,7 @@ def _naming_our_actions(action_of: Callable[..., str | None]) -> Callable[..., s
 
 
 def _naming_our_resources(resource_of: Callable[..., str]) -> Callable[..., str]:
-    """MiniStack would check our services on `*`, and so deny what a policy allows on one ARN."""
+    """Check our services on the ARN of their resource; MiniStack would check them on `*`."""
 
     @functools.wraps(resource_of)
     def extract(
@@ -64,7 +64,7 @@ def _naming_our_resources(resource_of: Callable[..., str]) -> Callable[..., str]
 
 
 def _stream_behind_iterator(body: bytes) -> str | None:
-    """The data stream of a GetRecords, which names none; MiniStack would check it on `*`."""
+    """Return the data stream behind a ShardIterator; MiniStack would check GetRecords on `*`."""
     try:
         iterator = json.loads(body)["ShardIterator"]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -74,13 +74,13 @@ def _stream_behind_iterator(body: bytes) -> str | None:
 
 
 def _schedule_group(body: bytes, query: Mapping[str, Any]) -> str:
-    """A schedule's group, which MiniStack takes for the default one whatever was asked."""
+    """Return a schedule's group; MiniStack would always take the default group."""
     given = query.get("groupName") or json.loads(body or b"{}").get("GroupName") or "default"
     return str(given[0] if isinstance(given, list) else given)
 
 
 def _surviving_any_nesting(tags_of: Callable[..., Mapping[str, Any]]) -> Callable[..., Any]:
-    """MiniStack would break over JSON nested too deep; the services have an error for it."""
+    """Return no tags for JSON nested too deep; the services have an error for it."""
 
     @functools.wraps(tags_of)
     def read(*request: Any) -> Mapping[str, Any]:
@@ -113,7 +113,7 @@ def _on_record(enforce: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
-    """A policy that refuses plain HTTP must not refuse the loopback interface, which has no TLS."""
+    """Count the loopback interface as secure transport, for policies that refuse plain HTTP."""
 
     def pin_request_origin(source_ip: str, secure_transport: bool) -> None:
         del secure_transport
@@ -123,7 +123,7 @@ def _secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
 
 
 def _naming_the_role(resolve: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
-    """`aws:PrincipalArn` of a session is the role's ARN (IAM, global condition context keys)."""
+    """Resolve `aws:PrincipalArn` of a session to its role's ARN (IAM, global condition keys)."""
 
     @functools.wraps(resolve)
     def value_of(key: str, ctx: Any) -> Any:

@@ -38,7 +38,7 @@ def _filling_in(evaluate: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def filled(statement: Any, ctx: Any) -> Any:
-    """The statement with each variable replaced by its value in this request."""
+    """Return the statement with each variable replaced by its value in this request."""
     if "${" not in f"{statement.resources}{statement.not_resources}{statement.conditions}":
         return statement
     return dataclasses.replace(
@@ -70,7 +70,7 @@ def _value(variable: str, ctx: Any) -> str:
 
 
 def _with_context_of_session(keys_of: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """What a service put into a session's token beside its rights."""
+    """Add the condition keys that a service put into a session."""
 
     @functools.wraps(keys_of)
     def keys(credential: Any) -> Any:

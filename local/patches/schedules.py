@@ -26,7 +26,7 @@ def install() -> None:
 
 
 def _by_its_clock(tick: Callable[[], None]) -> Callable[[], None]:
-    """MiniStack fires a schedule when it finds it due by UTC; what it looks at says when."""
+    """Make MiniStack fire a schedule when it is due in its time zone."""
 
     @functools.wraps(tick)
     def tick_schedules() -> None:
@@ -47,7 +47,7 @@ def _by_its_clock(tick: Callable[[], None]) -> Callable[[], None]:
 
 
 def is_due(next_wall: NextWall, zone: ZoneInfo, last: float, now: float) -> bool:
-    """Whether a time on the zone's clock came after `last`, and not after `now` (epoch seconds).
+    """Return whether a scheduled time lies after `last` and up to `now` (epoch seconds).
 
     `next_wall` gives the next time on a wall clock, which is written as if it were UTC.
     """

@@ -20,7 +20,7 @@ def install() -> None:
 
 
 def _pending(subscribe: Callable[[Mapping[str, Any]], Answer]) -> Callable[..., Answer]:
-    """MiniStack confirms at once whoever is subscribed by mail (SNS API reference, Subscribe)."""
+    """Leave e-mail subscriptions pending; MiniStack would confirm them at once."""
 
     @functools.wraps(subscribe)
     def answer(params: Mapping[str, Any]) -> Answer:
@@ -40,7 +40,7 @@ def _pending(subscribe: Callable[[Mapping[str, Any]], Answer]) -> Callable[..., 
 
 
 def _suspend(subscription: dict[str, Any]) -> None:
-    """Take back what counts as a confirmation."""
+    """Reset a subscription to unconfirmed."""
     subscription |= {"confirmed": False, "token": uuid.uuid4().hex}
     subscription["attributes"] |= {
         "PendingConfirmation": "true",

@@ -25,7 +25,7 @@ def install() -> None:
 
 
 def _with_evaluated_limits(run: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
-    """TimeoutSeconds may be a JSONata expression (Step Functions guide, "Task workflow state")."""
+    """Evaluate a JSONata TimeoutSeconds (Step Functions guide, "Task workflow state")."""
 
     @functools.wraps(run)
     def execute(
@@ -69,7 +69,7 @@ def _limit(state_def: Mapping[str, Any], name: str, raw_input: Any, ctx: dict[st
 
 
 def _permitted(invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask the role first, and give a denial the name by which a Catch knows it."""
+    """Authorize a call first, and name a denial as a Catch expects it."""
 
     @functools.wraps(invoke)
     def invoke_resource(resource: str, input_data: Any, *rest: Any) -> Any:
@@ -87,7 +87,7 @@ def _permitted(invoke: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_optimised(resource: str, input_data: Any) -> None:
-    """What is no aws-sdk task reaches its service without a request that could be checked."""
+    """Authorize an optimised integration, which sends no request that could be checked."""
     principal = ministack.acting()
     request = optimised_request(
         resource, input_data, region=ministack.REGION, account=ministack.ACCOUNT
@@ -97,7 +97,7 @@ def _check_optimised(resource: str, input_data: Any) -> None:
 
 
 def _checked_call(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Check what an aws-sdk task sends exactly as if it had come over HTTP from the role."""
+    """Authorize an aws-sdk task's request as if the role had sent it over HTTP."""
 
     @functools.wraps(call)
     def call_service(
@@ -120,7 +120,7 @@ def _checked_call(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def publish_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A task's arguments as SNS's query parameters, without which MiniStack drops the attributes.
+    """Convert a task's arguments to SNS's query parameters, so that MiniStack keeps attributes.
 
     A message that is no text becomes its JSON.
     """
@@ -136,7 +136,7 @@ def publish_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sdk_key(name: str) -> str:
-    """A member's name in a task's result: a leading acronym is folded, StreamARN stays."""
+    """Return a member's name in a task's result: a leading acronym is folded, StreamARN stays."""
     if not name:
         return name
     capitals = len(name) - len(name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))

@@ -24,7 +24,7 @@ def install() -> None:
 def _as_json(
     definition_of: Callable[[Mapping[str, Any]], str],
 ) -> Callable[[Mapping[str, Any]], str]:
-    """CloudFormation takes a definition in YAML too; MiniStack reads only JSON."""
+    """Convert a YAML definition to JSON, the only form that MiniStack reads."""
 
     @functools.wraps(definition_of)
     def definition(props: Mapping[str, Any]) -> str:
@@ -41,7 +41,7 @@ def _as_json(
 
 
 def _after_each(kind: str, apply: Callable[[str, Mapping[str, Any]], None]) -> None:
-    """Do something more with the properties, after the type's own create and update."""
+    """Call `apply` with the properties after a type's own create and update."""
     handlers = names.CFN_HANDLERS.get()[kind]
     handlers["create"] = _then(handlers["create"], apply, of=1)
     if "update" in handlers:
@@ -51,7 +51,7 @@ def _after_each(kind: str, apply: Callable[[str, Mapping[str, Any]], None]) -> N
 def _then(
     handler: Callable[..., Any], apply: Callable[[str, Mapping[str, Any]], None], of: int
 ) -> Callable[..., Any]:
-    """The handler, and then `apply` with the resource and the handler's argument number `of`."""
+    """Return a handler that then calls `apply` with the resource and argument number `of`."""
 
     @functools.wraps(handler)
     def handling(*given: Any, **named: Any) -> Any:

@@ -28,7 +28,7 @@ class Face:
     vector: tuple[float, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The face as the API shows it."""
+        """Return the face in the API's form."""
         shown: dict[str, Any] = {
             "FaceId": self.face_id,
             "BoundingBox": self.box,
@@ -49,7 +49,7 @@ class Match:
     face: Face
 
     def as_dict(self) -> dict[str, Any]:
-        """The match as the API shows it."""
+        """Return the match in the API's form."""
         return {"Similarity": self.similarity, "Face": self.face.as_dict()}
 
 
@@ -64,12 +64,12 @@ class Collection:
     faces: dict[str, Face] = field(default_factory=dict)
 
     def add(self, face: Face) -> None:
-        """Enrol a face; the same face of the same photo is not stored twice."""
+        """Enroll a face; the same face of the same photo is stored once."""
         with _writing:  # readers go on with what was there
             self.faces = {**self.faces, face.face_id: face}
 
     def remove(self, face_ids: Iterable[str]) -> list[str]:
-        """Forget faces and say which were there."""
+        """Delete faces and return the ids that existed."""
         with _writing:
             gone = [face_id for face_id in dict.fromkeys(face_ids) if face_id in self.faces]
             self.faces = {key: face for key, face in self.faces.items() if key not in gone}
@@ -78,7 +78,7 @@ class Collection:
     def search(
         self, vector: Sequence[float], *, threshold: float, most: int = MAX_MATCHES, but: str = ""
     ) -> list[Match]:
-        """The enrolled faces at least this alike, the most alike first."""
+        """Return the enrolled faces above a similarity, the most similar first."""
         matches = [
             Match(similarity(vector, face.vector), face)
             for face in self.faces.values()
@@ -92,11 +92,12 @@ class Collections:
     """All collections of the account."""
 
     def __init__(self, arn_prefix: str) -> None:
+        """Start without collections."""
         self._arn_prefix = arn_prefix
         self._all: dict[str, Collection] = {}
 
     def create(self, name: str, tags: dict[str, str]) -> Collection:
-        """Make an empty collection."""
+        """Create an empty collection."""
         made = Collection(name, self.arn(name), tags=tags)
         if self._all.setdefault(name, made) is not made:
             raise RekognitionError(
@@ -105,36 +106,36 @@ class Collections:
         return made
 
     def arn(self, name: str) -> str:
-        """The ARN of the collection of that name, there or not."""
+        """Return the ARN of a collection's name, whether or not it exists."""
         return f"{self._arn_prefix}:collection/{name}"
 
     def get(self, name: str) -> Collection:
-        """The collection of that name."""
+        """Return the collection of that name, or raise ResourceNotFoundException."""
         found = self._all.get(name)
         if found is None:
             raise not_found(f"The collection id: {name} does not exist")
         return found
 
     def delete(self, name: str) -> None:
-        """Forget a collection and all its faces."""
+        """Delete a collection and all its faces."""
         self.get(name)
         self._all.pop(name, None)  # another may have been quicker
 
     def names(self) -> list[str]:
-        """The names in order."""
+        """Return the names, sorted."""
         return sorted(self._all)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all collections."""
         self._all.clear()
 
 
 def image_id(digest: str) -> str:
-    """The id of a picture, given the digest of its bytes."""
+    """Return the id of a picture, given the digest of its bytes."""
     return str(uuid.uuid5(_NAMES, f"{MODEL_VERSION}/{digest}"))
 
 
 def face_id(digest: str, box: dict[str, float], external_image_id: str | None) -> str:
-    """The id of a face: always the same for the same face, picture and external id."""
+    """Return the id of a face, the same for the same face, picture and external id."""
     place = "/".join(f"{box[side]:.6f}" for side in ("Left", "Top", "Width", "Height"))
     return str(uuid.uuid5(_NAMES, f"{MODEL_VERSION}/{digest}/{place}/{external_image_id}"))

@@ -5,31 +5,32 @@ class RekognitionError(Exception):
     """An error answer: a modelled error name and the sentence that goes with it."""
 
     def __init__(self, code: str, message: str) -> None:
+        """Make the error with AWS's name."""
         super().__init__(message)
         self.code = code
         self.message = message
 
 
 def invalid_parameter(message: str = "Request has invalid parameters") -> RekognitionError:
-    """Say that the request breaks a rule of the operation."""
+    """Return the error of a request that breaks a rule of the operation."""
     return RekognitionError("InvalidParameterException", message)
 
 
 def invalid_format() -> RekognitionError:
-    """Say that the picture is neither a JPEG nor a PNG, or a broken one."""
+    """Return the error of a picture that is no valid JPEG or PNG."""
     return RekognitionError("InvalidImageFormatException", "Request has invalid image format")
 
 
 def too_large(message: str = "Request image is too large") -> RekognitionError:
-    """Say that the picture has too many bytes or pixels."""
+    """Return the error of a picture with too many bytes or pixels."""
     return RekognitionError("ImageTooLargeException", message)
 
 
 def not_found(message: str) -> RekognitionError:
-    """Say that what was named does not exist."""
+    """Return the error of a resource that does not exist."""
     return RekognitionError("ResourceNotFoundException", message)
 
 
 def in_use(message: str) -> RekognitionError:
-    """Say that what was named is busy or its name is taken."""
+    """Return the error of a resource that is busy or a name that is taken."""
     return RekognitionError("ResourceInUseException", message)

@@ -23,12 +23,12 @@ POINTS = ((0.0, 100.0), (0.40, 99.0), (0.60, 80.0), (0.90, 0.0))
 
 
 def similarity(first: Sequence[float], second: Sequence[float]) -> float:
-    """Say how alike two faces are, given their vectors."""
+    """Return the similarity of two faces, given their vectors."""
     return from_distance(math.dist(first, second))
 
 
 def from_distance(distance: float) -> float:
-    """Say how alike two faces are, given the distance of their vectors."""
+    """Return the similarity of two faces, given the distance of their vectors."""
     for (near, high), (far, low) in zip(POINTS, POINTS[1:], strict=False):
         if distance <= far:
             return high - (high - low) * (distance - near) / (far - near)

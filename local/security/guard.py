@@ -50,12 +50,14 @@ class Guard:
     """An ASGI application that hands on only what comes from this laptop's own programs."""
 
     def __init__(self, application: Application, port: int) -> None:
+        """Guard an application that listens on a port."""
         self._application = application
         self._own = {f"{name}:{port}" for name in LOOPBACK}
         # The C++ producer SDK leaves the port out of its Host.
         self._hosts = self._own | set(LOOPBACK)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with a refusal, or pass it on."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -90,7 +92,7 @@ class Guard:
 
 
 def _single(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
-    """The headers by lower-case name, or None if one that decides something is repeated."""
+    """Return the headers by lower-case name, or None if a security-relevant one is repeated."""
     headers: dict[str, str] = {}
     for name, value in raw:
         key = name.decode("latin-1").lower()
@@ -101,7 +103,7 @@ def _single(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
 
 
 def _is_open(scope: Scope, query: Mapping[str, list[str]]) -> bool:
-    """Health, and two with a secret token: a subscriber's link, a custom resource's answer."""
+    """Return whether a request needs no key: health, or two links that carry a secret token."""
     if scope["method"] == "PUT" and CUSTOM_RESOURCE_RESPONSE.fullmatch(scope["path"]):
         return not query
     if scope["method"] != "GET" or scope["path"] not in (HEALTH, "/"):
@@ -114,7 +116,7 @@ def _is_open(scope: Scope, query: Mapping[str, list[str]]) -> bool:
 
 
 def _carries_key(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> bool:
-    """Whether the request names exactly one key, in a form whose signature is checked later."""
+    """Return whether a request names exactly one key; its signature is checked later."""
     given = [name.lower() for name in query if name.lower() in VERSION_4 | VERSION_2]
     authorization = headers.get("authorization")
     if authorization is not None:
@@ -128,7 +130,7 @@ def _carries_key(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> 
 
 
 def _is_presigned(query: Mapping[str, list[str]]) -> bool:
-    """A presigned S3 URL of Signature Version 4: S3 itself checks its signature and its age."""
+    """Return whether a URL is presigned (Signature Version 4); S3 checks signature and age."""
     if not all(len(query.get(name, [])) == 1 for name in PRESIGNED) or query["X-Amz-Algorithm"] != [
         "AWS4-HMAC-SHA256"
     ]:
@@ -138,7 +140,7 @@ def _is_presigned(query: Mapping[str, list[str]]) -> bool:
 
 
 def _is_presigned_by_version_2(query: Mapping[str, list[str]]) -> bool:
-    """The older form, which boto3 still makes when it isn't told otherwise."""
+    """Return whether a URL is presigned by Signature Version 2, boto3's default."""
     names = ("AWSAccessKeyId", "Signature", "Expires")
     return all(len(query.get(name, [])) == 1 for name in names) and bool(
         KEY.fullmatch(query["AWSAccessKeyId"][0])

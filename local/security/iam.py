@@ -13,12 +13,13 @@ class AccessDenied(Exception):  # noqa: N818 - named as AWS names it
     """A refused action; `message` is AWS's sentence."""
 
     def __init__(self, message: str) -> None:
+        """Make the error with AWS's message."""
         super().__init__(message)
         self.message = message
 
 
 def access_denied(principal: str, action: str, resource: str, *, explicit: bool) -> AccessDenied:
-    """The refusal in the words of IAM's "Troubleshoot access denied error messages"."""
+    """Return the error in the words of IAM's "Troubleshoot access denied error messages"."""
     reason = (
         "with an explicit deny in an identity-based policy"
         if explicit
@@ -37,12 +38,13 @@ class DecisionLog:
     """A file with one JSON line per decision, so that a test sees which granted action was used."""
 
     def __init__(self, path: Path) -> None:
+        """Append to a file."""
         self._path = path
         self._lock = threading.Lock()
         path.touch()
 
     def write(self, principal: str, action: str, resource: str, *, allowed: bool) -> None:
-        """Append one decision; the principal by its ARN and by its name (role, user or service)."""
+        """Append one decision, with the principal's ARN and name (role, user or service)."""
         line = json.dumps(
             {
                 "at": round(time.time(), 3),
@@ -58,11 +60,11 @@ class DecisionLog:
 
 
 def principal_name(arn: str) -> str:
-    """The role behind an assumed-role session's ARN, else the last part."""
+    """Return the role's name in an assumed-role session's ARN, else the ARN's last part."""
     parts = arn.rpartition(":")[2].split("/")
     return parts[1] if parts[0] == "assumed-role" else parts[-1]
 
 
 def read_decisions(path: Path) -> Iterable[dict[str, Any]]:
-    """Every decision written so far."""
+    """Return every decision written so far."""
     return [json.loads(line) for line in path.read_text().splitlines()]

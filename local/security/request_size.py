@@ -56,9 +56,11 @@ class SizeLimit:
     """An ASGI application that hands on a request to a service of ours only if it fits."""
 
     def __init__(self, application: Application) -> None:
+        """Limit the requests of an application."""
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on if it fits the limit, else refuse it."""
         limit = _limit_of(scope)
         if limit is None:
             await self._application(scope, receive, send)
@@ -76,7 +78,7 @@ class SizeLimit:
 
 
 def _limit_of(scope: Scope) -> Limit | None:
-    """The limit of the service that MiniStack would route a request to; None for its own."""
+    """Return the limit of the service that a request is routed to; None for MiniStack's own."""
     if scope["type"] != "http":
         return None
     headers = {name.lower(): value for name, value in scope["headers"]}
@@ -89,7 +91,7 @@ def _limit_of(scope: Scope) -> Limit | None:
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:
-    """What was received already, then what comes after."""
+    """Return a `receive` that replays the received messages and then continues."""
     kept = iter(messages)
 
     async def receive_again() -> Message:

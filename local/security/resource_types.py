@@ -28,7 +28,7 @@ Service = Mapping[str, Mapping[str, Any]]
 
 
 def published() -> dict[str, Service]:
-    """Our services' part of cfn-lint's table; operations in lower case, as they are there."""
+    """Return our services' part of cfn-lint's table, operations in lower case."""
     source = files("cfnlint").joinpath("data", "AdditionalSpecs", "Policies.json")
     everything = json.loads(source.read_text())
     return {name: _cut(everything[name]) for name in SERVICES}
@@ -43,7 +43,7 @@ def _cut(service: Service) -> Service:
 
 
 def text(table: Mapping[str, Service]) -> str:
-    """The table as JSON, each list on one line."""
+    """Return the table as JSON, each list on one line."""
     spread = json.dumps(table, indent=1)
     return re.sub(r"\[[^\]]*\]", lambda found: " ".join(found[0].split()), spread) + "\n"
 
@@ -62,7 +62,7 @@ def resource_of(
     account: str,
     stream_arn: Callable[[str], str | None] | None = None,
 ) -> str:
-    """The ARN an action of our services is checked on; `*` where the table has no type for it."""
+    """Return the ARN on which an action is authorized, `*` if the table has no resource type."""
     service, _, operation = action.partition(":")
     types = _table()[service]["actions"].get(operation.lower(), [])
     if not types:
@@ -83,7 +83,7 @@ def resource_of(
 
 
 def _name(kind: str, parameters: Parameters) -> str:
-    """The name by which a request means a resource of a type."""
+    """Return the name of the resource of a type that a request refers to."""
     if kind == "stream":
         return str(parameters.get("StreamName", ""))
     if kind == "streamprocessor":
@@ -92,7 +92,7 @@ def _name(kind: str, parameters: Parameters) -> str:
 
 
 def _searched(parameters: Parameters) -> str:
-    """The collection a new stream processor searches; requests are not validated yet."""
+    """Return the collection that a new stream processor searches; the request may be malformed."""
     for member in ("Settings", "FaceSearch"):
         parameters = parameters.get(member, {})
         if not isinstance(parameters, Mapping):

@@ -50,6 +50,7 @@ class ServiceError(Exception):
     """An AWS service's refusal, with its code as in AWS's API reference."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
+        """Make the error with its HTTP status."""
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
 
@@ -63,7 +64,7 @@ def call(
     *,
     region: str,
 ) -> dict[str, Any]:
-    """One operation of a JSON service; what is not in TARGETS is REST-JSON, with it as path."""
+    """Call an operation of a JSON service; one that is not in TARGETS is REST-JSON."""
     body = json.dumps(parameters).encode()
     if service in TARGETS:
         headers = {
@@ -91,7 +92,7 @@ def send(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
 ) -> Response:
-    """One signed request; AccessDenied or ServiceError for anything but success."""
+    """Send one signed request; raise AccessDenied or ServiceError unless it succeeds."""
     request = AWSRequest(method, endpoint + path, headers=dict(headers or {}), data=body)
     if service == "s3":
         request.headers["x-amz-content-sha256"] = hashlib.sha256(body).hexdigest()

@@ -42,7 +42,7 @@ class Access:
 
 
 def error_name(resource: str) -> str:
-    """The error a task fails with when its role may not make the call."""
+    """Return the error name of a task whose role may not make the call."""
     service = _service(resource)
     if ":aws-sdk:" in resource:
         return SDK_DENIALS.get(service, f"{service.capitalize()}.{service.capitalize()}Exception")
@@ -50,7 +50,7 @@ def error_name(resource: str) -> str:
 
 
 def optimised_request(resource: str, given: Any, *, region: str, account: str) -> Access | None:
-    """The permission an integration needs; None for aws-sdk tasks, whose request is checked."""
+    """Return the permission that an integration needs; None for aws-sdk tasks."""
     if ":aws-sdk:" in resource or ":activity:" in resource:
         return None
     parameters = given if isinstance(given, Mapping) else {}

@@ -14,7 +14,7 @@ type Created = tuple[str, dict[str, str]]
 
 
 def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
-    """The stream; Ref is its name, Arn its attribute."""
+    """Create the stream; Ref is its name, GetAtt Arn its ARN."""
     name = properties.get("Name") or f"{stack_name}-{logical_id}-{secrets.token_hex(6)}"
     parameters = {
         "StreamName": name,
@@ -30,7 +30,7 @@ def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
 
 
 def update(name: str, before: Properties, properties: Properties, stack_name: str) -> Created:
-    """In place, but for a new name, which makes a new stream in place of the old."""
+    """Update the stream in place; a new name replaces it."""
     if properties.get("Name", name) != name:
         created = create("Stream", properties, stack_name)
         delete(name, before)
@@ -51,7 +51,7 @@ def update(name: str, before: Properties, properties: Properties, stack_name: st
 
 
 def delete(name: str, properties: Properties) -> None:
-    """The stream, if it is still there."""
+    """Delete the stream if it still exists."""
     if stream := current_service().streams.get(name):
         current_service().delete(stream)
 

@@ -24,7 +24,7 @@ OF_MEDIA = {
 
 
 def handle(service: KinesisVideo, operation: str, body: bytes) -> Answer:
-    """Run one operation; the error names what is not implemented."""
+    """Run one operation, or raise an error that names what is not implemented."""
     run = OPERATIONS.get(operation)
     if operation in OF_MEDIA:
         raise wrong_endpoint(operation)
@@ -34,7 +34,7 @@ def handle(service: KinesisVideo, operation: str, body: bytes) -> Answer:
 
 
 def create_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """A new stream, ACTIVE at once."""
+    """Create a stream, which is ACTIVE at once."""
     hours = parameters.get("DataRetentionInHours", 0)
     if hours > MAX_RETENTION_HOURS:
         raise invalid_argument(f"DataRetentionInHours exceeds {MAX_RETENTION_HOURS}")
@@ -52,12 +52,12 @@ def create_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
 
 
 def describe_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """What is known of one stream."""
+    """Describe one stream."""
     return {"StreamInfo": _info(_find(service, parameters))}
 
 
 def list_streams(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """The streams by name, a page at a time."""
+    """List the streams by name, a page at a time."""
     prefix = parameters.get("StreamNameCondition", {}).get("ComparisonValue", "")
     after = ""
     if token := parameters.get("NextToken"):
@@ -75,19 +75,19 @@ def list_streams(service: KinesisVideo, parameters: Parameters) -> Answer:
 
 
 def delete_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """The stream and all its fragments are gone at once."""
+    """Delete a stream and its fragments at once."""
     service.delete(_find(service, parameters), parameters.get("CurrentVersion", ""))
     return {}
 
 
 def get_data_endpoint(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """The media plane's URL, the same for every operation of it."""
+    """Return the media plane's URL, which is the same for all its operations."""
     _find(service, parameters)
     return {"DataEndpoint": ministack.media_endpoint()}
 
 
 def update_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """Another media type or device name."""
+    """Change the media type or the device name."""
 
     def changes(now: Stream) -> Answer:
         return {
@@ -102,7 +102,7 @@ def update_stream(service: KinesisVideo, parameters: Parameters) -> Answer:
 
 
 def update_data_retention(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """More or fewer hours, given as the difference."""
+    """Change the retention by a number of hours."""
     change = parameters["DataRetentionChangeInHours"]
     if parameters["Operation"] == "DECREASE_DATA_RETENTION":
         change = -change
@@ -113,7 +113,7 @@ def update_data_retention(service: KinesisVideo, parameters: Parameters) -> Answ
 
 
 def describe_storage(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """The tier that was asked for; here all media lies on the same disk."""
+    """Return the storage tier of a stream; all tiers lie on the same disk here."""
     stream = _find(service, parameters)
     return {
         "StreamName": stream.name,
@@ -123,7 +123,7 @@ def describe_storage(service: KinesisVideo, parameters: Parameters) -> Answer:
 
 
 def update_storage(service: KinesisVideo, parameters: Parameters) -> Answer:
-    """Another tier."""
+    """Change the storage tier."""
     changes = {"storage_tier": parameters["StreamStorageConfiguration"]["DefaultStorageTier"]}
     version = parameters["CurrentVersion"]
     service.streams.change_version(_find(service, parameters), lambda _: changes, version)

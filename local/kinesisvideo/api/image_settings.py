@@ -13,7 +13,7 @@ MIN_SAMPLING_MS = 200
 
 
 def update(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
-    """Set what images are made of tagged fragments; nothing given deletes it."""
+    """Set the image generation of a stream; a request without a configuration deletes it."""
     stream = service.streams.find(*requests.stream_identifiers(parameters))
     if not stream.retention_hours:
         raise no_data_retention(stream.name)
@@ -25,7 +25,7 @@ def update(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
 
 
 def describe(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
-    """What was asked last, also while it is not in effect yet."""
+    """Return the configuration requested last, also before it takes effect."""
     latest = service.streams.find(*requests.stream_identifiers(parameters)).images.requested
     return {"ImageGenerationConfiguration": dict(latest)} if latest else {}
 

@@ -14,7 +14,7 @@ TOPIC = re.compile(rf"arn:aws:sns:{ministack.REGION}:\d{{12}}:[A-Za-z0-9_-]{{1,2
 
 
 def update(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
-    """Set where tagged fragments are told of; nothing given deletes it."""
+    """Set the notifications of a stream; a request without a configuration deletes them."""
     stream = service.streams.find(*requests.stream_identifiers(parameters))
     if not stream.retention_hours:
         raise no_data_retention(stream.name)
@@ -26,6 +26,6 @@ def update(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
 
 
 def describe(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
-    """What was asked last, also while it is not in effect yet."""
+    """Return the configuration requested last, also before it takes effect."""
     latest = service.streams.find(*requests.stream_identifiers(parameters)).notifications.requested
     return {"NotificationConfiguration": dict(latest)} if latest else {}

@@ -20,7 +20,7 @@ async def handle_request(
     body: bytes,
     query_params: dict[str, list[str]],
 ) -> ministack.Answer:
-    """One control operation, named by X-Amz-Target or by the path."""
+    """Run one control operation, named by X-Amz-Target or by the path."""
     operation = headers.get("x-amz-target", path).rpartition(
         "." if "x-amz-target" in headers else "/"
     )[2]
@@ -40,7 +40,7 @@ def reset() -> None:
 
 
 def stop() -> None:
-    """End what runs beside the requests."""
+    """Stop the background work."""
     current_service().stop()
 
 

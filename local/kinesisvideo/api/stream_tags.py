@@ -12,7 +12,7 @@ MAX_TAGS = 50
 
 
 def tag(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
-    """Add tags; one of the same key is replaced."""
+    """Add tags and replace those of the same key."""
     stream = service.streams.find(*requests.stream_identifiers(parameters))
 
     def added(now: Stream) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def tag(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
 
 
 def untag(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
-    """Remove tags by their keys; one that is not there is no error."""
+    """Remove tags by their keys; unknown keys are ignored."""
     stream = service.streams.find(*requests.stream_identifiers(parameters))
     gone = set(parameters["TagKeyList"])
 
@@ -39,5 +39,5 @@ def untag(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
 
 
 def listed(service: KinesisVideo, parameters: Parameters) -> dict[str, Any]:
-    """All tags of the stream, in one page."""
+    """Return all tags of the stream on one page."""
     return {"Tags": dict(service.streams.find(*requests.stream_identifiers(parameters)).tags)}

@@ -30,7 +30,7 @@ OPERATIONS: dict[str, Handler] = {
 
 
 async def app(scope: Scope, receive: Any, send: Any) -> None:
-    """The ASGI application."""
+    """Serve the media plane as an ASGI application."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http":
@@ -48,7 +48,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
 
 
 async def _answer(scope: Scope, connection: Connection) -> None:
-    """Run one request; an error after the answer has begun ends the connection."""
+    """Answer one request; an error after the response has started ends the connection."""
     try:
         await _run(scope, connection)
     except KinesisVideoError as error:
@@ -93,7 +93,7 @@ def _operation(path: str) -> tuple[str, Handler]:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """The headers by lower-case name; a repeated one's values joined as SigV4 does."""
+    """Return the headers by lower-case name, repeated values joined as in Signature Version 4."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")

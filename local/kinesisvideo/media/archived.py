@@ -29,7 +29,7 @@ async def list_fragments(
     parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
-    """The archived fragments that start in a range of time, a page at a time."""
+    """List the archived fragments that start in a time range, a page at a time."""
     listing = f"ListFragments {stream.arn}"
     at = (
         requests.unseal(listing, parameters["NextToken"])
@@ -54,7 +54,7 @@ def _first(parameters: requests.Parameters) -> dict[str, Any]:
 
 
 def _sort_key(fragment: Fragment) -> str:
-    """Where a fragment stands in the listing: anywhere, since AWS promises no order."""
+    """Return a sort key without meaning: AWS promises no order in a listing."""
     return hashlib.sha256(fragment.number.encode()).hexdigest()
 
 
@@ -74,7 +74,7 @@ async def get_media_for_fragment_list(
     parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
-    """The named fragments; for a missing one, tags that say so in its place."""
+    """Send the named fragments, and error tags in place of a missing one."""
     with READERS.acquire(stream), closing(connection):
         await connection.begin(200, {"content-type": CONTENT_TYPE})
         for number in parameters["Fragments"]:

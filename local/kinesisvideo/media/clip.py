@@ -27,7 +27,7 @@ class ClipPart:
 
 
 def write(parts: Iterable[ClipPart], output: IO[bytes]) -> bool:
-    """Write a clip that begins with its first part; False when there is no part.
+    """Write a clip that starts with its first part; return False if there is no part.
 
     Pauses between the parts stay pauses. Where the encoder's settings change, its new
     parameter sets go before the frames, which AWS does not document: it may refuse.
@@ -90,7 +90,7 @@ class _ClipWriter:
         self._zero_ms = part.start_ms
 
     def _new_parameter_sets(self, video: Any) -> bytes:
-        """What a player must be told before the frames; nothing while nothing has changed."""
+        """Return the parameter sets to insert after a change of the encoder's settings."""
         private = bytes(video.codec_context.extradata)
         self._changed |= private != self._private
         name = video.codec_context.name
@@ -107,7 +107,7 @@ class _ClipWriter:
 
 
 def _tracks(source: Any) -> list[Any]:
-    """The video and the sound, if there is any, in AWS's order."""
+    """Return the video track and, if there is one, the audio track, in AWS's order."""
     tracks = list(source.streams)[:2]
     names = _codecs(tracks)
     if not names or names[0] not in VIDEO or not SOUND.issuperset(names[1:]):
@@ -121,7 +121,7 @@ def _codecs(tracks: Sequence[Any]) -> list[str]:
 
 
 def _timed(source: Any, tracks: Sequence[Any], part: ClipPart) -> Iterator[Any]:
-    """All packets, in order, with decoding times and durations."""
+    """Yield all packets in order, with decoding times and durations."""
     packets = [packet for packet in source.demux(*tracks) if packet.pts is not None]
     for track in tracks:
         own = [packet for packet in packets if packet.stream is track]
@@ -133,7 +133,7 @@ def _timed(source: Any, tracks: Sequence[Any], part: ClipPart) -> Iterator[Any]:
 
 
 def _set_decoding_times(packets: Sequence[Any]) -> None:
-    """Matroska has only presentation times, in decoding order; MP4 needs both."""
+    """Set decoding times: Matroska has presentation times only, MP4 needs both."""
     rising = sorted(packet.pts for packet in packets)
     late = max((at - one.pts for at, one in zip(rising, packets, strict=True)), default=0)
     for at, packet in zip(rising, packets, strict=True):
@@ -141,7 +141,7 @@ def _set_decoding_times(packets: Sequence[Any]) -> None:
 
 
 def _with(sets: bytes, packet: Any) -> Any:
-    """The packet, with parameter sets before a key frame of the video."""
+    """Return the packet, with parameter sets before a key frame of the video."""
     if not sets or packet.stream.index or not packet.is_keyframe:
         return packet
     told = av.Packet(sets + bytes(packet))

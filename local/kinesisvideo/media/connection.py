@@ -23,6 +23,7 @@ class Connection:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
+        """Wrap the channels of an ASGI request."""
         self._receive = receive
         self._send = send
         self._waiting: asyncio.Task[Message] | None = None
@@ -32,7 +33,7 @@ class Connection:
 
     @property
     def client_left(self) -> bool:
-        """Whether the client has left, as far as we have listened."""
+        """Return whether the client has disconnected, as far as messages were received."""
         if self._waiting is not None and self._waiting.done():
             self._client_left = self._waiting.result()["type"] == "http.disconnect"
         return self._client_left
@@ -43,7 +44,7 @@ class Connection:
         return self._waiting
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """Send the head of the answer at once."""
+        """Send the status and headers at once."""
         self._begun = True
         self._listen()
         # boto3 looks for the request's id under the first name, AWS's pages tell of the other.
@@ -53,7 +54,7 @@ class Connection:
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the answer, as one HTTP chunk unless it is large.
+        """Send a piece of the body, as one HTTP chunk unless it is large.
 
         What a slow reader leaves of a large one waits here, not in the socket's queue.
         """
@@ -62,7 +63,7 @@ class Connection:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self) -> None:
-        """Send the end of the answer, and read what else comes meanwhile.
+        """Send the end of the response, and read and discard the rest of the request meanwhile.
 
         The server (hypercorn) queues few messages and closes a connection only when it
         has room to say so: a body that nobody reads would keep it open for ever.
@@ -80,7 +81,7 @@ class Connection:
             await self.read()
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Send a whole answer, unless one has begun."""
+        """Send a whole response, unless one has started."""
         if self._begun:
             return
         await self.begin(status, {**headers, "content-length": str(len(body))})
@@ -88,7 +89,7 @@ class Connection:
         await self.end()
 
     async def abort(self) -> None:
-        """End the answer where it is, or say that there will be none."""
+        """End a started response, or answer InternalFailure."""
         if not self._begun:
             failure = KinesisVideoError("InternalFailure", "The request failed", 500)
             await self.answer(*errors.error_response(failure))
@@ -96,7 +97,7 @@ class Connection:
             await self.end()
 
     async def read(self, timeout: float | None = None) -> Message | None:
-        """The next message of the request; None when none came in time."""
+        """Return the next message of the request, or None when none arrives in time."""
         waiting = self._listen()
         done, _ = await asyncio.wait({waiting}, timeout=timeout)
         if not done or self.client_left:
@@ -105,7 +106,7 @@ class Connection:
         return waiting.result()
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The request's body, piece by piece, until its end or the client's leaving."""
+        """Yield the request's body until it ends or the client disconnects."""
         more = True
         while more and not self.client_left:
             message = await self.read() or {}
@@ -113,7 +114,7 @@ class Connection:
             more = message.get("more_body", False)
 
     async def wait_for(self, event: asyncio.Event) -> bool:
-        """Wait for an event; False when the client has left instead."""
+        """Wait for an event; return False when the client disconnects first."""
         waiting = self._listen()
         happened = asyncio.ensure_future(event.wait())
         try:
@@ -123,14 +124,14 @@ class Connection:
         return not self.client_left
 
     def close(self) -> None:
-        """Stop listening to the client."""
+        """Stop receiving messages from the client."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
 
 
 async def read_body(connection: Connection) -> bytes:
-    """A request's whole body, which must be small and must come soon."""
+    """Return the whole body of a request; raise an error if it is too large or too slow."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):

@@ -12,12 +12,13 @@ class ConnectionLimit:
     """Counts an operation's connections to each stream; for one event loop."""
 
     def __init__(self, operation: str, most: int, error: str) -> None:
+        """Set an operation's limit and the error beyond it."""
         self._operation, self._most, self._error = operation, most, error
         self._open: Counter[str] = Counter()
 
     @contextmanager
     def acquire(self, stream: Stream) -> Iterator[None]:
-        """One connection; the operation's error when there are as many as may be."""
+        """Count a connection while the block runs; raise the operation's error at the limit."""
         if self._open[stream.arn] >= self._most:
             message = f"Stream {stream.name} has {self._most} {self._operation} connections already"
             raise KinesisVideoError(self._error, message)

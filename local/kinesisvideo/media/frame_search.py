@@ -30,7 +30,7 @@ class FrameSearch:
     _fragments: list[Fragment] = field(default_factory=list)
 
     def find(self, times: list[int]) -> list[ImageJson]:
-        """The image, or the reason why there is none, of each time; of fewer if they are large."""
+        """Return an image or an error for each time, fewer if the images are large."""
         # A fragment that covers a time may have begun well before it.
         earliest = times[0] - Limits().fragment_ms
         latest = times[-1] + self.interval
@@ -49,7 +49,7 @@ class FrameSearch:
         return list(_until_full(chosen, found))
 
     def _covering(self, at: int) -> Fragment | None:
-        """The newest fragment that is running at a time."""
+        """Return the newest fragment that covers a time."""
         for fragment in reversed(self._fragments):
             start = fragment.start(self.selector)
             if start - ROUNDING_MS <= at < start + max(1, fragment.length_ms):
@@ -57,14 +57,14 @@ class FrameSearch:
         return None
 
     def _following(self, at: int) -> Fragment | None:
-        """The first fragment that begins before the next time is due."""
+        """Return the first fragment that starts before the next time."""
         for fragment in self._fragments:
             if at < fragment.start(self.selector) < at + self.interval:
                 return fragment
         return None
 
     def _decode(self, fragment: Fragment, wanted: list[int]) -> dict[int, ImageJson]:
-        """The frame nearest to each time, of one fragment."""
+        """Return the image of the frame nearest to each time, from one fragment."""
         media = self.service.store.read(self.stream.arn, fragment)
         if media is None:  # expired just now
             return {at: _failed(at, "NO_MEDIA") for at in wanted}
@@ -96,7 +96,7 @@ def _by_fragment(chosen: dict[int, Fragment | None]) -> Iterator[tuple[Fragment,
 def _until_full(
     chosen: dict[int, Fragment | None], found: dict[int, ImageJson]
 ) -> Iterator[ImageJson]:
-    """The images in the order of their times, up to the first that there was no room for."""
+    """Yield the images in the order of their times until the answer is full."""
     size = 0
     for at, fragment in chosen.items():
         image = found.get(at) if fragment else _failed(at, "NO_MEDIA")

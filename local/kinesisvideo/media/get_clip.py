@@ -22,7 +22,7 @@ PIECE_BYTES = 1024 * 1024
 async def get_clip(
     service: KinesisVideo, stream: Stream, parameters: Parameters, connection: Connection
 ) -> None:
-    """The fragments that start in the range, joined on disk and sent from there."""
+    """Join the fragments that start in the range to a file on disk and send it."""
     archive.require_retention(stream)
     chosen = parameters["ClipFragmentSelector"]
     selector = Selector(chosen["FragmentSelectorType"])
@@ -39,7 +39,7 @@ async def get_clip(
 
 
 def _chosen(fragments: Sequence[Fragment]) -> Iterator[Fragment]:
-    """As many as fit, each producer timestamp once: the one that arrived first."""
+    """Yield as many fragments as fit; of equal producer timestamps the first to arrive."""
     first: dict[int, Fragment] = {}
     for fragment in sorted(fragments, key=lambda one: one.arrival):
         first.setdefault(fragment.producer_ms, fragment)
@@ -54,7 +54,7 @@ def _chosen(fragments: Sequence[Fragment]) -> Iterator[Fragment]:
 def _parts(
     service: KinesisVideo, stream: Stream, fragments: Sequence[Fragment]
 ) -> Iterator[clip.ClipPart]:
-    """The fragments, each read only when its turn has come; without those just expired."""
+    """Read the fragments one by one; skip those that have expired meanwhile."""
     for one in fragments:
         if media := service.store.read(stream.arn, one):
             yield clip.ClipPart(*media, one.producer_ms, one.cluster_ms, one.length_ms)

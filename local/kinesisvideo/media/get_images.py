@@ -21,7 +21,7 @@ async def get_images(
     parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
-    """One image per sampling interval of the range, a page at a time."""
+    """Send one image per sampling interval of the range, a page at a time."""
     archive.require_retention(stream)
     times = _times(stream, parameters)
     page = times[: min(parameters.get("MaxResults", MAX_PAGE), MAX_PAGE)]
@@ -39,7 +39,7 @@ async def get_images(
 
 
 def _times(stream: Stream, parameters: requests.Parameters) -> list[int]:
-    """When an image is asked for: the range in steps, from where the last page ended."""
+    """Return the times of the images: the range in steps, from the end of the last page."""
     start, end = archive.time_range(parameters)
     if end - start > MAX_RANGE_MS:
         raise invalid_argument(f"The range is longer than {MAX_RANGE_MS // 1000} s")
@@ -62,7 +62,7 @@ def _interval(parameters: requests.Parameters) -> int:
 
 
 def _format(parameters: requests.Parameters) -> images.ImageFormat:
-    """As asked; that the height may stand alone and the width may not is AWS's rule."""
+    """Return the requested format; AWS allows a height alone, but no width alone."""
     if "WidthPixels" in parameters and "HeightPixels" not in parameters:
         message = "WidthPixels must be given together with HeightPixels"
         raise KinesisVideoError("ValidationException", message)
@@ -70,7 +70,7 @@ def _format(parameters: requests.Parameters) -> images.ImageFormat:
 
 
 async def _send(found: list[ImageJson], token: str | None, connection: Connection) -> None:
-    """Send image by image: all in one piece would be in memory several times."""
+    """Send image by image, so that the answer is in memory only once."""
     pieces = [b'{"Images":[']
     for image in found:
         pieces += [image, b","]

@@ -30,7 +30,7 @@ async def get_media(
     parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
-    """Send fragments from a start on, and each new one, until the client leaves."""
+    """Send fragments from a start position and each new one until the client disconnects."""
     with READERS.acquire(stream), closing(connection):
         arrival = _start(service, stream, parameters["StartSelector"])
         await connection.begin(200, {"content-type": CONTENT_TYPE})
@@ -42,7 +42,7 @@ async def get_media(
 
 
 def _start(service: KinesisVideo, stream: Stream, selector: requests.Parameters) -> int | None:
-    """The arrival to start behind; None when the named fragment is not there."""
+    """Return the arrival number to start after, or None if the named fragment is not there."""
     kind = selector["StartSelectorType"]
     if kind == "NOW":
         return service.store.last_arrival(stream.arn)
@@ -61,7 +61,7 @@ def _start(service: KinesisVideo, stream: Stream, selector: requests.Parameters)
 
 
 def _arrival_at(service: KinesisVideo, stream: Stream, selector: Selector, start: int) -> int:
-    """The arrival before the first fragment that reaches beyond a time."""
+    """Return the arrival number before the first fragment that ends after a time."""
     for fragment in service.store.after(stream.arn, 0):
         if fragment.start(selector) + fragment.length_ms > start:
             return fragment.arrival - 1
@@ -100,7 +100,7 @@ async def _follow(
 def _pieces(
     fragment: Fragment, header: bytes, cluster: bytes, behind_ms: int
 ) -> tuple[bytes, bytes, bytes]:
-    """The producer's header, tags about the fragment, the media, tags for the reader."""
+    """Return the header and tags of a fragment, its media, and the tags that follow it."""
     before = [
         (f"{PREFIX}FRAGMENT_NUMBER", fragment.number),
         (f"{PREFIX}SERVER_TIMESTAMP", seconds(fragment.server_ms)),
@@ -115,12 +115,12 @@ def _pieces(
 
 
 def seconds(milliseconds: int) -> str:
-    """A time as GetMedia's tags write it."""
+    """Format a time in milliseconds as GetMedia's tags do."""
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
 
 
 def _error(error_id: int) -> bytes:
-    """Why no more comes, in tags. AWS documents the numbers; the words are ours."""
+    """Return the tags that end the media with an error; AWS documents the numbers only."""
     error = [
         (f"{PREFIX}ERROR_CODE", ERROR_CODES[error_id]),
         (f"{PREFIX}ERROR_ID", str(error_id)),

@@ -37,6 +37,7 @@ class PutMediaSession:
         principal: ministack.Principal,
         connection: Connection,
     ) -> None:
+        """Prepare to read one PutMedia request."""
         self._service = service
         self._stream = stream
         self._request = request
@@ -49,7 +50,7 @@ class PutMediaSession:
         self._more = True  # of the body is to come
 
     async def run(self) -> None:
-        """Acknowledge fragment after fragment; an error ends the session."""
+        """Store and acknowledge each fragment until the body ends; an error ends the session."""
         try:
             await self._read()
         except MediaError as error:
@@ -133,14 +134,14 @@ class PutMediaSession:
         return cluster_ms if self._request.absolute else self._request.start_ms + cluster_ms
 
     async def _acknowledge(self, kind: str, timecode: int | None, **more: int | str) -> None:
-        """Send one acknowledgement, flat and alone in its chunk, or it may be lost."""
+        """Send one acknowledgement in a chunk of its own; producers may lose others."""
         facts: dict[str, object] = {"EventType": kind}
         if timecode is not None:
             facts |= {"FragmentTimecode": timecode, "FragmentNumber": self._number}
         await self._connection.write(encode(facts | more) + b"\r\n")
 
     async def _drain(self) -> None:
-        """Read on for a while: a connection closed too soon loses the last answer."""
+        """Read the body for a while: closing at once may lose the last acknowledgement."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DRAIN_SECONDS
         while self._more and not self._connection.client_left and loop.time() < deadline:

@@ -24,7 +24,7 @@ async def put_media(
     principal: ministack.Principal,
     connection: Connection,
 ) -> None:
-    """Serve one session, from the head of its answer to the end of its body."""
+    """Serve one PutMedia session from the start of its response to the end of its body."""
     with SESSIONS.acquire(stream), closing(connection):
         await connection.begin(200, {"content-type": "application/json"})
         await PutMediaSession(service, stream, request, principal, connection).run()

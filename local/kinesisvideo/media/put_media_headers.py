@@ -21,7 +21,7 @@ class PutMediaRequest:
 
 
 def parse_headers(headers: Mapping[str, str]) -> PutMediaRequest:
-    """Check the headers; one of name and ARN must say which stream is meant."""
+    """Parse and check the headers; either the name or the ARN must identify the stream."""
     name, arn = headers.get("x-amzn-stream-name"), headers.get("x-amzn-stream-arn")
     if bool(name) == bool(arn):
         raise invalid_argument("Either x-amzn-stream-name or x-amzn-stream-arn")

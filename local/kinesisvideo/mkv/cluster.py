@@ -32,16 +32,16 @@ class Cluster:
 
     @property
     def start_ms(self) -> int:
-        """The cluster's time in milliseconds."""
+        """Return the cluster's time in milliseconds."""
         return self._milliseconds(self.timecode or 0)
 
     @property
     def room(self) -> int:
-        """How many bytes the next element may have."""
+        """Return how many bytes the next element may have."""
         return self.limits.fragment_bytes - len(self.data)
 
     def check(self, head: ebml.Head) -> None:
-        """Refuse an element by its head, before its content is taken into memory."""
+        """Raise MediaError by an element's head, before its content is read."""
         if head.id not in ebml.IN_CLUSTER or head.size is None:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
         if self.remaining is not None and head.total > self.remaining:
@@ -50,7 +50,7 @@ class Cluster:
             raise MediaError(ErrorId.MAX_FRAGMENT_SIZE_REACHED)
 
     def add(self, head: ebml.Head, raw: memoryview) -> None:
-        """Take in one complete element."""
+        """Add one complete element."""
         content = raw[head.length :]
         if head.id == ebml.TIMESTAMP:
             self._set_timecode(ebml.unsigned(content))
@@ -88,7 +88,7 @@ class Cluster:
                 raise MediaError(ErrorId.MAX_FRAGMENT_DURATION_REACHED)
 
     def finish(self, tags: Iterable[tuple[str, str]]) -> int:
-        """End the fragment with the tags that came after it; its length in ms."""
+        """End the fragment with the tags that follow it; return its length in milliseconds."""
         if self.remaining:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
         self.tags = unique([*self.tags, *tags])
@@ -110,12 +110,12 @@ class Cluster:
 
 
 def unique(tags: Iterable[tuple[str, str]]) -> Tags:
-    """The tags with each name once; a later value replaces an earlier one."""
+    """Return the tags with each name once; a later value replaces an earlier one."""
     return tuple(dict(tags).items())
 
 
 def check_tags(tags: Tags, limits: Limits) -> None:
-    """Refuse more or longer tags than a fragment may have."""
+    """Raise MediaError if a fragment has too many or too long tags."""
     too_long = any(
         len(name.encode()) > limits.tag_name_bytes or len(value.encode()) > limits.tag_value_bytes
         for name, value in tags

@@ -10,14 +10,14 @@ _LENGTH = 4  # bytes before each unit, as every producer in use writes them
 
 
 def require(header: bytes) -> None:
-    """Refuse a film's header whose first track has no private data, as GetClip does."""
+    """Raise GetClip's error if the first track of a header has no private data."""
     if _CODEC_PRIVATE not in _first_track(header):
         message = "The video has no codec private data"
         raise KinesisVideoError("MissingCodecPrivateDataException", message)
 
 
 def _first_track(header: bytes) -> list[int]:
-    """What the first track's entry consists of."""
+    """Return the element ids in the first track's entry."""
     document = ebml.read_head(header)
     segment = ebml.read_head(header, document.total) if document else None
     if document is None or segment is None:
@@ -30,12 +30,12 @@ def _first_track(header: bytes) -> list[int]:
 
 
 def check(codec: str, private: bytes) -> None:
-    """Refuse private data in another form, as GetClip does."""
+    """Raise GetClip's error if private data is not in AVC or HEVC format."""
     list(_sets(codec, private))
 
 
 def parameter_sets(codec: str, private: bytes) -> bytes:
-    """The parameter sets in private data, each behind its length as in a frame."""
+    """Return the parameter sets in private data, each prefixed with its length as in a frame."""
     return b"".join(len(unit).to_bytes(_LENGTH) + unit for unit in _sets(codec, private))
 
 
@@ -48,7 +48,7 @@ def _sets(codec: str, private: bytes) -> Iterator[bytes]:
 
 
 def _of_h264(private: bytes) -> Iterator[bytes]:
-    """AVCDecoderConfigurationRecord: sequence parameter sets, then picture ones."""
+    """Yield the sequence and picture parameter sets of an AVCDecoderConfigurationRecord."""
     if private[0] != 1 or private[4] & 3 != _LENGTH - 1:
         raise ValueError("no AVC record with lengths of four bytes")
     at = 5
@@ -60,7 +60,7 @@ def _of_h264(private: bytes) -> Iterator[bytes]:
 
 
 def _of_h265(private: bytes) -> Iterator[bytes]:
-    """HEVCDecoderConfigurationRecord: arrays of units, one of each type."""
+    """Yield the units of an HEVCDecoderConfigurationRecord, whose arrays hold one type each."""
     if private[0] != 1 or private[21] & 3 != _LENGTH - 1:
         raise ValueError("no HEVC record with lengths of four bytes")
     at = 23

@@ -56,12 +56,12 @@ class Head:
 
     @property
     def total(self) -> int:
-        """The whole element's length; of the head alone when it has no known end."""
+        """Return the element's length, or the head's alone when the size is unknown."""
         return self.length + (self.size or 0)
 
 
 def read_head(data: bytes | bytearray | memoryview, at: int = 0) -> Head | None:
-    """The head of the element at an offset, or None when more bytes are needed."""
+    """Return the head of the element at an offset, or None when more bytes are needed."""
     available = len(data) - at
     if available < 1:
         return None
@@ -82,7 +82,7 @@ def read_head(data: bytes | bytearray | memoryview, at: int = 0) -> Head | None:
 
 
 def _vint_value(data: bytes | bytearray | memoryview) -> int | None:
-    """The number in a variable-length integer; None when all its bits are set."""
+    """Decode a variable-length integer; None when all its bits are set."""
     all_ones = (1 << 7 * len(data)) - 1
     value = int.from_bytes(data) & all_ones
     return None if value == all_ones else value
@@ -91,7 +91,7 @@ def _vint_value(data: bytes | bytearray | memoryview) -> int | None:
 def children(
     data: bytes | bytearray | memoryview,
 ) -> Iterator[tuple[int, memoryview]]:
-    """The id and content of each element inside a complete master element."""
+    """Yield the id and content of each element inside a complete master element."""
     view, at = memoryview(data), 0
     for _ in range(MAX_CHILDREN):
         if at == len(view):
@@ -106,14 +106,14 @@ def children(
 
 
 def unsigned(data: memoryview) -> int:
-    """The number in an unsigned integer element."""
+    """Decode an unsigned integer element."""
     if len(data) > 8:
         raise EbmlError("an integer is longer than eight bytes")
     return int.from_bytes(data)
 
 
 def text(data: memoryview) -> str:
-    """The text in a string element, which may be padded with zeros."""
+    """Decode a string element, which may be padded with zeros."""
     try:
         return bytes(data).split(b"\0", 1)[0].decode()
     except UnicodeDecodeError as error:
@@ -121,7 +121,7 @@ def text(data: memoryview) -> str:
 
 
 def read_block(data: memoryview) -> tuple[int, int, int]:
-    """The track, the time relative to its cluster and the flags of a block."""
+    """Return a block's track, its time relative to the cluster, and its flags."""
     width = 9 - data[0].bit_length() if len(data) else 9
     if width > 8 or len(data) < width + 3:
         raise EbmlError("a block is shorter than its own head")
@@ -133,14 +133,14 @@ def read_block(data: memoryview) -> tuple[int, int, int]:
 
 
 def element(element_id: int, content: bytes, *, size_length: int = 4) -> bytes:
-    """An element, its size coded in a given number of bytes."""
+    """Encode an element, its size in a given number of bytes."""
     marked = len(content) | 1 << 7 * size_length
     id_length = (element_id.bit_length() + 7) // 8
     return element_id.to_bytes(id_length) + marked.to_bytes(size_length) + content
 
 
 def tags(pairs: Iterable[tuple[str, str]]) -> bytes:
-    """A Tags element with one Tag that holds a SimpleTag per pair."""
+    """Encode a Tags element with one Tag that holds a SimpleTag per pair."""
     simple = b"".join(
         element(
             SIMPLE_TAG,
@@ -174,7 +174,7 @@ def _simple_tag(content: memoryview) -> tuple[str, str]:
 
 
 def has_targets(content: bytes | memoryview) -> bool:
-    """Whether a Tags element says what it is about, as a muxer's own tags do."""
+    """Return whether a Tags element says what it is about, as a muxer's own tags do."""
     return any(
         inner_id == TARGETS
         for tag_id, tag in children(content)

@@ -29,6 +29,7 @@ class MediaError(Exception):
     """The media breaks a rule of PutMedia, or can't be kept."""
 
     def __init__(self, error_id: ErrorId, timecode: int | None = None) -> None:
+        """Make the error, with a timecode if its fragment is no longer in progress."""
         super().__init__(error_id.name)
         self.error_id = error_id
         self.timecode = timecode  # of a fragment that is no longer in progress
@@ -78,6 +79,7 @@ class Header:
     """All that comes before the first cluster, collected to be sent with each of them."""
 
     def __init__(self, limits: Limits) -> None:
+        """Start with an empty header."""
         self.data = bytearray()
         self.scale_ns = 1_000_000
         self.tracks: tuple[Track, ...] = ()
@@ -86,7 +88,7 @@ class Header:
         self._seen: set[int] = set()
 
     def check(self, head: ebml.Head) -> None:
-        """Refuse, by its head, what is out of order, given twice or too large."""
+        """Raise MediaError by an element's head if it is out of order, repeated or too large."""
         needed = _ORDER.get(head.id)
         if needed is None or not needed <= self._seen:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
@@ -100,7 +102,7 @@ class Header:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
 
     def take(self, head: ebml.Head, raw: bytes) -> None:
-        """Take in one complete element; of the segment, only its head."""
+        """Add one complete element; of the segment, only its head."""
         self._seen.add(head.id)
         content = memoryview(raw)[head.length :]
         if head.id == ebml.SEGMENT:
@@ -115,7 +117,7 @@ class Header:
             self.extend(raw)
 
     def extend(self, raw: bytes) -> None:
-        """Add bytes as they are, unless there was a cluster already."""
+        """Add bytes unchanged, unless a cluster has started already."""
         if self.complete:
             return
         self.data += raw
@@ -124,14 +126,14 @@ class Header:
 
 
 def _check_document(content: memoryview) -> None:
-    """Refuse an EBML document that is no Matroska."""
+    """Raise MediaError if an EBML document is not Matroska."""
     kinds = [ebml.text(d) for i, d in ebml.children(content) if i == ebml.DOC_TYPE]
     if kinds not in (["matroska"], ["webm"]):
         raise MediaError(ErrorId.INVALID_MKV_DATA)
 
 
 def _read_scale(content: memoryview) -> int:
-    """How many nanoseconds one tick of the segment's timecodes lasts."""
+    """Return the nanoseconds in one tick of the segment's timecodes."""
     scale_ns = 1_000_000
     for element_id, data in ebml.children(content):
         if element_id == ebml.TIMESTAMP_SCALE:
@@ -142,7 +144,7 @@ def _read_scale(content: memoryview) -> int:
 
 
 def _read_tracks(content: memoryview, limits: Limits) -> tuple[Track, ...]:
-    """The tracks that the header declares."""
+    """Return the tracks that the header declares."""
     entries = [entry for kind, entry in ebml.children(content) if kind == ebml.TRACK_ENTRY]
     if len(entries) > limits.tracks:
         raise MediaError(ErrorId.MORE_THAN_ALLOWED_TRACKS_FOUND)

@@ -56,6 +56,7 @@ class FragmentParser:
     """Takes the body as it arrives and holds no more than one fragment of it."""
 
     def __init__(self, limits: Limits | None = None) -> None:
+        """Start at the beginning of a body."""
         self._limits = limits or Limits()
         self._buffer = bytearray()
         self._header = Header(self._limits)
@@ -66,11 +67,11 @@ class FragmentParser:
 
     @property
     def timecode(self) -> int | None:
-        """The timecode of the fragment that is in progress."""
+        """Return the timecode of the fragment in progress."""
         return self._cluster.timecode if self._cluster else None
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """What the next bytes of the body bring about."""
+        """Parse the next bytes of the body and yield the events they cause."""
         self._buffer += data
         try:
             while (events := self._step()) is not None:
@@ -79,13 +80,13 @@ class FragmentParser:
             raise MediaError(ErrorId.INVALID_MKV_DATA) from error
 
     def close(self) -> Iterator[Event]:
-        """The last fragment, when the body has ended."""
+        """Yield the last fragment at the end of the body."""
         if self._buffer:
             raise MediaError(ErrorId.INVALID_MKV_DATA)
         yield from self._finish()
 
     def _step(self) -> list[Event] | None:
-        """Consume one element; None when more bytes are needed."""
+        """Consume one element; return None when more bytes are needed."""
         cluster = self._cluster if self._inside else None
         if cluster and cluster.remaining == 0:
             self._inside, cluster = False, None

@@ -8,7 +8,7 @@ from local.kinesisvideo.store.streams import Stream
 
 
 def time_range(given: requests.Parameters) -> tuple[int, int]:
-    """Start and end in milliseconds, in that order."""
+    """Return start and end in milliseconds; raise an error if they are out of order."""
     start = requests.milliseconds(given["StartTimestamp"])
     end = requests.milliseconds(given["EndTimestamp"])
     if end < start:
@@ -17,7 +17,7 @@ def time_range(given: requests.Parameters) -> tuple[int, int]:
 
 
 def require_retention(stream: Stream) -> None:
-    """Refuse an operation that AWS refuses on a stream that keeps nothing."""
+    """Raise the error of a stream without retention."""
     if not stream.retention_hours:
         raise no_data_retention(stream.name)
 
@@ -25,6 +25,6 @@ def require_retention(stream: Stream) -> None:
 def between(
     service: KinesisVideo, stream: Stream, selector: Selector, start: int, end: int
 ) -> list[Fragment]:
-    """The archived fragments that start in a range, both ends included, by time."""
+    """Return the archived fragments that start in a range, both ends included, by time."""
     found = service.store.between(stream.arn, selector, start, end)
     return [fragment for fragment in found if stream.archives(fragment.server_ms)]

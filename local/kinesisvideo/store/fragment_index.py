@@ -34,12 +34,12 @@ class Fragment:
     tags: Tags
 
     def start(self, selector: Selector) -> int:
-        """The start by one of the two clocks."""
+        """Return the start by one of the two clocks."""
         return self.producer_ms if selector is Selector.PRODUCER else self.server_ms
 
 
 def write_file(path: Path, finished: FragmentFinished) -> None:
-    """The header, then the cluster; nothing is left of a file that could not be written."""
+    """Write the header and the cluster; delete the file if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("wb") as file:
@@ -50,7 +50,7 @@ def write_file(path: Path, finished: FragmentFinished) -> None:
 
 
 def read_file(path: Path, fragment: Fragment) -> tuple[bytes, bytes] | None:
-    """The header and the cluster; None when there is no such file."""
+    """Return the header and the cluster, or None if the file does not exist."""
     try:
         with path.open("rb") as file:
             return file.read(fragment.header_length), file.read()
@@ -63,6 +63,7 @@ class FragmentIndex:
 
     def __init__(self, directory: Path, arn: str) -> None:
         # A stream's name may be longer than a file's.
+        """Start an empty index of a stream."""
         self._folder = directory / hashlib.sha256(arn.encode()).hexdigest()[:32]
         self._queue: deque[Fragment] = deque()
         self._numbers: dict[str, Fragment] = {}
@@ -74,20 +75,20 @@ class FragmentIndex:
 
     @property
     def oldest_ms(self) -> int:
-        """When the oldest fragment began to arrive."""
+        """Return when the oldest fragment began to arrive."""
         return self._queue[0].server_ms
 
     @property
     def latest_ms(self) -> int:
-        """When the newest fragment began to arrive; 0 when there is none."""
+        """Return when the newest fragment began to arrive, or 0 without fragments."""
         return self._queue[-1].server_ms if self._queue else 0
 
     def path(self, fragment: Fragment) -> Path:
-        """Where the fragment lies."""
+        """Return the path of a fragment's file."""
         return self._folder / f"{fragment.arrival}-{fragment.number}.fragment"
 
     def add(self, written: Path, fragment: Fragment) -> Fragment:
-        """Move a fragment's file here; it is the next to arrive."""
+        """Move a fragment's file into the index and give it the next arrival number."""
         arrived = replace(fragment, arrival=self.last_arrival + 1)
         self._folder.mkdir(parents=True, exist_ok=True)
         written.rename(self.path(arrived))
@@ -104,7 +105,7 @@ class FragmentIndex:
             insort(times, entry, key=_order)
 
     def after(self, arrival: int) -> list[Fragment]:
-        """What arrived later, in order."""
+        """Return the fragments that arrived later, in order."""
         newer = []
         for fragment in reversed(self._queue):
             if fragment.arrival <= arrival:
@@ -113,26 +114,26 @@ class FragmentIndex:
         return newer[::-1]
 
     def by_number(self, number: str) -> Fragment | None:
-        """The fragment of that number, if it is here."""
+        """Return the fragment of that number, or None."""
         return self._numbers.get(number)
 
     def between(self, selector: Selector, start: int, end: int) -> list[Fragment]:
-        """The fragments that start in a range, by time."""
+        """Return the fragments that start in a range, by time."""
         times = self._times[selector]
         first = bisect_left(times, start, key=_time)
         last = bisect_right(times, end, key=_time)
         return [fragment for _, _, fragment in times[first:last]]
 
     def drop_older_than(self, server_ms: int) -> None:
-        """Delete what began to arrive before a time."""
+        """Delete fragments that began to arrive before a time."""
         self._drop_while(lambda: self._queue[0].server_ms < server_ms)
 
     def shrink_to(self, size: int) -> None:
-        """Delete the oldest until the rest has at most a size."""
+        """Delete the oldest fragments until the rest fits a size."""
         self._drop_while(lambda: self.size > size)
 
     def clear(self) -> None:
-        """Delete everything, the folder too."""
+        """Delete all fragments and the folder."""
         self._drop_while(lambda: True)
         if self._folder.exists():
             self._folder.rmdir()
@@ -142,7 +143,7 @@ class FragmentIndex:
             self.drop_oldest()
 
     def drop_oldest(self) -> int:
-        """Delete the oldest fragment; how many bytes that freed."""
+        """Delete the oldest fragment and return the bytes freed."""
         fragment = self._queue.popleft()
         self.size -= fragment.size
         del self._numbers[fragment.number]

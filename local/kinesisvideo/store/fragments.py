@@ -40,6 +40,7 @@ class FragmentStore:
         clock: Callable[[], float] = time.time,
         limit_bytes: int = STORE_BYTES,
     ) -> None:
+        """Start an empty store in a directory."""
         self._directory = directory
         self._retention_hours = retention_hours
         self._clock = clock
@@ -50,13 +51,13 @@ class FragmentStore:
         self._numbers = itertools.count(time.time_ns())
 
     def next_number(self) -> str:
-        """A fragment number: 47 digits, as AWS's, and higher than every one before."""
+        """Return a fragment number: 47 digits like AWS's, higher than every earlier one."""
         return f"913438523331{next(self._numbers):035d}"
 
     def add(
         self, arn: str, number: str, finished: FragmentFinished, *, producer: int, server: int
     ) -> Fragment:
-        """Store a fragment; the times are those of its start, in milliseconds.
+        """Store a fragment; times are those of its start in milliseconds.
 
         StreamGoneError if the stream was deleted meanwhile, OSError if the disk refuses.
         """
@@ -85,51 +86,51 @@ class FragmentStore:
         return fragment
 
     def read(self, arn: str, fragment: Fragment) -> tuple[bytes, bytes] | None:
-        """The header and the cluster; None when the fragment has expired meanwhile."""
+        """Return the header and the cluster, or None if the fragment has expired."""
         with self._lock:
             path = self._index(arn).path(fragment)
         return read_file(path, fragment)
 
     def after(self, arn: str, arrival: int) -> list[Fragment]:
-        """The fragments that arrived after a given one, in order of arrival."""
+        """Return the fragments that arrived after a given one, in order of arrival."""
         with self._lock:
             return self._current(arn).after(arrival)
 
     def last_arrival(self, arn: str) -> int:
-        """The arrival of the newest fragment ever; 0 before the first."""
+        """Return the arrival number of the newest fragment, 0 before the first."""
         with self._lock:
             return self._index(arn).last_arrival
 
     def latest_ms(self, arn: str) -> int:
-        """When the newest fragment began to arrive; 0 when there is none."""
+        """Return when the newest fragment began to arrive, or 0 without fragments."""
         with self._lock:
             return self._index(arn).latest_ms
 
     def by_number(self, arn: str, number: str) -> Fragment | None:
-        """The fragment of that number, if it is still there."""
+        """Return the fragment of that number, or None if it has expired."""
         with self._lock:
             return self._current(arn).by_number(number)
 
     def between(self, arn: str, selector: Selector, start: int, end: int) -> list[Fragment]:
-        """The fragments whose start lies in a range, both ends included, by time."""
+        """Return the fragments whose start lies in a range, both ends included, by time."""
         with self._lock:
             return self._current(arn).between(selector, start, end)
 
     def forget(self, arn: str) -> None:
-        """Delete everything of a stream and wake its readers, who then find it gone."""
+        """Delete a stream's fragments and wake its readers, which then end."""
         with self._lock:
             self._index(arn).clear()
             del self._indexes[arn]
             self._wake(arn)
 
     def expire(self) -> None:
-        """Delete what is past its stream's retention or beyond the store's limit."""
+        """Delete fragments past their stream's retention or beyond the store's limit."""
         with self._lock:
             self._expire_all()
 
     @contextlib.contextmanager
     def watch(self, arn: str) -> Iterator[asyncio.Event]:
-        """An event, of the running loop, that is set whenever the stream has news."""
+        """Yield an event of the running loop that is set when the stream changes."""
         loop, event = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:

@@ -32,13 +32,14 @@ class ImageGenerator(TaggedFragmentProcessor):
         clock: Callable[[], float],
         put: Callable[..., None] = ministack.put_object_as,
     ) -> None:
+        """Read fragments from a store and put images with `put`."""
         super().__init__(delay, clock)
         self._store = store
         self._put = put
         self._due: dict[str, int] = {}  # when each stream's next image is due
 
     def configuration(self, stream: Stream) -> DelayedSetting:
-        """Which images to make and where to put them."""
+        """Return the image generation configuration."""
         return stream.images
 
     def process(
@@ -48,7 +49,7 @@ class ImageGenerator(TaggedFragmentProcessor):
         caller: ministack.Principal,
         settings: Mapping[str, Any],
     ) -> None:
-        """Make the images of the fragment that are due."""
+        """Put the images that are due from this fragment."""
         media = self._store.read(stream.arn, fragment)
         if media is None:
             return
@@ -72,7 +73,7 @@ class ImageGenerator(TaggedFragmentProcessor):
             )
 
     def _is_due(self, arn: str, at: int, interval: int) -> bool:
-        """Keep one sampling grid over all fragments of a stream; anew after a gap."""
+        """Return whether an image is due on the sampling grid, which restarts after a gap."""
         due = self._due.get(arn, at)
         if due - interval <= at < due:
             return False
@@ -84,7 +85,7 @@ class ImageGenerator(TaggedFragmentProcessor):
 def _object_name(
     stream: Stream, fragment: Fragment, at: int, settings: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """The bucket, and the key without its extension.
+    """Return the bucket, and the key without its extension.
 
     How a prefix in the destination's Uri joins the name is not documented; a slash
     between the two is our reading.
@@ -99,7 +100,7 @@ def _object_name(
 
 
 def _metadata(fragment: Fragment, offset: int) -> dict[str, str]:
-    """The object's metadata: the image's times, the fragment's number and its tags."""
+    """Return the object's metadata: the image's times, the fragment's number and its tags."""
     own = {
         name if _NAME.fullmatch(name) else quote(name, safe=""): (
             value if _VALUE.fullmatch(value) else quote(value)

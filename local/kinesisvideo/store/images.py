@@ -34,16 +34,16 @@ class ImageFormat:
 
     @property
     def content_type(self) -> str:
-        """The MIME type."""
+        """Return the MIME type."""
         return "image/jpeg" if self.kind == "JPEG" else "image/png"
 
     @property
     def extension(self) -> str:
-        """What a file's name ends with."""
+        """Return the file name extension."""
         return "jpg" if self.kind == "JPEG" else "png"
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """The image's size for a frame's; with one side given, the ratio is kept."""
+        """Return the image's size for a frame's; one given side keeps the aspect ratio."""
         if self.width and self.height:
             return self.width, self.height
         if self.width:
@@ -56,7 +56,7 @@ class ImageFormat:
 
 
 def image_format(parameters: Mapping[str, Any]) -> ImageFormat:
-    """The format in a request or configuration."""
+    """Return the format in a request or configuration."""
     width, height = parameters.get("WidthPixels"), parameters.get("HeightPixels")
     return ImageFormat(parameters["Format"], requests.jpeg_quality(parameters), width, height)
 
@@ -64,7 +64,7 @@ def image_format(parameters: Mapping[str, Any]) -> ImageFormat:
 def encode_frames(
     film: bytes, select: FrameSelection, wanted: ImageFormat
 ) -> Iterator[tuple[int, bytes]]:
-    """The chosen frames of a film, encoded one by one, with their times in milliseconds.
+    """Yield the selected frames of a fragment, encoded, with their times in milliseconds.
 
     A chosen frame that can't be decoded is left out.
     """
@@ -81,7 +81,7 @@ def encode_frames(
 
 
 def _frames(video: Any, packets: Sequence[Any], chosen: set[int]) -> Iterator[tuple[int, Any]]:
-    """Decode no further than to the last of the chosen frames."""
+    """Decode up to the last of the selected frames."""
     video.thread_type = "NONE"  # a second of video is not worth a pool of threads
     video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     waiting = set(chosen)
@@ -107,7 +107,7 @@ def _milliseconds(timed: Any) -> int:
 
 
 def _encode(frame: Any, wanted: ImageFormat) -> bytes:
-    """Encode where other threads may run meanwhile: many megabytes take their time."""
+    """Encode a frame while other threads run: a large one takes long."""
     width, height = wanted.size(frame.width, frame.height)
     if wanted.kind == "PNG":
         return _png(frame.reformat(width=width, height=height, format="rgb24"))

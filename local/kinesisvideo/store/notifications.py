@@ -24,11 +24,12 @@ class Notifier(TaggedFragmentProcessor):
         clock: Callable[[], float],
         publish: Callable[..., None] = ministack.publish_as,
     ) -> None:
+        """Publish notifications with `publish`."""
         super().__init__(delay, clock)
         self._publish = publish
 
     def configuration(self, stream: Stream) -> DelayedSetting:
-        """Where to tell of them."""
+        """Return the notification configuration."""
         return stream.notifications
 
     def process(
@@ -38,13 +39,13 @@ class Notifier(TaggedFragmentProcessor):
         caller: ministack.Principal,
         settings: Mapping[str, Any],
     ) -> None:
-        """Tell of the fragment."""
+        """Publish a notification of the fragment."""
         topic = settings["DestinationConfig"]["Uri"]
         self._publish(caller, topic, json.dumps(_message(stream, fragment)), subject=SUBJECT)
 
 
 def _message(stream: Stream, fragment: Fragment) -> dict[str, Any]:
-    """What is said of a fragment ("Set up notifications in Kinesis Video Streams").
+    """Return the notification of a fragment ("Set up notifications in Kinesis Video Streams").
 
     The page shows no example of a time; milliseconds, as in the metadata of generated
     images, are our reading.

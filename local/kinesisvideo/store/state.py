@@ -36,6 +36,7 @@ class KinesisVideo:
         clock: Callable[[], float] = time.time,
         store_bytes: int = STORE_BYTES,
     ) -> None:
+        """Start the service without streams."""
         self.clock = clock
         self.image_delay = image_delay
         self.streams = Streams(ministack.ACCOUNT, ministack.REGION, clock)
@@ -51,14 +52,14 @@ class KinesisVideo:
     async def on_disk[**P, T](
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run what reads or writes fragments, beside the loop."""
+        """Run a function that reads or writes fragments in a thread."""
         call = functools.partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._disk, call)
 
     async def decode[**P, T](
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run what decodes or wraps media, beside the loop and few at a time."""
+        """Run a function that decodes or re-wraps media in one of a few threads."""
         call = functools.partial(function, *args, **kwargs)
         try:
             done = asyncio.get_running_loop().run_in_executor(self._decoders, call)
@@ -67,7 +68,7 @@ class KinesisVideo:
         return await done
 
     async def expire_periodically(self) -> None:
-        """Delete what has expired, also of streams that nobody writes or reads."""
+        """Delete expired fragments regularly, also of streams without readers and writers."""
         while True:
             try:
                 await self.on_disk(self.store.expire)
@@ -80,12 +81,12 @@ class KinesisVideo:
         return stream.retention_hours if stream else None
 
     def act_on_tags(self, stream: Stream, fragment: Fragment, caller: ministack.Principal) -> None:
-        """Do for a persisted fragment what its tags ask for, under its producer's rights."""
+        """Make the images and notifications that a fragment's tags request, as its producer."""
         self.images.submit_if_tagged(stream, fragment, caller)
         self.notifier.submit_if_tagged(stream, fragment, caller)
 
     def stop(self) -> None:
-        """End what runs beside the requests."""
+        """Stop the background work."""
         for work_queue in (self.images.work_queue, self.notifier.work_queue):
             work_queue.stop()
         self._decoders.shutdown(wait=True, cancel_futures=True)
@@ -96,7 +97,7 @@ class KinesisVideo:
         what: Literal["images", "notifications"],
         wanted: Mapping[str, Any] | None,
     ) -> None:
-        """Ask for another configuration, which takes a while to hold; None deletes it."""
+        """Change a configuration, which takes effect after the delay; None deletes it."""
         since = self.clock()
 
         def changes(now: Stream) -> Mapping[str, Any]:
@@ -106,7 +107,7 @@ class KinesisVideo:
         self.streams.change(stream, changes)
 
     def delete(self, stream: Stream, version: str = "") -> None:
-        """Delete a stream and its fragments; who reads or writes it finds it gone."""
+        """Delete a stream and its fragments; its readers and writers then end."""
         self.streams.delete(stream, version)
         self.store.forget(stream.arn)
 
@@ -118,7 +119,7 @@ class KinesisVideo:
 
 @functools.cache
 def current_service() -> KinesisVideo:
-    """The one service of this process; its fragments lie where the launcher says."""
+    """Return the service of this process; its fragments lie below TMPDIR."""
     delay = float(os.environ.get("KVS_IMAGE_DELAY_SECONDS", IMAGE_DELAY_SECONDS))
     megabytes = int(os.environ.get("KVS_STORE_MEGABYTES", STORE_BYTES // MEGABYTE))
     # The launcher makes TMPDIR a folder of its own, which goes when it ends.

@@ -18,7 +18,7 @@ MAX_RETENTION_HOURS = 87_600
 
 
 def new_version() -> str:
-    """A stream's next version; AWS's are opaque alphanumerics too."""
+    """Return a new version: an opaque alphanumeric string like AWS's."""
     return secrets.token_hex(10)
 
 
@@ -31,7 +31,7 @@ class DelayedSetting:
     previous: Mapping[str, Any] | None = None
 
     def effective(self, now: float, delay: float) -> Mapping[str, Any] | None:
-        """What holds now; on AWS a change takes at least a minute."""
+        """Return the setting in effect; on AWS a change takes at least a minute."""
         return self.requested if now >= self.since + delay else self.previous
 
 
@@ -54,7 +54,7 @@ class Stream:
     archived_since: float = 0.0  # before it, the stream had no retention
 
     def archives(self, server_ms: int) -> bool:
-        """Whether a fragment that began to arrive at a time was archived, not only buffered."""
+        """Return whether a fragment of that arrival time was archived, not only buffered."""
         return self.retention_hours > 0 and server_ms >= int(self.archived_since * 1000)
 
 
@@ -62,13 +62,14 @@ class Streams:
     """All streams, by name; used by the threads of both planes."""
 
     def __init__(self, account: str, region: str, clock: Callable[[], float] = time.time) -> None:
+        """Start an account without streams."""
         self._prefix = f"arn:aws:kinesisvideo:{region}:{account}:stream/"
         self._clock = clock
         self._lock = threading.RLock()
         self._streams: dict[str, Stream] = {}
 
     def create(self, name: str, **properties: Any) -> Stream:
-        """A new stream; its name must be free."""
+        """Create a stream; raise an error if the name is taken."""
         with self._lock:
             if name in self._streams:
                 message = f"The stream {name} already exists."
@@ -79,7 +80,7 @@ class Streams:
             return self._streams[name]
 
     def find(self, name: str | None, arn: str | None = None) -> Stream:
-        """The stream of that name or ARN; an error when there is none."""
+        """Return the stream of that name or ARN; raise an error if there is none."""
         if not name and arn and arn.startswith(self._prefix):
             name = arn.removeprefix(self._prefix).partition("/")[0]
         stream = self.get(name or "")
@@ -88,19 +89,19 @@ class Streams:
         return stream
 
     def get(self, name: str) -> Stream | None:
-        """The stream of that name, if there is one."""
+        """Return the stream of that name, or None."""
         with self._lock:
             return self._streams.get(name)
 
     def by_arn(self, arn: str) -> Stream | None:
-        """The stream of that ARN, if there is one."""
+        """Return the stream of that ARN, or None."""
         stream = self.get(arn.rsplit("/", 2)[-2])
         return stream if stream and stream.arn == arn else None
 
     def change(
         self, stream: Stream, changes: Callable[[Stream], Mapping[str, Any]], version: str = ""
     ) -> Stream:
-        """The stream with the properties that follow from those it has now.
+        """Change properties computed from the current ones and return the stream.
 
         Nobody changes it in between; an error if it has not the version that is given.
         """
@@ -112,13 +113,13 @@ class Streams:
     def change_version(
         self, stream: Stream, changes: Callable[[Stream], Mapping[str, Any]], version: str = ""
     ) -> Stream:
-        """The same, and the stream has a new version then."""
+        """Change properties like `change`, and give the stream a new version."""
         return self.change(stream, lambda now: {**changes(now), "version": new_version()}, version)
 
     def change_retention(
         self, stream: Stream, hours: Callable[[int], int], version: str = "", **changes: Any
     ) -> Stream:
-        """The stream with another retention; what was not archived never will be."""
+        """Change the retention; fragments that were not archived stay so."""
 
         def retained(now: Stream) -> Mapping[str, Any]:
             wanted = hours(now.retention_hours)
@@ -132,7 +133,7 @@ class Streams:
         return self.change_version(stream, retained, version)
 
     def delete(self, stream: Stream, version: str = "") -> None:
-        """Forget a stream; an error if it is gone, or has not the version that is given."""
+        """Delete a stream; raise an error if it is gone or has another version."""
         with self._lock:
             del self._streams[self._current(stream, version).name]
 

@@ -19,12 +19,13 @@ class TaggedFragmentProcessor(ABC):
     tag: ClassVar[str]
 
     def __init__(self, delay: float, clock: Callable[[], float]) -> None:
+        """Start the queue; configurations take effect after `delay` seconds."""
         self.work_queue = WorkQueue(self.what)
         self._delay = delay
         self._clock = clock
 
     def submit_if_tagged(self, stream: Stream, fragment: Fragment, caller: Principal) -> None:
-        """Act on the fragment if it is tagged and the configuration holds by now."""
+        """Queue the fragment if it is tagged and the configuration is in effect."""
         settings = self.configuration(stream).effective(self._clock(), self._delay)
         tagged = any(name == self.tag for name, _ in fragment.tags)
         if tagged and settings is not None and settings["Status"] == "ENABLED":
@@ -32,10 +33,10 @@ class TaggedFragmentProcessor(ABC):
 
     @abstractmethod
     def configuration(self, stream: Stream) -> DelayedSetting:
-        """The stream's configuration for it."""
+        """Return the stream's configuration of this work."""
 
     @abstractmethod
     def process(
         self, stream: Stream, fragment: Fragment, caller: Principal, settings: Mapping[str, Any]
     ) -> None:
-        """Do what the configuration says, with the rights of PutMedia's caller."""
+        """Process one fragment with the rights of PutMedia's caller."""

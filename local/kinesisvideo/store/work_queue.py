@@ -19,13 +19,14 @@ class WorkQueue:
     """One thing after the other, in order; as on AWS, nobody is told of a failure."""
 
     def __init__(self, what: str, capacity: int = CAPACITY) -> None:
+        """Start the queue's thread; `what` names it in the log."""
         self.dropped = 0
         self._what = what
         self._worker = ThreadPoolExecutor(1, f"kinesis-video-{what}")
         self._capacity = BoundedSemaphore(capacity)
 
     def submit(self, task: Callable[..., None], *arguments: Any) -> None:
-        """Do it when what came before is done; drop it when too much waits."""
+        """Queue a task; drop it when the queue is full."""
         if not self._capacity.acquire(blocking=False):
             self.dropped += 1
             LOGGER.warning("%s: too many fragments wait, dropped %d", self._what, self.dropped)
@@ -35,11 +36,11 @@ class WorkQueue:
             self._worker.submit(self._run, task, arguments)
 
     def stop(self) -> None:
-        """Drop what waits and let the fragment in hand be the last."""
+        """Drop the waiting tasks and wait for the running one."""
         self._worker.shutdown(wait=True, cancel_futures=True)
 
     def finish(self) -> None:
-        """Do all that waits, and no more."""
+        """Wait until all queued tasks are done and accept no more."""
         self._worker.shutdown(wait=True)
 
     def _run(self, task: Callable[..., None], arguments: tuple[Any, ...]) -> None:

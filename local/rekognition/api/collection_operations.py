@@ -9,7 +9,7 @@ MAX_LISTED = 4096
 
 
 def create_collection(context: OperationContext, parameters: Parameters) -> Answer:
-    """Make an empty collection; tags need a permission of their own."""
+    """Create an empty collection; tags need a permission of their own."""
     name, tags = parameters["CollectionId"], parameters.get("Tags", {})
     if tags:
         context.authorize("rekognition:TagResource", context.collections.arn(name))
@@ -18,7 +18,7 @@ def create_collection(context: OperationContext, parameters: Parameters) -> Answ
 
 
 def describe_collection(context: OperationContext, parameters: Parameters) -> Answer:
-    """What a collection holds."""
+    """Describe a collection."""
     collection = context.collections.get(parameters["CollectionId"])
     return {
         "FaceCount": len(collection.faces),
@@ -30,7 +30,7 @@ def describe_collection(context: OperationContext, parameters: Parameters) -> An
 
 
 def list_collections(context: OperationContext, parameters: Parameters) -> Answer:
-    """The names of the collections."""
+    """List the names of the collections."""
     names, following = page(
         context.collections.names(), parameters, default=MAX_LISTED, listing="collections"
     )
@@ -42,13 +42,13 @@ def list_collections(context: OperationContext, parameters: Parameters) -> Answe
 
 
 def delete_collection(context: OperationContext, parameters: Parameters) -> Answer:
-    """Forget a collection and its faces."""
+    """Delete a collection and its faces."""
     context.collections.delete(parameters["CollectionId"])
     return {"StatusCode": 200}
 
 
 def list_faces(context: OperationContext, parameters: Parameters) -> Answer:
-    """The faces of a collection, or those of them that were asked for."""
+    """List the faces of a collection, all or those of the given ids."""
     collection = context.collections.get(parameters["CollectionId"])
     if "UserId" in parameters:  # nobody can have made one: CreateUser is not there
         raise not_found("The user does not exist")
@@ -65,7 +65,7 @@ def list_faces(context: OperationContext, parameters: Parameters) -> Answer:
 
 
 def delete_faces(context: OperationContext, parameters: Parameters) -> Answer:
-    """Forget faces."""
+    """Delete faces."""
     gone = context.collections.get(parameters["CollectionId"]).remove(parameters["FaceIds"])
     missing = [face_id for face_id in dict.fromkeys(parameters["FaceIds"]) if face_id not in gone]
     return {

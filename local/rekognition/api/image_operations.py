@@ -22,13 +22,13 @@ NO_FACES = "There are no faces in the image. Should be at least 1."
 
 
 def detect_faces(context: OperationContext, parameters: Parameters) -> Answer:
-    """All faces of a picture."""
+    """Detect all faces of a picture."""
     faces = context.faces(context.picture(parameters["Image"]))
     return {"FaceDetails": [_detail(face, parameters.get("Attributes", [])) for face in faces]}
 
 
 def _detail(face: dict[str, Any], attributes: list[str]) -> dict[str, Any]:
-    """What is measured of a face: the default attributes, and with ALL also more landmarks.
+    """Return the measured attributes of a face; ALL adds more landmarks.
 
     Nothing here can tell age, gender, emotions and the like, and nothing is made up: they are
     left out, also where they are asked for.
@@ -40,7 +40,7 @@ def _detail(face: dict[str, Any], attributes: list[str]) -> dict[str, Any]:
 
 
 def index_faces(context: OperationContext, parameters: Parameters) -> Answer:
-    """Enrol the faces of a picture; say why the others were not."""
+    """Enroll the faces of a picture; report the reasons for the others."""
     collection = context.collections.get(parameters["CollectionId"])
     data = context.picture(parameters["Image"])
     faces = context.faces(data, vectors=MAX_FACES)
@@ -81,7 +81,7 @@ def _enrolled(face: dict[str, Any], data: bytes, external_image_id: str | None) 
 
 
 def search_faces(context: OperationContext, parameters: Parameters) -> Answer:
-    """The enrolled faces like one that is enrolled."""
+    """Search the enrolled faces for matches of an enrolled face."""
     collection = context.collections.get(parameters["CollectionId"])
     searched = collection.faces.get(parameters["FaceId"])
     if searched is None:
@@ -93,7 +93,7 @@ def search_faces(context: OperationContext, parameters: Parameters) -> Answer:
 
 
 def search_faces_by_image(context: OperationContext, parameters: Parameters) -> Answer:
-    """The enrolled faces like the largest one in a picture."""
+    """Search the enrolled faces for matches of the largest face in a picture."""
     collection = context.collections.get(parameters["CollectionId"])
     data = context.picture(parameters["Image"])
     faces = passing(context.faces(data, vectors=1)[:1], parameters.get("QualityFilter", "NONE"))
@@ -121,7 +121,7 @@ def _matches(collection: Collection, vector: Any, parameters: Parameters, but: s
 
 
 def compare_faces(context: OperationContext, parameters: Parameters) -> Answer:
-    """The largest face of one picture against every face of another."""
+    """Compare the largest face of one picture with every face of another."""
     level = parameters.get("QualityFilter", "NONE")
     source = context.faces(context.picture(parameters["SourceImage"]), vectors=1)
     target = context.faces(context.picture(parameters["TargetImage"]), vectors=MAX_FACES)

@@ -27,7 +27,7 @@ class OperationContext:
     authorize: Callable[[str, str], None]  # an action on an ARN; RekognitionError if denied
 
     def picture(self, image: Parameters) -> bytes:
-        """The bytes of a request's picture, read from S3 with the caller's rights if need be."""
+        """Return the bytes of a request's picture, from S3 with the caller's rights if need be."""
         if ("Bytes" in image) == ("S3Object" in image):
             raise invalid_parameter()
         if "Bytes" in image:
@@ -42,12 +42,12 @@ class OperationContext:
         return data
 
     def faces(self, data: bytes, *, vectors: int = 0) -> Faces:
-        """The faces in a picture, largest first."""
+        """Return the faces in a picture, largest first."""
         return self.pool.analyze_picture(data, vectors=vectors)
 
 
 def invalid_object() -> RekognitionError:
-    """Say that the picture can't be read from S3, for whatever reason."""
+    """Return the error of a picture that cannot be read from S3."""
     return RekognitionError(
         "InvalidS3ObjectException",
         "Unable to get object metadata from S3. "

@@ -18,12 +18,13 @@ class PageTokens:
     """
 
     def __init__(self, most: int = MAX_TOKENS) -> None:
+        """Remember at most this many tokens."""
         self._most = most
         self._lock = threading.Lock()
         self._issued: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     def issue(self, listing: str, key: str) -> str:
-        """A new token."""
+        """Return a new token."""
         token = secrets.token_urlsafe(24)
         with self._lock:
             self._issued[token] = (listing, key)
@@ -32,7 +33,7 @@ class PageTokens:
         return token
 
     def resolve(self, listing: str, token: str) -> str:
-        """The key that was last shown; only for a token of that list."""
+        """Return the key that a token of that listing continues after."""
         with self._lock:
             known, key = self._issued.get(token, (None, ""))
         if known != listing:
@@ -48,7 +49,7 @@ _page_tokens = PageTokens()
 def page(
     keys: Sequence[str], parameters: Mapping[str, Any], *, default: int, listing: str = ""
 ) -> tuple[Sequence[str], dict[str, str]]:
-    """The keys of one page of a sorted list, and the token for the next page if there is one.
+    """Return one page of sorted keys, and the NextToken if there are more.
 
     `listed` tells lists apart: a token of one is none of another.
     """

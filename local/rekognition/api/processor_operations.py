@@ -13,7 +13,7 @@ LABEL_DETECTION_ONLY = ("NotificationChannel", "KmsKeyId", "RegionsOfInterest")
 
 
 def create_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
-    """Make a stream processor; tags need a permission of their own."""
+    """Create a stream processor; tags need a permission of their own."""
     spec = parse_spec(parameters, context.arn_prefix)
     if parameters.get("Tags"):
         context.authorize("rekognition:TagResource", spec.arn)
@@ -22,7 +22,7 @@ def create_stream_processor(context: OperationContext, parameters: Parameters) -
 
 
 def parse_spec(parameters: Parameters, arn_prefix: str) -> ProcessorSpec:
-    """What a request for a face search processor asks for."""
+    """Parse a request for a face search processor."""
     search = parameters["Settings"].get("FaceSearch", {})
     video = parameters["Input"].get("KinesisVideoStream", {}).get("Arn")
     data = parameters["Output"].get("KinesisDataStream", {}).get("Arn")
@@ -45,7 +45,7 @@ def parse_spec(parameters: Parameters, arn_prefix: str) -> ProcessorSpec:
 
 
 def describe_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
-    """What a processor was made for and how it is."""
+    """Describe a stream processor and its status."""
     processor = context.processors.get(parameters["Name"])
     search: dict[str, Any] = {
         "CollectionId": processor.spec.collection,
@@ -67,7 +67,7 @@ def describe_stream_processor(context: OperationContext, parameters: Parameters)
 
 
 def list_stream_processors(context: OperationContext, parameters: Parameters) -> Answer:
-    """The processors and how they are."""
+    """List the stream processors and their status."""
     status = {one.spec.name: one.status for one in context.processors.all()}
     names, following = page(sorted(status), parameters, default=MAX_LISTED)
     return {
@@ -77,7 +77,7 @@ def list_stream_processors(context: OperationContext, parameters: Parameters) ->
 
 
 def start_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
-    """Let a processor run; the selectors for start and stop are for labels only."""
+    """Start a processor; start and stop selectors are for label detection only."""
     if "StartSelector" in parameters or "StopSelector" in parameters:
         raise invalid_parameter()
     context.processors.start(parameters["Name"])
@@ -85,19 +85,19 @@ def start_stream_processor(context: OperationContext, parameters: Parameters) ->
 
 
 def stop_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
-    """Let a processor end."""
+    """Stop a processor."""
     context.processors.stop(parameters["Name"])
     return {}
 
 
 def delete_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
-    """Forget a processor that is not running."""
+    """Delete a processor that is not running."""
     context.processors.delete(parameters["Name"])
     return {}
 
 
 def update_stream_processor(context: OperationContext, parameters: Parameters) -> Answer:
-    """Change what can be changed of a face search processor: whether data is shared."""
+    """Update DataSharingPreference, all that a face search processor allows."""
     context.processors.get(parameters["Name"])
     if set(parameters) != {"Name", "DataSharingPreferenceForUpdate"}:
         raise invalid_parameter()

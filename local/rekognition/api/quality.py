@@ -29,7 +29,7 @@ LEVELS["AUTO"] = LEVELS["LOW"]
 
 
 def reasons(face: dict[str, Any], level: str) -> list[str]:
-    """Why a face misses the bar, in the API's words; none when it does not."""
+    """Return the API's reasons why a face fails a quality level, if any."""
     thresholds = LEVELS.get(level)
     if thresholds is None:
         return []
@@ -46,5 +46,5 @@ def reasons(face: dict[str, Any], level: str) -> list[str]:
 
 
 def passing(faces: Faces, level: str) -> Faces:
-    """The faces that pass."""
+    """Return the faces that pass a quality level."""
     return [face for face in faces if not reasons(face, level)]

@@ -76,7 +76,7 @@ _context = _make_context()
 async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
 ) -> ministack.Answer:
-    """Answer one request, away from the emulator's event loop."""
+    """Answer one request in a thread, outside the emulator's event loop."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     context = contextvars.copy_context()
     loop = asyncio.get_running_loop()
@@ -88,13 +88,13 @@ async def handle_request(
 
 
 def reset() -> None:
-    """Forget everything; what runs is ended."""
+    """Delete everything and stop what runs."""
     _context.processors.clear()
     _context.collections.clear()
 
 
 def stop() -> None:
-    """End every worker process."""
+    """Stop every worker process."""
     _context.processors.clear()
     _context.pool.close()
     _threads.shutdown(wait=False)  # what waits still gets an answer: that there is no more
@@ -125,7 +125,7 @@ def _run(operation: str, body: bytes) -> Answer:
 
 
 def _parsed(body: bytes) -> Any:
-    """The body as JSON; NaN and Infinity, which Python would take, are none."""
+    """Parse the body as JSON, without Python's NaN and Infinity."""
     try:
         return json.loads(body or b"{}", parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -142,7 +142,7 @@ def _reply(status: int, content: Answer) -> ministack.Answer:
 
 
 def _create_collection(logical_id: str, properties: Parameters, stack: str) -> tuple[str, Answer]:
-    """AWS::Rekognition::Collection: Ref is its id, GetAtt Arn its ARN."""
+    """Create a collection; Ref is its id, GetAtt Arn its ARN."""
     name = properties["CollectionId"]
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
     made = _context.collections.create(name, tags)
@@ -152,7 +152,7 @@ def _create_collection(logical_id: str, properties: Parameters, stack: str) -> t
 def _update_collection(
     physical_id: str, old: Parameters, new: Parameters, stack: str
 ) -> tuple[str, Answer]:
-    """Only the id can change, and another id is another collection."""
+    """Replace the collection if its id changes; nothing else can."""
     if new["CollectionId"] == physical_id:
         return physical_id, {"Arn": _context.collections.get(physical_id).arn}
     created = _create_collection("", new, stack)

@@ -7,12 +7,12 @@ MAX_TAGS = 200  # Tags of TagResource
 
 
 def list_tags_for_resource(context: OperationContext, parameters: Parameters) -> Answer:
-    """The tags of what is named."""
+    """List the tags of a resource."""
     return {"Tags": _tags(context, parameters["ResourceArn"])}
 
 
 def tag_resource(context: OperationContext, parameters: Parameters) -> Answer:
-    """Add tags, or change the values of those that are there."""
+    """Add tags or change their values."""
     tags = _tags(context, parameters["ResourceArn"])
     if len(tags | parameters["Tags"]) > MAX_TAGS:
         raise RekognitionError("ServiceQuotaExceededException", f"No more than {MAX_TAGS} tags")
@@ -21,7 +21,7 @@ def tag_resource(context: OperationContext, parameters: Parameters) -> Answer:
 
 
 def untag_resource(context: OperationContext, parameters: Parameters) -> Answer:
-    """Take tags away, also those that are not there."""
+    """Remove tags; unknown keys are ignored."""
     tags = _tags(context, parameters["ResourceArn"])
     for key in parameters["TagKeys"]:
         tags.pop(key, None)
@@ -29,7 +29,7 @@ def untag_resource(context: OperationContext, parameters: Parameters) -> Answer:
 
 
 def _tags(context: OperationContext, arn: str) -> dict[str, str]:
-    """The tags themselves, to be changed in place."""
+    """Return the live tags of a resource, to be changed in place."""
     prefix, _, name = arn.rpartition("/")
     if prefix == f"{context.arn_prefix}:streamprocessor":
         return context.processors.get(name).tags

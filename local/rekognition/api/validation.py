@@ -10,7 +10,7 @@ Parameters = dict[str, Any]
 
 
 def checked(operation: str, parameters: Any) -> Parameters:
-    """The parameters, with pictures as bytes, if they keep to the model's constraints."""
+    """Return the parameters, pictures as bytes, or raise an error for a broken constraint."""
     shape = shapes.model("rekognition").operation_model(operation).input_shape
     try:
         read: Parameters = shapes.read(shape, parameters)

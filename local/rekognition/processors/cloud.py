@@ -17,11 +17,11 @@ class LaptopCloud:
 
     @property
     def endpoint(self) -> str:
-        """The URL of every service's control plane."""
+        """Return the URL of every service's control plane."""
         return ministack.endpoint()
 
     def assume(self, role_arn: str, processor_arn: str, session: str) -> Credentials:
-        """Keys of the role for Rekognition; AccessDenied if it may not assume it."""
+        """Return keys of the role, or raise AccessDenied if Rekognition may not assume it."""
         return ministack.assume_role_as_service(
             role_arn,
             service="rekognition.amazonaws.com",
@@ -32,7 +32,7 @@ class LaptopCloud:
     def put_record(
         self, keys: Credentials, stream_arn: str, record: Mapping[str, Any], key: str
     ) -> None:
-        """Write a record; AccessDenied or ServiceError."""
+        """Write a record, or raise AccessDenied or ServiceError."""
         data = base64.b64encode(json.dumps(record, separators=(",", ":")).encode()).decode()
         parameters = {"StreamARN": stream_arn, "Data": data, "PartitionKey": key}
         ministack.call_as(keys, "kinesis", "PutRecord", parameters)

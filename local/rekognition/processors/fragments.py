@@ -35,7 +35,7 @@ class FragmentSplitter:
     _open: bool = False  # inside a cluster that does not say how long it is
 
     def feed(self, data: bytes) -> Iterator[ReceivedFragment]:
-        """The fragments that these bytes complete."""
+        """Yield the fragments that these bytes complete."""
         self._buffer += data
         if len(self._buffer) + len(self._film) > LARGEST:
             raise GetMediaError("a fragment is too large")
@@ -89,7 +89,7 @@ class FragmentSplitter:
 
 
 def _timecode(cluster: memoryview) -> int:
-    """When a cluster begins, by its own word."""
+    """Return the timecode that a cluster declares."""
     head = ebml.read_head(cluster)
     at = head.length if head else 0
     while (child := ebml.read_head(cluster, at)) is not None:

@@ -37,7 +37,7 @@ class Processor:
     tags: dict[str, str] = field(default_factory=dict)
 
     def set(self, status: str, message: str | None = None) -> None:
-        """Enter a state."""
+        """Set the status and the time of its change."""
         self.status, self.message, self.updated = status, message, time.time()
 
 
@@ -45,6 +45,7 @@ class Processors:
     """All stream processors of the account."""
 
     def __init__(self, cloud: Cloud, pool: WorkerPool, collections: Collections) -> None:
+        """Start without processors."""
         self._cloud = cloud
         self._pool = pool
         self._collections = collections
@@ -54,25 +55,25 @@ class Processors:
         self._last_stop = float("-inf")
 
     def create(self, spec: ProcessorSpec, request: Request) -> None:
-        """Make a processor; it does nothing until it is started."""
+        """Create a processor; it does nothing until it is started."""
         with self._lock:
             self._check_free(spec)
             self._all[spec.name] = Processor(spec, request, tags=dict(request.get("Tags", {})))
 
     def get(self, name: str) -> Processor:
-        """The processor of that name."""
+        """Return the processor of that name, or raise ResourceNotFoundException."""
         found = self._all.get(name)
         if found is None:
             raise not_found(f"Stream processor {name} not found")
         return found
 
     def all(self) -> list[Processor]:
-        """All processors by name."""
+        """Return all processors by name."""
         with self._lock:
             return [self._all[name] for name in sorted(self._all)]
 
     def start(self, name: str) -> None:
-        """Begin to read, search and write; whether that works shows in the status."""
+        """Start a run; the status shows whether it works."""
         with self._lock:
             processor = self.get(name)
             if processor.status in BUSY:
@@ -88,7 +89,7 @@ class Processors:
             run.start()
 
     def stop(self, name: str) -> None:
-        """Begin to end a run."""
+        """Start to stop a run."""
         with self._lock:
             self._throttle_stop()
             processor = self.get(name)
@@ -97,7 +98,7 @@ class Processors:
             self._stop(processor)
 
     def update(self, name: str, changes: Request) -> None:
-        """Change what was asked for at its creation; takes a moment, as UPDATING."""
+        """Update the settings of a processor, which is UPDATING for a moment."""
         with self._lock:
             processor = self.get(name)
             if processor.status in BUSY:
@@ -110,7 +111,7 @@ class Processors:
             timer.start()
 
     def delete(self, name: str) -> None:
-        """Forget a processor; one that hangs in STARTING too, as AWS's troubleshooting says."""
+        """Delete a processor, also one that hangs in STARTING, as AWS's troubleshooting advises."""
         with self._lock:
             processor = self.get(name)
             if processor.status in BUSY - {"STARTING"}:
@@ -121,7 +122,7 @@ class Processors:
             self._freed[name] = time.monotonic()
 
     def clear(self) -> None:
-        """End all runs and forget everything."""
+        """Stop all runs and delete all processors."""
         with self._lock:
             for processor in self._all.values():
                 if processor.run:
@@ -130,7 +131,7 @@ class Processors:
             self._freed.clear()
 
     def _check_free(self, spec: ProcessorSpec) -> None:
-        """Neither name nor streams may belong to another processor."""
+        """Raise an error if the name or a stream belongs to another processor."""
         if spec.name in self._all:
             raise in_use(f"Stream processor {spec.name} already exists")
         if time.monotonic() - self._freed.get(spec.name, float("-inf")) < NAME_SECONDS:
@@ -157,7 +158,7 @@ class Processors:
     def _on_status(
         self, processor: Processor, run: ProcessorRun, status: str, message: str | None
     ) -> None:
-        """A run reports; what it says after it was stopped or replaced is only its end."""
+        """Set the status that a run reports; a stopped or replaced run can only report its end."""
         with self._lock:
             if processor.run is not run:
                 return
@@ -171,7 +172,7 @@ class Processors:
 
 
 def _limit_exceeded(most: int) -> RekognitionError:
-    """In the words that boto3 issue 1800 quotes; the model names no error for too many starts."""
+    """Return the error that boto3 issue 1800 quotes; the model has none for too many starts."""
     return RekognitionError(
         "LimitExceededException", f"Stream processor limit exceeded for account, limit - {most}"
     )

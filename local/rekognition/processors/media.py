@@ -39,7 +39,7 @@ class MediaSource:
 def read_live(
     source: MediaSource, keys: Credentials, *, after: str | None = None
 ) -> Iterator[bytes]:
-    """The stream's media from now on, or behind a fragment that is named by its number.
+    """Yield the stream's media from now on, or after the fragment of a number.
 
     An empty piece comes first, when the request is accepted.
     """

@@ -16,10 +16,10 @@ class PlaybackClock:
     _ends: float = float("-inf")
 
     def begin(self, arrived: float, seconds: float) -> None:
-        """Turn to the next fragment: when it was whole, and how long it plays."""
+        """Start the next fragment, given when it was complete and how long it plays."""
         self._begins = min(max(arrived, self._ends), arrived + BURST_SECONDS)
         self._ends = self._begins + seconds
 
     def is_late(self, offset: float, now: float) -> bool:
-        """Whether it is too late for the frame at an offset of this fragment."""
+        """Return whether the frame at an offset of this fragment is too late to analyze."""
         return now > self._begins + offset + LATE_SECONDS

@@ -44,6 +44,7 @@ class StreamReader:
         send_message: Callable[..., None],
         keys: "queue.Queue[Credentials]",
     ) -> None:
+        """Prepare to read the stream that `spec` names."""
         self._send_message = send_message
         self._keys = keys
         source = MediaSource(spec["endpoint"], spec["region"], spec["stream_arn"])
@@ -52,7 +53,7 @@ class StreamReader:
         self._playback = PlaybackClock()
 
     def run(self) -> None:
-        """Hand on frames; returns after saying why no more can come."""
+        """Send frames until no more can follow, and then the reason."""
         self._receiver.start(lambda: self._send_message({"event": "reading"}))
         while not isinstance(arrived := self._receiver.next(), str):
             try:
@@ -69,7 +70,7 @@ class StreamReader:
         return self._keys.get()
 
     def _send_due_frames(self, arrived: TimedFragment) -> None:
-        """Decode what is due of a fragment and hand on what is not too late."""
+        """Decode the due frames of a fragment and send those that are not late."""
         fragment = arrived.fragment
         with open_fragment(fragment.film, fragment.timecode) as film:
             due = [one for one in film.offsets if self._sampler.is_due(fragment.producer + one)]
@@ -79,7 +80,7 @@ class StreamReader:
             self._send_message({"event": "skipped", "frames": len(due) - sent})
 
     def _send_frames(self, fragment: ReceivedFragment, film: OpenFragment, due: list[float]) -> int:
-        """Hand on the frames that are due and not late; how many those were."""
+        """Send the frames that are due and not late; return their number."""
         wanted, last, sent = set(due), due[-1], 0
         if self._playback.is_late(last, time.monotonic()):
             return 0  # they all are: not even decoding is worth while
@@ -106,7 +107,7 @@ def _message(fragment: ReceivedFragment, offset: float, frame: Any) -> tuple[wir
 
 
 def main() -> None:
-    """Read what the first message names."""
+    """Read the stream that the first message names."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

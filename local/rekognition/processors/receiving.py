@@ -32,6 +32,7 @@ class MediaReceiver:
     """Reads GetMedia again and again: silence and broken connections are no failure."""
 
     def __init__(self, source: MediaSource, connect: Callable[[], Credentials]) -> None:
+        """Prepare to read a source; `connect` returns keys for each connection."""
         self._source = source
         self._connect = connect
         self._on_connected: Callable[[], None] = lambda: None
@@ -40,12 +41,12 @@ class MediaReceiver:
         self._heard = 0.0
 
     def start(self, on_connected: Callable[[], None]) -> None:
-        """Read in the background; `accepted` hears of each GetMedia that is granted."""
+        """Start to read in the background; call `on_connected` for each accepted GetMedia."""
         self._on_connected = on_connected
         threading.Thread(target=self._receive, daemon=True).start()
 
     def next(self) -> TimedFragment | str:
-        """The next fragment; a word for the reason when there can be none."""
+        """Return the next fragment, or the reason why there is none."""
         return self._arrived.get()
 
     def _receive(self) -> None:
@@ -78,5 +79,5 @@ class MediaReceiver:
             yield from splitter.feed(piece)
 
     def _resume_after(self) -> str | None:
-        """The fragment to go on behind, so that a broken connection loses none."""
+        """Return the fragment to resume after, so that a broken connection loses none."""
         return self._last if time.monotonic() - self._heard < RESUME_SECONDS else None

@@ -26,7 +26,7 @@ def record(
     faces: Sequence[dict[str, Any]],
     search: Callable[[Sequence[float]], list[Match]],
 ) -> dict[str, Any]:
-    """What was seen in a frame, also when that is nobody."""
+    """Return the record of an analyzed frame, also of one without faces."""
     return {
         "InputInformation": {
             "KinesisVideo": {
@@ -49,7 +49,7 @@ def record(
 
 
 def _matched(match: Match) -> dict[str, Any]:
-    """A match without what the stream's records don't have: the model's version."""
+    """Return a match without the model's version, which records do not have."""
     face = match.face.as_dict()
     del face["IndexFacesModelVersion"]
     return {"Similarity": match.similarity, "Face": face}

@@ -34,6 +34,7 @@ class ProcessorRun:
         self, spec: ProcessorSpec, cloud: Cloud, pool: WorkerPool, collections: Collections,
         on_status: Callable[[str, str | None], None],
     ) -> None:  # fmt: skip
+        """Prepare a run; `on_status` is called when its status changes."""
         self._spec = spec
         self._cloud = cloud
         self._pool = pool
@@ -49,11 +50,11 @@ class ProcessorRun:
         self._logged_at = float("-inf")
 
     def start(self) -> None:
-        """Begin in the background; `tell` hears of RUNNING and of the end."""
+        """Start in the background; `on_status` is called with RUNNING and at the end."""
         threading.Thread(target=self._run, name=f"processor-{self._spec.name}", daemon=True).start()
 
     def stop(self) -> None:
-        """End in the background, in the middle of whatever is going on."""
+        """Stop at once, in the background."""
         self._stopping.set()
         self._writer.stop()
         with self._lock:
@@ -80,7 +81,7 @@ class ProcessorRun:
             self._finish()
 
     def _open(self) -> Worker:
-        """Start the reader while the analysis loads its models; then the processor runs."""
+        """Start the reader process while the analysis workers load their models."""
         with self._lock:
             if self._stopping.is_set():
                 raise WorkerDiedError
@@ -109,7 +110,7 @@ class ProcessorRun:
         self.stop()
 
     def _handle_message(self, reader: Worker, head: wire.Head, pixels: bytes) -> None:
-        """What the reader says: a frame, how it is doing, or why it can't go on."""
+        """Handle a message of the reader: a frame, its progress, or why it failed."""
         match head["event"]:
             case "frame":
                 self._analyse(head, pixels)

@@ -18,15 +18,15 @@ class Cloud(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """The URL of every service's control plane."""
+        """Return the URL of every service's control plane."""
 
     def assume(self, role_arn: str, processor_arn: str, session: str) -> Credentials:
-        """Keys of the role for Rekognition; AccessDenied if it may not assume it."""
+        """Return keys of the role, or raise AccessDenied if Rekognition may not assume it."""
 
     def put_record(
         self, keys: Credentials, stream_arn: str, record: Mapping[str, Any], key: str
     ) -> None:
-        """Write a record; AccessDenied or ServiceError."""
+        """Write a record, or raise AccessDenied or ServiceError."""
 
 
 class ProcessorError(Exception):
@@ -47,5 +47,5 @@ class ProcessorSpec:
 
 
 def stream_name(arn: str) -> str:
-    """The name in the ARN of a video or data stream."""
+    """Return the name in the ARN of a video or data stream."""
     return arn.split(":stream/")[-1].split("/")[0]

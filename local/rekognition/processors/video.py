@@ -27,7 +27,7 @@ class FrameSampler:
     _next: float | None = None
 
     def is_due(self, time: float) -> bool:
-        """Whether the frame of that time is one to analyse."""
+        """Return whether the frame of that time is to be analyzed."""
         step = 1 / self.per_second
         due = self._next
         if due is None or abs(time - due) > 2 * step:  # the first, or after a break
@@ -49,11 +49,11 @@ class OpenFragment:
 
     @property
     def seconds(self) -> float:
-        """From the first frame to the last."""
+        """Return the time from the first frame to the last."""
         return self.offsets[-1] - self.offsets[0] if self.offsets else 0.0
 
     def frames(self) -> Iterator[tuple[float, Any]]:
-        """The decoded frames with their offsets."""
+        """Yield the decoded frames with their offsets."""
         for packet in self._packets:
             for frame in packet.decode():
                 offset = _offset(frame, self._timecode)
@@ -63,7 +63,7 @@ class OpenFragment:
 
 @contextmanager
 def open_fragment(film: bytes, timecode: int) -> Iterator[OpenFragment]:
-    """A fragment's frames, given its cluster's timecode, which is when it starts."""
+    """Open a fragment, given the timecode of its cluster."""
     with av.open(io.BytesIO(film), "r", format="matroska") as container:
         if not container.streams.video:
             raise CodecError("no video")
@@ -77,14 +77,14 @@ def open_fragment(film: bytes, timecode: int) -> Iterator[OpenFragment]:
 
 
 def _offset(frame: Any, timecode: int) -> float | None:
-    """None for what the end of the film adds, and for a frame of before the fragment."""
+    """Return a frame's offset, or None without a time or before the fragment's start."""
     if frame.pts is None or frame.pts < timecode:
         return None
     return float((frame.pts - timecode) * frame.time_base)
 
 
 def rgb(frame: Any) -> tuple[tuple[int, int], bytes]:
-    """A frame's size and its pixels as bare RGB."""
+    """Return a frame's size and its pixels as raw RGB."""
     longer = max(frame.width, frame.height)
     scale = min(max(longer, SMALLEST_SIDE), LARGEST_SIDE) / longer
     width, height = round(frame.width * scale), round(frame.height * scale)

@@ -37,6 +37,7 @@ class RecordWriter:
         self, spec: ProcessorSpec, cloud: Cloud, collections: Collections,
         on_failed: Callable[[str], None], on_settled: Callable[[], None],
     ) -> None:  # fmt: skip
+        """Prepare to write; `on_failed` and `on_settled` are called from the writer's thread."""
         self._spec = spec
         self._cloud = cloud
         self._collections = collections
@@ -49,32 +50,32 @@ class RecordWriter:
         self.records = 0
 
     def start(self) -> None:
-        """Write in the background."""
+        """Start to write in the background."""
         self._thread.start()
 
     def add(self, frame: Frame, faces: Future[Faces]) -> None:
-        """Write the record of a frame when its faces are found and all before it are written."""
+        """Queue the record of a frame, written after all earlier ones once its faces are found."""
         self._waiting.put((frame, faces))
 
     def stop(self) -> None:
-        """Write no more; what waits is settled without a record."""
+        """Stop writing; waiting frames are settled without a record."""
         self._stopping.set()
 
     def close(self) -> None:
-        """Wait until nothing is being written."""
+        """Wait until the last record is written."""
         if self._thread.is_alive():
             self._waiting.put(None)
             self._thread.join()
 
     def assume(self) -> Credentials:
-        """Fresh keys of the role; ProcessorError if it does not trust the processor."""
+        """Return new keys of the role; raise ProcessorError if it does not trust the processor."""
         try:
             return self._cloud.assume(self._spec.role_arn, self._spec.arn, self._spec.name[:64])
         except AccessDenied as denied:
             raise ProcessorError("Access denied to Role") from denied
 
     def search(self, vector: Sequence[float] = ()) -> list[Match]:
-        """The people that a face resembles; without a face, only whether there is a collection."""
+        """Return the matches of a face; without one, only check that the collection exists."""
         try:
             collection = self._collections.get(self._spec.collection)
         except RekognitionError as error:

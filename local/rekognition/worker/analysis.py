@@ -19,7 +19,7 @@ from local.rekognition.worker.images import open_image
 
 
 def main() -> None:
-    """Answer jobs until the emulator has gone."""
+    """Answer jobs until the emulator ends."""
     jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else writes to standard output must not get between the answers
     analyzer = FaceAnalyzer()
@@ -41,7 +41,7 @@ def _answer(analyzer: FaceAnalyzer, head: wire.Head, body: bytes) -> wire.Head:
 
 
 def _pixels(head: wire.Head, body: bytes) -> Any:
-    """A frame comes as bare RGB with its size, anything else as a file."""
+    """Return the pixels of a frame (raw RGB with its size) or of a picture file."""
     if "size" not in head:
         return open_image(body)
     width, height = head["size"]

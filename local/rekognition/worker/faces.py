@@ -48,6 +48,7 @@ class FaceAnalyzer:
     """The loaded models; one per process, because dlib does not let other threads run."""
 
     def __init__(self) -> None:
+        """Load the models."""
         folder = models()
         self._detector = dlib.get_frontal_face_detector()
         self._five = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
@@ -55,7 +56,7 @@ class FaceAnalyzer:
         self._network = Network(folder / "dlib_face_recognition_resnet_model_v1.dat")
 
     def faces(self, pixels: Pixels, *, search_small: bool, vectors: int) -> list[Face]:
-        """All faces, largest first, the first `vectors` of them with the network's vector."""
+        """Return all faces, the largest first; the first `vectors` of them with their vector."""
         found = self._detect(pixels, search_small)
         return [
             self._measure(pixels, box, score, with_vector=rank < vectors, thorough=search_small)
@@ -63,7 +64,7 @@ class FaceAnalyzer:
         ]
 
     def _detect(self, pixels: Pixels, search_small: bool) -> list[tuple[Any, float]]:
-        """The detector sees faces of 80 pixels; half of that in a picture twice as large."""
+        """Detect faces of 80 pixels, and of 40 in the picture at twice its size."""
         found = self._boxes(pixels, 0)
         if search_small and (not found or max(pixels.shape[:2]) <= LONGEST_DOUBLED):
             small = [one for one in self._boxes(pixels, 1) if one[0].width() < DETECTED]
@@ -111,7 +112,7 @@ def _is_within(box: Any, found: list[tuple[Any, float]]) -> bool:
 
 
 def _middle(pixels: Pixels, box: Any) -> Pixels:
-    """The middle of a face as it is found: an aligned face moves a little with every blur."""
+    """Return the middle of a detected face; an aligned face moves a little with every blur."""
     edge = MARGIN * box.width()
     sides = (box.left() + edge, box.top() + edge, box.right() - edge, box.bottom() - edge)
     middle = Image.fromarray(pixels).crop(sides)
@@ -119,7 +120,7 @@ def _middle(pixels: Pixels, box: Any) -> Pixels:
 
 
 def confidence(score: float) -> float:
-    """The detector's margin (0 and more) as a percentage: 0 is 90, 1 is 99.9."""
+    """Convert the detector's margin (0 and more) to a percentage: 0 is 90, 1 is 99.9."""
     return 100 / (1 + math.exp(-2.2 - 4.7 * score))
 
 
@@ -134,7 +135,7 @@ def _named(
 
 
 def models() -> Path:
-    """The model files' folder, found without importing their package (it needs pkg_resources)."""
+    """Return the models' folder without importing their package, which needs pkg_resources."""
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("the package face_recognition_models is not installed")

@@ -78,7 +78,7 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _has_few_scans(data: bytes) -> bool:
-    """Whether a JPEG has so few scans that all can be decoded; what is no scan is stepped over."""
+    """Return whether a JPEG has few enough scans to decode all of them."""
     at, scans = 2, 0
     for _ in range(MAX_SEGMENTS):
         marker = MARKER.search(data, at)
@@ -110,7 +110,7 @@ def _decoded(image: Image.Image) -> Pixels:
 
 
 def _orientation(image: Image.Image) -> int:
-    """What the EXIF says, 1 to 8; 1 is upright, and what damaged EXIF counts as."""
+    """Return the EXIF orientation, 1 to 8; damaged EXIF counts as 1, upright."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except DAMAGED:
@@ -118,7 +118,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """The picture in a mode that can be scaled: Pillow cuts 16 bits off at 255 if it converts."""
+    """Return the picture in a mode of 8 bits; Pillow's own conversion clips 16 bits at 255."""
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("RGB", "RGBA", "L", "CMYK"):

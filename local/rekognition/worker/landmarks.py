@@ -32,10 +32,11 @@ class LandmarkFinder:
     """The model that places the landmarks."""
 
     def __init__(self, path: Path) -> None:
+        """Load the model."""
         self._model = dlib.shape_predictor(str(path))
 
     def find(self, pixels: Pixels, box: Any, *, thorough: bool) -> Points:
-        """The landmarks as 68 pairs of x and y in pixels, from more looks if thorough."""
+        """Return 68 landmarks as x and y in pixels; `thorough` averages more predictions."""
         around = _around(box)
         first, second = (around, []) if thorough else (around[-2:-1], around[-1:])
         points = self._look(pixels, first)
@@ -52,7 +53,7 @@ class LandmarkFinder:
         return points
 
     def _look_at(self, view: "FaceView", pixels: Pixels, thorough: bool) -> Points:
-        """The landmarks in a view; the model sees both halves of a face alike in its mirror."""
+        """Return the landmarks in a view, averaged with those of its mirror image if thorough."""
         crop = view.crop(pixels)
         if not thorough:
             return self._look(crop, [view.box()])
@@ -62,13 +63,13 @@ class LandmarkFinder:
         return np.asarray((points + mirrored) / 2)
 
     def _look(self, pixels: Pixels, boxes: list[Any]) -> Points:
-        """The mean of several looks: each jitters by a pixel or two."""
+        """Return the mean of several predictions, since each jitters by a pixel or two."""
         looks = [self._model(pixels, box).parts() for box in boxes]
         return np.array([[(part.x, part.y) for part in look] for look in looks], float).mean(axis=0)
 
 
 def _around(box: Any) -> list[Any]:
-    """The box itself, and others a little beside it, smaller and larger."""
+    """Return the box and variants that are slightly moved, larger and smaller."""
     step = round(box.width() * JITTER)
     moves = [(0, 0), (step, 0), (-step, 0), (0, step), (0, -step)]
     moved = [dlib.translate_rect(box, dlib.point(*by)) for by in moves]
@@ -86,7 +87,7 @@ class FaceView:
 
     @classmethod
     def of(cls, box: Any, turned: dict[str, float]) -> "FaceView":
-        """The view of a face whose pose is roughly known."""
+        """Return the view of a face whose pose is roughly known."""
         middle = box.center()
         yaw = math.radians(min(abs(turned["Yaw"]), MAX_STRETCH_TURN))
         return cls(
@@ -95,11 +96,11 @@ class FaceView:
 
     @property
     def half(self) -> float:
-        """Half the side of the square that is cut out, in pixels."""
+        """Return half the side of the square that is cut out, in pixels."""
         return SURROUNDINGS * self.side
 
     def crop(self, pixels: Pixels) -> Pixels:
-        """The pixels of the view; black beyond the edges of the picture."""
+        """Return the pixels of the view, black outside the picture."""
         (xx, xy), (yx, yy) = self._turn()
         (x, y), half = self.centre, self.half
         places = (xx, xy, x - (xx + xy) * half, yx, yy, y - (yx + yy) * half)
@@ -109,15 +110,15 @@ class FaceView:
         return np.asarray(turned)
 
     def box(self) -> Any:
-        """Where the face is in the view."""
+        """Return the face's box in the view."""
         corner = round(self.half - self.side / 2)
         return dlib.rectangle(corner, corner, corner + self.side, corner + self.side)
 
     def back(self, points: Points) -> Points:
-        """Points of the view as points of the picture."""
+        """Convert points of the view to points of the picture."""
         return np.asarray((points - self.half) @ np.array(self._turn()).T + self.centre)
 
     def _turn(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """What a step to the right and a step down in the view are in the picture, by rows."""
+        """Return the matrix that turns steps in the view into steps in the picture."""
         cos, sin = math.cos(self.roll), math.sin(self.roll)
         return (cos / self.stretch, -sin), (sin / self.stretch, cos)

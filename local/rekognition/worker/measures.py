@@ -28,7 +28,7 @@ _ROUNDING = 20 / 12 * (0.299**2 + 0.587**2 + 0.114**2)
 
 
 def pose(points: Points) -> dict[str, float]:
-    """Pitch, roll and yaw in degrees: the rotation under which an average head fits best.
+    """Return pitch, roll and yaw in degrees, of the average head that fits best.
 
     The signs are Rekognition's: yaw grows as the nose moves to the right of the picture, pitch
     as it moves up, roll as the head tilts clockwise (checked on the answers that the AWS CLI's
@@ -49,12 +49,12 @@ def pose(points: Points) -> dict[str, float]:
 
 
 def brightness(chip: NDArray[np.uint8]) -> float:
-    """The mean luma of an aligned face, as a percentage."""
+    """Return the mean luma of an aligned face, as a percentage."""
     return float(_luma(chip[20:-10, 20:-20]).mean() / 255 * 100)
 
 
 def sharpness(face: NDArray[np.uint8]) -> float:
-    """How much fine detail a face has for its contrast, from 0 to 100; for faces of one size."""
+    """Return the fine detail of a face relative to its contrast, 0 to 100, at one size."""
     luma = _luma(face)
     fine = (
         4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1] - luma[1:-1, :-2] - luma[1:-1, 2:]

@@ -41,6 +41,7 @@ class Network:
     """The network with its weights; each convolution has the scale after it folded in."""
 
     def __init__(self, path: Path) -> None:
+        """Load the network's weights."""
         tensors = _tensors(path.read_bytes())
         channels = 3
         self._first = _convolution(tensors, channels, filters=32, size=7)
@@ -56,7 +57,7 @@ class Network:
             raise ModelError("there are more layers than expected")
 
     def vector(self, chip: Pixels) -> list[float]:
-        """The vector of an aligned face of 150 x 150 pixels."""
+        """Return the vector of an aligned face of 150 x 150 pixels."""
         x = np.ascontiguousarray(((chip - MEANS) / SCALE).transpose(2, 0, 1), np.float32)
         x = _relu(_convolve(x, self._first, size=7, stride=2, padding=0))
         x = _largest_of_three(x)
@@ -73,7 +74,7 @@ Weights = tuple[Array, Array]
 
 
 def _tensors(data: bytes) -> Iterator[Array]:
-    """The parameters of the layers that have any, from the input on."""
+    """Yield the parameters of each layer that has any, from the input on."""
     at = 0
     while found := _LAYER.search(data, at):
         at = found.end()
@@ -92,13 +93,13 @@ def _tensors(data: bytes) -> Iterator[Array]:
 
 
 def _integer(data: bytes, at: int) -> tuple[int, int]:
-    """One of dlib's integers, and where it ends: a byte says how many follow, and the sign."""
+    """Decode one of dlib's integers and return where it ends: a byte holds its length and sign."""
     size = data[at] & 0x0F
     return int.from_bytes(data[at + 1 : at + 1 + size], "little"), at + 1 + size
 
 
 def _convolution(tensors: Iterator[Array], channels: int, filters: int, size: int) -> Weights:
-    """A convolution and the affine layer behind it as one: weights and biases."""
+    """Merge a convolution and the affine layer behind it into weights and biases."""
     pair = list(itertools.islice(tensors, 2))
     weights_size = filters * channels * size * size
     if [len(one) for one in pair] != [weights_size + filters, 2 * filters]:
@@ -124,19 +125,19 @@ def _relu(x: Array) -> Array:
 
 
 def _largest_of_three(x: Array) -> Array:
-    """max_pool<3,3,2,2>."""
+    """Apply max_pool<3,3,2,2>."""
     return np.asarray(sliding_window_view(x, (3, 3), axis=(1, 2))[:, ::2, ::2].max(axis=(3, 4)))
 
 
 def _halved(x: Array) -> Array:
-    """avg_pool<2,2,2,2>."""
+    """Apply avg_pool<2,2,2,2>."""
     height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
     x = x[:, :height, :width]
     return np.asarray(x.reshape(x.shape[0], height // 2, 2, width // 2, 2).mean(axis=(2, 4)))
 
 
 def _add(first: Array, second: Array) -> Array:
-    """add_prev: what is smaller in any direction is filled up with zeros."""
+    """Apply add_prev, which pads the smaller input with zeros."""
     shape = np.maximum(first.shape, second.shape)
     total = np.zeros(shape, np.float32)
     for one in (first, second):

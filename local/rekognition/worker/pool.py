@@ -33,6 +33,7 @@ class WorkerPool:
     """Workers that share one queue: at most one per processor, a new one when all are busy."""
 
     def __init__(self, size: int | None = None) -> None:
+        """Set the number of workers, by default one per core."""
         self.size = size or min(os.cpu_count() or 1, MAX_WORKERS)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -41,11 +42,11 @@ class WorkerPool:
         self._closed = False
 
     def analyze_picture(self, data: bytes, *, vectors: int) -> Faces:
-        """The faces in a picture file, the `vectors` largest with their vector."""
+        """Return the faces in a picture file, the `vectors` largest with their vector."""
         return self._submit(Job({"search_small": True, "vectors": vectors}, data)).result()
 
     def analyze_frame(self, pixels: bytes, size: tuple[int, int]) -> Future[Faces]:
-        """The faces in a frame of video, each with its vector, when they are found."""
+        """Return a future of the faces in a video frame, each with its vector."""
         head = {"search_small": False, "vectors": MAX_FACES, "size": size}
         return self._submit(Job(head, pixels))
 
@@ -57,7 +58,7 @@ class WorkerPool:
         self.analyze_frame(_BLACK, (_SIDE, _SIDE)).result()
 
     def close(self) -> None:
-        """End all workers, whatever they are doing."""
+        """Kill all workers at once."""
         with self._lock:
             self._closed = True
             workers = dict(self._workers)

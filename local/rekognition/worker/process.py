@@ -22,6 +22,7 @@ class Worker:
     """One process of `local.rekognition.<module>`; it ends when its standard input does."""
 
     def __init__(self, module: str) -> None:
+        """Start the process."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"local.rekognition.{module}"],
             cwd=ROOT,
@@ -33,7 +34,7 @@ class Worker:
         self._from = cast(BinaryIO, self._process.stdout)
 
     def send(self, head: wire.Head, body: bytes = b"") -> None:
-        """Write to the worker; WorkerDiedError if it has gone."""
+        """Write to the worker; raise WorkerDiedError if it has ended."""
         try:
             wire.send(self._to, head, body)
         except (OSError, ValueError) as error:

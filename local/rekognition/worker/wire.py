@@ -10,7 +10,7 @@ _LENGTHS = struct.Struct(">II")
 
 
 def send(stream: BinaryIO, head: Head, body: bytes | memoryview = b"") -> None:
-    """Write one message and hand it on at once."""
+    """Write one message and flush it."""
     text = json.dumps(head, separators=(",", ":")).encode()
     stream.write(_LENGTHS.pack(len(text), len(body)) + text)
     stream.write(body)
@@ -18,7 +18,7 @@ def send(stream: BinaryIO, head: Head, body: bytes | memoryview = b"") -> None:
 
 
 def receive(stream: BinaryIO) -> tuple[Head, bytes] | None:
-    """Read one message; None when the other side has gone."""
+    """Read one message, or return None when the other side has ended."""
     lengths = _exactly(stream, _LENGTHS.size)
     if lengths is None:
         return None
