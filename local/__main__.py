@@ -1,6 +1,6 @@
-"""`python -m local`: the laptop AWS in the foreground.
+"""`python -m local`: run the laptop AWS in the foreground.
 
-Ctrl-C, SIGTERM and, if that is a pipe, the end of its standard input end it.
+It ends on Ctrl-C, on SIGTERM and, if standard input is a pipe, when that is closed.
 """
 
 import argparse
@@ -30,12 +30,21 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local", description="An AWS on this laptop.")
-    parser.add_argument("--port", type=int, default=0, help="of every service; 0 takes a free one")
-    parser.add_argument(
-        "--media-port", type=int, default=0, help="of Kinesis Video's media; 0 takes a free one"
+    parser = argparse.ArgumentParser(
+        prog="python -m local", description="Run an AWS emulator on this laptop."
     )
-    parser.add_argument("--directory", type=Path, help="for its log, decisions and temporary files")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of every service; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--media-port",
+        type=int,
+        default=0,
+        help="port of Kinesis Video's media; 0 takes a free one",
+    )
+    parser.add_argument(
+        "--directory", type=Path, help="folder of the log, the IAM decisions and temporary files"
+    )
     return parser.parse_args()
 
 

@@ -1,10 +1,10 @@
-"""The process a Lambda function runs in: for each invocation one JSON line in, one out.
+"""The process of a Lambda function: one JSON line in and one out for each invocation.
 
 MiniStack writes this file's text beside the function's code and starts it with the
-interpreter of the functions' environment, so it imports nothing of ours. Against
-MiniStack's own worker: an exception keeps its type and stack trace and leaves the process
-alive, `logger.info` is written, what a function prints can't get between the lines, and
-of the environment only what Lambda documents and the function's own variables are left
+interpreter of the functions' environment, so it imports nothing of ours. Unlike
+MiniStack's own worker, it keeps an exception's type and stack trace and stays alive, writes
+`logger.info`, keeps printed output apart from the answers, and leaves only Lambda's
+documented variables and the function's own in the environment
 (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
 """
 

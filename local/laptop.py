@@ -1,4 +1,4 @@
-"""The laptop AWS as the project uses it: start, stop, and an environment that reaches it only."""
+"""The laptop AWS from another environment: start, stop, clients and a safe environment."""
 
 import json
 import os
@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".whosthere"
 START_SECONDS = 60
 STOP_SECONDS = 20
-# What children keep of the caller's environment; every AWS_ variable and every proxy stays behind.
+# Variables that children inherit; AWS_ variables and proxies are left out.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TERM", "TZ", "UV_CACHE_DIR")
-# A botocore session that reads no file and follows no profile.
+# Makes a botocore session read no file and no profile.
 NO_FILES = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -36,7 +36,7 @@ NO_FILES = {
 
 
 class LaptopError(Exception):
-    """The laptop AWS did not start, or died."""
+    """The laptop AWS did not start or has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Process:
 
 @dataclass(slots=True)
 class LaptopAWS:
-    """The laptop AWS as a context manager: a process of its own environment, ended with us."""
+    """The laptop AWS as a context manager; its process ends with ours."""
 
     directory: Path
     port: int = 0
@@ -88,7 +88,7 @@ class LaptopAWS:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                start_new_session=True,  # Ctrl-C is ours: it has to outlive the clean-up
+                start_new_session=True,  # Ctrl-C must not end it before the clean-up
             )
         try:
             self.facts = self._first_line()

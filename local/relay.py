@@ -1,4 +1,4 @@
-"""Lets containers of this machine reach the laptop AWS: their own loopback interface is not ours.
+"""Forward connections of this machine's containers to the laptop AWS.
 
 `sam local invoke` runs a function in a container on Docker's bridge. The relay listens on
 the bridge's gateway address, which only this machine and its containers can reach, and hands
@@ -45,7 +45,7 @@ def relaying(address: str, ports: list[int]) -> Iterator[None]:
 
 
 class _Relay(socketserver.ThreadingTCPServer):
-    """One port; knows its open sockets, so that an end is an end for whoever still streams."""
+    """One port and its open connections, which the end cuts off."""
 
     allow_reuse_address = True
 
@@ -75,7 +75,7 @@ class _Relay(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    """One connection of a container, and ours to the loopback interface."""
+    """One connection of a container and its counterpart on the loopback interface."""
 
     server: _Relay
 

@@ -1,4 +1,4 @@
-"""Start and stop of the laptop AWS: two guarded ports, and one for who has a certificate."""
+"""Start and stop the laptop AWS: two guarded ports and one with mutual TLS."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ SERVICES = ("kinesisvideo", "rekognition")
 # The certificate that clients check the credential provider with.
 AUTHORITY = "authority.pem"
 GRACE_SECONDS = 1
-IDLE_SECONDS = 15  # clients notice that a pooled connection was closed, and open another
+IDLE_SECONDS = 15  # clients reopen a pooled connection that was closed
 START_SECONDS = 30
 
 
@@ -57,8 +57,8 @@ async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[
             async with event_source_mappings():
                 yield {**urls, **facts}
         finally:
-            # First who reads and writes media: a running processor would hold the plane open.
-            # What they are in the middle of may be a request to ourselves: go on answering.
+            # Readers and writers of media stop first, or a running processor would keep the plane
+            # open. They may be waiting for an answer of ours, so both ports still answer.
             await asyncio.to_thread(_stop, services)
             await asyncio.to_thread(plane.stop)
             provider.stop()
@@ -99,7 +99,7 @@ def _wait_until_ready(port: int) -> None:
 
 
 class MediaPlane:
-    """Kinesis Video's media port: it streams for hours, so it has a thread and loop of its own."""
+    """Kinesis Video's media port; it streams for hours, so it has a thread and loop of its own."""
 
     def __init__(self, application: Guard, listener: socket.socket) -> None:
         """Prepare to serve an application on a listening socket."""
@@ -131,7 +131,7 @@ class MediaPlane:
         ended = asyncio.create_task(trigger())
         await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
         # hypercorn would wait for open connections without end before its grace period
-        # begins; whoever still streams then is cut off.
+        # begins; open streams are cut off.
         await asyncio.wait({serving}, timeout=GRACE_SECONDS)
         # Once cancelled, hypercorn still puts the end of the stream into the queue of a request's
         # body. That queue is full and nobody reads it when a client sends faster than its

@@ -1,4 +1,4 @@
-"""Requests held against AWS's own models of our services, which botocore ships."""
+"""Check requests against AWS's own models, which botocore ships."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ type Path = tuple[str | int, ...]
 
 
 class Rule(Enum):
-    """What a value can break of its shape."""
+    """The kinds of constraints of a shape."""
 
     TYPE = auto()
     BASE64 = auto()
@@ -43,7 +43,7 @@ class Rule(Enum):
 
 
 class ConstraintError(Exception):
-    """A rule that a value breaks: where (names of members, numbers of items from 1), and how."""
+    """A broken constraint: its path (member names, item numbers from 1) and the limit."""
 
     def __init__(self, rule: Rule, shape: Any, path: Path, value: Any, limit: Any = None) -> None:
         """Make the error of a value that breaks a rule of its shape."""

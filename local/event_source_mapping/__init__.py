@@ -2,10 +2,11 @@
 
 The engine works on a small Backend and knows nothing of the emulator behind it:
 
-    EventSourceMappings (engine) keeps one Worker per mapping, shard and lane;
-    each fills a batch (filling), delivers it to the end (retries), moves its checkpoint.
+    EventSourceMappings (engine) runs one Worker per mapping, shard and partition;
+    each fills a batch (batch_builder), delivers it (retries) and moves its checkpoint.
 
-`install.serving` runs the engine in the laptop AWS.
+`install.event_source_mappings` runs the engine in the laptop AWS.
+Uses: ministack and security, in emulator, install and streams only.
 """
 
 from local.event_source_mapping.engine import EventSourceMappings

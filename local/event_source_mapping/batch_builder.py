@@ -25,7 +25,7 @@ READ_LIMIT = 1000
 
 @dataclass(slots=True)
 class BatchBuilder:
-    """A batch while it is being filled, and how far the shard was read for it."""
+    """A batch while it is filled, and the position up to which the shard was read."""
 
     start: str
     mapping: EventSourceMapping
@@ -63,7 +63,7 @@ class BatchBuilder:
     def _passed(self, record: Record) -> EventRecord | None:
         """Return the record as it is delivered, or None if it is filtered out."""
         mapping = self.mapping
-        # Most frames show nobody, and shaping an event takes as long as looking for a face.
+        # Most records are filtered out, and making an event is as slow as filtering.
         if self.data_only and not mapping.passes_filters(record):
             return None
         event_record = to_event_record(

@@ -1,6 +1,6 @@
-"""How far a mapping has read each shard: a sequence number, so trimming the stream changes nothing.
+"""The position of a mapping in each shard: a sequence number, which stays valid after trimming.
 
-A shard has one position per lane (ParallelizationFactor lanes share a shard by partition key).
+A shard has one position per partition (ParallelizationFactor, by partition key).
 """
 
 import threading
@@ -15,7 +15,7 @@ def sort_key(sequence_number: str) -> int:
 
 
 class Checkpoints:
-    """The positions of one mapping, saved with every step."""
+    """The positions of one mapping, saved after each change."""
 
     def __init__(self, backend: Backend, uuid: str) -> None:
         """Load the positions that were saved for a mapping."""

@@ -15,12 +15,12 @@ from local.security import signing
 from local.security.iam import AccessDenied
 
 SESSION = "event-source-mapping"
-# The fields that hold what happened, not what was asked for.
+# Fields that hold results, not settings.
 RESULTS = frozenset({"LastProcessingResult", "LastModified"})
 
 
 class EmulatorBackend:
-    """What the mappings need, in terms of the emulator."""
+    """The backend that reads the emulator's streams and invokes its functions."""
 
     def mappings(self) -> list[dict[str, Any]]:
         """Return every Kinesis mapping with the field names of EventSourceMappingConfiguration."""

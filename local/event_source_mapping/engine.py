@@ -1,4 +1,4 @@
-"""Keeps a worker for every lane of every enabled mapping, as mappings and shards come and go."""
+"""The engine: one worker for each shard partition of each enabled mapping."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ from local.event_source_mapping.worker import Worker, WorkerContext
 
 logger = logging.getLogger(__name__)
 
-# Changes of mappings and shards are told; this finds what nobody told.
+# `refresh` is called on each change; this finds changes that were not reported.
 TICK_SECONDS = 1.0
 
 
@@ -110,7 +110,7 @@ class EventSourceMappings:
         try:
             self.refresh()
         except Exception:
-            logger.exception("looking after the mappings failed")
+            logger.exception("reloading the event source mappings failed")
 
     def _reload(self) -> bool:
         """Reload all mappings; return whether a mapping or its shards changed."""
@@ -160,7 +160,7 @@ class EventSourceMappings:
         ]
 
     def _start_worker(self, partition: ShardPartition) -> None:
-        # Lanes of another ParallelizationFactor end before new ones begin, or order would be lost.
+        # Partitions of an older ParallelizationFactor end first, or records would lose their order.
         others = any(
             other[:2] == partition[:2] and other.partitions != partition.partitions
             for other in self._workers

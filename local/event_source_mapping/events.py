@@ -15,7 +15,7 @@ ENVELOPE_BYTES = len('{"Records": []}')
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """A record with the event made of it."""
+    """A record of a stream and its form in the event."""
 
     record: Record
     event: dict[str, Any]

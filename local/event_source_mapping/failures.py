@@ -1,4 +1,4 @@
-"""What failed in a batch, and the invocation record of what is given up.
+"""Partial batch failures, and the invocation record of discarded records.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html and
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
@@ -44,7 +44,7 @@ def _index(failure: object, sequence_numbers: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DiscardedRecords:
-    """Records that are given up, and why."""
+    """Discarded records and the reason."""
 
     event_records: Sequence[EventRecord]
     condition: DiscardCondition
@@ -99,7 +99,7 @@ def send_to_destination(
         return
     role = backend.role(mapping.function_arn)
     if role is None:
-        raise DestinationError("the function is gone, and its role with it")
+        raise DestinationError("the function does not exist, so its role is unknown")
     record = invocation_record(discarded, mapping=mapping, shard_id=shard_id, now=now)
     service, name = arn.split(":")[2], arn.split(":", 5)[-1]
     if service == "s3":

@@ -18,13 +18,13 @@ from local.event_source_mapping.operators import FilterError, Predicate, to_pred
 __all__ = ["FilterError", "Path", "Pattern", "compile_pattern"]
 
 type Path = tuple[str, ...]
-# Which element of which array a leaf lies in.
+# By array, the index of the element that a leaf lies in.
 type ArrayPosition = dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one field must be: any of the tests holds, or the field is absent."""
+    """The rule for one field: any of the predicates holds, or the field may be absent."""
 
     path: Path
     predicates: tuple[Predicate, ...]

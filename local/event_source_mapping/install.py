@@ -1,4 +1,4 @@
-"""Put the mappings in the place of the emulator's own polling of data streams."""
+"""Replace the emulator's polling of data streams by the event source mappings."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from local.event_source_mapping.engine import EventSourceMappings
 from local.event_source_mapping.mapping import parse_mapping
 
 TYPE = "AWS::Lambda::EventSourceMapping"
-# What a Kinesis mapping has when nobody says otherwise; the emulator has other values, or none.
+# AWS's defaults of a Kinesis mapping; the emulator has other values, or none.
 DEFAULTS: Mapping[str, Any] = {
     "BatchSize": 100,
     "BisectBatchOnFunctionError": False,
@@ -24,11 +24,11 @@ DEFAULTS: Mapping[str, Any] = {
     "ParallelizationFactor": 1,
     "TumblingWindowInSeconds": 0,
 }
-# What the emulator does not keep.
+# Settings that the emulator does not store.
 NOT_STORED = ("StartingPositionTimestamp", "TumblingWindowInSeconds")
-# What a template may take away again.
+# Settings that an updated template may omit.
 OPTIONAL = frozenset({"FilterCriteria", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"})
-# For functions that are running; what they do not finish is delivered again.
+# Time for running invocations; unfinished batches are redelivered.
 STOP_SECONDS = 1.0
 
 type Settings = Mapping[str, Any]
@@ -52,7 +52,7 @@ async def event_source_mappings() -> AsyncIterator[None]:
 
 
 class _WakeEvent:
-    """What Kinesis rings after each put: for the emulator's other mappings, and for ours."""
+    """The event that Kinesis sets after each put, which also wakes our workers."""
 
     def __init__(self, event: threading.Event, wake: Callable[[], None]) -> None:
         self._event, self._wake = event, wake

@@ -1,4 +1,4 @@
-"""The settings of one event source mapping, and what its filters let through.
+"""The settings and filters of one event source mapping.
 
 Defaults are those of https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html.
 """

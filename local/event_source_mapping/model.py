@@ -1,4 +1,4 @@
-"""What the mappings know of the world: records, shards, invocations and the Backend of them."""
+"""Records, shards, invocations, and the Backend protocol that supplies them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol

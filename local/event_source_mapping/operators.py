@@ -1,6 +1,6 @@
-"""The operators of Lambda's filter patterns, each a test of one value.
+"""The operators of Lambda's filter patterns, each a predicate of one value.
 
-The list is the one of https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+The list is that of https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 (filter rule syntax).
 """
 

@@ -1,4 +1,4 @@
-"""What the function's role must be allowed before its mapping reads anything.
+"""The permissions that a function's role needs before its mapping reads the stream.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html. SubscribeToShard is left
 out: it belongs to enhanced fan-out consumers, which these mappings do not read.
@@ -23,7 +23,7 @@ DENIED_SECONDS = 0.5
 
 
 class Permissions:
-    """The decisions about one mapping's role, remembered for a moment."""
+    """The IAM decisions about one mapping's role, cached for a moment."""
 
     def __init__(self, backend: Backend, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepare the checks of one mapping's role."""

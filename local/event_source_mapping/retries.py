@@ -1,6 +1,6 @@
-"""Deliver one batch to the end: success, retries, splits, or records given up.
+"""Deliver one batch: success, retries, bisection or discarded records.
 
-Order is kept: what comes later in a batch waits for what comes before. The rules are those of
+Records stay in order: later ones wait for earlier ones. The rules are those of
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html (retries, age,
 splitting) and https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 (partial success).
@@ -34,7 +34,7 @@ _REFUSALS = {
 
 
 class BatchWorker(Protocol):
-    """What a batch needs of the worker that delivers it."""
+    """The part of a worker that the delivery of a batch uses."""
 
     def settings(self) -> EventSourceMapping | None:
         """Return the mapping as it is now, or None when the worker must stop."""
@@ -56,7 +56,7 @@ class _BatchPart:
 
 
 class Batch:
-    """One batch on its way through retries and splits."""
+    """The delivery of one batch with retries and bisection."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Batch:
         if not expired:
             return part
         self._discard(DiscardedRecords(expired, "RecordAgeExceeded", part.failures, None), mapping)
-        # Arrival times of a shard never decrease, so the aged ones are the first ones.
+        # Arrival times of a shard never decrease, so the expired records are the first ones.
         return replace(part, event_records=part.event_records[len(expired) :])
 
     def _attempt(self, part: _BatchPart, mapping: EventSourceMapping) -> None:

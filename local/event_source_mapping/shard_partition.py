@@ -1,4 +1,4 @@
-"""A worker's share of a mapping's work."""
+"""The unit of work of one worker: a partition of a shard."""
 
 import zlib
 from typing import NamedTuple

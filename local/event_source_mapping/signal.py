@@ -1,4 +1,4 @@
-"""Wakes the workers when there may be something to read, so that nobody polls."""
+"""Wakes workers when there may be records to read, so that they need not poll."""
 
 import threading
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from typing import Any
 from local import ministack
 from local.event_source_mapping.model import Record, Shard
 
-# Beside the emulator's own keys of a stream or shard, so that they live and die with it.
+# Stored beside the emulator's own keys, so that they are deleted with the stream.
 CLOSED = "closed_shards"
 PARENTS = "parents"
 CLOSED_AT = "closed_at"

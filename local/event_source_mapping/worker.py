@@ -1,6 +1,6 @@
-"""The worker of one lane: fills a batch, delivers it, moves the checkpoint, and begins again.
+"""The worker of one shard partition: fill a batch, deliver it, move the checkpoint, repeat.
 
-Every lane has a thread of its own, so that a slow function holds up nothing but itself.
+Each has a thread of its own, so that a slow function delays only its own partition.
 """
 
 import logging
@@ -26,7 +26,7 @@ AFTER_CRASH_SECONDS = 1.0
 
 
 class Engine(Protocol):
-    """Who knows the mappings and shards as they are now."""
+    """The current mappings and shards, as the workers see them."""
 
     def mapping(self, uuid: str) -> EventSourceMapping | None:
         """Return a mapping, or None when it is gone or disabled."""
@@ -43,7 +43,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the workers of one mapping share."""
+    """The objects that the workers of one mapping share."""
 
     backend: Backend
     engine: Engine
@@ -53,7 +53,7 @@ class WorkerContext:
 
 
 class Worker:
-    """Serves one lane until it is stopped or has read a closed shard to its end."""
+    """Serves one partition until it is stopped or has read a closed shard to its end."""
 
     def __init__(self, partition: ShardPartition, context: WorkerContext) -> None:
         """Prepare the thread of a partition's worker."""
@@ -111,7 +111,7 @@ class Worker:
             context.backend.report(mapping.uuid, problem or "PROBLEM: Function not found")
             self.pause(DENIED_SECONDS)
             return True
-        # Both asked before reading, so that nothing that comes meanwhile is overlooked.
+        # Both are read before the records, so that no record arriving meanwhile is missed.
         seen, closed = context.signal.count, self._closed()
         builder = self._fill(mapping, role)
         if builder.event_records:

@@ -1,4 +1,5 @@
-"""What MiniStack's IoT Core lacks for cameras: role aliases and the credential provider.
+"""What MiniStack's IoT Core lacks: role aliases and the credential provider.
 
 Things, certificates and IoT policies are MiniStack's own.
+Uses: ministack, security.
 """

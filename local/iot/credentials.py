@@ -1,8 +1,8 @@
-"""What the credential provider decides: who asks, whether that one may, and keys of the role.
+"""The credential provider's decisions: identify the device, authorize it, issue keys of the role.
 
-The checks come in the order, and the refusals have the words, that AWS's own session helper
-notes for each case (awslabs/aws-iot-core-credential-provider-session-helper, "Credential
-Provider responses"). For a certificate that is not active it notes none: there it is our reading.
+The order of the checks and the words of the refusals are those that AWS's session helper
+lists (awslabs/aws-iot-core-credential-provider-session-helper, "Credential
+Provider responses"). It lists none for an inactive certificate: that one is our reading.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ ACTION = "iot:AssumeRoleWithCertificate"
 
 
 class CredentialsRefused(Exception):  # noqa: N818 - it is an answer
-    """No keys: the HTTP status, the error's name and AWS's sentence."""
+    """A refusal: the HTTP status, the error's name and AWS's message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         """Make the answer that refuses keys."""

@@ -1,7 +1,7 @@
-"""The credential provider's own port: mutual TLS, one request, keys or a refusal.
+"""The credential provider's port: mutual TLS, one request, keys or a refusal.
 
-`GET /role-aliases/ALIAS/credentials` with the header `x-amzn-iot-thingname`. Who has no
-certificate of our authority does not get past the handshake.
+`GET /role-aliases/ALIAS/credentials` with the header `x-amzn-iot-thingname`. The
+handshake fails without a certificate of our authority.
 """
 
 import json
@@ -19,7 +19,7 @@ from local.iot.credentials import CredentialsRefused, credentials
 from local.ministack import iot
 
 PATH = re.compile(r"/role-aliases/([^/?]+)/credentials")
-# A device that begins a handshake or a request and then says nothing is hung up on.
+# Of a handshake or request; a slower device is disconnected.
 TIMEOUT_SECONDS = 10
 
 

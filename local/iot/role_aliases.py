@@ -16,7 +16,7 @@ MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 900, 43_200, 3600
 
 
 class RoleAliasError(Exception):
-    """A refusal, with its name and status in AWS's model."""
+    """A refusal, with AWS's error name and HTTP status."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
         """Make the error with its HTTP status."""
@@ -26,7 +26,7 @@ class RoleAliasError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RoleAlias:
-    """A name for a role that devices get keys of, and for how many seconds."""
+    """A name for a role that devices assume, and the lifetime of their keys in seconds."""
 
     name: str
     role_arn: str
@@ -41,7 +41,7 @@ class RoleAlias:
 
 
 class RoleAliases:
-    """All role aliases; any thread may ask and change."""
+    """All role aliases; thread-safe."""
 
     def __init__(self) -> None:
         """Start without aliases."""
@@ -55,7 +55,7 @@ class RoleAliases:
     def create(self, name: str, role_arn: str, seconds: int = DEFAULT_SECONDS) -> RoleAlias:
         """Create an alias; raise RoleAliasError if the name is taken."""
         if not NAME.fullmatch(name):
-            raise _invalid(f"no role alias name: {name!r}")
+            raise _invalid(f"not a role alias name: {name!r}")
         _check(role_arn, seconds)
         now = time.time()
         with self._lock:
@@ -160,7 +160,7 @@ def _named(alias: RoleAlias) -> dict[str, Any]:
 
 def _check(role_arn: str, seconds: int) -> None:
     if not re.fullmatch(r"arn:aws:iam::\d{12}:role/.+", role_arn):
-        raise _invalid("roleArn is no ARN of a role")
+        raise _invalid("roleArn is not the ARN of a role")
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise _invalid(f"credentialDurationSeconds is not from {MIN_SECONDS} to {MAX_SECONDS}")
 

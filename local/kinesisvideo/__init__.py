@@ -1,6 +1,7 @@
-"""Kinesis Video Streams: `service` is what MiniStack routes to, `media.app` the rest.
+"""Kinesis Video Streams: `api.service` is the control plane, `media.app` the media plane.
 
-Control operations: see `control.OPERATIONS`. Media plane: PutMedia, GetMedia,
+Control operations: see `api.control.OPERATIONS`. Media plane: PutMedia, GetMedia,
 ListFragments, GetMediaForFragmentList, GetImages, GetClip. Not modelled: request rates,
 WebRTC signalling, edge configurations, what a storage tier costs, HLS and DASH.
+Uses: ministack, security, shapes.
 """

@@ -1,11 +1,11 @@
-"""The error answers of Kinesis Video Streams, by AWS's names and statuses."""
+"""The errors of Kinesis Video Streams, with AWS's names and HTTP statuses."""
 
 import json
 from collections.abc import Mapping
 
 
 class KinesisVideoError(Exception):
-    """An error answer: AWS's name for it, its sentence and its HTTP status."""
+    """An error: AWS's name, its message and its HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         """Make the error with its HTTP status."""

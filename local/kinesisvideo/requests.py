@@ -1,4 +1,4 @@
-"""What a request asks for: its parameters, times and page tokens."""
+"""The contents of a request: parameters, times and page tokens."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ Parameters = Mapping[str, Any]
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
-# AWS's tokens are encrypted; these are sealed, so that only our own come back.
+# AWS encrypts its tokens; these carry a MAC, so that only our own are accepted.
 _KEY = secrets.token_bytes(32)
 _SEAL_BYTES = 16
 
@@ -34,7 +34,7 @@ def read(operation: str, body: bytes) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def milliseconds(timestamp: float | str) -> int:
@@ -45,7 +45,7 @@ def milliseconds(timestamp: float | str) -> int:
         if EARLIEST <= timestamp <= LATEST:
             return round(timestamp * 1000)
     except (ValueError, OverflowError) as error:
-        raise invalid_argument("A timestamp is none") from error
+        raise invalid_argument("A timestamp is not valid") from error
     raise invalid_argument("A timestamp is out of range")
 
 

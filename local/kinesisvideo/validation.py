@@ -1,4 +1,4 @@
-"""Check requests against AWS's models of the three services that make up Kinesis Video."""
+"""Check requests against AWS's models of the three services of Kinesis Video."""
 
 import functools
 from typing import Any

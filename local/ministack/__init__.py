@@ -1,7 +1,8 @@
-"""All contact with MiniStack: what the rest of local/ may do with it, and what that rests on.
+"""The interface to MiniStack, for all other rooms.
 
 `configure` runs first (MiniStack reads its settings while it is imported), then
-`names.check_names`. Only `names` knows how anything inside MiniStack is called.
+`names.check_names`. Only `names` holds names inside MiniStack.
+Uses: security.
 """
 
 from local.ministack.access import (

@@ -1,4 +1,4 @@
-"""Who calls, and what that one may do."""
+"""The caller of a request, and its authorization."""
 
 import contextlib
 import contextvars
@@ -13,7 +13,7 @@ from local.security.iam import access_denied, principal_name
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody MiniStack knows: a user, or a role's session (then `role` is the role's name)."""
+    """A user or a role's session (then `role` is the role's name)."""
 
     arn: str
     account: str = ACCOUNT

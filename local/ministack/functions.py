@@ -1,4 +1,4 @@
-"""Lambda functions, and the mappings from data streams to them."""
+"""Lambda functions, their event source mappings and metrics."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from local.security.signing import ServiceError
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What a Lambda function answered; `function_error` is None when it returned."""
+    """The answer of a Lambda function; `function_error` is None on success."""
 
     payload: Any
     function_error: str | None

@@ -1,4 +1,4 @@
-"""MiniStack's IoT Core: certificates, what they are attached to and what they may do."""
+"""MiniStack's IoT Core: certificates, their things and their policies."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,7 @@
-"""Every private name of MiniStack that local/ touches, with the parameters it had when we looked.
+"""Every private name of MiniStack that local/ touches, with its expected parameters.
 
-Nothing else in local/ names anything of MiniStack's. `check_names` stops the start with what
-is missing or different when another version lies in the environment.
+No other module refers to MiniStack's private names. `check_names` refuses to start with another
+version and lists the names that are missing or differ.
 """
 
 import importlib
@@ -15,12 +15,12 @@ VERSION = "1.5.33"
 
 
 class UnexpectedEmulatorError(Exception):
-    """The installed MiniStack is not the one whose private names we know."""
+    """The installed MiniStack is not the expected version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One private name of MiniStack, with the parameters it had when we looked."""
+    """One private name of MiniStack, with its expected parameters."""
 
     module: str
     attribute: str
@@ -78,7 +78,7 @@ ERROR_ANSWER = Name(
 )
 NOW = Name("core.responses", "now_iso", "")
 
-# Who calls, and what that one may do.
+# The caller of a request, and its authorization.
 NAMESPACES = Name("core.iam_actions", "SERVICE_TO_IAM_NAMESPACE")
 BOTOCORE_NAMES = Name("core.iam_actions", "_BOTOCORE_SERVICE_MAP")
 ACTION_OF = Name(

@@ -1,4 +1,4 @@
-"""Requests of ours: real, signed and over HTTP, so never from MiniStack's own event loop."""
+"""Signed requests over HTTP to the laptop AWS; never send one from MiniStack's event loop."""
 
 import urllib.parse
 from collections.abc import Mapping

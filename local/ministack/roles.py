@@ -1,4 +1,4 @@
-"""Roles that a service assumes: their trust policies, and the credentials it gets."""
+"""Roles that services assume: trust policies and temporary credentials."""
 
 import json
 import time

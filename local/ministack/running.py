@@ -1,4 +1,4 @@
-"""The settings MiniStack is imported with, and what is known of the one that runs."""
+"""MiniStack's settings, and the ports and logs of the running instance."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ INHERITED = (
 
 @dataclass(slots=True)
 class _Running:
-    """What one start of the laptop AWS knows."""
+    """The ports and the decision log of this process."""
 
     port: int = 0
     media_port: int = 0
@@ -48,7 +48,7 @@ def configure(*, port: int, media_port: int, directory: Path) -> None:
     """Write MiniStack's settings into the environment, before anything of it is imported."""
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    # Whoever types `python -m local` may have a real account; its key would be root here.
+    # The caller may have a real account, whose key must not become root here.
     for name in [name for name in os.environ if not name.startswith(INHERITED)]:
         del os.environ[name]
     os.environ.update(
@@ -62,7 +62,7 @@ def configure(*, port: int, media_port: int, directory: Path) -> None:
             "IOT_MTLS_ENABLED": "0",  # else MQTT listens on every interface
             "SFTP_ENABLED": "0",
             "LAMBDA_EXECUTOR": "local",
-            # A socket that isn't there: MiniStack must not touch the laptop's own containers.
+            # A socket that does not exist: MiniStack must not use the laptop's own containers.
             "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -83,7 +83,7 @@ def endpoint() -> str:
 
 def media_endpoint() -> str:
     """Return the URL of Kinesis Video's media plane, for GetDataEndpoint."""
-    # By name: a container reaches it under the same one (see local/relay.py).
+    # By name, which also works in a container (local/relay.py).
     return f"http://localhost:{_running.media_port}"
 
 
@@ -140,7 +140,7 @@ def request_as_account(service: str, operation: str, parameters: Mapping[str, An
     else:
         headers = {"content-type": "application/x-www-form-urlencoded"}
         body = urllib.parse.urlencode({"Action": operation, **parameters})
-    # CloudFormation comes here on the event loop for some types and on a thread for others.
+    # CloudFormation calls this on the event loop for some types and on a thread for others.
     request = names.SERVICE_HANDLERS.get()[service]("POST", "/", headers, body.encode(), {})
     try:
         request.send(None)

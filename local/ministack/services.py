@@ -1,4 +1,4 @@
-"""Services of ours that MiniStack routes to."""
+"""Our services that MiniStack routes to."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +16,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class ServiceModule(Protocol):
-    """What MiniStack asks of a service's module."""
+    """The functions that MiniStack calls in a service's module."""
 
     async def handle_request(
         self,
@@ -36,9 +36,9 @@ class ServiceModule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of ours that MiniStack routes to; `local/<name>/service.py` holds it as SERVICE.
+    """One of our services; `local/<name>/api/service.py` holds it as SERVICE.
 
-    A module may have `stop()` besides: called once at the end, to reap what it started.
+    A module may also have `stop()`, which is called once at the end.
     `resources` maps a CloudFormation type to its handlers: {"create": fn(logical_id, props,
     stack_name) -> (physical_id, attributes), "delete": fn(physical_id, props), optional
     "update": fn(physical_id, old_props, new_props, stack_name) -> (physical_id, attributes)}.

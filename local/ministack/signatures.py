@@ -1,4 +1,4 @@
-"""Signature Version 4 of requests that don't come through MiniStack: the media plane's."""
+"""Signature Version 4 of requests that bypass MiniStack: the media plane's."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ Query = Mapping[str, Sequence[str]]
 
 
 class NotAuthenticError(Exception):
-    """A request whose signature doesn't hold; `code`, `message` and `status` as AWS answers it."""
+    """A request with an invalid signature; `code`, `message` and `status` are AWS's."""
 
     def __init__(self, code: str, message: str, status: int = 403) -> None:
         """Make the error with its HTTP status."""

@@ -1,4 +1,6 @@
-"""What MiniStack lacks or does otherwise than AWS, corrected; one module per service."""
+"""Patches of MiniStack where it differs from AWS, one module per service.
+
+Uses: ministack, security; faults also rekognition.processors.cloud."""
 
 from local.patches import (
     branches,

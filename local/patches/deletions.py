@@ -1,4 +1,4 @@
-"""CloudFormation: what a resource that could not be deleted stands on stays with it.
+"""CloudFormation: a resource that an undeletable one depends on is kept.
 
 A resource goes only after what depends on it (user guide, "DependsOn attribute"), so, in our
 reading, a custom resource that fails keeps what it needs to be tried again. MiniStack deletes it.
@@ -12,7 +12,7 @@ from local.ministack import names
 
 
 class StillNeededError(Exception):
-    """Another resource, which could not be deleted, depends on this one."""
+    """Another resource that could not be deleted depends on this one."""
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""EventBridge: who may reach a target, as on AWS, and functions that fail are tried again.
+"""EventBridge: targets need permissions as on AWS, and failed functions are retried.
 
 Functions, topics and queues allow a rule in their own policies, a state machine is started
 under the target's role (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
@@ -73,7 +73,7 @@ def _dispatch(arn: str, payload: str) -> None:
         logger.warning("a target is not invoked: there is no function %s", name)
         return
     record = names.RUNNABLE.get()(function, config)
-    # In a context of its own: whoever brought the event about does not act in the function.
+    # In a context of its own: the function does not act as the event's sender.
     alone = contextvars.Context()
     alone.run(names.INVOKE_ASYNCHRONOUSLY.get(), record, json.loads(payload))
     logger.info("function %s is invoked by an event", name)

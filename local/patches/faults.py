@@ -4,8 +4,8 @@ Only where LAPTOP_FAULTS names a file. It holds a JSON list, read anew at each u
 
     {"execution": "s1", "state": "StartProcessor", "do": "abort"}
     {"execution": "s1", "state": "StopProcessor", "error": "Rekognition.X", "times": 2}
-    {"role": "whosthere-StopSessionRole-", "operation": "StopStreamProcessor", "error": "X"}
-    {"stream": "whosthere-front-door", "records": "lost"}
+    {"role": "my-stack-StopRole-", "operation": "StopStreamProcessor", "error": "X"}
+    {"stream": "front-door", "records": "lost"}
 
 `do` is abort or time-out, when the state is entered, also inside a branch; an `error` is what the
 state's call meets, so many `times` (always if not given) and with `after` once the call has taken

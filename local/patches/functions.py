@@ -1,4 +1,4 @@
-"""Lambda: our own worker, its interpreter, its role's keys, and errors that keep their type."""
+"""Lambda: our worker, its interpreter, the role's keys, and errors that keep their type."""
 
 import functools
 import hashlib

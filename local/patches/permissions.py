@@ -1,4 +1,4 @@
-"""IAM: resources of our own services, decisions on record, transport that counts as secure."""
+"""IAM: our services' resources, the log of decisions, loopback as secure transport."""
 
 import functools
 import json

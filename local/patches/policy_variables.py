@@ -15,7 +15,7 @@ from local.ministack import names
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 DEFAULTED = re.compile(r"([^,']+?)\s*,\s*'([^']*)'")
-# No ARN and no value has it: what holds it can match nothing.
+# No ARN and no value contains it, so that such a statement matches nothing.
 NOTHING = "\0"
 
 

@@ -1,4 +1,4 @@
-"""Lambda reads a queue with the rights of the function's role, as on AWS.
+"""SQS event source mappings read with the rights of the function's role, as on AWS.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
@@ -28,7 +28,7 @@ def _with_rights(receive: Callable[[str, int], list[Any]]) -> Callable[[str, int
     @functools.wraps(receive)
     def receive_messages(queue_url: str, max_number: int) -> list[Any]:
         queue = names.QUEUES.get()[queue_url]
-        if queue["messages"]:  # each decision is logged, and an empty queue is read for ever
+        if queue["messages"]:  # each decision is logged, and an empty queue is polled without end
             try:
                 _authorize(queue["attributes"]["QueueArn"])
             except (AccessDenied, signing.ServiceError) as refused:

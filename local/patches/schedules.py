@@ -1,6 +1,6 @@
-"""EventBridge Scheduler: a cron schedule goes by the clock of its time zone, not by UTC.
+"""EventBridge Scheduler: cron schedules follow their time zone.
 
-A time that the clocks skip does not come, one that comes twice comes once (user guide,
+A skipped local time does not fire and a repeated one fires once (user guide,
 "Daylight saving time on EventBridge Scheduler"). One-time schedules stay in UTC.
 """
 

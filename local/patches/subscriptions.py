@@ -1,4 +1,4 @@
-"""SNS: a subscription by e-mail waits for the click on a link, which nobody sends from a laptop."""
+"""SNS: e-mail subscriptions stay pending, because the laptop sends no mail."""
 
 import functools
 import re

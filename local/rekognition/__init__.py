@@ -1,5 +1,6 @@
-"""Rekognition of the laptop AWS: collections, image operations and stream processors.
+"""Rekognition: collections, image operations and stream processors.
 
-`service` is what the emulator is given. This module stays empty, so that the
-worker processes import nothing but what they need.
+`api.service` is what MiniStack routes to. This module imports nothing, so that the worker
+processes load only what they need.
+Uses: ministack, security, shapes, kinesisvideo.mkv (the media that GetMedia sends).
 """

@@ -43,7 +43,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An enrolled face and how alike it is to the one that was searched."""
+    """An enrolled face and its similarity to the searched one."""
 
     similarity: float
     face: Face
@@ -55,7 +55,7 @@ class Match:
 
 @dataclass(slots=True)
 class Collection:
-    """A named set of enrolled faces, in the order of enrolment."""
+    """A named set of enrolled faces, in the order they were enrolled."""
 
     name: str
     arn: str
@@ -65,7 +65,7 @@ class Collection:
 
     def add(self, face: Face) -> None:
         """Enroll a face; the same face of the same photo is stored once."""
-        with _writing:  # readers go on with what was there
+        with _writing:  # readers keep the old dict
             self.faces = {**self.faces, face.face_id: face}
 
     def remove(self, face_ids: Iterable[str]) -> list[str]:
@@ -119,7 +119,7 @@ class Collections:
     def delete(self, name: str) -> None:
         """Delete a collection and all its faces."""
         self.get(name)
-        self._all.pop(name, None)  # another may have been quicker
+        self._all.pop(name, None)  # another request may have deleted it
 
     def names(self) -> list[str]:
         """Return the names, sorted."""

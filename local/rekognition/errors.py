@@ -1,8 +1,8 @@
-"""The error answers of Rekognition, by AWS's names and in AWS's words."""
+"""The errors of Rekognition, with AWS's names and words."""
 
 
 class RekognitionError(Exception):
-    """An error answer: a modelled error name and the sentence that goes with it."""
+    """An error: its name in AWS's model and its message."""
 
     def __init__(self, code: str, message: str) -> None:
         """Make the error with AWS's name."""

@@ -1,4 +1,4 @@
-"""Who may call the laptop AWS and what they may do: guard, signatures, IAM, loopback.
+"""Authentication and authorization: the guard, signed requests, IAM's messages, loopback checks.
 
-Uses nothing else of local/.
+Uses: no other room.
 """

@@ -1,4 +1,4 @@
-"""The gate in front of both ports: what a web page, or a request without our keys, can't pass.
+"""The guard of both ports: it stops web pages and requests without a key.
 
 A page in the laptop's browser can send to any loopback port. It can't set another
 `Host` than the name it was loaded from (so DNS rebinding shows), its cross-origin
@@ -47,7 +47,7 @@ VERSION_2 = frozenset({"awsaccesskeyid", "signature"})
 
 
 class Guard:
-    """An ASGI application that hands on only what comes from this laptop's own programs."""
+    """An ASGI middleware that passes on requests of this laptop's own programs only."""
 
     def __init__(self, application: Application, port: int) -> None:
         """Guard an application that listens on a port."""

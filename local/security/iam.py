@@ -1,4 +1,4 @@
-"""The words of a denial, and the log of decisions."""
+"""The message of a denied action, and the log of IAM decisions."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class AccessDenied(Exception):  # noqa: N818 - named as AWS names it
-    """A refused action; `message` is AWS's sentence."""
+    """A denied action; `message` is AWS's."""
 
     def __init__(self, message: str) -> None:
         """Make the error with AWS's message."""
@@ -30,12 +30,12 @@ def access_denied(principal: str, action: str, resource: str, *, explicit: bool)
     )
 
 
-# A photo's key holds its person's name, and no log does.
+# A photo's key holds a person's name, which no log may contain.
 PERSON_KEY = re.compile(r"(:::[^/]+/people/).+")
 
 
 class DecisionLog:
-    """A file with one JSON line per decision, so that a test sees which granted action was used."""
+    """A file with one JSON line per decision, from which tests see the rights in use."""
 
     def __init__(self, path: Path) -> None:
         """Append to a file."""

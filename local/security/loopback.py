@@ -1,4 +1,4 @@
-"""The refusal to deploy with an environment that could reach a real account."""
+"""The check that an environment cannot reach a real account."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 class NotLoopbackError(Exception):
-    """An environment by which a request could leave this laptop."""
+    """An environment whose requests could leave this laptop."""
 
 
 def assert_loopback(environment: Mapping[str, str]) -> None:

@@ -1,9 +1,8 @@
-"""A bound on what is kept in memory of a request to a service of our own.
+"""The size limit of requests to our services.
 
-MiniStack takes in whole requests before it looks at their signatures. The largest that can be
-right is CompareFaces with two pictures of 5 MB in Base64; Kinesis Video's are as small here as on
-its media port. What goes beyond is read to its end, so that the sender hears the answer, but not
-kept.
+MiniStack reads whole requests before it checks their signatures. The largest valid one is
+CompareFaces with two pictures of 5 MB in Base64; Kinesis Video's limit is that of its media
+port. A larger request is read to its end, so that the sender gets the answer, and discarded.
 """
 
 import json
@@ -17,7 +16,7 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much one service takes, and the error that answers more."""
+    """The size limit of one service and the error above it."""
 
     target: bytes  # what its X-Amz-Target begins with
     most_bytes: int
@@ -53,7 +52,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class SizeLimit:
-    """An ASGI application that hands on a request to a service of ours only if it fits."""
+    """An ASGI middleware that refuses requests above their service's limit."""
 
     def __init__(self, application: Application) -> None:
         """Limit the requests of an application."""

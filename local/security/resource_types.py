@@ -1,13 +1,12 @@
-"""Which resource an action of our services is checked on, by a published table.
+"""The resource on which an action of our services is authorized, by a published table.
 
-`resource_types.json` is what cfn-lint says of Rekognition and Kinesis Video Streams, cut out of
-its table of AWS's Service Authorization Reference: per action the types of resources that a
-policy may name, per type the form of its ARN. An action without a type is checked on `*`.
-MiniStack knows neither service. In the project's environment, which has cfn-lint,
+`resource_types.json` is cfn-lint's table of AWS's Service Authorization Reference, for Rekognition
+and Kinesis Video Streams: the resource types of each action and the ARN format of each type. An
+action without a type is authorized on `*`. In an environment with cfn-lint,
 
     python -m local.security.resource_types
 
-writes the file again.
+rewrites the file.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Signed requests to the laptop AWS itself, small enough not to need boto3's clients in memory."""
+"""Signed requests to the laptop AWS itself, without boto3's clients, which take much memory."""
 
 import hashlib
 import http.client
@@ -16,7 +16,7 @@ from botocore.credentials import ReadOnlyCredentials
 from local.security.iam import AccessDenied
 
 TIMEOUT_SECONDS = 30
-# One request each: the server would hold what we leave for as long as it keeps others alive.
+# Close after each request: the server would keep an idle connection open.
 ALONE = {"Connection": "close"}
 TARGETS = {
     "dynamodb": "DynamoDB_20120810",
@@ -29,7 +29,7 @@ DENIED = re.compile("AccessDenied|AuthorizationError|NotAuthorized")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Keys to sign with; without `session_token` a user's, without `expires` (epoch) for good."""
+    """Keys to sign with: a user's without `session_token`, permanent without `expires` (epoch)."""
 
     access_key_id: str
     secret_access_key: str
@@ -39,7 +39,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A successful answer; header names are in lower case."""
+    """A successful response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -47,7 +47,7 @@ class Response:
 
 
 class ServiceError(Exception):
-    """An AWS service's refusal, with its code as in AWS's API reference."""
+    """An error of an AWS service, with its code in AWS's API reference."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         """Make the error with its HTTP status."""

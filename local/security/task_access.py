@@ -1,4 +1,4 @@
-"""What a Step Functions task needs a permission for, and how its denial is named.
+"""The permission that a Step Functions task needs, and the error name of its denial.
 
 The names follow the services' own: an aws-sdk task gives the exception class of the Java
 SDK behind its service's prefix (Step Functions guide, "Error names"), which is the
@@ -35,7 +35,7 @@ OPTIMISED_DENIALS = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One permission a task needs."""
+    """One permission: an action on a resource."""
 
     action: str
     resource: str

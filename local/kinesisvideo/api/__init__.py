@@ -1,4 +1,4 @@
 """The control plane of Kinesis Video Streams: create, describe, change and delete streams.
 
-Uses store.
+Uses: store.
 """

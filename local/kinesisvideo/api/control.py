@@ -1,4 +1,4 @@
-"""The control plane: streams are created, described, changed and deleted."""
+"""The control operations: create, describe, change and delete streams."""
 
 from collections.abc import Callable
 from typing import Any

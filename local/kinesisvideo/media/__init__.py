@@ -1,4 +1,4 @@
 """The media plane of Kinesis Video Streams: PutMedia, GetMedia and the archive, over ASGI.
 
-Uses api, store and mkv.
+Uses: api (the settings' limits), store, mkv.
 """

@@ -36,7 +36,7 @@ async def app(scope: Scope, receive: Any, send: Any) -> None:
     elif scope["type"] == "http":
         await _answer(scope, Connection(receive, send))
     else:
-        raise ValueError(f"no {scope['type']} here")
+        raise ValueError(f"{scope['type']} is not supported")
 
 
 async def _lifespan(receive: Any, send: Any) -> None:

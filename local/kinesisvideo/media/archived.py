@@ -1,4 +1,4 @@
-"""ListFragments and GetMediaForFragmentList: archived fragments listed and fetched."""
+"""ListFragments and GetMediaForFragmentList: list and fetch archived fragments."""
 
 import hashlib
 from contextlib import closing

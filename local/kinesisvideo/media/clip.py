@@ -1,4 +1,4 @@
-"""Fragments joined to one MP4 file, re-wrapped without decoding."""
+"""Join fragments to one MP4 file without decoding them."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ SOUND = {"aac", *G711}
 
 @dataclass(frozen=True, slots=True)
 class ClipPart:
-    """One fragment of a clip: its media, and when it starts by the producer's clock."""
+    """One fragment of a clip: its media and its start by the producer's clock."""
 
     header: bytes
     cluster: bytes

@@ -16,7 +16,7 @@ type Message = dict[str, Any]
 
 
 class Connection:
-    """Reads the request and writes the answer, both at once if need be."""
+    """Reads the request and writes the response, at the same time if needed."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Connection:
         """Send the status and headers at once."""
         self._begun = True
         self._listen()
-        # boto3 looks for the request's id under the first name, AWS's pages tell of the other.
+        # boto3 reads the request id from the first header, AWS's pages document the second.
         request_id = str(uuid.uuid4())
         named = {"x-amzn-requestid": request_id, "x-amz-requestid": request_id, **headers}
         raw = [(name.encode(), value.encode()) for name, value in named.items()]

@@ -1,4 +1,4 @@
-"""How many connections of one operation a stream may have at once."""
+"""The limit of concurrent connections of one operation to a stream."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,4 +27,4 @@ class ConnectionLimit:
             yield
         finally:
             self._open[stream.arn] -= 1
-            self._open += Counter()  # without those that are at zero
+            self._open += Counter()  # drops zero counts

@@ -1,4 +1,4 @@
-"""Finds the frames of given times in a stream's archive."""
+"""Find the frames of given times in a stream's archive."""
 
 import base64
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from local.kinesisvideo.store.fragment_index import Fragment, Selector
 from local.kinesisvideo.store.state import KinesisVideo
 from local.kinesisvideo.store.streams import Stream
 
-ROUNDING_MS = 2  # a frame's time, computed elsewhere in seconds, may be off by so much
+ROUNDING_MS = 2  # the error of a frame's time that was computed in seconds
 MAX_IMAGE = 6_291_456  # characters of base64 (GetImages, ImageContent)
 MAX_CALL = 100_000_000  # bytes of images in one answer (Kinesis Video Streams quotas)
 
@@ -81,7 +81,7 @@ class FrameSearch:
             for frame, image in images.encode_frames(b"".join(media), choose, self.wanted):
                 encoded[frame] = _image(frame + offset, image)
         except images.UndecodableError:
-            pass  # what has no image by now says so
+            pass  # times without an image get an error below
         return {at: encoded.get(nearest.get(at, -1)) or _failed(at, "MEDIA_ERROR") for at in wanted}
 
 

@@ -1,4 +1,4 @@
-"""GetClip: archived fragments as one MP4 file."""
+"""GetClip: send archived fragments as one MP4 file."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ async def get_clip(
     selector = Selector(chosen["FragmentSelectorType"])
     start, end = archive.time_range(chosen["TimestampRange"])
     if not start < end <= start + MAX_RANGE_MS:
-        raise invalid_argument("EndTimestamp must be after StartTimestamp, by a day")
+        raise invalid_argument("EndTimestamp must be after StartTimestamp, by at most a day")
     if selector is Selector.SERVER and end > service.clock() * 1000:
         raise invalid_argument("EndTimestamp must be in the past")
     found = list(_chosen(archive.between(service, stream, selector, start, end)))

@@ -1,4 +1,4 @@
-"""GetImages: the frames of archived fragments at given times."""
+"""GetImages: send the frames of archived fragments at given times."""
 
 from local.kinesisvideo import requests
 from local.kinesisvideo.api.image_settings import MIN_SAMPLING_MS

@@ -1,4 +1,4 @@
-"""GetMedia: a live film, fragment after fragment, each a Matroska file of its own."""
+"""GetMedia: send fragments as they arrive, each a Matroska document of its own."""
 
 import logging
 from contextlib import closing
@@ -16,7 +16,7 @@ LOGGER = logging.getLogger(__name__)
 MAX_READERS = 3  # GetMedia connections per stream (Kinesis Video Streams quotas)
 CONTENT_TYPE = "video/webm"
 PREFIX = "AWS_KINESISVIDEO_"
-# A film without media, to say that there is none.
+# A document without media, for error tags.
 EMPTY = ebml.element(ebml.EBML, ebml.element(ebml.DOC_TYPE, b"matroska"))
 FRAGMENT_NOT_FOUND, INTERNAL_ERROR = 4000, 5000
 ERROR_CODES = {FRAGMENT_NOT_FOUND: "FRAGMENT_NOT_FOUND", INTERNAL_ERROR: "INTERNAL_ERROR"}

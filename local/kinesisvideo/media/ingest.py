@@ -1,4 +1,4 @@
-"""One PutMedia body, from its first byte to its last: fragments in, acknowledgements out."""
+"""One PutMedia session: parse the body, store its fragments, acknowledge them."""
 
 import asyncio
 import logging
@@ -18,12 +18,12 @@ from local.kinesisvideo.store.streams import Stream
 LOGGER = logging.getLogger(__name__)
 MAX_SESSION_SECONDS = 45 * 60
 IDLE_SECONDS = 10.0
-MAX_IDLE = 3  # spells of IDLE_SECONDS without a byte before the connection is closed
+MAX_IDLE = 3  # periods of IDLE_SECONDS without a byte before the connection is closed
 DRAIN_SECONDS = 2.0
 LAST_PRODUCER_MS = 253_402_300_799_999  # the year 9999
-# After so long others have their turn: a body may be nothing but tiny elements.
+# Then other sessions have their turn: a body may consist of tiny elements.
 TURN_SECONDS = 0.005
-SLICE_BYTES = 1024  # what is parsed between two looks at the time
+SLICE_BYTES = 1024  # parsed between two checks of the clock
 
 
 class PutMediaSession:
@@ -73,7 +73,7 @@ class PutMediaSession:
         while self._more:
             message = await self._connection.read(IDLE_SECONDS)
             if self._connection.client_left:
-                return  # what is unfinished is lost; the producer sends it again
+                return  # the unfinished fragment is lost; the producer sends it again
             if message is None:
                 idle += 1
                 if idle >= MAX_IDLE:

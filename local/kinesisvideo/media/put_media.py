@@ -1,4 +1,4 @@
-"""PutMedia: takes a film in as it is made and acknowledges each fragment."""
+"""PutMedia: the entry point of a session and the limit of sessions per stream."""
 
 from contextlib import closing
 

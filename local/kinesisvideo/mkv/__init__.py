@@ -1,4 +1,4 @@
-"""Matroska: its elements, and PutMedia's body cut into fragments.
+"""Matroska: its elements, and the parser that splits PutMedia's body into fragments.
 
-Uses nothing else of local/.
+Uses: kinesisvideo.errors only.
 """

@@ -1,4 +1,4 @@
-"""One Matroska cluster while it arrives, held to AWS's rules for a fragment."""
+"""One Matroska cluster while it arrives, checked against AWS's rules for a fragment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

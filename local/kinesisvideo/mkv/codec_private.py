@@ -50,7 +50,7 @@ def _sets(codec: str, private: bytes) -> Iterator[bytes]:
 def _of_h264(private: bytes) -> Iterator[bytes]:
     """Yield the sequence and picture parameter sets of an AVCDecoderConfigurationRecord."""
     if private[0] != 1 or private[4] & 3 != _LENGTH - 1:
-        raise ValueError("no AVC record with lengths of four bytes")
+        raise ValueError("not an AVC record with lengths of four bytes")
     at = 5
     for mask in (0x1F, 0xFF):
         count, at = private[at] & mask, at + 1
@@ -62,7 +62,7 @@ def _of_h264(private: bytes) -> Iterator[bytes]:
 def _of_h265(private: bytes) -> Iterator[bytes]:
     """Yield the units of an HEVCDecoderConfigurationRecord, whose arrays hold one type each."""
     if private[0] != 1 or private[21] & 3 != _LENGTH - 1:
-        raise ValueError("no HEVC record with lengths of four bytes")
+        raise ValueError("not a HEVC record with lengths of four bytes")
     at = 23
     for _ in range(private[22]):
         count, at = int.from_bytes(private[at + 1 : at + 3]), at + 3

@@ -37,13 +37,13 @@ CRC_32 = 0xBF
 IN_CLUSTER = {TIMESTAMP, POSITION, PREVIOUS_SIZE, SIMPLE_BLOCK, BLOCK_GROUP, VOID, CRC_32}
 
 MAX_HEAD_BYTES = 12  # four bytes of id and eight of size
-# Of one element. Real ones have some dozens; to walk through millions would hold up everybody.
+# Of one element. Real ones have some dozens; parsing millions would block other sessions.
 MAX_CHILDREN = 4096
 SEGMENT_HEAD = bytes.fromhex("1853806701ffffffffffffff")  # of unknown size
 
 
 class EbmlError(Exception):
-    """The bytes are no EBML."""
+    """The bytes are not valid EBML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,11 @@ def children(
             return
         head = read_head(view, at)
         if head is None or head.size is None or at + head.total > len(view):
-            raise EbmlError("an element is longer than the one around it")
+            raise EbmlError("an element is longer than its parent")
         yield head.id, view[at + head.length : at + head.total]
         at += head.total
     if at < len(view):
-        raise EbmlError("an element has too many others in it")
+        raise EbmlError("an element has too many children")
 
 
 def unsigned(data: memoryview) -> int:

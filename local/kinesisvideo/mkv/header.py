@@ -1,4 +1,4 @@
-"""What precedes the first cluster, and AWS's limits on it and on what follows."""
+"""The Matroska header before the first cluster, and AWS's limits on header and fragments."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -26,7 +26,7 @@ class ErrorId(IntEnum):
 
 
 class MediaError(Exception):
-    """The media breaks a rule of PutMedia, or can't be kept."""
+    """The media breaks a rule of PutMedia, or cannot be stored."""
 
     def __init__(self, error_id: ErrorId, timecode: int | None = None) -> None:
         """Make the error, with a timecode if its fragment is no longer in progress."""
@@ -37,7 +37,7 @@ class MediaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one fragment and its header may be (Kinesis Video Streams quotas)."""
+    """The limits of a fragment and its header (Kinesis Video Streams quotas)."""
 
     fragment_bytes: int = 50 * 1024 * 1024
     fragment_ms: int = 20_000
@@ -76,7 +76,7 @@ _ONCE = {ebml.EBML, ebml.SEGMENT, ebml.INFO, ebml.TRACKS}
 
 
 class Header:
-    """All that comes before the first cluster, collected to be sent with each of them."""
+    """The header before the first cluster, which is stored with each fragment."""
 
     def __init__(self, limits: Limits) -> None:
         """Start with an empty header."""

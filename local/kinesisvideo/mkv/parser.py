@@ -1,8 +1,8 @@
-"""The body of PutMedia: an incremental parser that cuts Matroska into fragments.
+"""The incremental parser that splits PutMedia's body into fragments.
 
-A fragment is one cluster. Tags do not say which one they are about: those after a
-cluster are about it when AWS_KINESISVIDEO_END_OF_FRAGMENT follows before the next
-cluster, else about the next one. So a cluster's end is not yet its fragment's end.
+A fragment is one cluster. Tags do not name their cluster: tags after a cluster belong to
+it when AWS_KINESISVIDEO_END_OF_FRAGMENT follows before the next cluster, else to the next
+one. So a fragment may end later than its cluster.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ class FragmentStarted:
 
 @dataclass(frozen=True, slots=True)
 class FragmentFinished:
-    """A whole fragment: with its header before it, its cluster is a film of its own."""
+    """A complete fragment; header and cluster together are a playable document."""
 
     timecode: int
     start_ms: int
@@ -53,7 +53,7 @@ type Event = FragmentStarted | FragmentFinished
 
 
 class FragmentParser:
-    """Takes the body as it arrives and holds no more than one fragment of it."""
+    """Parses the body as it arrives; at most one fragment is in memory."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         """Start at the beginning of a body."""

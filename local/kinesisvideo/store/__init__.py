@@ -1,4 +1,4 @@
-"""Streams and their fragments on disk, and the work that tagged fragments cause.
+"""Streams, their fragments on disk, and the images and notifications of tagged fragments.
 
-Uses mkv.
+Uses: mkv.
 """

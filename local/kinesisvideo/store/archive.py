@@ -1,4 +1,4 @@
-"""What a stream has archived: the fragments that the reading operations may give."""
+"""The archived fragments of a stream, which the reading operations return."""
 
 from local.kinesisvideo import requests
 from local.kinesisvideo.errors import invalid_argument, no_data_retention

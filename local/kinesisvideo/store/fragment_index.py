@@ -1,4 +1,4 @@
-"""The fragments of one stream: their files, and indexes by number and by both times."""
+"""The index of one stream's fragments: by number, arrival and both timestamps; and their files."""
 
 import hashlib
 from bisect import bisect_left, bisect_right, insort
@@ -13,7 +13,7 @@ from local.kinesisvideo.mkv.parser import FragmentFinished
 
 
 class Selector(StrEnum):
-    """Whose clock a timestamp is of."""
+    """The clock of a timestamp: the producer's or the server's."""
 
     PRODUCER = "PRODUCER_TIMESTAMP"
     SERVER = "SERVER_TIMESTAMP"
@@ -21,10 +21,10 @@ class Selector(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """What is known of a stored fragment; times are of its start."""
+    """The metadata of a stored fragment; times are those of its start."""
 
     number: str
-    arrival: int  # counts the fragments of the stream as they became complete; 0 before
+    arrival: int  # the number of the fragment in order of completion; 0 before
     producer_ms: int
     server_ms: int
     cluster_ms: int  # the time written in the cluster
@@ -59,7 +59,7 @@ def read_file(path: Path, fragment: Fragment) -> tuple[bytes, bytes] | None:
 
 
 class FragmentIndex:
-    """One stream's fragments."""
+    """The fragments of one stream, in order of arrival, by number and by time."""
 
     def __init__(self, directory: Path, arn: str) -> None:
         # A stream's name may be longer than a file's.

@@ -30,7 +30,7 @@ class StreamGoneError(Exception):
 
 
 class FragmentStore:
-    """Keeps fragments and tells live readers of new ones; safe from any thread."""
+    """Stores fragments and wakes live readers; thread-safe."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class FragmentStore:
             tags=finished.tags,
         )
         written = self._directory / f"{number}{UNFINISHED}"
-        write_file(written, finished)  # nobody waits for the disk
+        write_file(written, finished)  # outside the lock
         try:
             with self._lock:
                 if self._retention_hours(arn) is None:

@@ -1,4 +1,4 @@
-"""Image generation: frames of tagged fragments, put into S3 as PutMedia's caller."""
+"""Image generation: put frames of tagged fragments into S3 as PutMedia's caller."""
 
 import re
 import uuid
@@ -14,13 +14,13 @@ from local.kinesisvideo.store.streams import DelayedSetting, Stream
 from local.kinesisvideo.store.tagged_fragments import SERVICE_PREFIX, TaggedFragmentProcessor
 
 PREFIX_TAG = "AWS_KINESISVIDEO_IMAGE_PREFIX"
-# What may stand as it is in a header's name and in its value (RFC 9110).
+# Characters that are valid in a header's name and value (RFC 9110).
 _NAME = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~-]+")
 _VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 
 
 class ImageGenerator(TaggedFragmentProcessor):
-    """Makes images of one fragment after the other."""
+    """Generates images of tagged fragments, one fragment after the other."""
 
     what = "images"
     tag = "AWS_KINESISVIDEO_IMAGE_GENERATION"

@@ -1,4 +1,4 @@
-"""Images out of a fragment: exact frames, decoded and encoded as asked."""
+"""Decode frames of a fragment and encode them as images."""
 
 import io
 import tempfile
@@ -11,7 +11,7 @@ import av
 
 from local.kinesisvideo import requests
 
-# Which of the frames, given the times of all in milliseconds, rising.
+# Returns the times of the selected frames, given all times in ascending milliseconds.
 type FrameSelection = Callable[[list[int]], Iterable[int]]
 
 # Enough for 8K; a header may declare a frame of gigabytes.
@@ -25,7 +25,7 @@ class UndecodableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    """How a frame becomes an image."""
+    """The format, quality and size of an image."""
 
     kind: str = "JPEG"
     quality: int = 80

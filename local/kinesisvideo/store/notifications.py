@@ -1,4 +1,4 @@
-"""Notifications: tagged fragments, told of by SNS as PutMedia's caller."""
+"""Notifications: publish tagged fragments to SNS as PutMedia's caller."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ SUBJECT = "Kinesis Video Streams Notification"
 
 
 class Notifier(TaggedFragmentProcessor):
-    """Tells of one fragment after the other."""
+    """Publishes a notification of each tagged fragment, one after the other."""
 
     what = "notifications"
     tag = "AWS_KINESISVIDEO_NOTIFICATION"

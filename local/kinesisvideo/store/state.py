@@ -1,4 +1,4 @@
-"""What both planes share: the streams, their fragments and the settings."""
+"""The state that both planes share: streams, fragments and settings."""
 
 import asyncio
 import functools
@@ -20,13 +20,13 @@ from local.kinesisvideo.store.streams import DelayedSetting, Stream, Streams
 
 LOGGER = logging.getLogger(__name__)
 IMAGE_DELAY_SECONDS = 60.0
-DECODERS = 2  # the rest of the cores is for those who send media
+DECODERS = 2  # the other cores serve producers
 EXPIRY_SECONDS = 30.0
 MEGABYTE = 1024 * 1024
 
 
 class KinesisVideo:
-    """One running Kinesis Video Streams."""
+    """The running service: its streams, fragments and background work."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class KinesisVideo:
         self.store = FragmentStore(
             directory, self._retention_hours, clock=clock, limit_bytes=store_bytes
         )
-        # Threads that only read and write: no clip in the making holds up an acknowledgement.
+        # For reading and writing only, so that making a clip never delays an acknowledgement.
         self._disk = ThreadPoolExecutor(4, "kinesis-video-disk")
         self.images = ImageGenerator(self.store, image_delay, clock)
         self.notifier = Notifier(image_delay, clock)
@@ -63,7 +63,7 @@ class KinesisVideo:
         call = functools.partial(function, *args, **kwargs)
         try:
             done = asyncio.get_running_loop().run_in_executor(self._decoders, call)
-        except RuntimeError as error:  # whoever still asks came too late
+        except RuntimeError as error:  # the service is stopping
             raise service_stopping() from error
         return await done
 
@@ -73,7 +73,7 @@ class KinesisVideo:
             try:
                 await self.on_disk(self.store.expire)
             except OSError:
-                LOGGER.exception("what has expired could not be deleted")
+                LOGGER.exception("expired fragments could not be deleted")
             await asyncio.sleep(EXPIRY_SECONDS)
 
     def _retention_hours(self, arn: str) -> int | None:
@@ -122,6 +122,6 @@ def current_service() -> KinesisVideo:
     """Return the service of this process; its fragments lie below TMPDIR."""
     delay = float(os.environ.get("KVS_IMAGE_DELAY_SECONDS", IMAGE_DELAY_SECONDS))
     megabytes = int(os.environ.get("KVS_STORE_MEGABYTES", STORE_BYTES // MEGABYTE))
-    # The launcher makes TMPDIR a folder of its own, which goes when it ends.
+    # The launcher sets TMPDIR to a folder that is deleted at the end.
     directory = Path(os.environ["TMPDIR"]) / "fragments"
     return KinesisVideo(directory, image_delay=delay, store_bytes=megabytes * MEGABYTE)

@@ -1,4 +1,4 @@
-"""The video streams of the account: what the control plane knows about each."""
+"""The video streams of the account and their settings."""
 
 import secrets
 import threading
@@ -24,7 +24,7 @@ def new_version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class DelayedSetting:
-    """A configuration that takes a while to hold: asked last, since when, held before."""
+    """A setting that takes effect after a delay: requested, since when, and the previous one."""
 
     requested: Mapping[str, Any] | None = None
     since: float = 0.0
@@ -59,7 +59,7 @@ class Stream:
 
 
 class Streams:
-    """All streams, by name; used by the threads of both planes."""
+    """All streams by name; thread-safe, because both planes use it."""
 
     def __init__(self, account: str, region: str, clock: Callable[[], float] = time.time) -> None:
         """Start an account without streams."""

@@ -1,4 +1,4 @@
-"""What a stream's configuration lets tagged fragments cause, one fragment after the other."""
+"""The base of image generation and notifications: work on tagged fragments."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -9,13 +9,13 @@ from local.kinesisvideo.store.streams import DelayedSetting, Stream
 from local.kinesisvideo.store.work_queue import WorkQueue
 from local.ministack import Principal
 
-SERVICE_PREFIX = "AWS_"  # of the names of tags that are for the service
+SERVICE_PREFIX = "AWS_"  # of tags for the service itself
 
 
 class TaggedFragmentProcessor(ABC):
-    """Acts on fragments with a tag while the configuration is enabled, beside the loop."""
+    """Processes fragments with a tag while the configuration is enabled, in a thread."""
 
-    what: ClassVar[str]  # what comes of them, for the log
+    what: ClassVar[str]  # names the work in the log
     tag: ClassVar[str]
 
     def __init__(self, delay: float, clock: Callable[[], float]) -> None:

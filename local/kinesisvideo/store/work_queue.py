@@ -1,4 +1,4 @@
-"""Work that tagged fragments cause beside the media plane's loop, within bounds."""
+"""A bounded queue of background work on tagged fragments."""
 
 import contextlib
 import logging
@@ -12,11 +12,11 @@ from local.security.iam import AccessDenied
 from local.security.signing import ServiceError
 
 LOGGER = logging.getLogger(__name__)
-CAPACITY = 32  # fragments that wait; what comes beyond is dropped and counted
+CAPACITY = 32  # waiting fragments; more are dropped and counted
 
 
 class WorkQueue:
-    """One thing after the other, in order; as on AWS, nobody is told of a failure."""
+    """Runs tasks one after the other; failures are only logged, as on AWS."""
 
     def __init__(self, what: str, capacity: int = CAPACITY) -> None:
         """Start the queue's thread; `what` names it in the log."""
@@ -29,7 +29,7 @@ class WorkQueue:
         """Queue a task; drop it when the queue is full."""
         if not self._capacity.acquire(blocking=False):
             self.dropped += 1
-            LOGGER.warning("%s: too many fragments wait, dropped %d", self._what, self.dropped)
+            LOGGER.warning("%s: the queue is full, %d fragments dropped", self._what, self.dropped)
             return
         # A session may still store a fragment while the laptop AWS stops.
         with contextlib.suppress(RuntimeError):
@@ -47,7 +47,7 @@ class WorkQueue:
         try:
             task(*arguments)
         except AccessDenied:
-            LOGGER.info("%s: the producer may not write there", self._what)
+            LOGGER.info("%s: the producer has no right to write there", self._what)
         except ServiceError as error:
             LOGGER.info("%s: refused, %s", self._what, error.code)
         except UndecodableError:

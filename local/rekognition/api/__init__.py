@@ -1,4 +1,4 @@
 """Rekognition's operations: collections, pictures, stream processors and tags.
 
-Uses processors and worker.
+Uses: processors, worker.
 """

@@ -50,7 +50,7 @@ def delete_collection(context: OperationContext, parameters: Parameters) -> Answ
 def list_faces(context: OperationContext, parameters: Parameters) -> Answer:
     """List the faces of a collection, all or those of the given ids."""
     collection = context.collections.get(parameters["CollectionId"])
-    if "UserId" in parameters:  # nobody can have made one: CreateUser is not there
+    if "UserId" in parameters:  # there are none: CreateUser is not implemented
         raise not_found("The user does not exist")
     faces = collection.faces
     wanted = set(parameters.get("FaceIds") or faces)

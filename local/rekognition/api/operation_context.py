@@ -1,4 +1,4 @@
-"""What the operations work on."""
+"""The context of an operation: collections, processors, workers and the caller's rights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OperationContext:
-    """One Rekognition: its collections and processors, the analysis pool, the caller's rights."""
+    """The state and services that operations use."""
 
     collections: Collections
     processors: Processors

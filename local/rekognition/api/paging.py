@@ -1,4 +1,4 @@
-"""Answers in pages, with tokens that outlive deletions."""
+"""Paged answers, with tokens that stay valid when items are deleted."""
 
 import secrets
 import threading
@@ -12,9 +12,9 @@ MAX_TOKENS = 10_000  # that are remembered; the oldest expire
 
 
 class PageTokens:
-    """What was given out for the rest of a list, and after which key of which list that begins.
+    """The tokens that were issued, with their listing and the key they continue after.
 
-    A token can't hold the key itself: both may have up to 255 characters.
+    A token cannot hold the key itself: both may have up to 255 characters.
     """
 
     def __init__(self, most: int = MAX_TOKENS) -> None:

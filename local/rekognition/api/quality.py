@@ -1,6 +1,6 @@
 """QualityFilter: which faces are good enough to be indexed or searched.
 
-AWS publishes the levels and the reasons but not its bars; these are ours.
+AWS publishes the levels and the reasons but not its thresholds; these are ours.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from local.rekognition.worker.pool import Faces
 
 @dataclass(frozen=True, slots=True)
 class QualityThresholds:
-    """The least that a face must have."""
+    """The thresholds of one quality level."""
 
     confidence: float
     sharpness: float

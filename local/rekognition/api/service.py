@@ -1,4 +1,4 @@
-"""The service as the emulator sees it: requests in, answers out, collections for CloudFormation."""
+"""The service module that MiniStack routes to, and AWS::Rekognition::Collection."""
 
 import asyncio
 import contextvars
@@ -39,7 +39,7 @@ OPERATIONS: dict[str, Callable[[OperationContext, Parameters], Answer]] = {
     **processor_operations.OPERATIONS,
     **tag_operations.OPERATIONS,
 }
-# The modelled faults; everything else is the caller's to mend.
+# The modelled server faults; every other error is the client's.
 FAULTS = {"InternalServerError", "ThrottlingException"}
 THREADS = 8
 
@@ -82,7 +82,7 @@ async def handle_request(
     loop = asyncio.get_running_loop()
     try:
         answer = loop.run_in_executor(_threads, context.run, _answer, operation, body)
-    except RuntimeError:  # the threads are gone: whoever still asks came too late
+    except RuntimeError:  # the threads have been shut down
         return _reply(503, {"__type": "ServiceUnavailable", "message": "Rekognition has stopped"})
     return await answer
 
@@ -97,7 +97,7 @@ def stop() -> None:
     """Stop every worker process."""
     _context.processors.clear()
     _context.pool.close()
-    _threads.shutdown(wait=False)  # what waits still gets an answer: that there is no more
+    _threads.shutdown(wait=False)  # queued requests are answered with an error
 
 
 def _answer(operation: str, body: bytes) -> ministack.Answer:

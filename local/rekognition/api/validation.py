@@ -1,4 +1,4 @@
-"""Check requests against AWS's model of Rekognition, and say in its words what is wrong."""
+"""Check requests against AWS's model of Rekognition; errors have Rekognition's words."""
 
 from typing import Any
 

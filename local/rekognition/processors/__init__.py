@@ -1,4 +1,4 @@
 """A running stream processor: live media in, records out.
 
-Uses worker.
+Uses: worker, kinesisvideo.mkv.
 """

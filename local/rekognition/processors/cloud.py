@@ -1,4 +1,4 @@
-"""The laptop AWS as a stream processor uses it: a role to assume, a data stream to write to."""
+"""The AWS account of a stream processor: it assumes a role and writes to a data stream."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from local.security.signing import Credentials
 
 
 class LaptopCloud:
-    """The laptop AWS itself, through real signed requests."""
+    """The laptop AWS, through real signed requests."""
 
     account = ministack.ACCOUNT
     region = ministack.REGION

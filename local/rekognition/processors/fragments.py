@@ -1,4 +1,4 @@
-"""Cut the answer of GetMedia into fragments: each is a film of its own with the service's tags."""
+"""Split GetMedia's answer into fragments, each with its header and the service's tags."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ LARGEST = 64 * 1024 * 1024  # more than PutMedia takes for one fragment
 
 
 class GetMediaError(Exception):
-    """What GetMedia sent is no media, or says that it failed."""
+    """GetMedia sent invalid media or an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class ReceivedFragment:
 
 @dataclass(slots=True)
 class FragmentSplitter:
-    """Takes the bytes as they come and yields each fragment as soon as its cluster is whole."""
+    """Splits bytes as they arrive and yields each fragment once its cluster is complete."""
 
     _buffer: bytearray = field(default_factory=bytearray)
     _film: bytearray = field(default_factory=bytearray)

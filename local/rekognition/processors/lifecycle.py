@@ -1,4 +1,4 @@
-"""Stream processors: their life from CreateStreamProcessor to DeleteStreamProcessor."""
+"""The stream processors of the account, from CreateStreamProcessor to DeleteStreamProcessor."""
 
 import os
 import threading
@@ -25,7 +25,7 @@ Request = dict[str, Any]
 
 @dataclass(slots=True)
 class Processor:
-    """A stream processor and what it is doing."""
+    """A stream processor and its status."""
 
     spec: ProcessorSpec
     request: Request

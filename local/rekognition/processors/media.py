@@ -1,4 +1,4 @@
-"""Read live media as a client of Kinesis Video does: GetDataEndpoint, then GetMedia."""
+"""Read live media as a client of Kinesis Video: GetDataEndpoint, then GetMedia."""
 
 import http.client
 import json
@@ -29,7 +29,7 @@ class MissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MediaSource:
-    """A video stream and where its control plane is."""
+    """A video stream and the endpoint of its control plane."""
 
     endpoint: str
     region: str

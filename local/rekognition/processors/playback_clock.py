@@ -1,16 +1,16 @@
-"""By when a frame has to be analysed, so that records never fall further and further behind."""
+"""The latest time to analyze a frame, so that records keep up with live media."""
 
 from dataclasses import dataclass
 
-# How far a frame may lag behind live media, and how far behind that what came in one burst,
-# as after a broken connection.
+# How late a frame may be analyzed, and how much later if its fragment arrived in a burst,
+# for example after a broken connection.
 LATE_SECONDS = 0.5
 BURST_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class PlaybackClock:
-    """Plays each fragment from when it was whole, and those of a burst one after the other."""
+    """Plays each fragment from its completion on; fragments of a burst play one after the other."""
 
     _begins: float = float("-inf")
     _ends: float = float("-inf")

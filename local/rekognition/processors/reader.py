@@ -1,10 +1,10 @@
-"""The worker process of one running stream processor: live media in, frames to analyse out.
+"""The reader process of one running stream processor: live media in, frames to analyze out.
 
     python -m local.rekognition.processors.reader
 
-Three threads: one reads the network and cuts fragments, the main one decodes them and hands
-frames on as fast as they are taken, the third takes what the emulator says and ends the
-process when the emulator has gone.
+Three threads: one reads the network and splits fragments, the main one decodes them and
+sends frames as fast as they are read, the third receives the emulator's messages and ends
+the process when the emulator ends.
 """
 
 import logging
@@ -36,7 +36,7 @@ log = logging.getLogger("local.rekognition.processors.reader")
 
 
 class StreamReader:
-    """Reads one stream until told otherwise, whatever the producer does."""
+    """Reads one stream until the process ends, through pauses and new connections."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ def main() -> None:
             try:
                 wire.send(output, head, body)
             except BrokenPipeError:
-                os._exit(0)  # nobody is left to hear of it
+                os._exit(0)  # the emulator has ended
 
     first = wire.receive(sys.stdin.buffer)
     if first is None:

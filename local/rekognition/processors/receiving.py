@@ -1,4 +1,4 @@
-"""Live media as a stream of fragments, whatever the connection does (reader side)."""
+"""Receive live fragments through broken connections (reader process)."""
 
 import http.client
 import logging
@@ -14,7 +14,7 @@ from local.security.signing import Credentials
 
 MAX_FRAGMENTS = 8  # waiting to be decoded; more wait in the connection
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
-# After a longer break the film goes on with what is live: nobody wants old news in a row.
+# After a longer break only live media is read.
 RESUME_SECONDS = 90.0
 
 log = logging.getLogger("local.rekognition.processors.reader")
@@ -22,14 +22,14 @@ log = logging.getLogger("local.rekognition.processors.reader")
 
 @dataclass(frozen=True, slots=True)
 class TimedFragment:
-    """A fragment, and when it was whole by the clock that only goes forward."""
+    """A fragment and the monotonic time of its completion."""
 
     fragment: ReceivedFragment
     at: float
 
 
 class MediaReceiver:
-    """Reads GetMedia again and again: silence and broken connections are no failure."""
+    """Reads GetMedia repeatedly: silence and broken connections are not failures."""
 
     def __init__(self, source: MediaSource, connect: Callable[[], Credentials]) -> None:
         """Prepare to read a source; `connect` returns keys for each connection."""
@@ -62,8 +62,8 @@ class MediaReceiver:
             except MissingError:
                 return self._arrived.put("missing")
             except GetMediaError as error:
-                log.info("the media can't be followed (%s)", error)
-                self._last = None  # what can't be read from there can't be read again
+                log.info("the media cannot be read on (%s)", error)
+                self._last = None  # reading from there would fail again
             except (OSError, http.client.HTTPException, KeyError, ValueError) as error:
                 log.info("reading the media stopped (%s)", type(error).__name__)
             time.sleep(pause)

@@ -1,4 +1,4 @@
-"""The record of one analysed frame, as Rekognition writes it to the data stream.
+"""The record of one analyzed frame, as Rekognition writes it to the data stream.
 
 The shape is that of the developer guide's "Reference: Kinesis face recognition record".
 """
@@ -12,7 +12,7 @@ from local.rekognition.collections import Match
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a frame of video comes from; times are seconds, at the start of its fragment."""
+    """The origin of a frame: its fragment, that one's times in seconds, and the frame's offset."""
 
     fragment: str
     server: float

@@ -1,4 +1,4 @@
-"""What a stream processor is asked to do, what it needs for that, and why it can't."""
+"""The specification of a stream processor, the account it needs, and its failure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 from local.security.signing import Credentials
 
-UNEXPECTED = "Internal server error"  # the StatusMessage when it is nobody's setting up
-LOWEST_THRESHOLD = 80.0  # FaceSearchSettings: what is below counts as this
+UNEXPECTED = "Internal server error"  # the StatusMessage of an internal failure
+LOWEST_THRESHOLD = 80.0  # FaceSearchSettings: lower values count as this
 
 
 class Cloud(Protocol):
-    """Roles and data streams, as the account has them."""
+    """The account's roles and data streams."""
 
     account: str
     region: str
@@ -30,12 +30,12 @@ class Cloud(Protocol):
 
 
 class ProcessorError(Exception):
-    """Why a processor can't run, as its StatusMessage says it."""
+    """The reason why a processor fails, as in its StatusMessage."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSpec:
-    """What a stream processor reads, searches and writes."""
+    """The streams, role and collection of a stream processor."""
 
     name: str
     arn: str

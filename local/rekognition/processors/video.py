@@ -1,4 +1,4 @@
-"""Take frames out of fragments at a steady rate (reader side)."""
+"""Decode frames of fragments at a steady rate (reader process)."""
 
 import io
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class FrameSampler:
 
 @dataclass(frozen=True, slots=True)
 class OpenFragment:
-    """An opened fragment; offsets are seconds from its start, as its timecode says it."""
+    """An opened fragment; offsets are seconds from its cluster's timecode."""
 
     offsets: list[float]  # of all frames, in order of display
     _packets: list[Any]

@@ -1,4 +1,4 @@
-"""The writing half of a running stream processor: faces in, records out, in order."""
+"""The writer of a running stream processor: faces in, records out, in order."""
 
 import http.client
 import logging
@@ -31,7 +31,8 @@ Waiting = tuple[Frame, Future[Faces]]
 
 
 class RecordWriter:
-    """Writes the records of one run; `failed` hears why it can't go on, `settled` of each frame."""
+    """Writes the records of one run: `on_failed` gets the reason of a failure, `on_settled` is
+    called after each frame."""
 
     def __init__(
         self, spec: ProcessorSpec, cloud: Cloud, collections: Collections,
@@ -93,7 +94,7 @@ class RecordWriter:
                 self._on_failed(str(error))
             except WorkerDiedError:
                 log.warning("a frame of processor %s was lost with its worker", self._spec.name)
-            except Exception:  # a processor that only seems to run would be worse
+            except Exception:  # a processor must not look as if it ran
                 log.exception("a record of processor %s can't be written", self._spec.name)
                 self._on_failed(UNEXPECTED)
             finally:
@@ -107,7 +108,7 @@ class RecordWriter:
         self._put(self._keys, made, frame.fragment)
 
     def _put(self, keys: Credentials, made: Mapping[str, Any], key: str) -> None:
-        # AWS does not say what it partitions by. A fragment's records belong together.
+        # AWS does not document the partition key. One per fragment keeps its records in order.
         for attempt in range(PUT_ATTEMPTS):
             try:
                 self._cloud.put_record(keys, self._spec.data_arn, made, key)

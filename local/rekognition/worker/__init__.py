@@ -1,4 +1,4 @@
-"""The worker processes: they find, measure and compare faces.
+"""The worker processes, which detect, measure and compare faces.
 
-Uses nothing else of rekognition.
+Uses: rekognition.errors only.
 """

@@ -1,9 +1,9 @@
-"""The worker process: pictures in, faces out, over its standard input and output.
+"""The analysis worker: pictures in, faces out, over standard input and output.
 
     python -m local.rekognition.worker.analysis
 
-All of dlib lives in such processes: it is large, and holds Python's lock while it works.
-A worker ends when its input does, so none outlives the emulator.
+dlib runs in such processes only: it is large and holds the GIL while it works. A worker ends
+when its input is closed, so none outlives the emulator.
 """
 
 import os
@@ -21,14 +21,14 @@ from local.rekognition.worker.images import open_image
 def main() -> None:
     """Answer jobs until the emulator ends."""
     jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever else writes to standard output must not get between the answers
+    os.dup2(2, 1)  # other output must not mix with the answers
     analyzer = FaceAnalyzer()
     try:
         wire.send(answers, {"ready": True})
         while (message := wire.receive(jobs)) is not None:
             wire.send(answers, _answer(analyzer, *message))
     except BrokenPipeError:
-        os._exit(0)  # nobody is left to hear of it
+        os._exit(0)  # the emulator has ended
 
 
 def _answer(analyzer: FaceAnalyzer, head: wire.Head, body: bytes) -> wire.Head:

@@ -1,4 +1,4 @@
-"""Find faces and measure them with dlib's detector, landmarks and network (worker side)."""
+"""Detect and measure faces with dlib's detector, landmarks and network (worker process)."""
 
 import importlib.util
 import math
@@ -45,7 +45,7 @@ Face = dict[str, Any]
 
 
 class FaceAnalyzer:
-    """The loaded models; one per process, because dlib does not let other threads run."""
+    """The loaded models; one per process, because dlib blocks other threads."""
 
     def __init__(self) -> None:
         """Load the models."""

@@ -1,8 +1,7 @@
-"""Open the pictures of requests: JPEG or PNG, upright, within bounds (worker side).
+"""Open the pictures of requests: JPEG or PNG, upright, within limits (worker process).
 
-How large a picture may be is declared in its first bytes, and checked before it is decoded. A JPEG
-is decoded at a fraction of its size if it is larger than needed; what is decoded whole, because its
-format leaves no choice, may have fewer pixels.
+A picture's declared size is checked before it is decoded. A large JPEG is decoded at a fraction of
+its size; formats that must be decoded at full size have a lower limit of pixels.
 """
 
 import io

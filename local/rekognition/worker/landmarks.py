@@ -1,4 +1,4 @@
-"""Find the 68 landmarks of a face with dlib's model, also on a head that is turned or tilted."""
+"""Find the 68 landmarks of a face with dlib's model, also on a turned or tilted head."""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ MIRRORED = [
 
 
 class LandmarkFinder:
-    """The model that places the landmarks."""
+    """The landmark model."""
 
     def __init__(self, path: Path) -> None:
         """Load the model."""
@@ -78,7 +78,7 @@ def _around(box: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class FaceView:
-    """A face cut out of a picture upright, and stretched to the width it has from the front."""
+    """A face cropped upright and stretched to its frontal width."""
 
     centre: tuple[float, float]
     side: int

@@ -1,4 +1,4 @@
-"""Measure a face: where it looks, how bright and how sharp it is (worker side)."""
+"""Measure a face's pose, brightness and sharpness (worker process)."""
 
 import numpy as np
 from numpy.typing import NDArray

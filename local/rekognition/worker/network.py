@@ -1,4 +1,4 @@
-"""dlib's face recognition network, computed with numpy from dlib's own model file (worker side).
+"""dlib's face recognition network, computed with numpy from dlib's own model file (worker process).
 
 The dlib package on PyPI is built without a linear algebra library; numpy brings one, and is
 some times faster on the same weights. The layers are those of `anet_type` in dlib's
@@ -34,11 +34,11 @@ _LAYER = re.compile(rb"con_4|affine_|fc_2")
 
 
 class ModelError(Exception):
-    """The file is not the model whose layers are known here."""
+    """The file is not the expected model."""
 
 
 class Network:
-    """The network with its weights; each convolution has the scale after it folded in."""
+    """The network and its weights; each convolution includes the scale after it."""
 
     def __init__(self, path: Path) -> None:
         """Load the network's weights."""

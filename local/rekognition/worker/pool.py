@@ -1,4 +1,4 @@
-"""The worker processes that find faces: started when first needed, then kept."""
+"""The pool of analysis workers, started when first needed and then kept."""
 
 import os
 import queue
@@ -22,7 +22,7 @@ Faces = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A picture to look at, and where the faces in it are to go."""
+    """A picture to analyze and the future of its faces."""
 
     head: wire.Head
     body: bytes
@@ -30,7 +30,7 @@ class Job:
 
 
 class WorkerPool:
-    """Workers that share one queue: at most one per processor, a new one when all are busy."""
+    """Workers that share one queue: a new one starts when all are busy, at most one per core."""
 
     def __init__(self, size: int | None = None) -> None:
         """Set the number of workers, by default one per core."""

@@ -1,4 +1,4 @@
-"""A process of our own, spoken to over its standard input and output."""
+"""A worker process with messages over its standard input and output."""
 
 import contextlib
 import os

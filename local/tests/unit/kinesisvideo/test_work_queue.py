@@ -40,7 +40,7 @@ def test_what_there_is_no_room_for_is_dropped_and_counted(work_queue, caplog):
     for number in range(CAPACITY + 4):
         work_queue.submit(done.append, number)
     assert work_queue.dropped == 5
-    assert "images: too many fragments wait, dropped 5" in caplog.text
+    assert "images: the queue is full, 5 fragments dropped" in caplog.text
     hold.set()
     work_queue.finish()
     assert done == list(range(CAPACITY - 1))
