@@ -22,16 +22,6 @@ def test_a_fragment_is_listed_when_its_start_lies_in_the_range(archive, stored):
     assert starts_of(archive.list_fragments(StreamName=stored, FragmentSelector=narrow)) == []
 
 
-def test_fragments_are_found_by_the_service_s_own_clock(archive, stored):
-    nothing = archive.list_fragments(
-        StreamName=stored, FragmentSelector=between(START, GAP, "SERVER_TIMESTAMP")
-    )
-    everything = archive.list_fragments(
-        StreamName=stored, FragmentSelector=between(0, START - 1, "SERVER_TIMESTAMP")
-    )
-    assert (len(nothing["Fragments"]), len(everything["Fragments"])) == (0, 6)
-
-
 def test_pages_hold_every_fragment_once(archive, stored):
     pages = archive.get_paginator("list_fragments").paginate(
         StreamName=stored,
@@ -56,31 +46,6 @@ def test_a_list_without_a_sensible_range_is_refused(archive, stored, wrong):
     assert found == ("InvalidArgumentException", 400)
 
 
-def test_an_unknown_stream_has_nothing_to_list(archive):
-    selector = between(0, 1)
-    found = error_of(archive.list_fragments, StreamName="nothing", FragmentSelector=selector)
-    assert found == ("ResourceNotFoundException", 404)
-
-
-def test_a_page_s_size_has_bounds(archive, stored):
-    selector = between(0, GAP)
-    whole = archive.list_fragments(StreamName=stored, FragmentSelector=selector, MaxResults=1000)
-    assert (len(whole["Fragments"]), "NextToken" in whole) == (6, False)
-    asked = {"StreamName": stored, "FragmentSelector": selector, "MaxResults": 1001}
-    found = error_of(archive.list_fragments, **asked)
-    assert found == ("InvalidArgumentException", 400)
-
-
-def test_at_most_a_thousand_fragments_can_be_named(archive, stored):
-    numbers = [str(number) for number in range(1, 1002)]
-    answer = archive.get_media_for_fragment_list(StreamName=stored, Fragments=numbers[:1000])
-    media = answer["Payload"].read()
-    assert media.count(b"AWS_KINESISVIDEO_EXCEPTION_ERROR_CODE") == 1000
-    assert media.count(b"AWS_KINESISVIDEO_EXCEPTION_MESSAGE") == 1000
-    found = error_of(archive.get_media_for_fragment_list, StreamName=stored, Fragments=numbers)
-    assert found == ("InvalidArgumentException", 400)
-
-
 def test_named_fragments_come_in_the_order_asked_for(archive, stored):
     listed = archive.list_fragments(StreamName=stored, FragmentSelector=between(START, START + 1))
     numbers = [one["FragmentNumber"] for one in listed["Fragments"]][::-1]
@@ -96,17 +61,6 @@ def test_named_fragments_come_in_the_order_asked_for(archive, stored):
     } <= (tags[0].keys())
     assert [len(frames_of(part)) for part in films[:2]] == [10, 10]
     assert b"AWS_KINESISVIDEO_EXCEPTION_ERROR_CODE" in films[2]
-
-
-def test_without_retention_there_are_no_images_and_no_clips(laptop, archive):
-    control = laptop.client("kinesisvideo")
-    name = f"archive-{uuid.uuid4().hex[:8]}"
-    arn = control.create_stream(StreamName=name)["StreamARN"]
-    with pytest.raises(archive.exceptions.NoDataRetentionException):
-        images_of(archive, name, START, START + 1)
-    with pytest.raises(archive.exceptions.NoDataRetentionException):
-        archive.get_clip(StreamName=name, ClipFragmentSelector=between(START, START + 1))
-    control.delete_stream(StreamARN=arn)
 
 
 def test_what_was_archived_before_the_retention_ended_does_not_come_back(laptop, archive, film):
@@ -151,9 +105,3 @@ def test_a_clip_is_one_film_of_the_fragments_in_the_range(archive, stored):
     frames = frames_of(answer["Payload"].read())
     assert answer["ContentType"] == "video/mp4"
     assert [round(frame.time, 3) for frame in frames] == [number / 10 for number in range(20)]
-
-
-def test_a_clip_of_nothing_is_not_found(archive, stored):
-    selector = between(START - 100, START - 90)
-    asked = {"StreamName": stored, "ClipFragmentSelector": selector}
-    assert error_of(archive.get_clip, **asked) == ("ResourceNotFoundException", 404)

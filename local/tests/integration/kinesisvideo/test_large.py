@@ -68,7 +68,7 @@ def live(laptop, film):
     control.delete_stream(StreamARN=arn)
 
 
-@pytest.mark.long
+@pytest.mark.long  # a hundred megabytes of video
 def test_a_clip_of_a_hundred_megabytes_holds_up_nobody_and_fits_into_memory(
     laptop, stream, live, wait_until
 ):
@@ -107,7 +107,7 @@ def noise(laptop):
     control.delete_stream(StreamARN=arn)
 
 
-@pytest.mark.long
+@pytest.mark.long  # a hundred megabytes of images
 def test_a_page_of_large_images_is_in_memory_once(laptop, noise):
     asked = {"ImageSelectorType": "PRODUCER_TIMESTAMP", "Format": "PNG", "SamplingInterval": 1000}
     times = {"StartTimestamp": NOON, "EndTimestamp": NOON + IMAGES}

@@ -51,21 +51,6 @@ def test_the_payload_may_be_unsigned(laptop, stream, film):
         assert len(producer.send(film.header, film.fragment(NOON)).end()) == 3
 
 
-def test_relative_times_count_from_the_start_of_the_producer(laptop, stream, film):
-    headers = {
-        "x_amzn_fragment_timecode_type": "RELATIVE",
-        "x_amzn_producer_start_timestamp": "1800000000.5",
-    }
-    with Reader(laptop, stream) as reader, Producer(laptop, stream, **headers) as producer:
-        acks = producer.send(film.header, film.fragment(0), film.fragment(1000)).end()
-        reader.fragment()
-        tags = tags_of(reader.fragment())
-    assert [ack["FragmentTimecode"] for ack in acks] == [0, 0, 0, 1000, 1000, 1000]
-    assert tags["AWS_KINESISVIDEO_PRODUCER_TIMESTAMP"] == "1800000001.500"
-    times = [round(one["ProducerTimestamp"].timestamp() * 1000) for one in listed(laptop, stream)]
-    assert times == [NOON + 500, NOON + 1500]
-
-
 def test_a_reader_gets_each_fragment_as_soon_as_it_is_whole(laptop, stream, film):
     with Reader(laptop, stream) as reader, Producer(laptop, stream) as producer:
         for start in (NOON, NOON + 1000):
@@ -80,12 +65,6 @@ def test_a_reader_gets_each_fragment_as_soon_as_it_is_whole(laptop, stream, film
                 range(start, start + 1000, 100)
             )
             assert found.endswith(number.encode())
-
-
-def test_a_fragment_s_own_tags_are_given_to_readers(laptop, stream, film):
-    with Reader(laptop, stream) as reader, Producer(laptop, stream) as producer:
-        producer.send(film.header, mkv.tags(("zone", "7")), film.fragment(NOON)).end()
-        assert tags_of(reader.fragment())["zone"] == "7"
 
 
 def test_two_sessions_may_overlap(laptop, stream, film):
@@ -121,7 +100,7 @@ def test_a_body_may_lack_its_last_chunk(laptop, stream, film):
         assert len(again.send(film.header, film.fragment(NOON + 1000)).end()) == 3
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits 30 seconds
 def test_a_producer_that_says_nothing_is_let_go_after_half_a_minute(laptop, stream, film):
     with Producer(laptop, stream) as producer:
         producer.send(film.header, film.fragment(NOON), mkv.end()).until("PERSISTED")
@@ -136,46 +115,11 @@ def test_a_producer_that_says_nothing_is_let_go_after_half_a_minute(laptop, stre
     ("body", "error"),
     [
         (lambda film: b"this is no film at all" * 10, 4006),
-        (lambda film: film.header + film.header, 4006),
-        (lambda film: film.header + film.fragment(NOON) + film.fragment(NOON), 4004),
-        (lambda film: film.header + mkv.cluster(NOON, mkv.block(0), mkv.block(20_001)), 4002),
-        (lambda film: film.header + mkv.cluster(NOON, mkv.block(0, number=2)), 4010),
-        (lambda film: film.header + mkv.cluster(NOON)[:-5], 4006),
-        (
-            lambda film: (
-                film.header
-                + mkv.identity(mkv.CLUSTER)
-                + mkv.UNKNOWN
-                + mkv.integer(mkv.TIMESTAMP, NOON)
-                + mkv.identity(mkv.BLOCK)
-                + mkv.coded(2 * 1024**3, 8)
-            ),
-            4001,
-        ),
-        (
-            lambda film: (
-                film.header
-                + mkv.tags(*((f"tag{number}", "") for number in range(11)))
-                + mkv.cluster(NOON)
-            ),
-            4009,
-        ),
         (lambda film: film.header + mkv.cluster(2**60), 4007),
-        (lambda film: mkv.header(mkv.track(1), mkv.track(2, kind=2)) + mkv.cluster(NOON), 4011),
-        (lambda film: mkv.header(*(mkv.track(number) for number in range(1, 5))), 4012),
     ],
     ids=[
         "no film",
-        "two",
-        "not rising",
-        "lasting",
-        "track",
-        "cut",
-        "large",
-        "tags",
         "far future",
-        "silent track",
-        "four tracks",
     ],
 )
 def test_bad_media_ends_the_session_with_aws_s_error_id(laptop, stream, film, body, error):
@@ -206,16 +150,6 @@ def test_a_producer_that_goes_on_after_an_error_is_cut_off(laptop, stream):
     [
         ({"x_amzn_stream_name": "nothing"}, 404, "ResourceNotFoundException"),
         ({}, 400, "InvalidArgumentException"),
-        (
-            {"x_amzn_stream_name": "a", "x_amzn_fragment_timecode_type": "SOON"},
-            400,
-            "InvalidArgumentException",
-        ),
-        (
-            {"x_amzn_stream_name": "a", "x_amzn_producer_start_timestamp": "now"},
-            400,
-            "InvalidArgumentException",
-        ),
     ],
 )
 def test_a_bad_request_is_refused_before_its_body(laptop, headers, status, name):

@@ -118,17 +118,6 @@ def test_images_have_the_form_that_was_asked_for(laptop, stream, film, bucket, w
     assert (image.format, image.size) == ("PNG", (32, 24))
 
 
-def test_tags_before_the_end_of_a_fragment_are_about_that_fragment(
-    laptop, stream, film, bucket, wait_until
-):
-    configure(laptop, stream, bucket)
-    before = [TAG, film.fragment(NOON)]  # a tag before its fragment
-    after = [film.fragment(NOON + 10_000), TAG, mkv.end()]  # and one before its end
-    parts = [*before, *after, film.fragment(NOON + 20_000)]
-    put(laptop, stream, film.header, *parts, TAG, film.fragment(LATER))
-    wait_for_images(laptop, bucket, wait_until, NOON, NOON + 10_000, LATER)
-
-
 def test_images_are_written_with_the_rights_of_who_puts_the_media(
     laptop, stream, stream_arn, film, bucket, user, wait_until
 ):
@@ -156,20 +145,6 @@ def test_a_right_that_is_withdrawn_counts_from_the_next_image_on(
     assert [ack["EventType"] for ack in acks] == ["BUFFERING", "RECEIVED", "PERSISTED"]
     put(laptop, stream, film.header, TAG, film.fragment(LATER))
     wait_for_images(laptop, bucket, wait_until, NOON, LATER)
-
-
-def test_images_are_made_only_while_they_are_asked_for(laptop, stream, film, bucket, wait_until):
-    configure(laptop, stream, "nobody-s-bucket")
-    put(laptop, stream, film.header, TAG, film.fragment(NOON))
-    configure(laptop, stream, bucket)
-    put(laptop, stream, film.header, TAG, film.fragment(NOON + 60_000))
-    configure(laptop, stream, bucket, Status="DISABLED")
-    put(laptop, stream, film.header, TAG, film.fragment(NOON + 120_000))
-    configure(laptop, stream, None)
-    put(laptop, stream, film.header, TAG, film.fragment(NOON + 180_000))
-    configure(laptop, stream, bucket)
-    put(laptop, stream, film.header, TAG, film.fragment(LATER))
-    wait_for_images(laptop, bucket, wait_until, NOON + 60_000, LATER)
 
 
 @pytest.fixture
@@ -238,24 +213,6 @@ def test_a_tagged_fragment_is_told_of_with_the_rights_of_who_puts_the_media(
         "NotificationType": "PERSISTED",
         "NotificationPayload": {"zone": "7", "wo": "Tür"},
     }
-
-
-def test_notifications_end_when_they_are_disabled(
-    laptop, stream, film, bucket, topic, inbox, wait_until
-):
-    control = laptop.client("kinesisvideo")
-    describe = control.describe_notification_configuration
-    assert "NotificationConfiguration" not in describe(StreamName=stream)
-    asked = notify(laptop, stream, topic, "DISABLED")
-    assert describe(StreamName=stream)["NotificationConfiguration"] == asked
-    tag = mkv.tags((NOTIFICATION, ""))
-    put(laptop, stream, film.header, tag, film.fragment(NOON))
-    notify(laptop, stream, topic)
-    number = put(laptop, stream, film.header, tag, film.fragment(LATER))
-    [told] = wait_until(inbox, 30)
-    assert json.loads(told["Message"])["FragmentNumber"] == number
-    control.update_notification_configuration(StreamName=stream)
-    assert "NotificationConfiguration" not in describe(StreamName=stream)
 
 
 @pytest.mark.parametrize(

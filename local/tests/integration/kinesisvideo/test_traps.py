@@ -135,12 +135,12 @@ def send_broken(laptop, stream, seed, tmp_path, count=5):
             raise AssertionError(f"seed {seed}: {error!r} by {kept}") from error
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(1))
 def test_broken_bodies_over_the_wire_harm_nobody(laptop, streams, unharmed, seed, tmp_path):
     send_broken(laptop, streams[1], seed, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.long  # 600 bodies, two minutes; one seed runs above
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_many_broken_bodies_over_the_wire_harm_nobody(laptop, streams, unharmed, seed, tmp_path):
     send_broken(laptop, streams[1], seed, tmp_path, count=30)

@@ -243,13 +243,6 @@ def test_only_frames_with_a_face_reach_the_function(pipe):
     assert found == [frame(face), frame(face, face)]
 
 
-def test_a_filter_that_lambda_refuses_is_refused(pipe):
-    pattern = json.dumps({"data": {"x": [{"wildcard": "a*"}]}})
-    with pytest.raises(ClientError, match="Invalid filter pattern definition") as refused:
-        pipe.map(FilterCriteria={"Filters": [{"Pattern": pattern}]})
-    assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
-
-
 def test_a_setting_that_lambda_refuses_is_refused(pipe):
     with pytest.raises(ClientError, match="ParallelizationFactor must be from 1 to 10"):
         pipe.map(ParallelizationFactor=11)

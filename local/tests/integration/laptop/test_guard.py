@@ -37,39 +37,13 @@ def status(port, method="POST", path="/", body=b"{}", **headers):
     return answer.status
 
 
-def test_a_cross_origin_text_post_is_refused(port):
-    page = {"Origin": "https://evil.example", "Content_Type": "text/plain"}
-    assert status(port, **page) == 403
-    assert status(port, **page, **TARGET) == 403
-    assert status(port, **page, **TARGET, Authorization=FAKE) == 403
-
-
-def test_a_form_post_is_refused(port):
-    page = {"Origin": "https://evil.example", "Content_Type": "application/x-www-form-urlencoded"}
-    body = b"Action=CreateUser&UserName=evil&Version=2010-05-08"
-    assert status(port, body=body, **page) == 403
-    assert status(port, body=body, Content_Type=page["Content_Type"]) == 403
-
-
-def test_a_get_without_an_origin_is_refused(port):
-    assert status(port, "GET", "/", b"") == 403
-    assert status(port, "GET", "/bucket/key", b"") == 403
-    assert status(port, "GET", "/?Action=ListUsers", b"") == 403
-
-
-def test_a_preflight_is_refused(port):
-    asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "*"}
-    assert status(port, "OPTIONS", "/", b"", Origin="https://evil.example", **asked) == 403
-
-
 def test_a_rebound_name_is_refused(port):
     assert status(port, Host=f"evil.example:{port}", **TARGET, Authorization=FAKE) == 403
     assert status(port, Host="evil.example", **TARGET) == 403
 
 
-@pytest.mark.parametrize("key", ["test", "", "000000000000", "123456789012"])
-def test_keys_that_the_emulator_takes_for_root_are_refused(port, key):
-    assert status(port, **TARGET, Authorization=FAKE.replace("test", key)) == 403
+def test_a_key_that_the_emulator_takes_for_root_is_refused(port):
+    assert status(port, **TARGET, Authorization=FAKE) == 403
 
 
 def test_the_owners_key_with_a_wrong_signature_is_refused(laptop, port):

@@ -110,38 +110,6 @@ def test_a_session_is_known_to_a_trust_policy_by_its_role(laptop):
     assert error_code(other.assume_role, RoleArn=second, RoleSessionName="other") == "AccessDenied"
 
 
-def test_a_collection_is_checked_by_its_arn(laptop):
-    prefix = unique("stack")
-    for name in ("people", "strangers"):
-        laptop.client("rekognition").create_collection(CollectionId=f"{prefix}-{name}")
-    arn = f"arn:aws:rekognition:us-east-1:{ACCOUNT}:collection/{prefix}-people"
-    role = visitor_role(
-        laptop, allow(["rekognition:DescribeCollection", "rekognition:ListFaces"], arn)
-    )
-    own = client_as(laptop, role, "rekognition")
-    assert own.describe_collection(CollectionId=f"{prefix}-people")["FaceCount"] == 0
-    denied = error_code(own.describe_collection, CollectionId=f"{prefix}-strangers")
-    assert denied == "AccessDeniedException"
-    assert (
-        error_code(own.delete_collection, CollectionId=f"{prefix}-people")
-        == "AccessDeniedException"
-    )
-    assert ("rekognition:DescribeCollection", arn, True) in decisions(laptop, role)
-
-
-def test_a_video_stream_is_checked_by_its_arn_whether_named_or_not(laptop):
-    prefix, video = unique("stack"), laptop.client("kinesisvideo")
-    arns = {n: video.create_stream(StreamName=f"{prefix}-{n}")["StreamARN"] for n in ("a", "b")}
-    pattern = f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/{prefix}-a/*"
-    role = visitor_role(laptop, allow("kinesisvideo:DescribeStream", pattern))
-    own = client_as(laptop, role, "kinesisvideo")
-    assert own.describe_stream(StreamName=f"{prefix}-a")["StreamInfo"]["StreamARN"] == arns["a"]
-    assert own.describe_stream(StreamARN=arns["a"])["StreamInfo"]["StreamName"] == f"{prefix}-a"
-    assert error_code(own.describe_stream, StreamName=f"{prefix}-b") == "AccessDeniedException"
-    assert error_code(own.describe_stream, StreamARN=arns["b"]) == "AccessDeniedException"
-    assert error_code(own.list_streams) == "AccessDeniedException"
-
-
 def test_a_bucket_policy_that_refuses_plain_http_lets_the_laptop_in(laptop):
     s3, name = laptop.client("s3"), unique("bucket")
     s3.create_bucket(Bucket=name)

@@ -188,7 +188,7 @@ BOMBS = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.long  # decodes the largest pictures that are allowed
 def test_bombs_take_bounded_memory_and_nobody_else_notices(laptop, sent):
     good = with_picture(photo("Zoë"))
     assert sent("DetectFaces", good) is None
@@ -247,7 +247,7 @@ def nonsense(random_, depth=0):
     }
 
 
-@pytest.mark.long
+@pytest.mark.long  # hundreds of pictures
 @pytest.mark.parametrize("seed", FUZZ_SEEDS)
 def test_damaged_pictures_and_random_bodies_have_errors_of_the_service(laptop, sent, seed):
     random_ = random.Random(seed)

@@ -4,11 +4,10 @@ import uuid
 
 import pytest
 
-from local.security.signing import ServiceError
 from local.tests.support.kinesisvideo_users import users
 from local.tests.support.laptop_parts import error_code
 from local.tests.support.portraits import photo
-from local.tests.support.rekognition_client import answered, service_error
+from local.tests.support.rekognition_client import answered
 
 
 @pytest.fixture
@@ -48,12 +47,6 @@ def test_a_name_is_taken_only_once(rekognition, collection):
 def test_what_does_not_exist_is_not_found(rekognition, operation):
     with pytest.raises(rekognition.exceptions.ResourceNotFoundException):
         getattr(rekognition, operation)(CollectionId="no-such-collection")
-
-
-@pytest.mark.parametrize("name", ["with space", "with/slash", "ä"])
-def test_a_name_outside_the_pattern_is_an_invalid_parameter(rekognition, name):
-    with pytest.raises(rekognition.exceptions.InvalidParameterException, match="pattern"):
-        rekognition.create_collection(CollectionId=name)
 
 
 def test_the_same_photo_is_stored_once_and_keeps_its_face_id(rekognition, collection):
@@ -146,45 +139,6 @@ def test_a_deleted_collection_takes_its_faces_along(rekognition):
     rekognition.delete_collection(CollectionId=name)
 
 
-@pytest.mark.parametrize(
-    ("operation", "asked"),
-    [
-        ("CreateUser", {"UserId": "somebody"}),
-        ("AssociateFaces", {"UserId": "somebody", "FaceIds": [str(uuid.uuid4())]}),
-        ("SearchUsers", {"UserId": "somebody"}),
-        ("ListUsers", {}),
-    ],
-)
-def test_what_is_not_implemented_answers_with_its_name(laptop, collection, operation, asked):
-    with pytest.raises(ServiceError, match=f"UnknownOperation.*rekognition:{operation}"):
-        answered(laptop, operation, CollectionId=collection, **asked)
-
-
 def test_a_user_whose_faces_are_listed_does_not_exist(rekognition, collection):
     with pytest.raises(rekognition.exceptions.ResourceNotFoundException):
         rekognition.list_faces(CollectionId=collection, UserId="somebody")
-
-
-@pytest.mark.parametrize(
-    ("operation", "asked"),
-    [
-        ("ListFaces", {"MaxResults": 4097}),
-        ("ListFaces", {"MaxResults": -1}),
-        ("ListFaces", {"FaceIds": []}),
-        ("DeleteFaces", {"FaceIds": ["not-a-uuid"]}),
-        ("DeleteFaces", {"FaceIds": [str(uuid.uuid4()).upper()]}),
-        ("DeleteFaces", {"FaceIds": [str(uuid.uuid4())] * 4097}),
-        ("SearchFaces", {"FaceId": str(uuid.uuid4())}),
-        ("SearchFaces", {"FaceId": str(uuid.uuid4()), "MaxFaces": 0}),
-        ("SearchFaces", {"FaceId": str(uuid.uuid4()), "MaxFaces": 4097}),
-        ("SearchFaces", {"FaceId": str(uuid.uuid4()), "FaceMatchThreshold": 100.1}),
-        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "MaxFaces": 0}),
-        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "ExternalImageId": "with space"}),
-        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "ExternalImageId": "x" * 256}),
-        ("IndexFaces", {"Image": {"Bytes": "eA=="}, "QualityFilter": "BEST"}),
-        ("IndexFaces", {"Image": {"Bytes": ""}}),
-    ],
-)
-def test_what_breaks_a_limit_is_an_invalid_parameter(laptop, collection, operation, asked):
-    code = service_error(laptop, operation, CollectionId=collection, **asked)
-    assert code == "InvalidParameterException"

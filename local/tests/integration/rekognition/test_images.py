@@ -12,8 +12,6 @@ from PIL import Image, ImageEnhance, ImageFilter
 from local.tests.support.portraits import encoded, head, photo, portrait, together
 from local.tests.support.rekognition_client import answered
 
-EXIF_ORIENTATION, TURNED_LEFT = 0x0112, 8
-
 
 @pytest.fixture(scope="module")
 def rekognition(laptop):
@@ -244,19 +242,6 @@ def test_a_mirrored_face_looks_the_other_way(rekognition):
     assert mirrored[0]["Pose"]["Yaw"] == pytest.approx(-yaw, abs=6)
 
 
-def test_a_photo_that_lies_on_its_side_is_read_as_its_exif_says(rekognition):
-    image = portrait("Zoë")
-    exif = Image.Exif()
-    exif[EXIF_ORIENTATION] = TURNED_LEFT
-    lying = encoded(image.transpose(Image.Transpose.ROTATE_270), exif=exif, quality=95)
-    [upright], [turned] = (
-        detected(rekognition, image),
-        rekognition.detect_faces(Image={"Bytes": lying})["FaceDetails"],
-    )
-    for side in ("Left", "Top", "Width", "Height"):
-        assert turned["BoundingBox"][side] == pytest.approx(upright["BoundingBox"][side], abs=0.02)
-
-
 def test_a_face_of_fifty_pixels_is_found(rekognition):
     image = portrait("Zoë")
     [face] = detected(rekognition, image)
@@ -271,9 +256,7 @@ def test_a_face_of_fifty_pixels_is_found(rekognition):
     ("data", "error"),
     [
         (b"nonsense", "InvalidImageFormatException"),
-        (encoded(Image.new("RGB", (300, 300)), "GIF"), "InvalidImageFormatException"),
         (encoded(Image.new("RGB", (300, 79))), "InvalidParameterException"),
-        (encoded(Image.new("1", (9000, 9000)), "PNG"), "ImageTooLargeException"),
         (encoded(Image.new("L", (10_001, 100))), "ImageTooLargeException"),
     ],
 )
@@ -281,11 +264,6 @@ def test_a_picture_outside_the_limits_is_refused_by_its_error(rekognition, data,
     with pytest.raises(rekognition.exceptions.ClientError) as caught:
         rekognition.detect_faces(Image={"Bytes": data})
     assert caught.value.response["Error"]["Code"] == error
-
-
-def test_more_than_five_megabytes_in_the_request_are_too_large(rekognition):
-    with pytest.raises(rekognition.exceptions.ImageTooLargeException):
-        rekognition.detect_faces(Image={"Bytes": bytes(5 * 1024 * 1024 + 1)})
 
 
 def test_a_worker_that_dies_is_replaced(laptop, rekognition):

@@ -10,6 +10,7 @@ from local.tests.support.portraits import encoded, head, portrait
 BLURS = (0, 0.5, 1, 1.5, 2, 3, 4)  # radius in pixels
 LIGHTS = (1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
 WHOLE = (440, 560)  # blurred, a smaller one is found no more
+# One face shows the rule; the others, and more pictures below, take minutes.
 FACES = [
     pytest.param(lambda: portrait("Zoë"), id="Zoë"),
     pytest.param(lambda: head("stranger-1"), id="stranger-1", marks=pytest.mark.long),
@@ -64,7 +65,7 @@ def test_turning_a_head_by_ten_degrees_moves_yaw_by_ten(measured):
     assert steps(measured, "Ravi", "yaw", (-30, -20, -10)) == pytest.approx([10] * 2, abs=4)
 
 
-@pytest.mark.long
+@pytest.mark.long  # 60 pictures
 @pytest.mark.parametrize("name", ["Zoë", "Ravi", "stranger-1", "stranger-2"])
 def test_over_the_range_in_which_landmarks_are_found_pose_follows_the_head(measured, name):
     yaw = steps(measured, name, "yaw", range(-30, 31, 10))

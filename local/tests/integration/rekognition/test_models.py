@@ -33,7 +33,7 @@ print(json.dumps(distances))
 
 @pytest.mark.parametrize(
     "names",
-    ["Zoë/1.jpg", pytest.param("*/*.jpg", marks=pytest.mark.long)],
+    ["Zoë/1.jpg", pytest.param("*/*.jpg", marks=pytest.mark.long)],  # four photos
     ids=["one", "all"],
 )
 def test_vectors_are_those_of_dlibs_own_network(names):

@@ -34,7 +34,7 @@ def fragments_of(records):
     return {place(one)[0] for one in records}
 
 
-@pytest.mark.long
+@pytest.mark.long  # overloads all cores for a minute
 def test_two_processors_that_cannot_keep_up_stay_live_share_fairly_and_count(busy, wait_until):
     scenes = [Scene(busy, write=True) for _ in range(2)]
     for scene in scenes:

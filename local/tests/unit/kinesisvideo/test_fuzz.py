@@ -60,7 +60,7 @@ def test_a_broken_body_is_taken_or_refused_however_it_is_cut(seed, tmp_path):
     check(seed, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.long  # thousands of bodies; twelve seeds run above
 @pytest.mark.parametrize("seed", range(1000, 1030))
 def test_many_broken_bodies_are_taken_or_refused_however_they_are_cut(seed, tmp_path):
     check(seed, tmp_path, MANY)
