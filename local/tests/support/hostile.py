@@ -12,7 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.kinesisvideo_client import Producer
 from local.tests.support.memory import growth
 from local.tests.support.plugin import wait_until_true

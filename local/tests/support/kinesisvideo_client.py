@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.kinesisvideo.mkv import ebml
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.films import draw
 
 SECONDS = 30

@@ -3,8 +3,8 @@
 import secrets
 import struct
 
-from local.tests.support import mkv_bytes as mkv
-from local.tests.support.mkv_bytes import element
+from local.tests.support import mkv
+from local.tests.support.mkv import element
 
 NAME = "kinesis_video"
 TITLE, APPLICATION = b"Kinesis Video SDK", b"Kinesis Video SDK 1.1.0"

@@ -1,6 +1,6 @@
 """Bodies of PutMedia gone wrong in every way that a seed can think of."""
 
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 
 WIDTHS = (1, 2, 4, 8)
 SIZES = (0, 1, 127, 2**14 - 2, 2**28 - 2, 2 * 1024**3, 2**56 - 2)

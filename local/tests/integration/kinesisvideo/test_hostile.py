@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.hostile import address, exchange, request, signed
 from local.tests.support.kinesisvideo_client import Producer
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from local.tests.support import kvssink_mkv as mkv
+from local.tests.support import kvssink_mkv
 from local.tests.support.kinesisvideo_client import Reader, frames_of, listed, tags_of
 from local.tests.support.kvssink import Kvssink
 from local.tests.support.laptop_parts import allow, make_role
@@ -51,26 +51,26 @@ class Pipeline:
 
     def __init__(self, film, session, sound=False):
         self._film, self._session, self._sound = film, session, sound
-        tracks = [mkv.video(film.private, film.size)]
-        tracks += [mkv.audio(AAC, 48_000.0, 2)] if sound else []
-        self._before = mkv.header(*tracks)
+        tracks = [kvssink_mkv.video(film.private, film.size)]
+        tracks += [kvssink_mkv.audio(AAC, 48_000.0, 2)] if sound else []
+        self._before = kvssink_mkv.header(*tracks)
 
     def fragment(self, start, frames=10):
         """The first frames of a fragment; the head of the file goes with the very first."""
         for index, (at, data) in enumerate(self._film.packets[:frames]):
-            head = self._before + mkv.cluster_head(start) if index == 0 else b""
+            head = self._before + kvssink_mkv.cluster_head(start) if index == 0 else b""
             self._before = b"" if index == 0 else self._before
-            self._session.send(head, mkv.block(round(at), data, key=index == 0))
+            self._session.send(head, kvssink_mkv.block(round(at), data, key=index == 0))
             if self._sound:
-                self._session.send(mkv.block(round(at) + 5, b"\x21\x10", track=2))
+                self._session.send(kvssink_mkv.block(round(at) + 5, b"\x21\x10", track=2))
 
     def tags(self, *pairs):
         """Metadata before the next cluster."""
-        self._before += mkv.tags(*pairs)
+        self._before += kvssink_mkv.tags(*pairs)
 
     def end(self, last):
         """End of stream: say so, wait until the last fragment is stored, then hang up."""
-        self._session.send(mkv.end())
+        self._session.send(kvssink_mkv.end())
         self._session.until("PERSISTED", last)
         return self._session.finish()
 
@@ -186,7 +186,7 @@ def test_an_event_after_the_key_frame_with_an_explicit_end_is_about_that_fragmen
     with Reader(laptop, sink.name) as reader, sink.session() as session:
         pipeline = Pipeline(film, session)
         pipeline.fragment(NOON)
-        session.send(mkv.tags(*event), mkv.end())
+        session.send(kvssink_mkv.tags(*event), kvssink_mkv.end())
         session.until("PERSISTED", NOON)
         pipeline.fragment(NOON + 1000)
         pipeline.end(NOON + 1000)
@@ -223,7 +223,7 @@ def test_after_an_error_the_session_ends_in_good_order_and_the_next_one_goes_on(
     with sink.session() as session:
         pipeline = Pipeline(film, session)
         pipeline.fragment(NOON)
-        session.send(mkv.cluster_head(NOON), mkv.block(0, b"late", key=True))
+        session.send(kvssink_mkv.cluster_head(NOON), kvssink_mkv.block(0, b"late", key=True))
         assert session.until("ERROR", NOON)["ErrorId"] == 4004
         assert session.finish() == []
     with sink.session() as session:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from local.kinesisvideo.mkv import ebml
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.clips import encoded, later
 from local.tests.support.kinesisvideo_client import Producer, media_client
 from local.tests.support.memory import growth

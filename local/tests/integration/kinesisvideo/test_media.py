@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.kinesisvideo_client import Producer, Reader, frames_of, listed, tags_of
 
 NOON = 1_800_000_000_000

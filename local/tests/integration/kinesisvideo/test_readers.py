@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.kinesisvideo.mkv import ebml
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.kinesisvideo_client import (
     EBML,
     Producer,

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.kinesisvideo_client import Producer
 
 NOON = 1_800_000_000_000

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.hostile import MEGABYTE, address, signed
 from local.tests.support.kinesisvideo_client import Producer
 from local.tests.support.mkv_mutations import good, mutated

@@ -16,7 +16,7 @@ import pytest
 
 from local.laptop import LaptopAWS, LaptopError, assert_loopback
 from local.security import signing
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.kinesisvideo_client import Producer
 from local.tests.support.laptop_parts import error_code, invoke, make_function
 from local.tests.support.terminal import terminal

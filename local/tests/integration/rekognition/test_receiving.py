@@ -10,7 +10,7 @@ import pytest
 from local.rekognition.processors import receiving
 from local.rekognition.processors.media import MediaSource, read_live
 from local.security.signing import Credentials
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.kinesisvideo_client import Film, Producer
 
 SECONDS = 20

@@ -10,7 +10,7 @@ from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.media import clip
 from local.kinesisvideo.mkv.header import MediaError
 from local.kinesisvideo.mkv.parser import FragmentParser
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.films import draw, number_of
 
 AUDIO, RATE, CHANNELS = 0xE1, 0xB5, 0x9F

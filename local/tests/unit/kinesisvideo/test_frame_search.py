@@ -10,9 +10,9 @@ from botocore.loaders import Loader
 from PIL import Image
 
 from local.kinesisvideo.errors import KinesisVideoError
-from local.kinesisvideo.media import frame_search as image_search
+from local.kinesisvideo.media import frame_search
 from local.kinesisvideo.store import images
-from local.tests.support import mkv_bytes as mkv
+from local.tests.support import mkv
 from local.tests.support.films import brightness
 from local.tests.support.kinesisvideo_plane import START, Plane, film
 
@@ -111,15 +111,15 @@ def test_a_hole_is_said_to_be_one(plane, tmp_path):
 def test_an_image_too_large_for_an_answer_is_a_media_error(plane, tmp_path, monkeypatch):
     plane.put(film(tmp_path))
     size = len(image_at(plane, START)["ImageContent"])
-    monkeypatch.setattr(image_search, "MAX_IMAGE", size)
+    monkeypatch.setattr(frame_search, "MAX_IMAGE", size)
     assert len(image_at(plane, START)["ImageContent"]) == size
-    monkeypatch.setattr(image_search, "MAX_IMAGE", size - 4)
+    monkeypatch.setattr(frame_search, "MAX_IMAGE", size - 4)
     assert image_at(plane, START)["Error"] == "MEDIA_ERROR"
 
 
 def test_the_largest_image_is_that_of_aws_s_model():
     model = Loader().load_service_model("kinesis-video-archived-media", "service-2")
-    assert model["shapes"]["ImageContent"]["max"] == image_search.MAX_IMAGE
+    assert model["shapes"]["ImageContent"]["max"] == frame_search.MAX_IMAGE
 
 
 def test_an_answer_that_would_be_too_large_ends_early(plane, tmp_path, monkeypatch):
@@ -127,7 +127,7 @@ def test_an_answer_that_would_be_too_large_ends_early(plane, tmp_path, monkeypat
     asked = {"SamplingInterval": 200, "Format": "JPEG"}
     whole = plane.images(START, START + 1000, **asked)["Images"]
     two = sum(len(json.dumps(image)) for image in whole[:2])
-    monkeypatch.setattr(image_search, "MAX_CALL", two)
+    monkeypatch.setattr(frame_search, "MAX_CALL", two)
     pages, token = [], {}
     while token is not None:
         page = plane.images(START, START + 1000, **asked, **token)

@@ -65,3 +65,40 @@ def test_the_readme_says_what_each_package_is_for():
 
 def test_the_emulator_that_is_asked_for_is_the_one_whose_names_are_known():
     assert f"ministack=={VERSION}" in PROJECT["project"]["dependencies"]
+
+
+# From the bottom up: a room imports lower rooms only. `server` loads the rest by name, once
+# MiniStack's settings are made.
+ROOMS = (
+    "security", "shapes", "ministack",
+    "kinesisvideo", "kinesisvideo.mkv", "kinesisvideo.store", "kinesisvideo.api",
+    "kinesisvideo.media",
+    "rekognition", "rekognition.worker", "rekognition.processors", "rekognition.api",
+    "event_source_mapping", "iot", "lambda_worker", "patches",
+    "relay", "laptop", "server", "__main__",
+)  # fmt: skip
+
+
+def room_of(module):
+    """Return the room of a module of the package; the longest name that fits."""
+    return max((room for room in ROOMS if f"{module}.".startswith(f"{room}.")), key=len)
+
+
+def rooms_used(path):
+    """Yield the rooms that a file imports from."""
+    for node in ast.walk(ast.parse((LOCAL / path).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "local":
+            inside = node.module.partition(".")[2]
+            yield from {room_of(f"{inside}.{one.name}".strip(".")) for one in node.names}
+
+
+def test_a_room_imports_only_lower_rooms():
+    against = []
+    for path in FILES:
+        if path.parts[0] == "tests" or path == Path("__init__.py"):
+            continue
+        own = room_of(".".join(path.with_suffix("").parts))
+        for used in rooms_used(path):
+            if ROOMS.index(used) > ROOMS.index(own):
+                against.append(f"{path} imports {used}")
+    assert against == []

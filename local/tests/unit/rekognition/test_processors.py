@@ -3,7 +3,7 @@
 import pytest
 
 from local.rekognition.errors import RekognitionError
-from local.rekognition.processors import lifecycle as processors
+from local.rekognition.processors import lifecycle
 from local.rekognition.processors.lifecycle import MAX_RUNNING, Processors
 from local.rekognition.processors.spec import ProcessorSpec
 
@@ -24,8 +24,8 @@ class ProcessorRun:
 @pytest.fixture
 def made(monkeypatch):
     """One processor more than may run."""
-    monkeypatch.setattr(processors, "ProcessorRun", ProcessorRun)
-    monkeypatch.setattr(processors, "STOP_INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(lifecycle, "ProcessorRun", ProcessorRun)
+    monkeypatch.setattr(lifecycle, "STOP_INTERVAL_SECONDS", 0)
     found = Processors(None, None, None)
     for number in range(MAX_RUNNING + 1):
         arns = (f"arn:{kind}:{number}" for kind in ("processor", "video", "data"))
@@ -69,9 +69,9 @@ def test_a_run_that_was_replaced_is_not_listened_to(made):
 def test_one_stop_in_a_while_is_heard_for_the_whole_account(made, monkeypatch):
     for number in range(2):
         made.start(name(number))
-    monkeypatch.setattr(processors, "STOP_INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(lifecycle, "STOP_INTERVAL_SECONDS", 3600)
     made.stop(name(0))
     assert refusal(made.stop, name(1)) == "ThrottlingException"
-    monkeypatch.setattr(processors, "STOP_INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(lifecycle, "STOP_INTERVAL_SECONDS", 0)
     made.stop(name(1))
     assert made.get(name(1)).status == "STOPPED"
