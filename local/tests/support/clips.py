@@ -50,13 +50,13 @@ def parts(media: bytes) -> tuple[bytes, bytes]:
 
 
 def cluster(blocks: bytes, milliseconds: int) -> bytes:
-    """A cluster that begins at a time."""
+    """Return a cluster that begins at a time."""
     timestamp = ebml.element(ebml.TIMESTAMP, milliseconds.to_bytes(8))
     return ebml.element(ebml.CLUSTER, timestamp + blocks)
 
 
 def later(media: bytes, milliseconds: int) -> bytes:
-    """The same film with its cluster, and so all of its frames, at another time."""
+    """Return a film with its cluster, and so all its frames, moved to another time."""
     header, blocks = parts(media)
     return header + cluster(blocks, milliseconds)
 

@@ -41,7 +41,7 @@ class Answer:
 
     @property
     def error(self):
-        """The name of an error as AWS gives it; None when the answer is no AWS error."""
+        """Return the error's name, or None if the answer is not an AWS error."""
         name = self.headers.get("x-amzn-errortype")
         try:
             said = json.loads(self.body)
@@ -56,7 +56,7 @@ def address(url):
 
 
 def signed(laptop, url, path, body=b"", method="POST", **headers):
-    """The head of a request whose signature is right, whatever it asks for."""
+    """Return the head of a correctly signed request."""
     keys = laptop.facts["access_key_id"], laptop.facts["secret_access_key"]
     asked = {name.replace("_", "-"): value for name, value in headers.items()}
     request = AWSRequest(method, f"{url}{path}", data=body, headers=asked)

@@ -38,7 +38,7 @@ class Film:
         self.header = mkv.header(mkv.track(private=self.private, size=size))
 
     def fragment(self, start):
-        """A cluster that starts at a time, in milliseconds."""
+        """Return a cluster that starts at a time, in milliseconds."""
         return mkv.cluster(start, *(mkv.block(round(at), data) for at, data in self.packets))
 
 
@@ -90,7 +90,7 @@ class Producer:
         return status
 
     def error(self):
-        """The name of the error that was answered, and its message."""
+        """Return the name of the error that was answered, and its message."""
         body = json.loads(self._file.read(int(self.headers["content-length"])))
         return self.headers["x-amzn-errortype"], body["Message"]
 
@@ -113,11 +113,11 @@ class Producer:
         return self
 
     def ack(self):
-        """The next acknowledgement; None at the end of the answer."""
+        """Return the next acknowledgement; None at the end of the answer."""
         return self.acks.get(timeout=SECONDS)
 
     def until(self, kind):
-        """The next acknowledgement of a kind."""
+        """Return the next acknowledgement of a kind."""
         while (ack := self.ack()) and ack["EventType"] != kind:
             pass
         return ack
@@ -154,7 +154,7 @@ class Reader:
         self._payload.close()
 
     def fragment(self):
-        """The next fragment, whole: from its EBML header to the tags behind its cluster."""
+        """Return the next fragment, whole: from its EBML header to the tags behind its cluster."""
         last = b"AWS_KINESISVIDEO_CONTINUATION_TOKEN"
         while last not in self._data:
             self._data += self._more()
@@ -171,18 +171,18 @@ class Reader:
 
 
 def media_client(laptop, service):
-    """A boto3 client of the media plane."""
+    """Return a boto3 client of the media plane."""
     return laptop.session().client(service, endpoint_url=laptop.facts["media_endpoint"])
 
 
 def tags_of(film):
-    """The tags of a Matroska film."""
+    """Return the tags of a Matroska film."""
     with av.open(io.BytesIO(film), format="matroska") as container:
         return dict(container.metadata)
 
 
 def elements_of(film):
-    """The outer elements of a fragment, in order, each with its content.
+    """Return the outer elements of a fragment, in order, each with its content.
 
     Of the segment there is only its head; a cluster of unknown size ends where tags begin.
     """
@@ -208,13 +208,13 @@ def service_tags(film):
 
 
 def frames_of(film):
-    """The frames of a film, decoded."""
+    """Return the frames of a film, decoded."""
     with av.open(io.BytesIO(film)) as container:
         return list(container.decode(video=0))
 
 
 def listed(laptop, stream, **more):
-    """The stored fragments, by number."""
+    """Return the stored fragments, by number."""
     client = media_client(laptop, "kinesis-video-archived-media")
     everything = {
         "FragmentSelectorType": "PRODUCER_TIMESTAMP",

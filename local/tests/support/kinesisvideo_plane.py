@@ -65,7 +65,7 @@ class Plane:
         )
 
     def ask(self, operation, **asked):
-        """The body of an answer, read as JSON if it is such."""
+        """Return the body of an answer, parsed if it is JSON."""
         sent = []
 
         async def receive():
@@ -105,7 +105,7 @@ class Plane:
 
 
 def times(start, end):
-    """A range; in requests they are seconds."""
+    """Return a TimestampRange in seconds."""
     return {"StartTimestamp": start / 1000, "EndTimestamp": end / 1000}
 
 

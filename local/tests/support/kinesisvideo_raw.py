@@ -29,7 +29,7 @@ class Answer:
 
     @property
     def error(self):
-        """The name of the error by the header that SDKs read."""
+        """Return the error's name from the header that SDKs read."""
         return self.headers.get("x-amzn-errortype", "")
 
     @property
@@ -38,7 +38,7 @@ class Answer:
 
 
 def operations():
-    """The name, the path, the model and the port's name of every operation of AWS's."""
+    """Yield the name, path, model and port of each of AWS's operations."""
     loader = Loader()
     for service, port in SERVICES.items():
         model = ServiceModel(loader.load_service_model(service, "service-2"), service)

@@ -14,7 +14,7 @@ class Users:
         self._names = {}
 
     def __call__(self, **allowed):
-        """The key and secret of a user with an action (`s3_PutObject`) per resource."""
+        """Return the key and secret of a user with an action (`s3_PutObject`) per resource."""
         name = f"user-{uuid.uuid4().hex[:8]}"
         self._iam.create_user(UserName=name)
         key = self._iam.create_access_key(UserName=name)["AccessKey"]
@@ -23,7 +23,7 @@ class Users:
         return key["AccessKeyId"], key["SecretAccessKey"]
 
     def client(self, service, keys):
-        """A boto3 client of a user."""
+        """Return a boto3 client of a user."""
         key_id, secret = keys
         return self._laptop.session().client(
             service,

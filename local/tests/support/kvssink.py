@@ -42,7 +42,7 @@ class Kvssink:
         self.calls = []
 
     def control(self, path, **fields):
-        """A call of the control plane on a connection of its own: its status and its answer."""
+        """Call the control plane on a new connection; return status and answer."""
         address = urlsplit(self._laptop.endpoint)
         body = json.dumps(fields, indent="\t").encode()
         headers = self._headers() | {"content-type": "application/json"}
@@ -160,7 +160,7 @@ class Session:
         self.socket.sendall(b"%x\r\n%b\r\n" % (len(body), body))
 
     def ack(self):
-        """The next acknowledgement, None at the end of the answer; what was wrong is raised."""
+        """Return the next acknowledgement, None at the end; raise what went wrong."""
         found = self.acks.get(timeout=SECONDS)
         if isinstance(found, Exception):
             raise found
@@ -177,7 +177,7 @@ class Session:
         return ack
 
     def finish(self):
-        """The terminating chunk; the acknowledgements still to come."""
+        """Send the terminating chunk; return the remaining acknowledgements."""
         self.socket.sendall(b"0\r\n\r\n")
         return list(iter(self.ack, None))
 

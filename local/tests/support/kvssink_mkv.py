@@ -11,7 +11,7 @@ TITLE, APPLICATION = b"Kinesis Video SDK", b"Kinesis Video SDK 1.1.0"
 
 
 def number(identity, value):
-    """An integer in as few bytes as it needs."""
+    """Return an integer in as few bytes as it needs."""
     return element(identity, value.to_bytes(max(1, (value.bit_length() + 7) // 8)))
 
 
@@ -40,13 +40,13 @@ def header(*tracks):
 
 
 def video(private, size):
-    """The track entry of H.264 video."""
+    """Return the track entry of H.264 video."""
     picture = number(mkv.WIDTH, size[0]) + number(mkv.HEIGHT, size[1])
     return _track(1, 1, NAME, b"V_MPEG4/ISO/AVC", element(mkv.VIDEO, picture, width=4), private)
 
 
 def audio(private, rate, channels):
-    """The track entry of AAC sound."""
+    """Return the track entry of AAC sound."""
     sound = element(0xB5, struct.pack(">d", rate)) + number(0x9F, channels)
     return _track(2, 2, "audio", b"A_AAC", element(0xE1, sound, width=4), private)
 
@@ -66,13 +66,13 @@ def _track(identity, kind, name, codec, details, private):
 
 
 def cluster_head(time_ms):
-    """The beginning of a cluster, whose end is told only by what follows it."""
+    """Return the head of a cluster of unknown size."""
     time = mkv.integer(mkv.TIMESTAMP, time_ms)
     return mkv.identity(mkv.CLUSTER) + mkv.UNKNOWN + time + number(0xA7, 0)
 
 
 def block(relative_ms, data, *, track=1, key=False):
-    """A SimpleBlock, its size in eight bytes."""
+    """Return a SimpleBlock, its size in eight bytes."""
     flags = b"\x80" if key else b"\x00"
     return element(
         mkv.BLOCK, mkv.coded(track), relative_ms.to_bytes(2, signed=True), flags, data, width=8
@@ -94,5 +94,5 @@ def tags(*pairs):
 
 
 def end():
-    """The tag that ends a fragment, and with it the stream."""
+    """Return the tag that ends a fragment, and with it the stream."""
     return tags((mkv.END, ""))

@@ -7,7 +7,7 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def authorization(keys, region, path, headers, signed, payload=EMPTY):
-    """The Authorization header of a POST whose listed headers are signed, and no others.
+    """Return the Authorization header of a POST that signs the listed headers only.
 
     `keys` are an access key id and its secret, `headers` have lower-case names.
     """

@@ -17,7 +17,7 @@ SDK = "arn:aws:states:::aws-sdk:"
 
 
 def unique(prefix: str) -> str:
-    """A name that no other test uses."""
+    """Return a name that no other test uses."""
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
@@ -29,7 +29,7 @@ def allow(action: str | list[str], resource: str = "*", **more: Any) -> Statemen
 def make_role(
     laptop: LaptopAWS, service: str, *statements: Statement, condition: Any = None
 ) -> str:
-    """The ARN of a new role that a service may assume, with an inline policy."""
+    """Create a role that a service may assume, with an inline policy; return its ARN."""
     iam, name = laptop.client("iam"), unique("role")
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     trust |= {"Condition": condition} if condition else {}
@@ -51,7 +51,7 @@ def set_policy(laptop: LaptopAWS, role_arn: str, *statements: Statement) -> None
 
 
 def zipped(**files: str) -> bytes:
-    """A zip of Python files by their stems; `__` in a stem is a folder."""
+    """Return a zip of Python files by their stems; `__` in a stem is a folder."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for stem, text in files.items():
@@ -62,7 +62,7 @@ def zipped(**files: str) -> bytes:
 def make_function(
     laptop: LaptopAWS, code: str, *statements: Statement, role: str = "", **settings: Any
 ) -> str:
-    """The ARN of a new function whose module is this code."""
+    """Create a function with this code; return its ARN."""
     given = role or make_role(laptop, "lambda.amazonaws.com", *statements)
     made = laptop.client("lambda").create_function(
         FunctionName=unique("function"),
@@ -77,14 +77,14 @@ def make_function(
 
 
 def invoke(laptop: LaptopAWS, function: str, event: Any = None) -> tuple[str | None, Any]:
-    """A function's error, if any, and what it answered."""
+    """Invoke a function; return its error, if any, and its answer."""
     payload = json.dumps(event or {})
     answer = laptop.client("lambda").invoke(FunctionName=function, Payload=payload)
     return answer.get("FunctionError"), json.loads(answer["Payload"].read())
 
 
 def make_machine(laptop: LaptopAWS, role: str, states: dict[str, Any], **top: Any) -> str:
-    """The ARN of a new JSONata state machine that starts at its first state."""
+    """Create a JSONata state machine that starts at its first state; return its ARN."""
     definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), **top}
     made = laptop.client("stepfunctions").create_state_machine(
         name=unique("machine"),
@@ -95,7 +95,7 @@ def make_machine(laptop: LaptopAWS, role: str, states: dict[str, Any], **top: An
 
 
 def start(laptop: LaptopAWS, machine: str, given: Any = None, **more: str) -> str:
-    """The ARN of a new execution."""
+    """Start an execution; return its ARN."""
     states, text = laptop.client("stepfunctions"), json.dumps(given or {})
     started = states.start_execution(stateMachineArn=machine, input=text, **more)
     return str(started["executionArn"])
@@ -104,7 +104,7 @@ def start(laptop: LaptopAWS, machine: str, given: Any = None, **more: str) -> st
 def run(
     laptop: LaptopAWS, wait_until: Any, machine: str, given: Any = None, **more: str
 ) -> dict[str, Any]:
-    """An execution that has ended; its output is read."""
+    """Run an execution to its end; return it with its output parsed."""
     states, arn = laptop.client("stepfunctions"), start(laptop, machine, given, **more)
 
     def ended() -> Any:
@@ -173,7 +173,7 @@ def final_types(laptop: LaptopAWS, execution: str, seconds: float) -> list[str]:
 
 
 def error_code(call: Any, **parameters: Any) -> str:
-    """The code of the error that a call raises; empty if it works."""
+    """Return the error code of a call, "" if it succeeds."""
     try:
         call(**parameters)
     except ClientError as error:

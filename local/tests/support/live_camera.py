@@ -11,7 +11,7 @@ SECOND = 1.0
 
 
 def clip(picture, seconds=SECOND, rate=RATE, **options):
-    """A still picture as a fragment of a second."""
+    """Return a still picture as a fragment of a second."""
     options = {"preset": "ultrafast", **options}
     return encoded([picture] * round(seconds * rate), rate=rate, **options)
 

@@ -15,7 +15,7 @@ EMPTY = Image.new("RGB", (400, 300), "grey")
 
 
 def visit(*names, size=(400, 300)):
-    """A picture of people at the door, as small as faces can be told apart in."""
+    """Return a picture of people at the door, as small as faces can be told apart in."""
     picture = EMPTY.resize(size)
     for place, name in enumerate(names):
         picture.paste(portrait(name).resize((177, 225)), (12 + 188 * place, 38))
@@ -50,7 +50,7 @@ class Scene:
         self.kinesis.create_stream(StreamName=self.name, ShardCount=1)
 
     def create(self, name="", data=""):
-        """A stream processor; by default the scene's own, that writes into its data stream."""
+        """Create a stream processor, by default one that writes into the scene's data stream."""
         self.rekognition.create_stream_processor(
             Name=name or self.name,
             Input={"KinesisVideoStream": {"Arn": self.video}},
@@ -86,7 +86,7 @@ class Scene:
         return [json.loads(one["Data"]) for one in self.arrivals()]
 
     def arrivals(self):
-        """The same as the data stream has them, with the time of arrival."""
+        """Return the records of the data stream, with the time of arrival."""
         shard = self.kinesis.list_shards(StreamName=self.name)["Shards"][0]["ShardId"]
         iterator = self.kinesis.get_shard_iterator(
             StreamName=self.name, ShardId=shard, ShardIteratorType="TRIM_HORIZON"

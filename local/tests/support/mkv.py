@@ -12,13 +12,13 @@ END = "AWS_KINESISVIDEO_END_OF_FRAGMENT"
 
 
 def coded(size: int, width: int = 0) -> bytes:
-    """A size in a number of bytes, by default as few as will do."""
+    """Return a size in a number of bytes, by default the fewest."""
     width = width or next(n for n in range(1, 9) if size < (1 << 7 * n) - 1)
     return (size | 1 << 7 * width).to_bytes(width)
 
 
 def element(number: int, *parts: bytes, width: int = 0) -> bytes:
-    """An element of known size."""
+    """Return an element of known size."""
     content = b"".join(parts)
     return identity(number) + coded(len(content), width) + content
 
@@ -56,14 +56,14 @@ def header(*tracks: bytes, scale: int = 1_000_000, kind: bytes = b"matroska") ->
 
 
 def block(relative: int, data: bytes = b"frame", *, number: int = 1, width: int = 8) -> bytes:
-    """A SimpleBlock."""
+    """Return a SimpleBlock."""
     flags = b"\x80" if relative == 0 else b"\x00"
     content = coded(number) + relative.to_bytes(2, signed=True) + flags + data
     return element(BLOCK, content, width=width)
 
 
 def cluster(time: int, *blocks: bytes, known: bool = False) -> bytes:
-    """A cluster; three frames in 200 ms unless blocks are given."""
+    """Return a cluster; three frames in 200 ms unless blocks are given."""
     frames = blocks or (block(0), block(100), block(200))
     content = integer(TIMESTAMP, time) + b"".join(frames)
     return identity(CLUSTER) + (coded(len(content), 8) if known else UNKNOWN) + content
@@ -79,5 +79,5 @@ def tags(*pairs: tuple[str, str], targets: bool = False) -> bytes:
 
 
 def end() -> bytes:
-    """The tag that ends a fragment."""
+    """Return the tag that ends a fragment."""
     return tags((END, ""))

@@ -7,7 +7,7 @@ SIZES = (0, 1, 127, 2**14 - 2, 2**28 - 2, 2 * 1024**3, 2**56 - 2)
 
 
 def good(chance):
-    """A body that any server must take: its form, though not its content, is drawn by lot."""
+    """Return a valid body of random form."""
     tracks = [mkv.track(1), mkv.track(2, kind=2)][: chance.choice((1, 2))]
     parts, time = [mkv.header(*tracks)], chance.randrange(2**40)
     for _ in range(chance.randint(1, 4)):
@@ -31,7 +31,7 @@ def _cluster(chance, time, tracks):
 
 
 def mutated(chance, body):
-    """The body after an accident or two."""
+    """Return the body after an accident or two."""
     broken = bytearray(body)
     for _ in range(chance.randint(1, 2)):
         chance.choice(ACCIDENTS)(chance, broken)
@@ -65,7 +65,7 @@ def _repeat(chance, body):
 
 
 def _claim(chance, body):
-    """An element whose size is not what it has."""
+    """Return an element that declares a wrong size."""
     numbers = (mkv.CLUSTER, mkv.BLOCK, mkv.TAGS, mkv.TRACKS, mkv.GROUP, mkv.VOID, mkv.SEGMENT)
     head = mkv.identity(chance.choice(numbers)) + mkv.coded(chance.choice(SIZES), 8)
     at = chance.randrange(len(body) + 1)

@@ -41,7 +41,7 @@ class Breach(NamedTuple):
 
 
 def sample(shape: Any) -> Any:
-    """A value with everything in it that keeps every constraint."""
+    """Return a complete value that keeps every constraint."""
     kind = shape.type_name
     if kind == "structure":
         return {name: sample(member) for name, member in shape.members.items()}
@@ -93,7 +93,7 @@ def _own(shape: Any, where: str) -> Iterator[Breach]:
 
 
 def _sized(shape: Any, size: Any) -> Any:
-    """A value of a size; of a list and a map the number of their members."""
+    """Return a value of a size; of a list and a map the number of their members."""
     kind = shape.type_name
     if kind in NUMBERS:
         return size
@@ -107,7 +107,7 @@ def _sized(shape: Any, size: Any) -> Any:
 
 
 def _inner(shape: Any, where: str) -> Iterator[Breach]:
-    """The breaches of what is inside, in a value that else keeps every constraint."""
+    """Yield the breaches of members, in a value that keeps every other constraint."""
     inside = {"structure": _of_members, "list": _of_items, "map": _of_entries}
     if of := inside.get(shape.type_name):
         yield from of(shape, where)

@@ -91,7 +91,7 @@ def _out_of_bounds(shape: Any, value: Any, path: str) -> Iterator[str]:
 
 
 def pattern_of(shape: Any) -> str:
-    """A string's pattern in Python's words; the models write Java's."""
+    """Return a string's pattern, translated from Java's syntax."""
     if (
         shape.name == "ContentType"
     ):  # AWS answers video/webm and video/mp4, and its model forbids "/"
@@ -172,7 +172,7 @@ def _received(event_name: str, response_dict: Any = None, **_: Any) -> None:
 
 
 def ask(laptop: LaptopAWS, service: str, name: str, parameters: Any) -> tuple[str, Any]:
-    """The error's code, or an empty one, and the answer to a request sent as it is."""
+    """Send a request unchanged; return the error code or "", and the answer."""
     operation = model(service).operation_model(name)
     headers = {"content-type": "application/json"}
     if "targetPrefix" in operation.service_model.metadata:
@@ -201,5 +201,5 @@ def _session() -> URLLib3Session:
 
 
 def as_json(data: bytes) -> str:
-    """A blob as a JSON request carries it."""
+    """Return a blob as a JSON request carries it."""
     return base64.b64encode(data).decode()

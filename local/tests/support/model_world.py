@@ -33,25 +33,25 @@ class World:
     fragment: str
 
     def do(self, service: str, operation: str, **parameters: Any) -> Any:
-        """The answer to a request that works."""
+        """Send a request that must succeed; return the answer."""
         code, answer = ask(self.laptop, service, operation, parameters)
         assert not code, f"{operation}: {answer}"
         return answer
 
     def collection(self) -> str:
-        """A collection of its own."""
+        """Create a collection; return its name."""
         name = unique("collection")
         self.do("rekognition", "CreateCollection", CollectionId=name)
         return name
 
     def stream(self) -> str:
-        """A video stream of its own."""
+        """Create a video stream; return its name."""
         name = unique("stream")
         self.do("kinesisvideo", "CreateStream", StreamName=name, DataRetentionInHours=2)
         return name
 
     def version(self, stream: str) -> str:
-        """The version of a stream."""
+        """Return the version of a stream."""
         described = self.do("kinesisvideo", "DescribeStream", StreamName=stream)
         return str(described["StreamInfo"]["Version"])
 
@@ -71,13 +71,13 @@ class World:
         }
 
     def processor(self, **changes: Any) -> str:
-        """A stream processor of its own."""
+        """Create a stream processor; return its name."""
         asked = self.request() | changes
         self.do("rekognition", "CreateStreamProcessor", **asked)
         return str(asked["Name"])
 
     def started(self) -> str:
-        """A processor that was started, and runs as long as nobody stops it."""
+        """Create and start a processor; return its name."""
         video = self.stream()
         arn = self.do("kinesisvideo", "DescribeStream", StreamName=video)["StreamInfo"]["StreamARN"]
         name = self.processor(Input={"KinesisVideoStream": {"Arn": arn}})
@@ -85,7 +85,7 @@ class World:
         return name
 
     def lately(self) -> Parameters:
-        """A range of time with the film in it, no longer than GetImages takes."""
+        """Return a time range that contains the film, within GetImages' limit."""
         now = time.time()
         return {"StartTimestamp": now - 290, "EndTimestamp": now}
 
@@ -117,12 +117,12 @@ def make_world(laptop: LaptopAWS, folder: Path) -> World:
 
 
 def picture() -> Parameters:
-    """A request's picture with one face."""
+    """Return a request's picture with one face."""
     return {"Bytes": as_json(photo("Zoë"))}
 
 
 def collection_arn(world: World) -> str:
-    """The ARN of the world's collection."""
+    """Return the ARN of the world's collection."""
     return f"arn:aws:rekognition:us-east-1:000000000000:collection/{world.name}"
 
 

@@ -58,14 +58,14 @@ class Terminal:
         return json.loads(out) if out else {}
 
     def refused(self, line: str) -> tuple[str, str]:
-        """The name of the error by which AWS refuses `aws <line>`, and what it says."""
+        """Return the name of the error by which AWS refuses `aws <line>`, and what it says."""
         status, out, err = self.run(line)
         found = ERROR.search(err)
         assert status and not out and found, f"aws {line}\n{out}{err}"
         return found[1], err.partition("operation: ")[2].strip()
 
     def write(self, name: str, document: Any) -> str:
-        """A JSON file in the folder, as a command line names it."""
+        """Write a JSON file into the folder; return it as a command line names it."""
         (self.folder / name).write_text(json.dumps(document, indent=2))
         return f"file://{name}"
 

@@ -7,6 +7,7 @@ import urllib.request
 import pytest
 from botocore.config import Config
 
+from local.tests.support.assumable_roles import ACCOUNT, assumable_role, client_as
 from local.tests.support.laptop_parts import (
     allow,
     decisions,
@@ -16,7 +17,6 @@ from local.tests.support.laptop_parts import (
     make_role,
     unique,
 )
-from local.tests.support.visitors import ACCOUNT, client_as, visitor_role
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_function_does_what_its_role_allows_and_nothing_else(laptop, bucket):
 
 
 def test_a_session_policy_narrows_the_role(laptop, bucket):
-    role = visitor_role(laptop, allow("s3:*"))
+    role = assumable_role(laptop, allow("s3:*"))
     arn = f"arn:aws:s3:::{bucket}"
     narrowed = client_as(laptop, role, "s3", allow("s3:GetObject", f"{arn}/people/a.jpg"))
     assert narrowed.get_object(Bucket=bucket, Key="people/a.jpg")["ContentLength"] == 1
@@ -67,7 +67,7 @@ def test_a_session_policy_narrows_the_role(laptop, bucket):
 
 
 def test_a_url_presigned_by_a_session_gives_its_one_object(laptop, bucket):
-    role = visitor_role(laptop, allow("s3:*"))
+    role = assumable_role(laptop, allow("s3:*"))
     arn = f"arn:aws:s3:::{bucket}"
     narrowed = client_as(laptop, role, "s3", allow("s3:GetObject", f"{arn}/people/a.jpg"))
     sign = narrowed.generate_presigned_url
@@ -94,7 +94,7 @@ def test_a_role_is_assumed_only_by_whom_it_trusts(laptop):
 
 def test_a_session_is_known_to_a_trust_policy_by_its_role(laptop):
     """`aws:PrincipalArn` is the role's ARN, not the session's."""
-    first = visitor_role(laptop, allow("sts:AssumeRole"))
+    first = assumable_role(laptop, allow("sts:AssumeRole"))
     iam, name = laptop.client("iam"), unique("role")
     trust = {
         "Effect": "Allow",
@@ -106,7 +106,7 @@ def test_a_session_is_known_to_a_trust_policy_by_its_role(laptop):
     second = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
     sts = client_as(laptop, first, "sts")
     assert sts.assume_role(RoleArn=second, RoleSessionName="next")["Credentials"]
-    other = client_as(laptop, visitor_role(laptop, allow("sts:AssumeRole")), "sts")
+    other = client_as(laptop, assumable_role(laptop, allow("sts:AssumeRole")), "sts")
     assert error_code(other.assume_role, RoleArn=second, RoleSessionName="other") == "AccessDenied"
 
 

@@ -6,9 +6,9 @@ from local.kinesisvideo.media import app as media
 from local.security.iam import AccessDenied
 from local.security.resource_types import published
 from local.security.signing import ServiceError, call, send
+from local.tests.support.assumable_roles import ACCOUNT, assumable_role, keys_of
 from local.tests.support.kinesisvideo_client import Producer
 from local.tests.support.laptop_parts import allow, unique
-from local.tests.support.visitors import ACCOUNT, keys_of, visitor_role
 
 KINDS = {
     "collection": "rekognition:us-east-1",
@@ -50,21 +50,21 @@ def name(laptop):
 @pytest.fixture(scope="module")
 def fitting(laptop, name):
     """The keys of a role that may do everything to what has the name."""
-    return keys_of(laptop, visitor_role(laptop, *statements(name, "*")))
+    return keys_of(laptop, assumable_role(laptop, *statements(name, "*")))
 
 
 @pytest.fixture(scope="module")
 def missing(laptop, name):
     """The keys of a role that may do everything to what has another name."""
     every = [arn(kind, "*") for kind in KINDS]
-    return keys_of(laptop, visitor_role(laptop, *statements(f"{name}-other", every)))
+    return keys_of(laptop, assumable_role(laptop, *statements(f"{name}-other", every)))
 
 
 @pytest.fixture(scope="module")
 def without_time(laptop, name):
     """The keys of a role whose policy forgets that a stream's ARN ends in its creation time."""
     forgetful = f"arn:aws:kinesisvideo:us-east-1:{ACCOUNT}:stream/{name}"
-    return keys_of(laptop, visitor_role(laptop, allow("kinesisvideo:*", forgetful)))
+    return keys_of(laptop, assumable_role(laptop, allow("kinesisvideo:*", forgetful)))
 
 
 def is_denied(laptop, keys, service, action, name):
@@ -134,7 +134,7 @@ def test_a_stream_without_its_time_is_no_resource_of_kinesis_video(laptop, witho
 
 
 def test_an_action_in_the_query_is_not_the_one_that_is_checked(laptop):
-    keys = keys_of(laptop, visitor_role(laptop, allow("rekognition:DetectFaces")))
+    keys = keys_of(laptop, assumable_role(laptop, allow("rekognition:DetectFaces")))
     headers = {
         "content-type": "application/x-amz-json-1.1",
         "x-amz-target": "RekognitionService.ListCollections",

@@ -1,4 +1,4 @@
-"""Roles that the owner may assume, to try out what a policy allows."""
+"""Roles that the owner may assume, for tests of policies."""
 
 import json
 
@@ -13,12 +13,12 @@ OWNER = f"arn:aws:iam::{ACCOUNT}:user/owner"
 
 
 def policy(*statements):
-    """A policy document."""
+    """Return a policy document."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def visitor_role(laptop, *statements):
-    """The ARN of a role that the owner may assume, with an inline policy."""
+def assumable_role(laptop, *statements):
+    """Create a role that the owner may assume, with an inline policy; return its ARN."""
     iam, name = laptop.client("iam"), unique("role")
     trust = {"Effect": "Allow", "Principal": {"AWS": OWNER}, "Action": "sts:AssumeRole"}
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))
@@ -27,7 +27,7 @@ def visitor_role(laptop, *statements):
 
 
 def keys_of(laptop, role, *narrowed):
-    """The keys of a session of the role, narrowed by the statements of a session policy."""
+    """Return the keys of a session of the role, narrowed by the statements of a session policy."""
     more = {"Policy": policy(*narrowed)} if narrowed else {}
     answer = laptop.client("sts").assume_role(RoleArn=role, RoleSessionName="test", **more)
     keys = answer["Credentials"]
@@ -35,7 +35,7 @@ def keys_of(laptop, role, *narrowed):
 
 
 def client_as(laptop, role, service, *narrowed):
-    """A client with a session of the role."""
+    """Return a client with a session of the role."""
     keys = keys_of(laptop, role, *narrowed)
     return boto3.client(
         service,
