@@ -16,7 +16,7 @@ class StillNeededError(Exception):
 
 
 def install() -> None:
-    """Correct how MiniStack deletes a stack."""
+    """Patch how MiniStack deletes a stack."""
     names.DELETE_RESOURCE.replace(_unless_needed(names.DELETE_RESOURCE.get()))
 
 

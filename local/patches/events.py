@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Correct MiniStack's EventBridge."""
+    """Patch MiniStack's EventBridge."""
     names.INVOKE_TARGET.replace(_with_permission(names.INVOKE_TARGET.get()))
     names.DISPATCH_TO_FUNCTION.replace(_dispatch)
 

@@ -24,7 +24,7 @@ _lock = threading.Lock()
 
 
 def install() -> None:
-    """Correct MiniStack's Lambda."""
+    """Patch MiniStack's Lambda."""
     names.WORKER_SCRIPT.replace(WORKER.read_text())
     names.RUNTIME_BINARY.replace(_binary_of(names.RUNTIME_BINARY.get()))
     names.RUN_WARM.replace(_keeping_errors(_a_few_at_once(names.RUN_WARM.get())))

@@ -12,7 +12,7 @@ SCHEDULES = "/schedules/"
 
 
 def install() -> None:
-    """Correct MiniStack's IAM."""
+    """Patch MiniStack's IAM."""
     names.ACTION_OF.replace(_naming_our_actions(names.ACTION_OF.get()))
     names.RESOURCE_OF.replace(_naming_our_resources(names.RESOURCE_OF.get()))
     names.REQUEST_TAGS.replace(_surviving_any_nesting(names.REQUEST_TAGS.get()))

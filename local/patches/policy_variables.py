@@ -20,7 +20,7 @@ NOTHING = "\0"
 
 
 def install() -> None:
-    """Correct MiniStack's evaluator, which takes a variable for plain text."""
+    """Patch MiniStack's evaluator, which takes a variable for plain text."""
     names.EVALUATE.replace(_filling_in(names.EVALUATE.get()))
     names.PRINCIPAL_KEYS.replace(_with_context_of_session(names.PRINCIPAL_KEYS.get()))
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Correct how MiniStack's mappings read queues."""
+    """Patch how MiniStack's mappings read queues."""
     names.RECEIVE_FOR_MAPPING.replace(_with_rights(names.RECEIVE_FOR_MAPPING.get()))
 
 

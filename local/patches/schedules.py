@@ -21,7 +21,7 @@ _looked: dict[Any, float] = {}
 
 
 def install() -> None:
-    """Correct MiniStack's schedules."""
+    """Patch MiniStack's schedules."""
     names.TICK_SCHEDULES.replace(_by_its_clock(names.TICK_SCHEDULES.get()))
 
 

@@ -15,7 +15,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Correct MiniStack's SNS."""
+    """Patch MiniStack's SNS."""
     names.SUBSCRIBE.replace(_pending(names.SUBSCRIBE.get()))
 
 

@@ -16,7 +16,7 @@ LIMITS = ("TimeoutSeconds", "HeartbeatSeconds")
 
 
 def install() -> None:
-    """Correct MiniStack's tasks."""
+    """Patch MiniStack's tasks."""
     names.RUN_TASK.replace(_with_evaluated_limits(names.RUN_TASK.get()))
     names.INVOKE_RESOURCE.replace(_permitted(names.INVOKE_RESOURCE.get()))
     names.INVOKE_CALLBACK.replace(_permitted(names.INVOKE_CALLBACK.get()))

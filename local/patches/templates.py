@@ -13,7 +13,7 @@ from local.patches.branches import scope_fault
 
 
 def install() -> None:
-    """Correct MiniStack's CloudFormation."""
+    """Patch MiniStack's CloudFormation."""
     names.MACHINE_DEFINITION.replace(_as_json(names.MACHINE_DEFINITION.get()))
     _after_each("AWS::DynamoDB::Table", _table_settings)
     _after_each("AWS::Kinesis::Stream", _stream_settings)

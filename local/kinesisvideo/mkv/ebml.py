@@ -152,7 +152,7 @@ def tags(pairs: Iterable[tuple[str, str]]) -> bytes:
 
 
 def read_tags(content: bytes | memoryview) -> list[tuple[str, str]]:
-    """All names and values in a Tags element, in order."""
+    """Return all names and values in a Tags element, in order."""
     return [
         pair
         for tag_id, tag in children(content)

@@ -144,7 +144,7 @@ class Streams:
         return current
 
     def all(self) -> list[Stream]:
-        """Every stream, by name."""
+        """Return every stream, by name."""
         with self._lock:
             return sorted(self._streams.values(), key=lambda stream: stream.name)
 

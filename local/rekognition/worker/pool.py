@@ -87,7 +87,7 @@ class WorkerPool:
         thread.start()
 
     def _serve(self) -> None:
-        """One worker's thread: a worker that dies takes its job along, and another follows."""
+        """Run one worker's thread: when a worker dies, its job fails and a new worker starts."""
         thread = threading.current_thread()
         try:
             while True:
@@ -113,7 +113,7 @@ class WorkerPool:
                 self._drain()
 
     def _serve_with(self, worker: Worker) -> bool:
-        """Do jobs; False when there are to be no more."""
+        """Send jobs to a worker; return False when the pool closes."""
         while (job := self._jobs.get()) is not None and not self._closed:
             try:
                 worker.send(job.head, job.body)
@@ -130,7 +130,7 @@ class WorkerPool:
         return False
 
     def _drain(self) -> None:
-        """Nobody is left for the jobs that wait."""
+        """Fail the waiting jobs."""
         while not self._jobs.empty():
             job = self._jobs.get()
             if job:
