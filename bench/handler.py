@@ -17,8 +17,9 @@ from bench import hour
 from bench.measure import measure
 from whosthere import session_store as sessions
 from whosthere import settings
-from whosthere.ingest.batches import Outcome
+from whosthere.dynamodb import decimals
 from whosthere.ingest.kinesis import Inbox, take_in
+from whosthere.ingest.record import Outcome
 from whosthere.session_store import Session
 from whosthere.visits import store as visit_rows
 from whosthere.visits.persons import alert_persons
@@ -75,7 +76,7 @@ class Memory:
 def once() -> Mapping[str, float]:
     """The least of many repeats, as the machine has others to serve."""
     table, records = Memory(), _records()
-    session = _session(table)
+    session = open_session(table)
     inbox = Inbox(table, None, "bucket", "whosthere", Silent())
 
     def work(_session: Session, received: Any) -> Outcome:
@@ -132,7 +133,8 @@ def _records() -> list[dict[str, Any]]:
     ]
 
 
-def _session(table: Memory) -> Session:
+def open_session(table: Any) -> Session:
+    """Write the rows of a running session."""
     values = settings.defaults()
     session = Session(
         id="one",
@@ -155,7 +157,8 @@ def _session(table: Memory) -> Session:
             "execution": session.execution,
             "startedAt": session.started_ms,
             "deadline": session.deadline_ms,
-            "settings": values,
+            "settings": decimals(values),
+            "counts": {},
         }
     )
     return session

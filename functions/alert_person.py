@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,11 +10,10 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from whosthere.alerts import message as alerts
-from whosthere.calls import Calls
 from whosthere.clock import now_ms
-from whosthere.ingest.batches import Outcome
 from whosthere.ingest.kinesis import Inbox, take_in
-from whosthere.ingest.record import Received
+from whosthere.ingest.record import Outcome, Received
+from whosthere.metrics import ApiCallCounter
 from whosthere.session_store import Session
 from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import Desk
@@ -25,7 +25,7 @@ sns = boto3.client("sns")
 inbox = Inbox(table, s3, os.environ["BUCKET"], os.environ["STACK"], logger)
 publish = partial(alerts.publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}
-calls = Calls()
+calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, sns)
 
 
@@ -37,6 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     def work(session: Session, received: Sequence[Received]) -> Outcome:
         desk = Desk(table, session, publish, now_ms, lease_ms, sent)
-        return calls.added_to(alert_persons(desk, received))
+        outcome = alert_persons(desk, received)
+        return replace(outcome, counts=outcome.counts + calls.take())
 
     return take_in(inbox, event["Records"], work)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,11 +11,10 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from whosthere.alerts import message as alerts
-from whosthere.calls import Calls
 from whosthere.clock import now_ms
-from whosthere.ingest.batches import Outcome
 from whosthere.ingest.kinesis import Inbox, take_in
-from whosthere.ingest.record import Received
+from whosthere.ingest.record import Outcome, Received
+from whosthere.metrics import ApiCallCounter
 from whosthere.names import stream_name
 from whosthere.session_store import Session
 from whosthere.strangers.pictures import Linker, VideoStills
@@ -36,7 +36,7 @@ sts = boto3.client("sts")
 publish = partial(alerts.publish, sns, os.environ["TOPIC_ARN"])
 album = Album(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
 sent: dict[str, int] = {}
-calls = Calls()
+calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, kinesisvideo, rekognition, sns, sts)
 
 
@@ -71,6 +71,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         stream = stream_name(STACK, session.camera)
         still = VideoStills(stream, kinesisvideo, archived, now_ms)
         desk = Desk(table, session, publish, now_ms, lease_ms, sent)
-        return calls.added_to(queue_strangers(desk, Studio(album, linker, still), received))
+        outcome = queue_strangers(desk, Studio(album, linker, still), received)
+        return replace(outcome, counts=outcome.counts + calls.take())
 
     return take_in(inbox, event["Records"], work)

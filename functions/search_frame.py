@@ -15,15 +15,14 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from whosthere.alerts import message as alerts
-from whosthere.calls import Calls
 from whosthere.clock import now_ms
-from whosthere.counters import add_counts
 from whosthere.errors import PictureError
 from whosthere.faces.tracker import Hit
 from whosthere.ingest import frame as frames
 from whosthere.ingest.frame import Image
 from whosthere.ingest.record import Received, read_frame
 from whosthere.ingest.sqs import Queue, take_in
+from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import stream_name
 from whosthere.session_store import Session, last_begun, latest_session
 from whosthere.strangers.pictures import Linker
@@ -45,7 +44,7 @@ sts = boto3.client("sts")
 publish = partial(alerts.publish, sns, os.environ["TOPIC_ARN"])
 album = Album(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
 sent: dict[str, int] = {}
-calls = Calls()
+calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, rekognition, sns, sts)
 
 

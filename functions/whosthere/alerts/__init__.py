@@ -1,4 +1,4 @@
-"""Alerts: how a message to the owner is made, sent and muted.
+"""Alerts: every text that the owner reads about persons and strangers, how it is sent, and mutes.
 
-Uses the modules beside this package.
+Uses: people (for names), and root modules.
 """

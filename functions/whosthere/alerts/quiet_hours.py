@@ -6,19 +6,18 @@ from datetime import datetime
 from whosthere.alerts import mute as mutes
 from whosthere.dynamodb import Table
 from whosthere.settings import Settings, zone
-from whosthere.visits.visit import Visit
 
 
-def is_quiet(table: Table, settings: Settings, visit: Visit, now_ms: int) -> bool:
-    """Whether nobody is to be told of the visit: quiet hours when it happened, or a mute.
+def is_quiet(
+    table: Table, settings: Settings, who: list[str], captured_ms: int, now_ms: int
+) -> bool:
+    """Return whether alerts about these ids are suppressed: by quiet hours or by a mute.
 
-    A mute also holds for what happened before and would be told now.
+    Quiet hours go by the time of capture; a mute also holds for alerts that are due now.
     """
-    if in_hours(visit.captured_ms, settings.quiet_hours, settings.time_zone):
+    if in_hours(captured_ms, settings.quiet_hours, settings.time_zone):
         return True
-    # A stranger's visit names no persons.
-    who = list(visit.persons) or [visit.who]
-    return mutes.is_muted(table, who, visit.captured_ms, now_ms)
+    return mutes.is_muted(table, who, captured_ms, now_ms)
 
 
 def in_hours(moment_ms: int, hours: Iterable[str], time_zone: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whose a face is: how sure a match is, and faces followed from frame to frame.
+"""Who a face shows, and faces followed from frame to frame.
 
-Uses ingest, and the modules beside this package.
+Uses: ingest, and root modules.
 """

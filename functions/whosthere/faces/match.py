@@ -1,5 +1,6 @@
 """Sightings: what one face in one frame says about who is there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whosthere.geometry import Box
@@ -55,3 +56,12 @@ def read_face(face: Face, settings: Settings) -> Reading:
     floor = max(settings.match_threshold, top - settings.margin)
     persons = tuple(person for person, similarity in ranked if similarity >= floor)
     return Reading(face, persons, top, unsure=False)
+
+
+def confirming(times: Sequence[int], settings: Settings) -> int | None:
+    """Capture time of the sighting that confirms, or None: so many within the window."""
+    more = settings.confirm_sightings - 1
+    for start, end in zip(times, times[more:], strict=False):
+        if end - start <= settings.confirm_window_ms:
+            return end
+    return None

@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from whosthere.faces import quality
-from whosthere.faces.match import CLAIM_MS, Reading, Sighting, read_face
+from whosthere.faces.match import CLAIM_MS, Reading, Sighting, confirming, read_face
 from whosthere.geometry import Box, distance
 from whosthere.ingest.record import Face, Received
 from whosthere.settings import Settings
-from whosthere.visits import visit as visits
 
 OPEN, DUE, CLAIMED, DONE = "open", "due", "claimed", "done"
 HITS = 20  # good sightings that a track remembers: as many as settings can ask for
@@ -198,7 +197,7 @@ class Follower:
 
     def _confirmed(self, track: Track) -> Track:
         times = tuple(hit.captured_ms for hit in track.hits)
-        if not track.is_open or visits.confirming(times, self._settings) is None:
+        if not track.is_open or confirming(times, self._settings) is None:
             return track
         return replace(track, state=DUE)
 

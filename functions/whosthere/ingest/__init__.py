@@ -1,4 +1,4 @@
-"""What comes in: Kinesis records, queued S3 events and images, made into frames of faces.
+"""What comes in: Kinesis records, SQS messages and images, made into frames with faces.
 
-Uses the modules beside this package.
+Uses: metrics, session_store and the root modules below them.
 """

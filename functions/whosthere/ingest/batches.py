@@ -2,16 +2,15 @@
 
 import base64
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from whosthere.counters import add_counts
 from whosthere.dynamodb import Table
 from whosthere.errors import RecordError
-from whosthere.ingest.record import Frame, Received, read_frame
+from whosthere.ingest.record import Frame, Outcome, Received, read_frame
+from whosthere.metrics import add_counts
 from whosthere.session_store import Session, last_begun, latest_session
 
 
@@ -23,18 +22,6 @@ class Delivery:
     data: str
     recognised_ms: int
     given: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of frames: why some failed, by their id, and what was counted.
-
-    `last_ms` is when the last one that counted reached AWS, where that is of interest.
-    """
-
-    failed: dict[str, Exception]
-    counts: Counter[str]
-    last_ms: int = 0
 
 
 Work = Callable[[Session, Sequence[Received]], Outcome]

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from whosthere.errors import PictureError
 from whosthere.geometry import Box
+from whosthere.imaging import crop
 from whosthere.settings import Quality
-from whosthere.strangers.pictures import crop
 
 KEY = re.compile(r"^frames/([a-z][a-z0-9-]{0,31})/[^/]+\.(?:jpg|jpeg|png)$")
 MAX_BYTES = 5_242_880  # Rekognition, Image: Bytes

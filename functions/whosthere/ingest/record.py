@@ -7,6 +7,7 @@ as long as reading and so serves only to say what is wrong with a rejected recor
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -58,6 +59,18 @@ class Received:
     id: str
     frame: Frame
     recognised_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of frames: why some failed, by their id, and what was counted.
+
+    `last_ms` is when the last one that counted reached AWS, where that is of interest.
+    """
+
+    failed: dict[str, Exception]
+    counts: Counter[str]
+    last_ms: int = 0
 
 
 def read_frame(record: Any, stack: str) -> Frame:

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from whosthere import dynamodb as rows
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
-from whosthere.counters import add_counts
 from whosthere.dynamodb import RowChangedError, Table
+from whosthere.metrics import add_counts
 from whosthere.names import StackNames, processor_name, stream_name
 from whosthere.session.decision import (
     END,

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from whosthere import calls
 from whosthere.alerts import message as alerts
 from whosthere.alerts import texts
 from whosthere.dynamodb import Table
+from whosthere.metrics import calls_of_execution
 from whosthere.names import StackNames
 from whosthere.session.lock import unlock
 from whosthere.session.report import (
@@ -124,7 +124,7 @@ def _report(
 ) -> tuple[dict[str, Any] | None, str]:
     """Write the report; return it, or None and the name of the error that prevented it."""
     try:
-        made = calls.of_execution(context.stepfunctions, session.execution)
+        made = calls_of_execution(context.stepfunctions, session.execution)
         report = make_report(context.table, session, *ending.reason, made)
         _put(context.s3, context.names.bucket, report)
     except Exception as error:  # whatever it is, it must not keep the camera locked

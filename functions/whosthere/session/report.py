@@ -11,11 +11,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from whosthere import latencies
-from whosthere.calls import is_call
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
-from whosthere.latencies import Latency
+from whosthere.metrics import (
+    LATENCY_COUNTER,
+    Latency,
+    is_call,
+    latency_of_counters,
+    latency_of_durations,
+)
 from whosthere.session.health.records import facts, health_of
 from whosthere.session_store import Session, session_key
 from whosthere.settings import zone
@@ -101,7 +105,7 @@ def _counted(counters: Mapping[str, int]) -> dict[str, Any]:
     counts = {
         name: count
         for name, count in counters.items()
-        if not is_call(name) and not name.startswith(latencies.COUNTER)
+        if not is_call(name) and not name.startswith(LATENCY_COUNTER)
     }
     return {
         "records": counts.get("records", 0),
@@ -129,9 +133,9 @@ def _minutes(session: Session) -> dict[str, float | None]:
 def _latencies(counters: Mapping[str, int], visits: Iterable[Visit]) -> dict[str, Any]:
     sent = [visit for visit in visits if visit.sent_ms]
     found: dict[str, Latency | None] = {
-        "capturedToRecognised": latencies.of_counters(counters),
-        "recognisedToSent": latencies.of_lengths([one.sent_ms - one.recognised_ms for one in sent]),
-        "capturedToSent": latencies.of_lengths([one.sent_ms - one.captured_ms for one in sent]),
+        "capturedToRecognised": latency_of_counters(counters),
+        "recognisedToSent": latency_of_durations([one.sent_ms - one.recognised_ms for one in sent]),
+        "capturedToSent": latency_of_durations([one.sent_ms - one.captured_ms for one in sent]),
     }
     return {name: latency and asdict(latency) for name, latency in found.items()}
 

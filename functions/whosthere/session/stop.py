@@ -10,11 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.alerts import message as alerts
 from whosthere.alerts import texts
-from whosthere.calls import Calls
 from whosthere.clock import now_ms
-from whosthere.counters import add_counts
 from whosthere.dynamodb import Table
 from whosthere.errors import ProcessorStaysError
+from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import StackNames, processor_name, stream_name
 from whosthere.session.close import NOT_STOPPED, ClosingContext, Ending, close, outcome
 from whosthere.session.deadline import delete_deadline_schedule
@@ -52,7 +51,7 @@ class EngineClients:
 
     rekognition: Any
     kinesisvideo: Any
-    calls: Calls
+    calls: ApiCallCounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def stop_context(
 ) -> StopContext:
     """Return the context of a function with these environment variables."""
     names = StackNames(variables["STACK"], variables["BUCKET"], variables["TOPIC_ARN"])
-    engines = EngineClients(client("rekognition"), client("kinesisvideo"), Calls())
+    engines = EngineClients(client("rekognition"), client("kinesisvideo"), ApiCallCounter())
     engines.calls.watch(engines.rekognition, engines.kinesisvideo)
     return StopContext(
         closing=ClosingContext(table, client("s3"), client("sns"), client("stepfunctions"), names),

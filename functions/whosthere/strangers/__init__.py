@@ -1,4 +1,4 @@
-"""Strangers: their pictures, the review queue, and the same stranger known again.
+"""Strangers: their pictures, the review queue, and the same stranger recognised again.
 
-Uses ingest, faces, visits and alerts.
+Uses: ingest, faces, alerts, visits, and root modules.
 """

@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from whosthere.errors import PictureError, TryAgainError
 from whosthere.faces.tracker import Hit
-from whosthere.geometry import Box
+from whosthere.imaging import to_jpeg
 
 # The same frame: nearer than half the distance of two frames at 10 a second.
 SAME_FRAME_MS = 50
@@ -20,8 +20,6 @@ SAMPLING_MS = 200  # Kinesis Video Streams, GetImages: the least sampling interv
 # The newest fragment can be fetched when it is complete and stored: at most 20 s long
 # (PutMedia), as a rule 1 to 2.
 PATIENCE_MS = 25_000
-FACE_PX = 120  # small faces are enlarged to this, so that a picture can enrol somebody
-ENLARGED = 4.0
 LINK_SECONDS = 3600  # the longest that a role assumed by a role can last (STS)
 NOTHING_THERE = ("ResourceNotFoundException", "InvalidArgumentException")
 
@@ -112,64 +110,7 @@ def frame_of(fragment: bytes, offset_ms: int) -> bytes | None:
             image = nearest.to_image() if nearest else None
     except av.FFmpegError:  # an answer without media holds tags that name an error
         return None
-    return _jpeg(image) if image else None
-
-
-@dataclass(frozen=True, slots=True)
-class Crops:
-    """Two cuts of one frame: `picture` for people and enrolment, `face` for comparison."""
-
-    picture: bytes
-    face: bytes
-
-
-def crop(image: bytes, box: Box, others: Sequence[Box]) -> Crops:
-    """Head and shoulders, and the face alone: the largest in each cut is the box's own.
-
-    Rekognition compares the largest face of an image only (SearchFacesByImage).
-    """
-    from PIL import Image
-
-    with Image.open(io.BytesIO(image)) as opened:
-        frame = opened.convert("RGB")
-    wide = _without(box.grown(1.0, 0.9, 1.0, 1.3), box, others)
-    near = _without(box.grown(0.5, 0.5, 0.5, 0.5), box, others)
-    scale = min(ENLARGED, max(1.0, FACE_PX / (box.height * frame.height)))
-    return Crops(*(_jpeg(_cut(frame, part, scale)) for part in (wide, near)))
-
-
-def _without(cut: Box, box: Box, others: Sequence[Box]) -> Box:
-    """The cut, drawn in so far that the other faces stay out of it, but not into the box."""
-    left, top, right, bottom = cut.left, cut.top, cut.right, cut.bottom
-    for other in others:
-        if other.right <= box.left:
-            left = max(left, other.right)
-        elif other.left >= box.right:
-            right = min(right, other.left)
-        elif other.bottom <= box.top:
-            top = max(top, other.bottom)
-        elif other.top >= box.bottom:
-            bottom = min(bottom, other.top)
-    return Box(left, top, right - left, bottom - top)
-
-
-def _cut(frame: Any, part: Box, scale: float) -> Any:
-    edges = (
-        round(part.left * frame.width),
-        round(part.top * frame.height),
-        round(part.right * frame.width),
-        round(part.bottom * frame.height),
-    )
-    cut = frame.crop(edges)
-    # Rekognition takes images from 80 pixels a side (guidelines and quotas).
-    scale = max(scale, 80 / min(cut.size))
-    return cut.resize((round(cut.width * scale), round(cut.height * scale)))
-
-
-def _jpeg(image: Any) -> bytes:
-    out = io.BytesIO()
-    image.convert("RGB").save(out, "JPEG", quality=90)
-    return out.getvalue()
+    return to_jpeg(image) if image else None
 
 
 @dataclass(frozen=True, slots=True)

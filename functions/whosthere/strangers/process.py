@@ -11,11 +11,11 @@ from whosthere.faces import quality
 from whosthere.faces import track_store as track_rows
 from whosthere.faces.match import Sighting
 from whosthere.faces.tracker import Hit, Track, sightings_of
-from whosthere.ingest.batches import Outcome
-from whosthere.ingest.record import Received
+from whosthere.imaging import Crops, crop
+from whosthere.ingest.record import Outcome, Received
 from whosthere.strangers import store as strangers
 from whosthere.strangers.association import patience_ms, person_of
-from whosthere.strangers.pictures import Crops, Linker, crop
+from whosthere.strangers.pictures import Linker
 from whosthere.strangers.store import Album, Likeness
 from whosthere.strangers.stranger_alert import stranger_alert
 from whosthere.visits import record_sightings as announcing

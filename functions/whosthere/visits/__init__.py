@@ -1,4 +1,4 @@
-"""Visits: sightings of one person or stranger in a row, and exactly one alert for each.
+"""Visits: runs of sightings of one person or stranger, and exactly one alert for each.
 
-Uses ingest, faces, people and alerts.
+Uses: ingest, faces, people, alerts, and root modules.
 """

@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from whosthere import latencies
 from whosthere.alerts import message as alerts
 from whosthere.alerts.message import Alert
 from whosthere.clock import iso
 from whosthere.faces.match import CLAIM_MS, Reading, Sighting, read_face
 from whosthere.geometry import Box, distance
-from whosthere.ingest.batches import Outcome
-from whosthere.ingest.record import Frame, Received
+from whosthere.ingest.record import Frame, Outcome, Received
+from whosthere.metrics import latency_counter
 from whosthere.people import store as people
 from whosthere.session_store import Session
 from whosthere.visits import record_sightings as announcing
@@ -97,7 +96,7 @@ def _counts(
         counts[counter] += 1
         if counter == "records":
             late_ms = one.recognised_ms - one.frame.captured_ms
-            counts[latencies.counter(late_ms)] += 1
+            counts[latency_counter(late_ms)] += 1
         counts["unsure"] += unsure.get(one.id, 0)
     return counts
 

@@ -130,7 +130,9 @@ def _claim(desk: Desk, visit: Visit, taken: int, came_again: bool, *, tells: boo
         marked = replace(visit, alert=SENT, sent_ms=desk.sent[visit.claim])
         return Step(marked, taken)
     if visit.is_free(now_ms):
-        hushed = tells and quiet.is_quiet(desk.table, desk.session.settings, visit, now_ms)
+        who = list(visit.persons) or [visit.who]  # a stranger's visit names no persons
+        settings, captured_ms = desk.session.settings, visit.captured_ms
+        hushed = tells and quiet.is_quiet(desk.table, settings, who, captured_ms, now_ms)
         if hushed or not tells:
             return Step(replace(visit, alert=QUIET), taken, hushed=hushed)
         lease_ms = now_ms + desk.lease_ms

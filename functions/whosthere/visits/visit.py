@@ -9,10 +9,9 @@ order and however often its sightings arrive. What became of its alert:
 """
 
 from bisect import insort
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from whosthere.faces.match import Sighting
+from whosthere.faces.match import Sighting, confirming
 from whosthere.geometry import Box
 from whosthere.settings import Settings
 
@@ -152,12 +151,3 @@ class Tally:
         if moment_ms is not None:
             self._is_open = False
             self._captured_ms, self._recognised_ms = moment_ms, sighting.recognised_ms
-
-
-def confirming(times: Sequence[int], settings: Settings) -> int | None:
-    """Capture time of the sighting that confirms, or None: so many within the window."""
-    more = settings.confirm_sightings - 1
-    for start, end in zip(times, times[more:], strict=False):
-        if end - start <= settings.confirm_window_ms:
-            return end
-    return None

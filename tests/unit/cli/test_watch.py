@@ -10,7 +10,7 @@ from cli.commands import pause, status, stop
 from cli.commands import sessions as sessions_verb
 from cli.errors import InputError
 from tests.support.deployed import BUCKET, MINUTE_MS, running_session
-from whosthere import clock, counters
+from whosthere import clock, metrics
 from whosthere import session_store as sessions
 from whosthere.clock import now_ms
 from whosthere.people import store as people
@@ -110,7 +110,7 @@ def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target
     table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
     visit = {"who": "p-1", "first": "2026-11-22T10:00:00.000Z", "last": "2026-11-22T10:01:00.000Z"}
     visit |= {"sightings": 12, "similarity": 97.25, "alert": "sent"}
-    counters.add_counts(table, "one", {"records": 44, "dropped_yaw": 2, "sns:Publish": 1})
+    metrics.add_counts(table, "one", {"records": 44, "dropped_yaw": 2, "sns:Publish": 1})
     session = sessions.end_session(table, session, "stop", now_ms())
     report = reports.make_report(table, session, "", "", {"states:Transition": 40})
     report["visits"] = [visit]

@@ -8,7 +8,8 @@ import boto3
 
 from tests.support.door import open_session, record
 from whosthere.ingest import dead_letter as failures
-from whosthere.ingest.batches import Delivery, Outcome, deliver
+from whosthere.ingest.batches import Delivery, deliver
+from whosthere.ingest.record import Outcome
 
 
 def delivery(id, body):

@@ -5,7 +5,7 @@ import json
 import boto3
 import pytest
 
-from whosthere import counters, settings
+from whosthere import metrics, settings
 from whosthere import session_store as sessions
 from whosthere.geometry import Box
 from whosthere.names import StackNames
@@ -139,7 +139,7 @@ def test_visits_never_confirmed_and_other_sessions_visits_are_not_in_the_report(
 
 def test_counts_are_in_the_report(table, s3, owner):
     opened(table)
-    counters.add_counts(table, "one", {"records": 7, "unsure": 2})
+    metrics.add_counts(table, "one", {"records": 7, "unsure": 2})
     closed(table, s3, owner)
     assert report(s3)["counts"] == {"records": 7, "unsure": 2}
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.door import START, Door, face, match, open_session, received
-from whosthere import counters
+from whosthere import metrics
 from whosthere import session_store as sessions
 from whosthere.session import report as reports
 from whosthere.session_store import read_session
@@ -29,7 +29,7 @@ def made(table, calls=None):
 def counted(door, *batch):
     """What the functions do with a batch."""
     outcome = door.sees(*batch)
-    counters.add_counts(door.table, "one", outcome.counts, outcome.last_ms)
+    metrics.add_counts(door.table, "one", outcome.counts, outcome.last_ms)
 
 
 def test_planned_and_real_length_are_told_in_minutes(door, table):
@@ -38,7 +38,7 @@ def test_planned_and_real_length_are_told_in_minutes(door, table):
 
 def test_records_unsure_faces_and_drops_have_places_of_their_own(door, table):
     counted(door, received(0, face(match("p-alice", 85.0))), received(1, ALICE))
-    counters.add_counts(table, "one", {"dropped_sharpness": 3, "before_session": 1, "strangers": 1})
+    metrics.add_counts(table, "one", {"dropped_sharpness": 3, "before_session": 1, "strangers": 1})
     report = made(table)
     assert (report["records"], report["unsure"]) == (2, 1)
     assert report["drops"] == {"before_session": 1, "dropped_sharpness": 3}
@@ -63,7 +63,7 @@ def test_a_session_without_records_has_no_latencies(door, table):
 
 
 def test_calls_of_the_functions_and_of_the_execution_add_up_and_are_no_counts(door, table):
-    counters.add_counts(table, "one", {"sns:Publish": 2, "records": 1})
+    metrics.add_counts(table, "one", {"sns:Publish": 2, "records": 1})
     report = made(table, {"sns:Publish": 1, "states:Transition": 40})
     assert report["calls"] == {"sns:Publish": 3, "states:Transition": 40}
     assert report["counts"] == {"records": 1}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere import clock, counters, settings
+from whosthere import clock, metrics, settings
 from whosthere import session_store as sessions
 from whosthere.errors import CameraBusyError, LockLostError, SessionInputError
 from whosthere.names import camera_of_arn, processor_name
@@ -214,14 +214,14 @@ def test_the_first_ending_stays(table):
 
 def test_counts_add_up(table):
     opened(table)
-    counters.add_counts(table, "one", {"records": 3, "unsure": 0})
-    counters.add_counts(table, "one", {"records": 2, "too small": 1})
+    metrics.add_counts(table, "one", {"records": 3, "unsure": 0})
+    metrics.add_counts(table, "one", {"records": 2, "too small": 1})
     row = table.get_item(Key=sessions.session_key("one"))["Item"]
     assert row["counts"] == {"records": 5, "too small": 1}
 
 
 def test_nothing_to_count_writes_nothing(table):
-    counters.add_counts(table, "nobody", {})
+    metrics.add_counts(table, "nobody", {})
     assert sessions.read_session(table, "nobody") is None
 
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from whosthere.metrics import ApiCallCounter
 
 from whosthere import session_store as sessions
 from whosthere import settings
-from whosthere.calls import Calls
 from whosthere.errors import CameraBusyError, LockLostError
 from whosthere.names import StackNames
 from whosthere.session import (
@@ -147,7 +147,7 @@ def context(table, monkeypatch):
     names = StackNames("whosthere", "bucket", topic)
     return StopContext(
         closing=ClosingContext(table, s3, sns, StepFunctions(), names),
-        engines=EngineClients(Rekognition(), KinesisVideo(), Calls()),
+        engines=EngineClients(Rekognition(), KinesisVideo(), ApiCallCounter()),
         schedules=Schedules(Scheduler(), "whosthere-deadlines"),
         pause=lambda _seconds: None,
     )

@@ -16,8 +16,9 @@ from tests.support.gallery import BLUE, GREEN, RED, colours, draw
 from whosthere.errors import PictureError, TryAgainError
 from whosthere.faces.tracker import Hit
 from whosthere.geometry import Box
+from whosthere.imaging import crop
 from whosthere.ingest.record import Face
-from whosthere.strangers.pictures import Linker, VideoStills, crop, frame_of
+from whosthere.strangers.pictures import Linker, VideoStills, frame_of
 
 KINDS = [RED, GREEN, BLUE]
 HIT = Hit(

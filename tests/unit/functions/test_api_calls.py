@@ -1,29 +1,24 @@
 """What was called how often: as clients call, and as an execution's history tells."""
 
-from collections import Counter
-
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere import calls
 from whosthere import session_store as sessions
-from whosthere.calls import Calls
-from whosthere.ingest.batches import Outcome
+from whosthere.metrics import ApiCallCounter, calls_of_execution
 
 
 def test_calls_are_counted_by_service_and_operation_until_they_are_taken(table):
-    counting = Calls()
+    counting = ApiCallCounter()
     counting.watch(table.meta.client, boto3.client("sns"))
     table.get_item(Key=sessions.lock_key("front-door"))
     table.get_item(Key=sessions.lock_key("back-door"))
-    outcome = counting.added_to(Outcome({}, Counter(records=3)))
-    assert outcome.counts == {"records": 3, "dynamodb:GetItem": 2}
+    assert counting.take() == {"dynamodb:GetItem": 2}
     assert counting.take() == {}
 
 
 def test_a_client_that_is_not_watched_is_not_counted(table):
-    counting = Calls()
+    counting = ApiCallCounter()
     counting.watch(boto3.client("dynamodb"))
     table.get_item(Key=sessions.lock_key("front-door"))
     assert counting.take() == {}
@@ -61,7 +56,7 @@ class History:
 
 
 def test_a_retry_is_a_transition_and_a_call():
-    assert calls.of_execution(History(HISTORY), "arn:one") == {
+    assert calls_of_execution(History(HISTORY), "arn:one") == {
         "states:Transition": 4,
         "lambda:Invoke": 2,
         "dynamodb:UpdateItem": 1,
@@ -70,13 +65,13 @@ def test_a_retry_is_a_transition_and_a_call():
 
 @pytest.mark.parametrize("page", range(1, len(HISTORY)))
 def test_it_does_not_matter_where_a_page_ends(page):
-    whole = calls.of_execution(History(HISTORY), "arn:one")
-    assert calls.of_execution(History(HISTORY[:page], HISTORY[page:]), "arn:one") == whole
+    whole = calls_of_execution(History(HISTORY), "arn:one")
+    assert calls_of_execution(History(HISTORY[:page], HISTORY[page:]), "arn:one") == whole
 
 
 def test_the_emulators_spelling_of_a_task_is_understood_too():
     arn = "arn:aws:states:::aws-sdk:rekognition:createStreamProcessor"
-    found = calls.of_execution(History([scheduled("states", arn)]), "arn:one")
+    found = calls_of_execution(History([scheduled("states", arn)]), "arn:one")
     assert found["rekognition:CreateStreamProcessor"] == 1
 
 
@@ -85,4 +80,4 @@ def test_a_history_that_cannot_be_read_is_none():
         def paginate(self, **_):
             raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetExecutionHistory")
 
-    assert calls.of_execution(Refused(), "arn:one") == {}
+    assert calls_of_execution(Refused(), "arn:one") == {}
