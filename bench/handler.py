@@ -18,12 +18,13 @@ from bench.measure import measure
 from whosthere import session_store as sessions
 from whosthere import settings
 from whosthere.dynamodb import decimals
-from whosthere.ingest.kinesis import Inbox, take_in
-from whosthere.ingest.record import Outcome
+from whosthere.ingest.dead_letter import DeadLetters
+from whosthere.ingest.kinesis import KinesisSource
+from whosthere.metrics import ApiCallCounter
 from whosthere.session_store import Session
-from whosthere.visits import store as visit_rows
-from whosthere.visits.persons import alert_persons
-from whosthere.visits.record_sightings import Desk
+from whosthere.visits.persons import alert_for_batch
+from whosthere.visits.record_sightings import AlertContext, Lease
+from whosthere.visits.store import current_key
 
 BATCH = 100
 REPEATS = 60
@@ -46,11 +47,12 @@ class Memory:
     name = "memory"
 
     def __init__(self) -> None:
+        """Begin without a row."""
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
         self.calls = 0
 
     def get_item(self, Key: Mapping[str, str], **_given: Any) -> dict[str, Any]:
-        """A row."""
+        """Return a row."""
         self.calls += 1
         row = self.rows.get((Key["pk"], Key["sk"]))
         return {"Item": row} if row else {}
@@ -74,23 +76,22 @@ class Memory:
 
 
 def once() -> Mapping[str, float]:
-    """The least of many repeats, as the machine has others to serve."""
+    """Return the least of many repeats, as the machine has others to serve."""
     table, records = Memory(), _records()
-    session = open_session(table)
-    inbox = Inbox(table, None, "bucket", "whosthere", Silent())
-
-    def work(_session: Session, received: Any) -> Outcome:
-        return alert_persons(Desk(table, session, _nobody, lambda: BEGUN_MS, 65_000), received)
+    open_session(table)
+    logger = Silent()
+    letters = DeadLetters(None, "bucket", logger)
+    source = KinesisSource(table, "whosthere", letters, ApiCallCounter(), logger)
+    context = AlertContext(table, _nobody, Lease(lambda: BEGUN_MS, 65_000))
 
     def ours() -> None:
-        answer = take_in(inbox, records, work)
-        assert answer == {"batchItemFailures": []}
+        assert alert_for_batch(source, context, records) == {"batchItemFailures": []}
 
     def bare() -> None:
         for record in records:
             json.loads(base64.b64decode(record["kinesis"]["data"]))
 
-    visit = visit_rows.current_key("front-door", "p-alice")
+    visit = current_key("front-door", "p-alice")
     ours()  # opens the visit
     row = table.rows[visit["pk"], visit["sk"]] | {"times": [], "alert": "sent"}
 

@@ -14,7 +14,7 @@ FRAGMENT = "91343852333181432392682062607743920146264094720"
 
 
 def records(begun_ms: int) -> Iterator[bytes]:
-    """The hour's records in order, as Rekognition writes them."""
+    """Yield the hour's records in order, as Rekognition writes them."""
     for number in range(RATE * SECONDS):
         second, moment_ms = number / RATE, begun_ms + 1000 * number // RATE
         persons = [who for begin, who in VISITS.items() if 0 <= second - begin < VISIT_SECONDS]
@@ -22,7 +22,7 @@ def records(begun_ms: int) -> Iterator[bytes]:
 
 
 def record(moment_ms: int, persons: list[str]) -> dict[str, Any]:
-    """A frame that shows these persons."""
+    """Return the record of a frame that shows these persons."""
     video = {
         "StreamArn": STREAM,
         "FragmentNumber": FRAGMENT,

@@ -137,7 +137,7 @@ def _deployed(laptop: LaptopAWS) -> list[str]:
 
 
 def _tutorial(laptop: LaptopAWS, topic: str) -> str:
-    """The tutorial's function on a stream of its own; its mapping."""
+    """Deploy the tutorial's function with a stream of its own; return its mapping."""
     laptop.client("kinesis").create_stream(StreamName=TUTORIAL, ShardCount=1)
     iam, packed = laptop.client("iam"), io.BytesIO()
     role = iam.create_role(RoleName=TUTORIAL, AssumeRolePolicyDocument=_document(TRUST))["Role"]

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.ingest.sqs import Queue, take_in
+from whosthere.ingest.sqs import SqsSource, process_sqs_batch
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 
@@ -22,13 +22,13 @@ reconciler = PhotoReconciler(
     ),
     salt=os.environ["PERSON_SALT"],
 )
-queue = Queue(boto3.client("sqs"), os.environ["PHOTOS_QUEUE"], s3, BUCKET, logger)
+source = SqsSource(boto3.client("sqs"), os.environ["PHOTOS_QUEUE"], s3, BUCKET, logger)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Reconcile the photos and return the messages that Lambda has to redeliver."""
-    return take_in(queue, event["Records"], reconcile)
+    return process_sqs_batch(source, event["Records"], reconcile)
 
 
 def reconcile(created: Mapping[str, Any]) -> None:

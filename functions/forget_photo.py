@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.ingest.sqs import Queue, take_in
+from whosthere.ingest.sqs import SqsSource, process_sqs_batch
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
-from whosthere.strangers.store import Album, forget_if_gone, stranger_of
+from whosthere.strangers.review_queue import StrangerFiles, forget_if_gone, stranger_of
 
 BUCKET = os.environ["BUCKET"]
 
@@ -18,24 +18,24 @@ logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 rekognition = boto3.client("rekognition")
-album = Album(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
+files = StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
 reconciler = PhotoReconciler(
     table=table,
     collection=PeopleCollection(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"]),
     salt=os.environ["PERSON_SALT"],
 )
-queue = Queue(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], s3, BUCKET, logger)
+source = SqsSource(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], s3, BUCKET, logger)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Reconcile the deletions and return the messages that Lambda has to redeliver."""
-    return take_in(queue, event["Records"], reconcile)
+    return process_sqs_batch(source, event["Records"], reconcile)
 
 
 def reconcile(deleted: Mapping[str, Any]) -> None:
     """Make table and collections agree with what S3 holds now."""
     key = deleted["detail"]["object"]["key"]
     stranger = stranger_of(key)
-    done = forget_if_gone(table, album, stranger) if stranger else reconciler.reconcile_photo(key)
+    done = forget_if_gone(table, files, stranger) if stranger else reconciler.reconcile_photo(key)
     logger.info("deletion reconciled", extra={"done": done})

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from whosthere.names import STRANGER_PREFIX
 from whosthere.session.health.records import HealthState, health_of
 from whosthere.session.requests import SessionRequests, read_requests
 from whosthere.session_store import Session, latest_session, session_key
-from whosthere.visits.store import STRANGER_PREFIX, visits_of
+from whosthere.visits.store import visits_of
 
 
 @dataclass(frozen=True, slots=True)

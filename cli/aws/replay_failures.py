@@ -48,7 +48,7 @@ def replay_failures(s3: Any, kinesis: Any, sqs: Any, bucket: str) -> ReplayResul
     """
     found: dict[tuple[str, int], FailedRecord] = {}
     read, unreadable = [], []
-    for key in _keys(s3, bucket, (dead_letter.SET_ASIDE, ON_FAILURE_PREFIX)):
+    for key in _keys(s3, bucket, (dead_letter.RECORDS, ON_FAILURE_PREFIX)):
         try:
             records = parse_failure(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except (ValueError, TypeError, KeyError):

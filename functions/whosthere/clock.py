@@ -1,4 +1,4 @@
-"""The clock that rows and alerts go by, and how its times are written."""
+"""The clock of rows and alerts, and how its times are written."""
 
 import time
 from datetime import UTC, datetime
@@ -7,16 +7,16 @@ DAY_S = 86_400
 
 
 def now_ms() -> int:
-    """Milliseconds since the epoch, UTC."""
+    """Return the milliseconds since the epoch, UTC."""
     return time.time_ns() // 1_000_000
 
 
 def wait(milliseconds: int) -> None:
-    """Let that much time go by."""
+    """Sleep for that long."""
     time.sleep(milliseconds / 1000)
 
 
 def iso(milliseconds: int) -> str:
-    """ISO 8601 in UTC with milliseconds."""
+    """Return a time as ISO 8601, in UTC with milliseconds."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,9 +1,9 @@
-"""Conditional writes to the table: every row that several workers write has a `version`.
+"""Reads and conditional writes of rows: optimistic locks by a `version` in each shared row.
 
-Of two workers one wins; the other is told by RowChangedError and reads again.
+Of two workers one wins; the other gets RowChangedError and reads again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,35 +14,36 @@ from whosthere.clock import DAY_S
 Table = Any  # boto3's DynamoDB table resource
 KEEP_ROWS_S = 90 * DAY_S  # as long as Step Functions keeps an execution's history
 CONDITION_FAILED = "ConditionalCheckFailedException"
-# The second is what a lone write meets when a transaction holds its row
+# The second is the answer to a single write whose row a transaction holds
 # (DynamoDB developer guide, "Transaction conflict handling").
 LOST = (CONDITION_FAILED, "TransactionConflictException")
 LOST_IN_TRANSACTION = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class RowChangedError(Exception):
-    """Somebody else wrote the row since it was read."""
+    """Another worker wrote the row since it was read."""
 
 
 def read(table: Table, key: dict[str, str]) -> dict[str, Any] | None:
-    """The row of that key, as last written, or None."""
+    """Return the row of that key, as last written, or None."""
     item: dict[str, Any] | None = table.get_item(Key=key, ConsistentRead=True).get("Item")
     return item
 
 
-def query(table: Table, condition: Any, **more: Any) -> Iterator[dict[str, Any]]:
-    """All rows that meet the key condition, as last written, page by page."""
+def query(table: Table, condition: Any, **more: Any) -> list[dict[str, Any]]:
+    """Return all rows that meet the key condition, as last written."""
     more |= {"KeyConditionExpression": condition, "ConsistentRead": True}
+    rows: list[dict[str, Any]] = []
     while True:
         page = table.query(**more)
-        yield from page["Items"]
+        rows += page["Items"]
         if "LastEvaluatedKey" not in page:
-            return
+            return rows
         more["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def first(table: Table, condition: Any, *, ascending: bool) -> dict[str, Any] | None:
-    """The first row, or the last, that meets the key condition, as last written."""
+    """Return the first row, or the last, that meets the key condition, as last written."""
     found: list[dict[str, Any]] = table.query(
         KeyConditionExpression=condition,
         ConsistentRead=True,
@@ -53,7 +54,7 @@ def first(table: Table, condition: Any, *, ascending: bool) -> dict[str, Any] | 
 
 
 def put(item: dict[str, Any], version: int | None) -> dict[str, Any]:
-    """A put that replaces that version; 0 is a row not there yet, None is any."""
+    """Return a put that replaces that version; 0 is a row not there yet, None is any."""
     if version is None:
         return {"Put": {"Item": item | {"version": 1}}}
     request: dict[str, Any] = {"Item": item | {"version": version + 1}}
@@ -66,7 +67,7 @@ def put(item: dict[str, Any], version: int | None) -> dict[str, Any]:
 
 
 def touch(key: dict[str, str], version: int) -> dict[str, Any]:
-    """An update that changes nothing but that version, so that others read again."""
+    """Return an update that changes only the version, so that other workers read again."""
     return {
         "Update": {
             "Key": key,
@@ -78,7 +79,7 @@ def touch(key: dict[str, str], version: int) -> dict[str, Any]:
 
 
 def delete(key: dict[str, str], version: int) -> dict[str, Any]:
-    """A removal of that version of a row."""
+    """Return a removal of that version of a row."""
     return {
         "Delete": {
             "Key": key,
@@ -89,7 +90,7 @@ def delete(key: dict[str, str], version: int) -> dict[str, Any]:
 
 
 def write(table: Table, *requests: dict[str, Any]) -> None:
-    """All of these writes or none; raises RowChangedError if a condition fails."""
+    """Do all of these writes or none; raise RowChangedError if a condition fails."""
     try:
         if len(requests) == 1 and "Put" in requests[0]:
             table.put_item(**requests[0]["Put"])  # a transaction costs twice as much
@@ -105,7 +106,7 @@ def write(table: Table, *requests: dict[str, Any]) -> None:
 
 
 def is_lost(error: ClientError) -> bool:
-    """Whether a write failed because somebody else's came first."""
+    """Return whether a write failed because another worker's came first."""
     code = error.response["Error"]["Code"]
     if code != "TransactionCanceledException":
         return code in LOST
@@ -114,12 +115,12 @@ def is_lost(error: ClientError) -> bool:
 
 
 def condition_failed(error: ClientError) -> bool:
-    """Whether a lone write was refused for its condition."""
+    """Return whether a single write was refused for its condition."""
     return bool(error.response["Error"]["Code"] == CONDITION_FAILED)
 
 
 def decimals(value: Any) -> Any:
-    """The value as DynamoDB takes it: floats become Decimals."""
+    """Return the value as DynamoDB takes it: floats become Decimals."""
     if isinstance(value, float):
         return Decimal(str(value))
     if isinstance(value, Mapping):

@@ -6,9 +6,9 @@ WhosthereError
 |-- LockLostError         the session does not hold its camera any more
 |-- ProcessorStaysError   a stream processor runs on although it was stopped and deleted
 |-- RecordError           a record that does not follow the record's schema
-|-- PhotoRefusedError     a photo that cannot enrol anybody
-|-- PictureError          no picture of a sighting can be had
-`-- TryAgainError         somebody else is at work on the same row
+|-- PhotoRefusedError     a photo that cannot enroll anybody
+|-- PictureError          there is no picture of a sighting
+`-- TryAgainError         another worker is at work on the same row
 """
 
 
@@ -37,12 +37,12 @@ class RecordError(WhosthereError):
 
 
 class PhotoRefusedError(WhosthereError):
-    """A photo that cannot enrol anybody; the text says what is wrong and what to do."""
+    """A photo that cannot enroll anybody; the text says what is wrong and what to do."""
 
 
 class PictureError(WhosthereError):
-    """No picture of a sighting can be had; the text says why."""
+    """There is no picture of a sighting; the text says why."""
 
 
 class TryAgainError(WhosthereError):
-    """Somebody else is at work on the same row: the record has to come again."""
+    """Another worker is at work on the same row: the record has to be retried."""

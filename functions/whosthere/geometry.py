@@ -21,12 +21,12 @@ class Box:
 
     @property
     def right(self) -> float:
-        """Where it ends on the right."""
+        """Its right edge."""
         return self.left + self.width
 
     @property
     def bottom(self) -> float:
-        """Where it ends below."""
+        """Its lower edge."""
         return self.top + self.height
 
     @property
@@ -35,7 +35,7 @@ class Box:
         return self.left + self.width / 2, self.top + self.height / 2
 
     def grown(self, left: float, top: float, right: float, bottom: float) -> "Box":
-        """The box with margins in shares of its own size, cut at the frame's edge."""
+        """Return the box with margins in shares of its own size, cropped at the frame's edge."""
         x1 = max(0.0, self.left - left * self.width)
         y1 = max(0.0, self.top - top * self.height)
         x2 = min(1.0, self.right + right * self.width)
@@ -43,7 +43,7 @@ class Box:
         return Box(x1, y1, x2 - x1, y2 - y1)
 
     def covered_by(self, other: "Box") -> float:
-        """Share of this box that lies in the other one."""
+        """Return the share of this box that lies in the other one."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         if width <= 0 or height <= 0:
@@ -51,19 +51,19 @@ class Box:
         return width * height / (self.width * self.height)
 
     def to_row(self) -> list[int]:
-        """As a row keeps it."""
+        """Return the box as a row keeps it."""
         sides = (self.left, self.top, self.width, self.height)
         return [round(side * SCALE) for side in sides]
 
     @classmethod
     def from_row(cls, value: list[int]) -> "Box":
-        """From what `to_row` made."""
-        left, top, width, height = (int(side) / SCALE for side in value)
-        return cls(left, top, width, height)
+        """Return the box that `to_row` wrote."""
+        left, top, width, height = value
+        return cls(int(left) / SCALE, int(top) / SCALE, int(width) / SCALE, int(height) / SCALE)
 
 
 def distance(older: Box, newer: Box, elapsed_ms: int) -> float | None:
-    """How far a face moved, in face heights; None if it cannot be the same face."""
+    """Return how far a face moved, in its own sizes; None if it cannot be the same face."""
     if not 0.5 <= newer.height / older.height <= 2:
         return None
     margin = JITTER + MOTION_PER_SECOND * elapsed_ms / 1000

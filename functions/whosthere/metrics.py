@@ -47,6 +47,7 @@ class ApiCallCounter:
     """Counts the API calls of boto3 clients, by `service:Operation`, until they are taken."""
 
     def __init__(self) -> None:
+        """Begin without a call."""
         self._calls: Counter[str] = Counter()
 
     def watch(self, *clients: Any) -> None:

@@ -1,13 +1,16 @@
-"""Names of what belongs to a camera: one rule for streams, processors and rows."""
+"""Names of a camera's streams and processors, and of ids in rows: one rule for each."""
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from whosthere.errors import SessionInputError
 
 # As long as the name of an execution: who is started by a schedule gets a name from AWS.
 SESSION_ID = re.compile(r"^[0-9A-Za-z_-]{1,80}$")
 PROCESSOR_NAME_LENGTH = 128  # Rekognition, CreateStreamProcessor: Name
+# Ids of strangers begin with it and ids of persons with `p-`, so they sort after those.
+STRANGER_PREFIX = "s-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,12 @@ class StackNames:
 
 
 def stream_name(stack: str, camera: str) -> str:
-    """Name of the camera's video stream and data stream, and of its IoT thing."""
+    """Return the name of the camera's video stream, data stream and IoT thing."""
     return f"{stack}-{camera}"
 
 
 def processor_name(stack: str, camera: str, session: str) -> str:
-    """Name of a session's processor: holds its id, so nobody else's can be touched."""
+    """Return the name of a session's processor: with its id, so no other session's is touched."""
     if not SESSION_ID.match(session):
         raise SessionInputError(
             f"name of the execution: {session!r} has to be 1 to 80 of 0-9 A-Z a-z _ -"
@@ -40,12 +43,13 @@ def processor_name(stack: str, camera: str, session: str) -> str:
 
 
 def stack_prefix(stack: str) -> str:
-    """What every name of a stack begins with."""
+    """Return the prefix of every name of a stack."""
     return f"{stack}-"
 
 
+@lru_cache(maxsize=256)  # each record of a batch names the same stream
 def camera_of_arn(stack: str, stream_arn: str) -> str:
-    """The camera whose video or data stream has that ARN.
+    """Return the camera whose video or data stream has that ARN.
 
     A video stream's ARN ends in `stream/<name>/<creation time>`, a data stream's in
     `stream/<name>`.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,13 +25,17 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The merged settings of one session; similarities run from 0 to 100."""
+    """The merged settings of one session; similarities run from 0 to 100.
+
+    `gap_ms` is the time without a sighting after which a visit is over, `confirm_window_ms` the
+    time within which the confirming sightings must lie.
+    """
 
     match_threshold: float
     margin: float
-    gap_seconds: float
+    gap_ms: int
     confirm_sightings: int
-    confirm_seconds: float
+    confirm_window_ms: int
     sampling_seconds: float
     strangers: str
     quality: Quality
@@ -44,27 +49,22 @@ class Settings:
     time_zone: str
     quiet_hours: tuple[str, ...]
 
-    @property
-    def confirm_window_ms(self) -> int:
-        """Time within which the confirming sightings must lie, in milliseconds."""
-        return round(1000 * max(self.confirm_seconds, 3 * self.sampling_seconds))
-
-    @property
-    def gap_ms(self) -> int:
-        """Time without a sighting after which a visit is over, in milliseconds."""
-        return round(1000 * self.gap_seconds)
-
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema of settings and of a session's input, as a dict."""
+    """Return the JSON Schema of settings and of a session's input."""
     text = (Path(__file__).parent / "settings.schema.json").read_text()
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def defaults() -> dict[str, Any]:
-    """The default of every setting, by its JSON name."""
+    """Return the default of every setting, by its JSON name."""
+    return deepcopy(_defaults())
+
+
+@cache
+def _defaults() -> dict[str, Any]:
     return _defaults_of(schema()["$defs"]["settings"])
 
 
@@ -76,7 +76,7 @@ def _defaults_of(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merge(file: Mapping[str, Any], camera: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults, then `settings.json`: stack-wide, its camera's section; then the session's own."""
+    """Merge defaults, `settings.json` (stack-wide, then the camera's section) and what is given."""
     stack_wide = {name: value for name, value in file.items() if name != "cameras"}
     cameras = file.get("cameras", {})
     own = cameras.get(camera, {}) if isinstance(cameras, dict) else cameras
@@ -108,8 +108,9 @@ def _explain(error: Any) -> str:
     return f"{field}: {error.message}" if field else str(error.message)
 
 
+@cache
 def zone(name: str) -> ZoneInfo:
-    """The time zone of that IANA name, or SessionInputError."""
+    """Return the time zone of that IANA name; raise SessionInputError if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
@@ -119,19 +120,20 @@ def zone(name: str) -> ZoneInfo:
 
 
 def from_values(values: Mapping[str, Any]) -> Settings:
-    """Settings from the merged values of a session's row (numbers may be Decimals).
+    """Return the settings from the merged values of a session's row (numbers may be Decimals).
 
-    A row that an earlier version wrote has the defaults of what is new.
+    A row that an earlier version wrote gets the defaults of newer settings.
     """
-    values = defaults() | dict(values)
+    values = _defaults() | dict(values)
     quality = {name: float(value) for name, value in values["quality"].items()}
+    sampling_seconds = float(values["samplingSeconds"])
     return Settings(
         match_threshold=float(values["matchThreshold"]),
         margin=float(values["margin"]),
-        gap_seconds=float(values["gapSeconds"]),
+        gap_ms=round(1000 * float(values["gapSeconds"])),
         confirm_sightings=int(values["confirmSightings"]),
-        confirm_seconds=float(values["confirmSeconds"]),
-        sampling_seconds=float(values["samplingSeconds"]),
+        confirm_window_ms=round(1000 * max(float(values["confirmSeconds"]), 3 * sampling_seconds)),
+        sampling_seconds=sampling_seconds,
         strangers=str(values["strangers"]),
         quality=Quality(**quality),
         tell=tuple(values["tell"]),

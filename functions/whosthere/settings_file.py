@@ -11,9 +11,9 @@ KEY = "settings.json"
 
 
 def read(s3: Any, bucket: str) -> dict[str, Any]:
-    """What the file says, unchecked, or nothing if there is none; SessionInputError if no object.
+    """Return the file's unchecked values, empty without a file; raise SessionInputError if broken.
 
-    Who reads it needs `s3:ListBucket`: S3 answers 403 without, where nothing is.
+    The caller needs `s3:ListBucket`: without it S3 answers 403 for a missing object.
     """
     try:
         body = s3.get_object(Bucket=bucket, Key=KEY)["Body"].read()

@@ -96,18 +96,20 @@ def function(patch, name, table, **environment):
 
 def as_event(records):
     """Records as a function gets them, their sequence numbers in order."""
-    return [
-        {
-            "kinesis": {
-                "sequenceNumber": str(number),
-                "partitionKey": "whosthere-front-door",
-                "data": base64.b64encode(json.dumps(record).encode()).decode(),
-                "approximateArrivalTimestamp": START / 1000 + 2,
-            },
-            "eventSourceARN": "arn:aws:kinesis:us-east-1:111122223333:stream/whosthere-front-door",
-        }
-        for number, record in enumerate(records)
-    ]
+    return [as_record(str(number), record) for number, record in enumerate(records)]
+
+
+def as_record(number, record):
+    """A record as a function gets it, with that sequence number."""
+    return {
+        "kinesis": {
+            "sequenceNumber": number,
+            "partitionKey": "whosthere-front-door",
+            "data": base64.b64encode(json.dumps(record).encode()).decode(),
+            "approximateArrivalTimestamp": START / 1000 + 2,
+        },
+        "eventSourceARN": "arn:aws:kinesis:us-east-1:111122223333:stream/whosthere-front-door",
+    }
 
 
 class ShardOf:
@@ -136,7 +138,7 @@ class ShardOf:
                 self.clock.forward(LEASE_SECONDS)
 
     def _invoke(self, part, deadly):
-        self.module.sent.clear()  # whoever died took it along
+        self.module.sent.clear()  # a worker that died took it along
         event = {"Records": part}
         if deadly is None:
             return self.module.handler(event, Context())["batchItemFailures"]

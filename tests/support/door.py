@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from whosthere import settings
-from whosthere.ingest.record import Received, read_frame
+from whosthere.ingest.record import read_frame
 from whosthere.session import lock as locks
 from whosthere.session_store import Session
 from whosthere.visits.persons import alert_persons
-from whosthere.visits.record_sightings import Desk
+from whosthere.visits.record_sightings import AlertContext, Lease
 
 START = 1_800_000_000_000  # 2027-01-15, in milliseconds
 STREAM = "arn:aws:kinesisvideo:us-east-1:111122223333:stream/whosthere-front-door/1586555054989"
@@ -86,8 +86,9 @@ def record(second, *faces, server_ahead=0.4, fragment="9134385233318143239268206
 
 
 def received(second, *faces, **more):
-    frame = read_frame(record(second, *faces, **more), "whosthere")
-    return Received(f"at-{second}", frame, frame.server_ms + 300)
+    made = record(second, *faces, **more)
+    frame = read_frame(made, "whosthere", id=f"at-{second}", recognised_ms=0)
+    return replace(frame, recognised_ms=frame.server_ms + 300)
 
 
 def values(**changed):
@@ -148,7 +149,7 @@ class Clock:
 
 @dataclass
 class Door:
-    """A session's desk with everything around it; one worker of several is a `worker()`."""
+    """A session with everything around it; one worker of several is a `worker()`."""
 
     table: object
     session: Session
@@ -156,18 +157,11 @@ class Door:
     clock: Clock = field(default_factory=Clock)
 
     def worker(self, table=None, publish=None):
-        return Desk(
-            table or self.table,
-            self.session,
-            publish or self.owner,
-            self.clock,
-            65_000,
-            {},
-            wait=self.clock.wait,
-        )
+        lease = Lease(self.clock, 65_000)
+        return AlertContext(table or self.table, publish or self.owner, lease)
 
-    def sees(self, *batch, desk=None):
-        return alert_persons(desk or self.worker(), list(batch))
+    def sees(self, *batch, worker=None):
+        return alert_persons(worker or self.worker(), self.session, list(batch))
 
     def ended(self, second):
         self.session = replace(self.session, held=False, ended_ms=START + round(1000 * second))

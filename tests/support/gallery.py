@@ -97,15 +97,15 @@ class Video:
     def shows(self, moment_ms, *faces):
         self.faces[moment_ms] = faces
 
-    def __call__(self, hit):
+    def image(self, sighting):
         self.calls += 1
         if self.reason:
             raise PictureError(self.reason)
-        return draw(*self.faces.get(hit.captured_ms, [(LEFT, RED)]))
+        return draw(*self.faces.get(sighting.frame.captured_ms, [(LEFT, RED)]))
 
 
-class Linker:
+class Urls:
     """Signs links that say what they open."""
 
-    def link(self, key):
+    def sign(self, key):
         return f"https://pictures/{key}"

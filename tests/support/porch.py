@@ -15,9 +15,9 @@ from tests.support.door import (
     open_session,
     received,
 )
-from tests.support.gallery import Linker, Rekognition, Video
-from whosthere.strangers.process import Studio, queue_strangers
-from whosthere.strangers.store import Album
+from tests.support.gallery import Rekognition, Urls, Video
+from whosthere.strangers.process import StrangerContext, queue_strangers
+from whosthere.strangers.review_queue import StrangerFiles
 
 BUCKET = "whosthere-bucket"
 ALICE = "p-alice"
@@ -46,10 +46,15 @@ class Porch(Door):
     def __init__(self, table, s3, **settings):
         super().__init__(table, open_session(table, **settings))
         self.video, self.rekognition, self.s3 = Video(), Rekognition(), s3
-        self.studio = Studio(Album(s3, self.rekognition, BUCKET, "strangers"), Linker(), self.video)
+        self.files = StrangerFiles(s3, self.rekognition, BUCKET, "strangers")
 
-    def sees(self, *batch, desk=None, studio=None):
-        return queue_strangers(desk or self.worker(), studio or self.studio, list(batch))
+    def context(self, *, files=None, video=None, wait=None):
+        image = (video or self.video).image
+        return StrangerContext(files or self.files, Urls(), image, wait or self.clock.wait)
+
+    def sees(self, *batch, worker=None, context=None):
+        alerting, context = worker or self.worker(), context or self.context()
+        return queue_strangers(alerting, context, self.session, list(batch))
 
     @property
     def keys(self):

@@ -23,7 +23,7 @@ LAYERS = {
         "alerts",
         "visits",
         "strangers",
-        "session",
+        "image_search session",
         HANDLERS,
     ],
     "edge": [

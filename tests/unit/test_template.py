@@ -256,8 +256,7 @@ def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
 @pytest.mark.parametrize(
     ("counted", "alarm", "file"),
     [
-        ("SetAsideInLogs", "RecordsSetAside", "ingest/kinesis.py"),
-        ("SetAsideInLogs", "RecordsSetAside", "ingest/sqs.py"),
+        ("SetAsideInLogs", "RecordsSetAside", "ingest/dead_letter.py"),
         ("EventsFailLong", "EventsFailing", "ingest/sqs.py"),
     ],
 )

@@ -1,11 +1,20 @@
-"""Messages about a session: that it began, what fails in it, and how it ended."""
+"""Every text that the owner reads: subjects and sentences about visits and sessions.
 
-from typing import Any
+Functions return whole alerts: the text for people, and the facts for machines.
+"""
 
-from whosthere.alerts import message as alerts
-from whosthere.alerts.message import PROBLEM, SESSION, Alert
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from whosthere.alerts.message import PERSON, PROBLEM, SESSION, STRANGER, Alert, ascii_subject
+from whosthere.clock import iso
+from whosthere.people.store import NAMELESS
 from whosthere.session_store import Session
+from whosthere.settings import zone
 
+LATE_MS = 60_000
 # Where stream processors are closed to an account or a Region, Rekognition denies their calls
 # without a word (Rekognition: Availability changes; Guidelines and quotas).
 CLOSED = """Rekognition offers no stream processors here:
@@ -20,9 +29,109 @@ This grants them again: sam deploy"""
 NO_REPORT = "Its report could not be written."
 
 
+class AlertedVisit(Protocol):
+    """The visit that an alert is about: `who` was confirmed at `captured_ms`."""
+
+    @property
+    def id(self) -> str:
+        """The name of the visit, the same at every retry."""
+
+    @property
+    def who(self) -> str:
+        """The id of the person or stranger."""
+
+    @property
+    def camera(self) -> str:
+        """The camera."""
+
+    @property
+    def session(self) -> str:
+        """The id of the session."""
+
+    @property
+    def similarity(self) -> float:
+        """The best similarity, 0 to 100."""
+
+    @property
+    def captured_ms(self) -> int:
+        """When the confirming frame was captured."""
+
+    @property
+    def recognised_ms(self) -> int:
+        """When the confirming record was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLink:
+    """A link to a stranger's picture, and until when it works."""
+
+    url: str
+    until_ms: int
+
+
+def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_ms: int) -> Alert:
+    """Return the alert about a person's visit; several names are hard to tell apart."""
+    name = " or ".join(names)
+    at = clock_time(visit.captured_ms, time_zone)
+    is_readable = "?" not in ascii_subject(name)
+    return Alert(
+        kind=PERSON,
+        camera=visit.camera,
+        session=visit.session,
+        subject=f"{name if is_readable else NAMELESS} at {visit.camera} {at[:5]}",
+        text=f"{name} was seen at {visit.camera} at {at}.\n"
+        f"How sure: {visit.similarity:.1f} of 100." + _lateness(visit.captured_ms, now_ms),
+        facts={
+            "name": name,
+            "persons": list(names),
+            "visit": visit.id,
+            "similarity": round(visit.similarity, 2),
+            "captured": iso(visit.captured_ms),
+            "recognised": iso(visit.recognised_ms),
+        },
+    )
+
+
+def stranger_alert(
+    visit: AlertedVisit,
+    picture: PictureLink | None,
+    *,
+    seen_before: bool,
+    time_zone: str,
+    now_ms: int,
+) -> Alert:
+    """Return the alert about a stranger's visit, with a link to the picture if there is one."""
+    at = clock_time(visit.captured_ms, time_zone)
+    who = "A stranger seen before" if seen_before else "A stranger"
+    lines = [f"{who} was seen at {visit.camera} at {at}."]
+    if picture:
+        until = clock_time(picture.until_ms, time_zone)[:5]
+        lines.append(f"Picture (until {until}): {picture.url}")
+    else:
+        lines.append("There is no picture; the review queue says why.")
+    lines.append(f"It waits in the review queue: review/pending/{visit.who}/ in the bucket.")
+    return Alert(
+        kind=STRANGER,
+        camera=visit.camera,
+        session=visit.session,
+        subject=f"Stranger at {visit.camera} {at[:5]}",
+        text="\n".join(lines) + _lateness(visit.captured_ms, now_ms),
+        facts={
+            "name": visit.who,
+            "stranger": visit.who,
+            "visit": visit.id,
+            "similarity": None,
+            "captured": iso(visit.captured_ms),
+            "recognised": iso(visit.recognised_ms),
+            "picture": picture.url if picture else None,
+            "pictureUntil": iso(picture.until_ms) if picture else None,
+        },
+    )
+
+
 def started(session: Session) -> Alert:
     """Return the message that the session searches faces now."""
-    until = alerts.clock(session.deadline_ms, session.settings.time_zone)
+    until = clock_time(session.deadline_ms, session.settings.time_zone)[:5]
     text = f"Faces are searched at {session.camera} until {until}."
     return _alert(SESSION, session, f"Session started at {session.camera}", text)
 
@@ -98,3 +207,16 @@ def stopped_after_all(session: Session) -> Alert:
 
 def _alert(kind: str, session: Session, subject: str, text: str, **facts: Any) -> Alert:
     return Alert(kind, session.camera, session.id, subject, text, facts)
+
+
+def clock_time(moment_ms: int, time_zone: str) -> str:
+    """Return the time of day on the owner's wall clock, `HH:MM:SS`."""
+    return datetime.fromtimestamp(moment_ms / 1000, zone(time_zone)).strftime("%H:%M:%S")
+
+
+def _lateness(captured_ms: int, now_ms: int) -> str:
+    """Return a line that says that an alert comes late, or nothing."""
+    late_ms = now_ms - captured_ms
+    if late_ms < LATE_MS:
+        return ""
+    return f"\nThis comes late: it happened {round(late_ms / 60_000)} min ago."

@@ -1,67 +1,82 @@
-"""Sightings: what one face in one frame says about who is there."""
+"""Who one face of a frame shows, when sightings confirm somebody, and the quality gate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whosthere.geometry import Box
-from whosthere.ingest.record import Face
-from whosthere.settings import Settings
+from whosthere.ingest.record import AnalysedFrame, Face
+from whosthere.settings import Quality, Settings
 
-# A face without a match within this time of a sighting, where that one was, is the
-# same face turned away.
-CLAIM_MS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A face and whom it shows: `persons`, likeliest first, or nobody known."""
-
-    face: Face
-    persons: tuple[str, ...]
-    similarity: float
-    unsure: bool
+# A face without a match belongs to somebody who was seen at its place within this time: the
+# same face, turned away.
+ASSOCIATION_WINDOW_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One sighting as a visit takes it in.
+    """A face of a frame and who it shows, the likeliest first; empty if nobody is known.
 
-    `source` is the id of the frame it came with. A sighting that does not `confirm` is
-    a face turned away: it keeps a visit open and counts for nothing else.
+    `is_unsure` is a face that resembles somebody too little to count: it makes no alert and
+    no stranger.
     """
 
-    source: str
-    captured_ms: int
-    recognised_ms: int
-    box: Box
-    persons: tuple[str, ...]
+    frame: AnalysedFrame
+    face: Face
+    who: tuple[str, ...] = ()
     similarity: float = 0.0
-    confirms: bool = True
+    is_unsure: bool = False
+
+    @property
+    def other_boxes(self) -> tuple[Box, ...]:
+        """Return the boxes of the frame's other faces."""
+        return tuple(face.box for face in self.frame.faces if face != self.face)
 
 
-def read_face(face: Face, settings: Settings) -> Reading:
-    """Whom a face shows: one person, several too close to tell, unsure, or nobody."""
+def classify_face(frame: AnalysedFrame, face: Face, settings: Settings) -> Sighting:
+    """Return who a face shows: one person, several too close to tell apart, unsure, or nobody."""
     if not face.matches:
-        return Reading(face, (), 0.0, unsure=False)
+        return Sighting(frame, face)
     best: dict[str, float] = {}
     for match in face.matches:  # each photo of a person may match
         known = best.get(match.person_id, 0.0)
         best[match.person_id] = max(known, match.similarity)
     top = max(best.values())
     if top < settings.match_threshold:
-        return Reading(face, (), top, unsure=True)
+        return Sighting(frame, face, (), top, is_unsure=True)
     if len(best) == 1:
-        return Reading(face, tuple(best), top, unsure=False)
+        return Sighting(frame, face, tuple(best), top)
     ranked = sorted(best.items(), key=lambda found: (-found[1], found[0]))
     floor = max(settings.match_threshold, top - settings.margin)
-    persons = tuple(person for person, similarity in ranked if similarity >= floor)
-    return Reading(face, persons, top, unsure=False)
+    who = tuple(person for person, similarity in ranked if similarity >= floor)
+    return Sighting(frame, face, who, top)
 
 
-def confirming(times: Sequence[int], settings: Settings) -> int | None:
-    """Capture time of the sighting that confirms, or None: so many within the window."""
+def confirmed_at(times: Sequence[int], settings: Settings) -> int | None:
+    """Return the capture time of the sighting that confirms: so many within the window; or None."""
     more = settings.confirm_sightings - 1
+    window_ms = settings.confirm_window_ms
     for start, end in zip(times, times[more:], strict=False):
-        if end - start <= settings.confirm_window_ms:
+        if end - start <= window_ms:
             return end
     return None
+
+
+def failed_check(face: Face, quality: Quality) -> str | None:
+    """Return the first check of the quality gate that a face fails, or None.
+
+    Nothing of a stranger's face that fails is kept.
+    """
+    passed = {
+        "confidence": face.confidence >= quality.confidence,
+        "height": face.box.height >= quality.height,
+        "sharpness": face.sharpness >= quality.sharpness,
+        "brightness": face.brightness >= quality.brightness,
+        "yaw": abs(face.yaw) <= quality.yaw,
+    }
+    return next((name for name, is_passed in passed.items() if not is_passed), None)
+
+
+def picture_score(face: Face) -> float:
+    """Return how good a picture of this face is likely to be, to choose among several."""
+    facing = 1 - min(abs(face.yaw), 90) / 180
+    return face.sharpness * face.box.height * facing

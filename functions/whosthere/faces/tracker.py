@@ -1,8 +1,8 @@
 """Tracks: faces followed from frame to frame, to tell strangers from known people turned away.
 
-A track is of a person as soon as one of its faces was matched, and stays so while faces
-follow each other at the same place: they are the person's, turned away. Only a track
-that never was anybody's and whose faces are good enough becomes a stranger:
+A track is a person's as soon as one of its faces matched, and stays so while faces follow each
+other at the same place: they are the person's, turned away. Only a track that never matched and
+whose faces pass the quality gate becomes a stranger:
 
     open --confirmed--> due --> claimed --> done (its stranger is known)
                          ^         |
@@ -13,224 +13,199 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from operator import attrgetter
 
-from whosthere.faces import quality
-from whosthere.faces.match import CLAIM_MS, Reading, Sighting, confirming, read_face
+from whosthere.faces.match import (
+    ASSOCIATION_WINDOW_MS,
+    Sighting,
+    classify_face,
+    confirmed_at,
+    failed_check,
+)
 from whosthere.geometry import Box, distance
-from whosthere.ingest.record import Face, Received
+from whosthere.ingest.record import AnalysedFrame
+from whosthere.names import STRANGER_PREFIX
 from whosthere.settings import Settings
 
-OPEN, DUE, CLAIMED, DONE = "open", "due", "claimed", "done"
-HITS = 20  # good sightings that a track remembers: as many as settings can ask for
-FRAMES = 240  # capture times by which a frame that comes again is told from a new one
-STEP_MS, STEPS = 1000, 15  # of a track's trail: so far may one shard be behind another
-TRACKS = 40
+MAX_SIGHTINGS = 20  # good sightings that a track remembers: as many as settings can ask for
+MAX_FRAMES = 240  # capture times by which a duplicate frame is told from a new one
+STEP_MS, MAX_STEPS = 1000, 15  # of a track's path: so far may one shard be behind another
+MAX_TRACKS = 40
 FORGET_MS = 60_000
-FORGET_UNSETTLED_MS = 3_600_000
+FORGET_UNRESOLVED_MS = 3_600_000
+
+
+class TrackState(StrEnum):
+    """What became of a track."""
+
+    OPEN = "open"
+    DUE = "due"
+    CLAIMED = "claimed"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A sighting good enough to stand for a stranger; `others` are the frame's other faces."""
+class FaceTrack:
+    """One face followed; `who` is a person, a stranger, or empty while nobody is known.
 
-    captured_ms: int
-    server_ms: int
-    recognised_ms: int
-    offset_ms: int
-    fragment: str
-    face: Face
-    others: tuple[Box, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One face followed; `who` is a person, a stranger, or nobody yet.
-
-    `touched_ms` is when a frame last came for it, by AWS's clock; `trail` is where it was
-    at which capture times, about one a second.
+    `updated_ms` is when a frame last came for it, by AWS's clock; `path` says where it was
+    at which capture times, about one a second; `sightings` are those that passed the quality
+    gate.
     """
 
     id: str
     box: Box
     box_ms: int
-    touched_ms: int
+    updated_ms: int
     who: str = ""
-    trail: tuple[tuple[int, Box], ...] = ()
-    hits: tuple[Hit, ...] = ()
+    path: tuple[tuple[int, Box], ...] = ()
+    sightings: tuple[Sighting, ...] = ()
     unsure_ms: int = 0
-    state: str = OPEN
+    state: str = TrackState.OPEN
     claim: str = ""
     lease_ms: int = 0
 
     @property
     def is_open(self) -> bool:
-        """Whether it still can become anybody's."""
-        return not self.who and self.state == OPEN
+        """Return whether the track can still become anybody's."""
+        return not self.who and self.state == TrackState.OPEN
 
-    def place(self, moment_ms: int) -> tuple[Box, int]:
-        """Where it was nearest to a moment, and how long before or after.
+    def nearest_position(self, moment_ms: int) -> tuple[Box, int]:
+        """Return where the face was nearest to a moment, and how long before or after.
 
-        Of two shards one may be seconds behind, so the last place is not all that counts.
+        Of two shards one may be seconds behind, so the last position is not all that counts.
         """
-        places = ((self.box_ms, self.box), *self.trail)
-        near_ms, box = min(places, key=lambda place: abs(moment_ms - place[0]))
+        positions = ((self.box_ms, self.box), *self.path)
+        near_ms, box = min(positions, key=lambda position: abs(moment_ms - position[0]))
         return box, abs(moment_ms - near_ms)
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class TrackerState:
     """All tracks of a camera, and the capture times of the frames they are made of."""
 
-    tracks: tuple[Track, ...] = ()
+    tracks: tuple[FaceTrack, ...] = ()
     frames: tuple[int, ...] = ()
 
 
 def stranger_id(camera: str, captured_ms: int, box: Box) -> str:
-    """The id of whoever is first seen there: the same at every retry."""
+    """Return the id of a stranger who is first seen there: the same at every retry."""
     sides = ",".join(str(side) for side in box.to_row())
     digest = hashlib.sha256(f"{camera} {captured_ms} {sides}".encode())
-    return f"s-{digest.hexdigest()[:12]}"
+    return f"{STRANGER_PREFIX}{digest.hexdigest()[:12]}"
 
 
-class Follower:
-    """Follows the faces of one batch of frames; `board` is what comes out.
+class FaceTracker:
+    """Follows the faces of one batch of frames; `state` is the result.
 
-    `came_again` are the ids of frames that were known, `seen` sightings of strangers
-    known by now, `drops` why faces were not kept.
+    `duplicates` are ids of frames that were known already, `of_strangers` the new sightings of
+    strangers who are known by now, `drops` the counts of faces that failed the quality gate.
     """
 
-    def __init__(self, board: Board, settings: Settings, now_ms: int) -> None:
-        self.board = board
-        self.came_again: set[str] = set()
+    def __init__(self, state: TrackerState, settings: Settings, now_ms: int) -> None:
+        """Begin with the tracks as they were written last."""
+        self.state = state
+        self.duplicates: set[str] = set()
         self.drops: Counter[str] = Counter()
-        self.seen: dict[str, list[Sighting]] = {}
+        self.of_strangers: dict[str, list[Sighting]] = {}
         self._settings = settings
         self._now_ms = now_ms
 
-    def follow(self, received: Sequence[Received]) -> None:
-        """Take in frames, in order of capture; those that are known change nothing."""
-        for one in sorted(received, key=lambda one: one.frame.captured_ms):
-            if one.frame.captured_ms in self.board.frames:
-                self.came_again.add(one.id)
+    def follow(self, frames: Sequence[AnalysedFrame]) -> None:
+        """Take frames in, in order of capture; those that are known change nothing."""
+        for frame in sorted(frames, key=attrgetter("captured_ms")):
+            if frame.captured_ms in self.state.frames:
+                self.duplicates.add(frame.id)
             else:
-                self._frame(one)
+                self._add_frame(frame)
         self._confirm()
 
-    def _frame(self, one: Received) -> None:
-        readings = [read_face(face, self._settings) for face in one.frame.faces]
-        # The known ones first: what is left at their place is not them.
-        readings.sort(key=lambda reading: not reading.persons)
-        free = list(self.board.tracks)
+    def _add_frame(self, frame: AnalysedFrame) -> None:
+        sightings = [classify_face(frame, face, self._settings) for face in frame.faces]
+        # The known ones first: a face left over at their place is not theirs.
+        sightings.sort(key=lambda sighting: not sighting.who)
+        free = list(self.state.tracks)
         moved = []
-        for reading in readings:
-            track = self._nearest(free, one, reading)
+        for sighting in sightings:
+            track = self._nearest(free, sighting)
             if track is not None:
                 free.remove(track)
-            moved.append(self._extend(track or self._begin(one, reading), one, reading))
-        frames = (*self.board.frames, one.frame.captured_ms)  # in order of arrival
-        self.board = Board((*free, *moved), frames[-FRAMES:])
+            moved.append(self._extend(track or self._begin(sighting), sighting))
+        frames = (*self.state.frames, frame.captured_ms)  # in order of arrival
+        self.state = TrackerState((*free, *moved), frames[-MAX_FRAMES:])
 
-    def _nearest(self, free: Sequence[Track], one: Received, reading: Reading) -> Track | None:
+    def _nearest(self, free: Sequence[FaceTrack], sighting: Sighting) -> FaceTrack | None:
         found = []
         for track in free:
-            box, elapsed_ms = track.place(one.frame.captured_ms)
-            if elapsed_ms > CLAIM_MS:
+            box, elapsed_ms = track.nearest_position(sighting.frame.captured_ms)
+            if elapsed_ms > ASSOCIATION_WINDOW_MS:
                 continue
-            apart = distance(box, reading.face.box, elapsed_ms)
+            apart = distance(box, sighting.face.box, elapsed_ms)
             if apart is None:
                 continue
-            same = track.who in reading.persons
-            if reading.persons and not same and not track.is_open:
-                continue  # somebody else's, or a stranger's
-            found.append((not same, apart, track.id, track))
+            is_same = track.who in sighting.who
+            if sighting.who and not is_same and not track.is_open:
+                continue  # another person's, or a stranger's
+            found.append((not is_same, apart, track.id, track))
         return min(found)[3] if found else None
 
-    def _begin(self, one: Received, reading: Reading) -> Track:
-        moment_ms, box = one.frame.captured_ms, reading.face.box
-        id = stranger_id(one.frame.camera, moment_ms, box)
-        return Track(id, box, moment_ms, self._now_ms)
+    def _begin(self, sighting: Sighting) -> FaceTrack:
+        moment_ms, box = sighting.frame.captured_ms, sighting.face.box
+        id = stranger_id(sighting.frame.camera, moment_ms, box)
+        return FaceTrack(id, box, moment_ms, self._now_ms)
 
-    def _extend(self, track: Track, one: Received, reading: Reading) -> Track:
-        moment_ms = one.frame.captured_ms
-        trail = _longer(track.trail, moment_ms, reading.face.box)
-        track = replace(track, touched_ms=self._now_ms, trail=trail)
+    def _extend(self, track: FaceTrack, sighting: Sighting) -> FaceTrack:
+        moment_ms, box = sighting.frame.captured_ms, sighting.face.box
+        path = _longer(track.path, moment_ms, box)
+        track = replace(track, updated_ms=self._now_ms, path=path)
         if moment_ms >= track.box_ms:
-            track = replace(track, box=reading.face.box, box_ms=moment_ms)
-        if reading.persons:
-            return replace(track, who=reading.persons[0], hits=(), state=DONE)
-        if reading.unsure:
+            track = replace(track, box=box, box_ms=moment_ms)
+        if sighting.who:
+            return replace(track, who=sighting.who[0], sightings=(), state=TrackState.DONE)
+        if sighting.is_unsure:
             return replace(track, unsure_ms=max(moment_ms, track.unsure_ms))
-        if track.who.startswith("s-"):
-            sighting = sighting_of(one, reading)
-            self.seen.setdefault(track.who, []).append(sighting)
+        if track.who.startswith(STRANGER_PREFIX):
+            of_stranger = replace(sighting, who=(track.who,))
+            self.of_strangers.setdefault(track.who, []).append(of_stranger)
             return track
-        if track.who or abs(moment_ms - track.unsure_ms) <= CLAIM_MS:
+        if track.who or abs(moment_ms - track.unsure_ms) <= ASSOCIATION_WINDOW_MS:
             return track  # somebody known, turned away, or perhaps so
-        return self._hit(track, one, reading)
+        return self._add_sighting(track, sighting)
 
-    def _hit(self, track: Track, one: Received, reading: Reading) -> Track:
-        missing = quality.shortfall(reading.face, self._settings.quality)
-        if any(hit.captured_ms == one.frame.captured_ms for hit in track.hits):
+    def _add_sighting(self, track: FaceTrack, sighting: Sighting) -> FaceTrack:
+        moment_ms = sighting.frame.captured_ms
+        if any(known.frame.captured_ms == moment_ms for known in track.sightings):
             return track  # so late that the frame was forgotten
-        if missing:
-            self.drops[f"dropped_{missing}"] += 1
+        if failed := failed_check(sighting.face, self._settings.quality):
+            self.drops[f"dropped_{failed}"] += 1
             return track
-        frame = one.frame
-        hit = Hit(
-            captured_ms=frame.captured_ms,
-            server_ms=frame.server_ms,
-            recognised_ms=one.recognised_ms,
-            offset_ms=frame.offset_ms,
-            fragment=frame.fragment,
-            face=replace(reading.face, matches=()),
-            others=tuple(face.box for face in frame.faces if face != reading.face),
-        )
-        hits = sorted((*track.hits, hit), key=lambda hit: hit.captured_ms)
-        return replace(track, hits=tuple(hits[-HITS:]))
+        known = sorted((*track.sightings, sighting), key=attrgetter("frame.captured_ms"))
+        return replace(track, sightings=tuple(known[-MAX_SIGHTINGS:]))
 
     def _confirm(self) -> None:
         """Confirm strangers, at the end of the batch: a later frame may have shown who it is."""
-        tracks = [self._confirmed(track) for track in self.board.tracks]
-        tracks.sort(key=lambda track: track.touched_ms, reverse=True)
+        tracks = [self._confirmed(track) for track in self.state.tracks]
+        tracks.sort(key=attrgetter("updated_ms"), reverse=True)
         kept = [track for track in tracks if not self._is_over(track)]
-        self.board = replace(self.board, tracks=tuple(kept[:TRACKS]))
+        self.state = replace(self.state, tracks=tuple(kept[:MAX_TRACKS]))
 
-    def _confirmed(self, track: Track) -> Track:
-        times = tuple(hit.captured_ms for hit in track.hits)
-        if not track.is_open or confirming(times, self._settings) is None:
+    def _confirmed(self, track: FaceTrack) -> FaceTrack:
+        times = tuple(sighting.frame.captured_ms for sighting in track.sightings)
+        if not track.is_open or confirmed_at(times, self._settings) is None:
             return track
-        return replace(track, state=DUE)
+        return replace(track, state=TrackState.DUE)
 
-    def _is_over(self, track: Track) -> bool:
-        unsettled = track.state in (DUE, CLAIMED)
-        patience_ms = FORGET_UNSETTLED_MS if unsettled else FORGET_MS
-        return self._now_ms - track.touched_ms > patience_ms
+    def _is_over(self, track: FaceTrack) -> bool:
+        is_unresolved = track.state in (TrackState.DUE, TrackState.CLAIMED)
+        forget_ms = FORGET_UNRESOLVED_MS if is_unresolved else FORGET_MS
+        return self._now_ms - track.updated_ms > forget_ms
 
 
 def _longer(
-    trail: tuple[tuple[int, Box], ...], moment_ms: int, box: Box
+    path: tuple[tuple[int, Box], ...], moment_ms: int, box: Box
 ) -> tuple[tuple[int, Box], ...]:
-    if any(abs(moment_ms - at_ms) < STEP_MS for at_ms, _ in trail):
-        return trail
-    longer = sorted((*trail, (moment_ms, box)), key=lambda place: place[0])
-    return tuple(longer[-STEPS:])
-
-
-def sighting_of(one: Received, reading: Reading) -> Sighting:
-    """A sighting of a stranger, from a frame."""
-    frame = one.frame
-    return Sighting(one.id, frame.captured_ms, one.recognised_ms, reading.face.box, persons=())
-
-
-def sightings_of(track: Track, stranger: str) -> list[Sighting]:
-    """The sightings that made a track a stranger's."""
-    return [
-        Sighting(
-            source=stranger,
-            captured_ms=hit.captured_ms,
-            recognised_ms=hit.recognised_ms,
-            box=hit.face.box,
-            persons=(),
-        )
-        for hit in track.hits
-    ]
+    if any(abs(moment_ms - at_ms) < STEP_MS for at_ms, _ in path):
+        return path
+    longer = sorted((*path, (moment_ms, box)), key=lambda position: position[0])
+    return tuple(longer[-MAX_STEPS:])

@@ -1,14 +1,13 @@
 """Records: the JSON of one analysed frame, read strictly and only where it is needed.
 
 The shape is Rekognition's own (Rekognition developer guide, "Reference: Kinesis face
-recognition record"). A JSON Schema of it lies beside this module; it takes ten times
-as long as reading and so serves only to say what is wrong with a rejected record.
+recognition record"). A JSON Schema of it lies beside this module; checking against it takes
+ten times as long as reading, so it only explains why a record is rejected.
 """
 
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +24,6 @@ class Match:
 
     person_id: str
     similarity: float
-    face_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +39,27 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One analysed frame; `captured_ms` is the producer's clock, `server_ms` AWS's."""
+class AnalysedFrame:
+    """One analysed frame: `captured_ms` by the camera's clock, the other times by AWS's.
 
+    `id` names the record or image that it came in, `recognised_ms` is when that was written.
+    """
+
+    id: str
     camera: str
     fragment: str
     offset_ms: int
     captured_ms: int
     server_ms: int
+    recognised_ms: int
     faces: tuple[Face, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A frame as it came in: under which id, and when it had been recognised."""
+class ProcessingOutcome:
+    """The result for a session's frames: errors by the id of the failed frame, and counts.
 
-    id: str
-    frame: Frame
-    recognised_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of frames: why some failed, by their id, and what was counted.
-
-    `last_ms` is when the last one that counted reached AWS, where that is of interest.
+    `last_ms` is when the last frame that counted reached AWS, or 0.
     """
 
     failed: dict[str, Exception]
@@ -73,16 +67,36 @@ class Outcome:
     last_ms: int = 0
 
 
-def read_frame(record: Any, stack: str) -> Frame:
-    """The frame of a record; raises RecordError if a field that is needed is not right."""
+def read_frame(record: Any, stack: str, *, id: str, recognised_ms: int) -> AnalysedFrame:
+    """Return the frame of a record; raise RecordError if a field that is needed is not right."""
     try:
-        return _frame(record, stack)
+        video = record["InputInformation"]["KinesisVideo"]
+        arn, fragment = video["StreamArn"], video["FragmentNumber"]
+        # In seconds first: the offset carries the noise of a 32-bit float
+        # (0.0020000000949949026), and both clocks take the same offset.
+        offset, producer, server = _checked(
+            (video["FrameOffsetInSeconds"], video["ProducerTimestamp"], video["ServerTimestamp"]),
+            texts=(arn, fragment),
+        )
+        faces = record["FaceSearchResponse"]
+        if type(faces) is not list:
+            raise TypeError("the list of faces is missing")
+        return AnalysedFrame(
+            id=id,
+            camera=camera_of_arn(stack, arn),
+            fragment=fragment,
+            offset_ms=round(1000 * offset),
+            captured_ms=round(1000 * (producer + offset)),
+            server_ms=round(1000 * (server + offset)),
+            recognised_ms=recognised_ms,
+            faces=tuple([_face(found) for found in faces]),
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(explain(record) or f"{error}") from error
 
 
 def explain(record: Any) -> str:
-    """What the schema finds wrong with a record; empty if nothing."""
+    """Return what the schema finds wrong with a record; empty if nothing."""
     # jsonschema takes 0.1 s to import and good records never need it
     from jsonschema import Draft202012Validator
 
@@ -95,68 +109,50 @@ def explain(record: Any) -> str:
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a record, as a dict."""
+    """Return the JSON Schema of a record."""
     text = (Path(__file__).parent / "record.schema.json").read_text()
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
-def _frame(record: Mapping[str, Any], stack: str) -> Frame:
-    video = record["InputInformation"]["KinesisVideo"]
-    # In seconds first: the offset carries the noise of a 32-bit float
-    # (0.0020000000949949026), and both clocks take the same offset.
-    offset = _number(video["FrameOffsetInSeconds"])
-    return Frame(
-        camera=camera_of_arn(stack, _text(video["StreamArn"])),
-        fragment=_text(video["FragmentNumber"]),
-        offset_ms=round(1000 * offset),
-        captured_ms=round(1000 * (_number(video["ProducerTimestamp"]) + offset)),
-        server_ms=round(1000 * (_number(video["ServerTimestamp"]) + offset)),
-        faces=tuple(_face(found) for found in _list(record["FaceSearchResponse"])),
-    )
-
-
-def _face(found: Mapping[str, Any]) -> Face:
+def _face(found: Any) -> Face:
     face = found["DetectedFace"]
-    return Face(
-        box=_box(face["BoundingBox"]),
-        confidence=_number(face["Confidence"]),
-        sharpness=_number(face["Quality"]["Sharpness"]),
-        brightness=_number(face["Quality"]["Brightness"]),
-        yaw=_number(face["Pose"]["Yaw"]),
-        matches=tuple(_match(match) for match in _list(found["MatchedFaces"])),
+    box, quality, matches = face["BoundingBox"], face["Quality"], found["MatchedFaces"]
+    left, top, width, height, confidence, sharpness, brightness, yaw = _checked(
+        (
+            box["Left"],
+            box["Top"],
+            box["Width"],
+            box["Height"],
+            face["Confidence"],
+            quality["Sharpness"],
+            quality["Brightness"],
+            face["Pose"]["Yaw"],
+        )
     )
-
-
-def _box(box: Mapping[str, Any]) -> Box:
-    width, height = _number(box["Width"]), _number(box["Height"])
     if width <= 0 or height <= 0:
         raise ValueError("a face's box is empty")
-    return Box(_number(box["Left"]), _number(box["Top"]), width, height)
+    if type(matches) is not list:
+        raise TypeError("the list of matches is missing")
+    matches = tuple([_match(match) for match in matches])
+    return Face(Box(left, top, width, height), confidence, sharpness, brightness, yaw, matches)
 
 
-def _match(match: Mapping[str, Any]) -> Match:
+def _match(match: Any) -> Match:
     face = match["Face"]
-    face_id = _text(face["FaceId"])
-    # Rekognition leaves ExternalImageId out when the face was indexed without one;
-    # that is not our doing, but somebody known was seen all the same.
-    person = _text(face.get("ExternalImageId") or face_id)
-    return Match(person, _number(match["Similarity"]), face_id)
+    # Rekognition leaves ExternalImageId out of a face that was indexed without one. Somebody
+    # else indexed that face, but it still shows somebody known.
+    person_id = face.get("ExternalImageId") or face["FaceId"]
+    (similarity,) = _checked((match["Similarity"],), texts=(face["FaceId"], person_id))
+    return Match(person_id, similarity)
 
 
-def _number(value: Any) -> float:
-    if type(value) not in (float, int) or not math.isfinite(value):
-        raise TypeError("a number is missing")
-    return float(value)
-
-
-def _list(value: Any) -> list[Any]:
-    if type(value) is not list:
-        raise TypeError("a list is missing")
-    return value
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str or not value:
-        raise TypeError("a text is missing")
-    return value
+def _checked(numbers: tuple[Any, ...], texts: tuple[Any, ...] = ()) -> list[float]:
+    """Return the numbers as floats; raise TypeError for what is no finite number or text."""
+    for number in numbers:
+        if type(number) not in (float, int) or not math.isfinite(number):
+            raise TypeError("a number is missing")
+    for text in texts:
+        if type(text) is not str or not text:
+            raise TypeError("a text is missing")
+    return [float(number) for number in numbers]

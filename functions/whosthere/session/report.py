@@ -20,11 +20,11 @@ from whosthere.metrics import (
     latency_of_counters,
     latency_of_durations,
 )
+from whosthere.names import STRANGER_PREFIX
 from whosthere.session.health.records import facts, health_of
 from whosthere.session_store import Session, session_key
 from whosthere.settings import zone
 from whosthere.visits import store as visit_rows
-from whosthere.visits.store import STRANGER_PREFIX
 from whosthere.visits.visit import Visit
 
 ENDINGS = {

@@ -1,68 +1,74 @@
-"""Pictures of sightings: the exact frame, cut to head and shoulders, and a link to it."""
+"""Pictures of sightings: the exact frame out of the stored video, and presigned links."""
 
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from whosthere.errors import PictureError, TryAgainError
-from whosthere.faces.tracker import Hit
+from whosthere.faces.match import Sighting
 from whosthere.imaging import to_jpeg
+from whosthere.ingest.record import AnalysedFrame
+from whosthere.names import stream_name
 
 # The same frame: nearer than half the distance of two frames at 10 a second.
 SAME_FRAME_MS = 50
 SAMPLING_MS = 200  # Kinesis Video Streams, GetImages: the least sampling interval
 # The newest fragment can be fetched when it is complete and stored: at most 20 s long
 # (PutMedia), as a rule 1 to 2.
-PATIENCE_MS = 25_000
+STORED_WITHIN_MS = 25_000
 LINK_SECONDS = 3600  # the longest that a role assumed by a role can last (STS)
-NOTHING_THERE = ("ResourceNotFoundException", "InvalidArgumentException")
+NOT_FOUND = ("ResourceNotFoundException", "InvalidArgumentException")
 
 
 @dataclass(frozen=True, slots=True)
-class VideoStills:
-    """Frames of a camera's video stream, from what Kinesis Video Streams keeps of it.
+class StoredVideo:
+    """The stored video of a stack's cameras, and how a frame is fetched from it.
 
-    `archived` makes a kinesis-video-archived-media client of an endpoint: each stream
-    has one of its own for each kind of call.
+    `archived` makes a kinesis-video-archived-media client for an endpoint: each stream has its
+    own endpoint for each kind of call.
     """
 
-    stream: str
+    stack: str
     kinesisvideo: Any
     archived: Callable[[str], Any]
     now_ms: Callable[[], int]
 
-    def __call__(self, hit: Hit) -> bytes:
-        """The frame of a sighting, as an image.
+    def image(self, sighting: Sighting) -> bytes:
+        """Return the frame of a sighting, as an image.
 
-        PictureError says why there is none; TryAgainError that it is not stored yet.
+        Raise PictureError with the reason if there is none, TryAgainError if it is not stored
+        yet.
         """
+        frame = sighting.frame
         try:
-            found = self._image(hit) or self._decoded(hit)
+            found = self._image(frame) or self._decoded(frame)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "NoDataRetentionException":
                 raise PictureError("the camera's video is not kept") from error
-            if code not in NOTHING_THERE:
+            if code not in NOT_FOUND:
                 raise
             found = None
         if found is not None:
             return found
-        if abs(self.now_ms() - hit.server_ms) < PATIENCE_MS:
+        if abs(self.now_ms() - frame.server_ms) < STORED_WITHIN_MS:
             raise TryAgainError("the fragment is not stored yet")
         raise PictureError("the fragment is not kept any more or cannot be decoded")
 
-    def _image(self, hit: Hit) -> bytes | None:
-        """The frame by its producer time, or None if no image is of just that frame."""
-        start = datetime.fromtimestamp(hit.captured_ms / 1000, UTC)
+    def _image(self, frame: AnalysedFrame) -> bytes | None:
+        """Return the frame by its producer time, or None if no image is of just that frame."""
+        start = datetime.fromtimestamp(frame.captured_ms / 1000, UTC)
         try:
-            found = self._client("GET_IMAGES").get_images(
-                StreamName=self.stream,
+            found = self._client("GET_IMAGES", frame.camera).get_images(
+                StreamName=stream_name(self.stack, frame.camera),
                 ImageSelectorType="PRODUCER_TIMESTAMP",
                 StartTimestamp=start,
                 EndTimestamp=start + timedelta(milliseconds=SAMPLING_MS),
@@ -72,29 +78,31 @@ class VideoStills:
                 MaxResults=1,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in NOTHING_THERE:
+            if error.response["Error"]["Code"] in NOT_FOUND:
                 return None
             raise
         for image in found.get("Images", ()):
-            apart_ms = abs(1000 * image["TimeStamp"].timestamp() - hit.captured_ms)
+            apart_ms = abs(1000 * image["TimeStamp"].timestamp() - frame.captured_ms)
             if image.get("ImageContent") and apart_ms <= SAME_FRAME_MS:
                 return base64.b64decode(image["ImageContent"])
         return None
 
-    def _decoded(self, hit: Hit) -> bytes | None:
-        """The frame out of its fragment, nearest to its offset."""
-        media = self._client("GET_MEDIA_FOR_FRAGMENT_LIST").get_media_for_fragment_list(
-            StreamName=self.stream, Fragments=[hit.fragment]
+    def _decoded(self, frame: AnalysedFrame) -> bytes | None:
+        """Return the frame out of its fragment, nearest to its offset."""
+        client = self._client("GET_MEDIA_FOR_FRAGMENT_LIST", frame.camera)
+        media = client.get_media_for_fragment_list(
+            StreamName=stream_name(self.stack, frame.camera), Fragments=[frame.fragment]
         )
-        return frame_of(media["Payload"].read(), hit.offset_ms)
+        return decode_frame(media["Payload"].read(), frame.offset_ms)
 
-    def _client(self, call: str) -> Any:
-        endpoint = self.kinesisvideo.get_data_endpoint(StreamName=self.stream, APIName=call)
+    def _client(self, call: str, camera: str) -> Any:
+        stream = stream_name(self.stack, camera)
+        endpoint = self.kinesisvideo.get_data_endpoint(StreamName=stream, APIName=call)
         return self.archived(endpoint["DataEndpoint"])
 
 
-def frame_of(fragment: bytes, offset_ms: int) -> bytes | None:
-    """The frame at an offset from a fragment's first one, as JPEG; None if it has no frames."""
+def decode_frame(fragment: bytes, offset_ms: int) -> bytes | None:
+    """Return the frame at an offset from a fragment's first, as JPEG; None if there are none."""
     import av  # only here: it lies in a layer of its own and takes long to load
 
     nearest: Any = None
@@ -114,19 +122,44 @@ def frame_of(fragment: bytes, offset_ms: int) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Linker:
-    """Signs links to single pictures with a role that is narrowed to each.
+class SearchedImage:
+    """The image that engine image-search has at hand: the picture of its own frame only."""
 
-    `s3_as` makes an S3 client of the credentials that AssumeRole answers.
+    captured_ms: int
+    content: bytes
+
+    def image(self, sighting: Sighting) -> bytes:
+        """Return the image if it is the sighting's frame; raise PictureError otherwise."""
+        if sighting.frame.captured_ms != self.captured_ms:
+            raise PictureError("the best picture is another image's")
+        return self.content
+
+
+def s3_as(credentials: Mapping[str, str]) -> Any:
+    """Return an S3 client with the credentials of an assumed role."""
+    return boto3.client(
+        "s3",
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        config=Config(signature_version="s3v4"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PresignedUrls:
+    """Signs links to single pictures, each by a role that is narrowed to that picture.
+
+    `s3_as` makes an S3 client with the credentials that AssumeRole returns.
     """
 
     sts: Any
-    s3_as: Callable[[dict[str, str]], Any]
     role_arn: str
     bucket: str
+    s3_as: Callable[[Mapping[str, str]], Any] = s3_as
 
-    def link(self, key: str) -> str:
-        """A link to one picture that works for an hour, and for nothing else."""
+    def sign(self, key: str) -> str:
+        """Return a link that works for this picture only, for an hour."""
         partition = self.role_arn.split(":")[1]
         allowed = {
             "Effect": "Allow",

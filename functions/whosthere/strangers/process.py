@@ -1,177 +1,265 @@
-"""From analysed frames to strangers, the review queue and the alerts of strangers."""
+"""From frames to strangers, the review queue and the alerts about strangers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from whosthere import clock
+from whosthere.alerts.texts import PictureLink, stranger_alert
 from whosthere.clock import iso
 from whosthere.errors import PictureError, TryAgainError
-from whosthere.faces import quality
-from whosthere.faces import track_store as track_rows
-from whosthere.faces.match import Sighting
-from whosthere.faces.tracker import Hit, Track, sightings_of
+from whosthere.faces.match import Sighting, picture_score
+from whosthere.faces.track_store import (
+    ClaimedTracks,
+    release_track,
+    resolve_track,
+    update_tracks,
+)
+from whosthere.faces.tracker import FaceTrack
 from whosthere.imaging import Crops, crop
-from whosthere.ingest.record import Outcome, Received
-from whosthere.strangers import store as strangers
-from whosthere.strangers.association import patience_ms, person_of
-from whosthere.strangers.pictures import Linker
-from whosthere.strangers.store import Album, Likeness
-from whosthere.strangers.stranger_alert import stranger_alert
-from whosthere.visits import record_sightings as announcing
-from whosthere.visits import store as visit_rows
-from whosthere.visits.record_sightings import Desk, Taken
+from whosthere.ingest.kinesis import KinesisSource, read_batch
+from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome
+from whosthere.session_store import Session
+from whosthere.strangers import store
+from whosthere.strangers.association import person_of, wait_ms
+from whosthere.strangers.collection import FaceSearchResult, search_or_index
+from whosthere.strangers.pictures import LINK_SECONDS, PresignedUrls
+from whosthere.strangers.review_queue import StrangerFiles, put_in_queue
+from whosthere.visits.record_sightings import (
+    SERVICE_ERRORS,
+    AlertContext,
+    record_sightings,
+    release,
+    send_alert,
+)
+from whosthere.visits.store import current_visits, find_visit, read_current
+from whosthere.visits.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
-class Studio:
-    """What the work on strangers needs besides the desk; `still` gives a sighting's frame."""
+class StrangerContext:
+    """What the work on strangers needs besides alerting.
 
-    album: Album
-    linker: Linker
-    still: Callable[[Hit], bytes]
+    `image` returns the frame of a sighting; `wait` lets milliseconds pass.
+    """
+
+    files: StrangerFiles
+    urls: PresignedUrls
+    image: Callable[[Sighting], bytes]
+    wait: Callable[[int], object] = clock.wait
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class Snapshot:
     """The best sighting of a track with its picture, or without one and the reason."""
 
-    hit: Hit
+    sighting: Sighting
     crops: Crops | None
     reason: str
 
 
-def queue_strangers(desk: Desk, studio: Studio, received: Sequence[Received]) -> Outcome:
-    """Take the frames of one camera into the queue of strangers; alert once per visit.
+def queue_from_batch(
+    source: KinesisSource,
+    alerting: AlertContext,
+    context: StrangerContext,
+    records: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Queue the strangers in a Kinesis batch; return the answer with the records to redeliver."""
+    batch = read_batch(source, records)
+    for session, frames in batch.sessions:
+        try:
+            batch.add(session, queue_strangers(alerting, context, session, frames))
+        except Exception as error:
+            batch.fail(frames, error)
+    return batch.response()
 
-    Frames may come in any order and any number of times. With `strangers: off` nothing
-    of them is kept.
+
+def queue_strangers(
+    alerting: AlertContext,
+    context: StrangerContext,
+    session: Session,
+    frames: Sequence[AnalysedFrame],
+) -> ProcessingOutcome:
+    """Put the strangers in frames of one camera into the review queue; send one alert per visit.
+
+    Frames may come in any order and any number of times. With `strangers: off` nothing of them
+    is kept.
     """
-    settings = desk.session.settings
-    wanted = [one for one in received if desk.session.answers_for(one.frame.server_ms)]
-    if settings.strangers == "off" or not wanted:
-        return Outcome({}, Counter())
-    turn = track_rows.take_turn(
-        desk.table,
-        desk.session,
-        wanted,
-        now_ms=desk.now_ms(),
-        lease_ms=desk.lease_ms,
+    wanted = [frame for frame in frames if session.answers_for(frame.server_ms)]
+    if session.settings.strangers == "off" or not wanted:
+        return ProcessingOutcome({}, Counter())
+    lease = alerting.lease
+    tracks = update_tracks(
+        alerting.table, session, wanted, now_ms=lease.now_ms(), lease_ms=lease.length_ms
     )
-    counts = Counter(turn.drops)
-    failed: dict[str, Exception] = {}
-    # Only a frame that was taken in before can belong to a worker that died with the
-    # claim; new ones may pass, the claim is in good hands.
-    again = [one for one in wanted if one.id in turn.came_again]
-    for track in turn.others:
-        waiting = TryAgainError("somebody else has the stranger in hand")
-        failed |= dict.fromkeys(_frames_of(track, again), waiting)
-    if wait_ms := max((patience_ms(track) for track in turn.mine), default=0):
-        desk.wait(wait_ms)
+    failed = _wait_for_others(tracks, wanted)
+    if longest_ms := max((wait_ms(track) for track in tracks.mine), default=0):
+        context.wait(longest_ms)
+    counts = Counter(tracks.drops)
     # What goes wrong with one stranger must not hide the others.
-    for track in turn.mine:
+    for track in tracks.mine:
         try:
-            counts += _settle(desk, studio, track)
+            counts += _resolve_track(alerting, context, session, track)
         except Exception as error:
-            failed |= dict.fromkeys(_frames_of(track, wanted), error)
-    for stranger, sightings in turn.seen.items():
+            failed |= dict.fromkeys(_frame_ids(track, wanted), error)
+    for stranger, sightings in tracks.of_strangers.items():
         try:
-            counts["quiet"] += _seen(desk, studio, stranger, sightings)
+            counts["quiet"] += _record(alerting, context, session, stranger, sightings)
         except Exception as error:
-            failed |= {sighting.source: error for sighting in sightings}
-    return Outcome(failed, +counts)
+            failed |= {sighting.frame.id: error for sighting in sightings}
+    return ProcessingOutcome(failed, +counts)
 
 
-def _frames_of(track: Track, received: Iterable[Received]) -> list[str]:
-    times = {hit.captured_ms for hit in track.hits}
-    return [one.id for one in received if one.frame.captured_ms in times]
+def _wait_for_others(
+    tracks: ClaimedTracks, frames: Sequence[AnalysedFrame]
+) -> dict[str, Exception]:
+    """Return the frames to retry: those of tracks that another worker has claimed."""
+    # Only a duplicate frame can belong to a worker that died with the claim; new ones may
+    # pass, the claim is held by a worker that lives.
+    duplicates = [frame for frame in frames if frame.id in tracks.duplicates]
+    waiting = TryAgainError("another worker has claimed the stranger")
+    return {id: waiting for track in tracks.others for id in _frame_ids(track, duplicates)}
 
 
-def _settle(desk: Desk, studio: Studio, track: Track) -> Counter[str]:
-    """Find out whose a confirmed track is; what is to be counted.
+def _frame_ids(track: FaceTrack, frames: Iterable[AnalysedFrame]) -> list[str]:
+    times = {sighting.frame.captured_ms for sighting in track.sightings}
+    return [frame.id for frame in frames if frame.captured_ms in times]
 
-    Every step can be done again: a worker that dies leaves the claim's lease, and the
-    next one comes to the same ids and keys.
+
+def _resolve_track(
+    alerting: AlertContext, context: StrangerContext, session: Session, track: FaceTrack
+) -> Counter[str]:
+    """Resolve a confirmed track to a person or stranger; return the counters.
+
+    Every step can be repeated: a worker that dies leaves the claim's lease, and the next one
+    comes to the same ids and keys.
     """
-    camera = desk.session.camera
+    table, now_ms = alerting.table, alerting.lease.now_ms
     counts: Counter[str] = Counter()
     try:
-        who = person_of(track, visit_rows.current_visits(desk.table, camera))
+        stored = current_visits(table, session.camera)
+        who = person_of(track, {one: current.visit for one, current in stored.items()})
         if who is None:
-            who, counts = _welcome(desk, studio, track)
+            who, counts = _enqueue(alerting, context, session, track)
     except Exception:
-        track_rows.release(desk.table, camera, track, desk.now_ms())
+        release_track(table, session.camera, track, now_ms())
         raise
-    track_rows.settle(desk.table, camera, track, who, desk.now_ms())
+    resolve_track(table, session.camera, track, who, now_ms())
     return counts
 
 
-def _welcome(desk: Desk, studio: Studio, track: Track) -> tuple[str, Counter[str]]:
-    """Queue and tell a stranger; whom it is, and what is to be counted."""
-    shot = _take(studio, track)
-    likeness = Likeness(track.id, "", None)
-    if shot.crops:
-        threshold = desk.session.settings.match_threshold
-        likeness = strangers.recognise(studio.album, shot.crops.face, track.id, threshold)
-    who = likeness.stranger
-    known = strangers.read_stranger(desk.table, who)
-    is_quiet = known is not None and known.is_quiet
-    if not is_quiet:
-        _queue(desk, studio, shot, likeness, track.hits[0].captured_ms)
-    hushed = _seen(desk, studio, who, sightings_of(track, who))
-    again = "strangers" if who == track.id else "strangers_again"
-    return who, Counter({"ignored" if is_quiet else again: 1, "quiet": hushed})
+def _enqueue(
+    alerting: AlertContext, context: StrangerContext, session: Session, track: FaceTrack
+) -> tuple[str, Counter[str]]:
+    """Queue a stranger and send the alert; return the stranger's id and the counters."""
+    snapshot = _take_snapshot(context, track)
+    result = FaceSearchResult(track.id, "", None)
+    if snapshot.crops:
+        threshold = session.settings.match_threshold
+        result = search_or_index(context.files, snapshot.crops.face, track.id, threshold)
+    stranger = result.stranger
+    known = store.read_stranger(alerting.table, stranger)
+    is_ignored = known is not None and known.is_ignored
+    if not is_ignored:
+        _put_in_queue(alerting, context, session, snapshot, result, track)
+    sightings = [
+        Sighting(sighting.frame, sighting.face, who=(stranger,)) for sighting in track.sightings
+    ]
+    suppressed = _record(alerting, context, session, stranger, sightings)
+    counter = "strangers" if stranger == track.id else "strangers_again"
+    return stranger, Counter({"ignored" if is_ignored else counter: 1, "quiet": suppressed})
 
 
-def _take(studio: Studio, track: Track) -> Shot:
-    """The picture of the best sighting that there is a picture of."""
-    best_first = sorted(track.hits, key=lambda hit: -quality.score(hit.face))
+def _take_snapshot(context: StrangerContext, track: FaceTrack) -> Snapshot:
+    """Return the picture of the best sighting that there is a picture of."""
+    best_first = sorted(track.sightings, key=lambda sighting: -picture_score(sighting.face))
     reasons = []
-    for hit in best_first:
+    for sighting in best_first:
         try:
-            image = studio.still(hit)
+            image = context.image(sighting)
         except PictureError as error:
             reasons.append(str(error))
             continue
-        return Shot(hit, crop(image, hit.face.box, hit.others), "")
-    return Shot(best_first[0], None, reasons[0])
+        return Snapshot(sighting, crop(image, sighting.face.box, sighting.other_boxes), "")
+    return Snapshot(best_first[0], None, reasons[0])
 
 
-def _queue(desk: Desk, studio: Studio, shot: Shot, likeness: Likeness, first_ms: int) -> None:
+def _put_in_queue(
+    alerting: AlertContext,
+    context: StrangerContext,
+    session: Session,
+    snapshot: Snapshot,
+    result: FaceSearchResult,
+    track: FaceTrack,
+) -> None:
     """Put a sighting into the queue, once per visit."""
-    session = desk.session
-    moment_ms, who = shot.hit.captured_ms, likeness.stranger
-    place = visit_rows.locate(desk.table, who, session.camera, moment_ms, session.settings.gap_ms)
-    if place.row is not None:
+    table, gap_ms = alerting.table, session.settings.gap_ms
+    moment_ms, stranger = snapshot.sighting.frame.captured_ms, result.stranger
+    current = read_current(table, session.camera, stranger)
+    if find_visit(table, current, moment_ms, gap_ms).stored is not None:
         return
     facts: dict[str, Any] = {
         "camera": session.camera,
         "session": session.id,
-        "queued": iso(desk.now_ms()),
-        "reason": shot.reason or None,
+        "queued": iso(alerting.lease.now_ms()),
+        "reason": snapshot.reason or None,
     }
-    picture = shot.crops.picture if shot.crops else None
-    key = strangers.put_in_queue(studio.album, who, shot.hit, picture, facts)
-    strangers.note(desk.table, likeness, session.camera, picture_key=key, moment_ms=first_ms)
+    picture = snapshot.crops.picture if snapshot.crops else None
+    key = put_in_queue(context.files, stranger, snapshot.sighting, picture, facts)
+    first_ms = track.sightings[0].frame.captured_ms
+    store.save_stranger(
+        table,
+        stranger,
+        session.camera,
+        face_id=result.face_id,
+        picture_key=key,
+        moment_ms=first_ms,
+    )
 
 
-def _seen(desk: Desk, studio: Studio, stranger: str, sightings: Sequence[Sighting]) -> int:
-    """Take sightings of a stranger into the visit, and tell if the owner wants to know.
-
-    Answers of how many visits the owner wants no word at this time.
-    """
-    known = strangers.read_stranger(desk.table, stranger)
+def _record(
+    alerting: AlertContext,
+    context: StrangerContext,
+    session: Session,
+    stranger: str,
+    sightings: Sequence[Sighting],
+) -> int:
+    """Record sightings of a stranger and send the alerts; return how many were suppressed."""
+    known = store.read_stranger(alerting.table, stranger)
     if known is None:
         return 0  # forgotten a moment ago
-    taken = Taken(len(sightings), 0)
-    if not known.is_quiet:
-        tells = desk.session.settings.strangers == "alert"
-        taken = announcing.see(
-            desk,
-            stranger,
-            sightings,
-            (lambda visit: stranger_alert(desk, studio.linker, visit)) if tells else None,
-        )
-    last_ms = max(sighting.captured_ms for sighting in sightings)
-    strangers.seen_again(desk.table, stranger, max(last_ms, known.last_ms), taken.fresh)
-    return taken.hushed
+    new_sightings, suppressed = len(sightings), 0
+    if not known.is_ignored:
+        new_sightings = 0
+        alerts = session.settings.strangers == "alert"
+        for recorded in record_sightings(alerting, session, stranger, sightings, alerts=alerts):
+            new_sightings += recorded.new_sightings
+            suppressed += recorded.is_suppressed
+            if recorded.is_claimed:
+                _send(alerting, context, session, recorded.visit)
+    last_ms = max(sighting.frame.captured_ms for sighting in sightings)
+    last_ms = max(last_ms, known.last_ms)
+    store.count_sightings(alerting.table, stranger, last_ms, new_sightings)
+    return suppressed
+
+
+def _send(alerting: AlertContext, context: StrangerContext, session: Session, visit: Visit) -> None:
+    """Send the alert of a stranger's visit, with a link to the picture if there is one."""
+    now_ms = alerting.lease.now_ms()
+    picture = None
+    try:
+        known = store.read_stranger(alerting.table, visit.who)
+        if known and known.picture_key:
+            until_ms = now_ms + 1000 * LINK_SECONDS
+            picture = PictureLink(context.urls.sign(known.picture_key), until_ms)
+    except SERVICE_ERRORS as error:
+        raise release(alerting, visit) from error
+    alert = stranger_alert(
+        visit,
+        picture,
+        seen_before=known is not None and known.first_ms < visit.first_ms,
+        time_zone=session.settings.time_zone,
+        now_ms=now_ms,
+    )
+    send_alert(alerting, visit, alert, now_ms)

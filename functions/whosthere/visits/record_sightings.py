@@ -1,180 +1,177 @@
-"""Exactly one alert per visit, whatever is retried, doubled, late or done twice at once.
+"""Exactly one alert per visit, whatever is retried, duplicated, late or done twice at once.
 
-A worker writes new sightings and its claim on the alert in one conditional write, then
-sends, then marks the alert as sent. A crash in between leaves the claim with a lease:
-the retry of the record fails (so it comes again) until the lease is over and then sends.
-The lease outlasts the worker, so two can never send the same alert.
+A worker writes new sightings and its claim on the alert in one conditional write, then sends the
+alert, then marks it as sent. A crash in between leaves the claim with a lease: retries of the
+record fail, so that Lambda redelivers it, until the lease is over; the next retry sends. The
+lease outlasts the worker, so two can never send the same alert.
 
-One window is left, and a standard SNS topic has no means to close it: if SNS accepted
-the alert and the worker dies, or the answer is lost, before the mark is written, the
-retry sends it again. Both carry the same `visit`, by which a machine can tell. A worker
-that lives on while the table refuses the mark remembers what it sent.
+One window is left, and a standard SNS topic has no means to close it: if SNS accepted the alert
+and the worker dies, or the answer is lost, before the mark is written, the retry sends it again.
+Both carry the same `visit`, by which a machine can tell. A worker that lives on while the table
+refuses the mark remembers what it sent.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere import clock
-from whosthere.alerts import quiet_hours as quiet
 from whosthere.alerts.message import Alert
+from whosthere.alerts.mute import is_suppressed
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import TryAgainError
 from whosthere.faces.match import Sighting
 from whosthere.session_store import Session
-from whosthere.visits import store as visit_rows
-from whosthere.visits.store import Place
-from whosthere.visits.visit import CLAIMED, QUIET, SENT, Tally, Visit, open_visit
+from whosthere.visits import store
+from whosthere.visits.store import StoredVisit, VisitLocation
+from whosthere.visits.visit import CLAIMED, QUIET, SENT, Visit, add_sightings, open_visit
 
-ATTEMPTS = 8  # how often a row may change under a worker before the record comes again
+SERVICE_ERRORS = (ClientError, BotoCoreError)
+ATTEMPTS = 8  # how often a row may change under a worker before the record is retried
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where one worker's sightings become visits and alerts.
+class Lease:
+    """How long a worker's claims hold, by its clock; `length_ms` must outlast the worker.
 
-    `publish` sends an alert; `lease_ms` must outlast the worker; `sent` keeps, by claim,
-    what was sent and could not be marked yet; `wait` lets milliseconds go by.
+    `sent` keeps, by claim, when an alert was sent whose mark could not be written yet.
     """
+
+    now_ms: Callable[[], int]
+    length_ms: int
+    sent: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertContext:
+    """What turns sightings into alerts: the visits' table, the publisher, the worker's lease."""
 
     table: Table
-    session: Session
     publish: Callable[[Alert], object]
-    now_ms: Callable[[], int]
-    lease_ms: int
-    sent: dict[str, int] = field(default_factory=dict)
-    wait: Callable[[int], object] = clock.wait
+    lease: Lease
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What one write does to a visit, and what has to follow it."""
+class Recorded:
+    """A visit as it was written, and how many of the sightings were new.
+
+    `is_claimed`: this worker has to send the alert. `is_suppressed`: the owner wants no alert.
+    """
 
     visit: Visit
-    taken: int
-    claimed: bool = False
-    must_wait: bool = False
-    hushed: bool = False
+    new_sightings: int
+    is_claimed: bool
+    is_suppressed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """How many of the sightings were new, and of how many visits the owner wants no word now."""
-
-    fresh: int
-    hushed: int
-
-
-def see(
-    desk: Desk,
+def record_sightings(
+    context: AlertContext,
+    session: Session,
     who: str,
-    sightings: Iterable[Sighting],
-    compose: Callable[[Visit], Alert] | None,
-) -> Taken:
-    """Take in sightings of one person or stranger and send the alerts that fall due.
+    sightings: Sequence[Sighting],
+    *,
+    current: StoredVisit | None = None,
+    alerts: bool = True,
+) -> Iterator[Recorded]:
+    """Write sightings of one person or stranger into their visits, and claim alerts that are due.
 
-    `compose` makes a visit's alert; without it visits are kept and nobody is told, as in
-    quiet hours and of who is muted.
+    Yield each visit once it is written: a claimed alert has to be sent before the next one.
+    `current` is the current visit if it has been read already. Without `alerts` visits are kept
+    as in quiet hours.
     """
-    pending = sorted(sightings, key=lambda sighting: sighting.captured_ms)
-    attempts = fresh = hushed = 0
+    pending = sorted(sightings, key=attrgetter("frame.captured_ms"))
+    camera, gap_ms = session.camera, session.settings.gap_ms
+    changes = 0
     while pending:
-        place = _locate(desk, who, pending[0].captured_ms)
-        step = _step(desk, who, place, pending, tells=compose is not None)
-        if place.row is None or step.visit != place.row.visit:
-            try:
-                visit_rows.save(desk.table, place, step.visit)
-            except RowChangedError as error:
-                attempts += 1
-                if attempts == ATTEMPTS:
-                    raise TryAgainError("the visit's row keeps changing") from error
-                continue
-        hushed += step.hushed
-        fresh += step.visit.sightings - (place.row.visit.sightings if place.row else 0)
-        if step.must_wait:
-            raise TryAgainError("somebody else has the visit's alert in hand")
-        if step.claimed and compose is not None:
-            _send(desk, step.visit, compose)
-        pending = pending[step.taken :]
-    return Taken(fresh, hushed)
+        current = current or store.read_current(context.table, camera, who)
+        location = store.find_visit(context.table, current, pending[0].frame.captured_ms, gap_ms)
+        current = None  # it has to be read again after each write
+        stored = location.stored
+        before = stored.visit if stored else open_visit(camera, who, session.id, pending[0])
+        update = add_sightings(before, pending, session.settings)
+        try:
+            recorded = _write(context, session, location, before, update.visit, alerts=alerts)
+        except RowChangedError as error:
+            changes += 1
+            if changes == ATTEMPTS:
+                raise TryAgainError("the visit's row keeps changing") from error
+            continue
+        # Only a duplicate sighting can belong to the batch whose worker died with the claim;
+        # new ones may pass, the claim is held by a worker that lives.
+        if update.has_duplicates and recorded.visit.alert == CLAIMED and not recorded.is_claimed:
+            raise TryAgainError("another worker has claimed the visit's alert")
+        yield recorded
+        pending = pending[update.added :]
 
 
-def _locate(desk: Desk, who: str, moment_ms: int) -> Place:
-    session = desk.session
-    return visit_rows.locate(desk.table, who, session.camera, moment_ms, session.settings.gap_ms)
+def _write(
+    context: AlertContext,
+    session: Session,
+    location: VisitLocation,
+    before: Visit,
+    visit: Visit,
+    *,
+    alerts: bool,
+) -> Recorded:
+    """Write what changed of a visit, with a claim on its alert if that is due."""
+    stored = location.stored
+    if stored and stored is location.current and visit.last_ms > before.last_ms:
+        visit = replace(visit, session=session.id)  # it goes on in this session
+    after = _claim(context, session, visit, alerts=alerts)
+    if stored is None or after != before:
+        store.save_visit(context.table, location, after)
+    return Recorded(
+        after,
+        new_sightings=after.sightings - before.sightings,
+        is_claimed=after.alert == CLAIMED and after.claim != visit.claim,
+        is_suppressed=alerts and after.alert == QUIET and visit.alert != QUIET,
+    )
 
 
-def _step(desk: Desk, who: str, place: Place, pending: list[Sighting], *, tells: bool) -> Step:
-    settings, session = desk.session.settings, desk.session
-    row = place.row
-    visit = row.visit if row else open_visit(session.camera, who, session.id, pending[0])
-    came_again = False
-    taken = 0
-    tally = Tally(visit, settings)
-    for sighting in pending:
-        if not tally.covers(sighting.captured_ms):
-            break
-        came_again |= not tally.add(sighting)
-        taken += 1
-    counted = tally.visit()
-    if place.is_current and counted.last_ms > visit.last_ms:
-        counted = replace(counted, session=session.id)  # it goes on in this session
-    return _claim(desk, counted, taken, came_again, tells=tells)
+def _claim(context: AlertContext, session: Session, visit: Visit, *, alerts: bool) -> Visit:
+    """Return the visit with its alert claimed, suppressed or marked, if one of these is due."""
+    lease, now_ms = context.lease, context.lease.now_ms()
+    if visit.alert == CLAIMED and visit.claim in lease.sent:
+        return replace(visit, alert=SENT, sent_ms=lease.sent[visit.claim])
+    if not visit.is_free(now_ms):
+        return visit
+    who = visit.persons or (visit.who,)  # a stranger's visit names no persons
+    if not alerts or is_suppressed(context.table, session.settings, who, visit.captured_ms, now_ms):
+        return replace(visit, alert=QUIET)
+    lease_ms = now_ms + lease.length_ms
+    return replace(visit, alert=CLAIMED, claim=uuid4().hex, lease_ms=lease_ms)
 
 
-def _claim(desk: Desk, visit: Visit, taken: int, came_again: bool, *, tells: bool) -> Step:
-    now_ms = desk.now_ms()
-    if visit.alert == CLAIMED and visit.claim in desk.sent:
-        marked = replace(visit, alert=SENT, sent_ms=desk.sent[visit.claim])
-        return Step(marked, taken)
-    if visit.is_free(now_ms):
-        who = list(visit.persons) or [visit.who]  # a stranger's visit names no persons
-        settings, captured_ms = desk.session.settings, visit.captured_ms
-        hushed = tells and quiet.is_quiet(desk.table, settings, who, captured_ms, now_ms)
-        if hushed or not tells:
-            return Step(replace(visit, alert=QUIET), taken, hushed=hushed)
-        lease_ms = now_ms + desk.lease_ms
-        claim = uuid4().hex
-        mine = replace(visit, alert=CLAIMED, claim=claim, lease_ms=lease_ms)
-        return Step(mine, taken, claimed=True)
-    # Only a sighting that was counted before can belong to the batch whose worker died
-    # with the claim; new ones may pass, the claim is in good hands.
-    return Step(visit, taken, must_wait=came_again and visit.alert == CLAIMED)
+def release(context: AlertContext, visit: Visit) -> TryAgainError:
+    """Release the claim on an alert that a service refused; return the error to raise."""
+    store.release_claim(context.table, visit)
+    return TryAgainError("the alert could not be sent")
 
 
-class _NotSentError(Exception):
-    """The topic did not take the alert."""
+class _NotPublishedError(Exception):
+    """The topic did not accept the alert."""
 
 
-def _send(desk: Desk, visit: Visit, compose: Callable[[Visit], Alert]) -> None:
-    sent_ms = desk.now_ms()
-    mark = visit_rows.marking(desk.table, visit, sent_ms)
+def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) -> None:
+    """Publish the alert of a claimed visit and mark it as sent; or release the claim."""
+    mark = store.prepare_mark(context.table, visit, sent_ms)
     try:
-        alert = _composed(visit, compose)
         # On one line and with the mark made ready before: of ours, nothing that could
         # fail lies between the topic's answer and the write.
-        _ = _publish(desk, alert), mark()
-    except _NotSentError as error:
-        visit_rows.release(desk.table, visit)
-        raise TryAgainError("the alert could not be sent") from error
-    except (ClientError, BotoCoreError):
-        # It is out, and this worker knows; a retry that comes to it need not send again.
-        desk.sent[visit.claim] = sent_ms
-        visit_rows.mark_sent(desk.table, visit, sent_ms)
-        del desk.sent[visit.claim]
+        _ = _publish(context, alert), mark()
+    except _NotPublishedError as error:
+        raise release(context, visit) from error
+    except SERVICE_ERRORS:
+        # It is out, and this worker knows; a retry that meets it need not send again.
+        context.lease.sent[visit.claim] = sent_ms
+        store.mark_sent(context.table, visit, sent_ms)
+        del context.lease.sent[visit.claim]
 
 
-def _composed(visit: Visit, compose: Callable[[Visit], Alert]) -> Alert:
+def _publish(context: AlertContext, alert: Alert) -> object:
     try:
-        return compose(visit)
-    except (ClientError, BotoCoreError) as error:
-        raise _NotSentError from error
-
-
-def _publish(desk: Desk, alert: Alert) -> object:
-    try:
-        return desk.publish(alert)
-    except (ClientError, BotoCoreError) as error:
-        raise _NotSentError from error
+        return context.publish(alert)
+    except SERVICE_ERRORS as error:
+        raise _NotPublishedError from error

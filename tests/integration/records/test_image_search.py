@@ -15,7 +15,7 @@ from tests.support.rights import unused
 from tests.support.scenes import cut, first_appearance, photos_of
 from tests.support.stacks import deploy_beside
 from whosthere.clock import iso, now_ms
-from whosthere.ingest import frame as frames
+from whosthere.ingest.image import PRODUCER, SERVER
 
 NAME = "whosthere-images"
 # What a function needs only for an event that fails, and after an hour of it.
@@ -74,13 +74,13 @@ def put_images_of_zoe(door, report):
             Bucket=bucket,
             Key=f"frames/front-door/again_{at}_{uuid.uuid4()}.jpg",
             CopySource={"Bucket": bucket, "Key": key},
-            Metadata=told[key] | {frames.PRODUCER: at, frames.SERVER: at},
+            Metadata=told[key] | {PRODUCER: at, SERVER: at},
             MetadataDirective="REPLACE",
         )
 
 
 def moment(metadata):
-    return iso(int(metadata[frames.PRODUCER]))
+    return iso(int(metadata[PRODUCER]))
 
 
 def is_empty(door, queue):

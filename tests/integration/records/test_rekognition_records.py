@@ -11,7 +11,7 @@ from local.tests.support.live_scene import EMPTY, READ, WRITE, Scene, place, vis
 from local.tests.support.portraits import encoded
 from tests.support.record_schema import complaints
 from whosthere import settings
-from whosthere.ingest import frame as frames
+from whosthere.ingest import image as images
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +85,10 @@ def test_a_data_stream_that_is_not_there_is_named(scene, seen, wait_until):
 
 def test_image_search_makes_the_same_record_of_an_image(scene, seen):
     content = encoded(visit("Zoë", "Ravi"))
-    image = frames.Image(content, 480, "91343852333181", 1_800_000_000_123, 1_800_000_000_456)
+    image = images.CameraImage(content, 480, "91343852333181", 1_800_000_000_123, 1_800_000_000_456)
     quality = settings.from_values(settings.defaults()).quality
-    faces = frames.search(scene.rekognition, scene.name, image, quality)
-    record = json.loads(json.dumps(frames.record(scene.video, image, faces)))
+    faces = images.search_faces(scene.rekognition, scene.name, image, quality)
+    record = json.loads(json.dumps(images.build_record(scene.video, image, faces)))
     assert complaints(record) == []
     assert [len(face["MatchedFaces"]) for face in faces] in ([0, 1], [1, 0])
     assert record.keys() == seen[-1].keys()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 
 import boto3
 import pytest
@@ -28,6 +29,10 @@ def sqs(clients):
     client = boto3.client("sqs")
     client.create_queue(QueueName="whosthere-frames")
     return client
+
+
+def letters(s3):
+    return dead_letter.DeadLetters(s3, BUCKET, logging.getLogger())
 
 
 def came(number, body, camera="front-door"):
@@ -71,7 +76,7 @@ def put_back(kinesis, camera="front-door"):
 def test_records_of_both_kinds_come_back_in_order_and_whole(clients, sqs):
     s3, kinesis = clients
     bodies = {number: json.dumps(record(number)).encode() for number in (3, 20, 100)}
-    dead_letter.keep(s3, BUCKET, "100", "a field is missing", came(100, bodies[100]))
+    letters(s3).put(dead_letter.RECORDS, "100", "a field is missing", came(100, bodies[100]))
     give_up(s3, "a", came(20, bodies[20]))
     give_up(s3, "b", came(3, bodies[3]), as_text=True)
     done = replay_failures(s3, kinesis, sqs, BUCKET)
@@ -84,7 +89,7 @@ def test_what_both_functions_failed_on_comes_back_once(clients, sqs):
     s3, kinesis = clients
     for name in "ab":
         give_up(s3, name, came(1, b"{}"), came(2, b"[]"))
-    dead_letter.keep(s3, BUCKET, "2", "reason", came(2, b"[]"))
+    letters(s3).put(dead_letter.RECORDS, "2", "reason", came(2, b"[]"))
     replay_failures(s3, kinesis, sqs, BUCKET)
     assert put_back(kinesis) == [("key-1", b"{}"), ("key-2", b"[]")]
 
@@ -142,7 +147,7 @@ def test_the_two_kinds_read_alike():
 
 def kept_event(s3, name, queue="whosthere-frames"):
     given = {"eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}", "body": f"{name}!"}
-    dead_letter.keep(s3, BUCKET, name, "ClientError", given, dead_letter.EVENTS)
+    letters(s3).put(dead_letter.EVENTS, name, "ClientError", given)
 
 
 def test_events_come_back_into_their_queue_as_they_were(clients, sqs):

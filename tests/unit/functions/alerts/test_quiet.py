@@ -1,4 +1,4 @@
-"""Quiet hours and mutes: the visit is kept and counted, nobody is told."""
+"""Quiet hours and mutes: the visit is kept and counted, its alert is suppressed."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,9 +19,9 @@ from tests.support.door import (
 )
 from whosthere import settings
 from whosthere.alerts import mute as mutes
-from whosthere.alerts.quiet_hours import in_hours
+from whosthere.alerts.mute import in_hours
 from whosthere.errors import SessionInputError
-from whosthere.visits import store as visit_rows
+from whosthere.visits.store import visits_of
 
 ALICE, BETH = "p-alice", "p-beth"
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -56,7 +56,7 @@ def alice_or_beth(second):
 
 
 def visits(door):
-    return visit_rows.visits_of(door.table, "one", "front-door")
+    return visits_of(door.table, "one", "front-door")
 
 
 def at(*moment):

@@ -1,11 +1,11 @@
 """What comes after its session's end is still of that session: told late, and never twice."""
 
-from dataclasses import replace
+import logging
 
 import boto3
 import pytest
 
-from tests.support.crashing import function
+from tests.support.crashing import as_record, function
 from tests.support.door import (
     LEFT,
     START,
@@ -15,17 +15,21 @@ from tests.support.door import (
     face,
     match,
     open_session,
-    received,
+    record,
 )
 from tests.support.gallery import RED, draw
+from whosthere import image_search
 from whosthere import session_store as sessions
-from whosthere.ingest.batches import work_on
+from whosthere.ingest import image as images
+from whosthere.ingest.kinesis import KinesisSource
+from whosthere.metrics import ApiCallCounter
 from whosthere.session import lock as locks
+from whosthere.visits import persons
 from whosthere.visits import store as visit_rows
-from whosthere.visits.persons import alert_persons
 
 ALICE = "p-alice"
 HOUR = 3600
+ARN_PREFIX = "arn:aws:kinesisvideo:us-east-1:111122223333:stream/"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def table(shared):
 
 
 def alice(second, **more):
-    return received(second, face(match(ALICE)), **more)
+    return as_record(f"at-{second}", record(second, face(match(ALICE)), **more))
 
 
 class Camera:
@@ -60,11 +64,11 @@ class Camera:
             sessions.end_session(self.table, session, "stop", START + 1000 * end)
             locks.unlock(self.table, session)
 
-    def sees(self, *batch):
-        def work(session, frames):
-            return alert_persons(replace(self.door.worker(), session=session), frames)
-
-        return work_on(self.table, "front-door", batch, work)
+    def sees(self, *records):
+        logger = logging.getLogger()
+        source = KinesisSource(self.table, "whosthere", None, ApiCallCounter(), logger)
+        answer = persons.alert_for_batch(source, self.door.worker(), records)
+        return {one["itemIdentifier"]: "failed" for one in answer["batchItemFailures"]}
 
     def counts(self, id):
         row = self.table.get_item(Key=sessions.session_key(id))["Item"]["counts"]
@@ -186,19 +190,17 @@ def test_an_image_that_waited_until_its_session_was_over_is_searched_in_it(
     given = {"BUCKET": "whosthere-images", "PEOPLE_COLLECTION": "people", "FRAMES_QUEUE": "queue"}
     given |= {"STRANGERS_COLLECTION": "strangers", "PICTURE_ROLE_ARN": "arn"}
     with function(monkeypatch, "search_frame", table, **given) as (module, _clock):
-        monkeypatch.setattr(module.frames, "search", lambda *_given: [face(match(ALICE))])
-        module.publish = camera.door.owner
+        monkeypatch.setattr(image_search, "search_faces", lambda *_given: [face(match(ALICE))])
+        worker = camera.door.worker()
 
         def settled(second):
             key = f"frames/front-door/{START + 1000 * second}.jpg"
-            times = {module.frames.PRODUCER: 0, module.frames.SERVER: 0}
+            times = {images.PRODUCER: 0, images.SERVER: 0}
             told = dict.fromkeys(times, str(START + round(1000 * second)))
-            told[module.frames.FRAGMENT] = "1"
+            told[images.FRAGMENT] = "1"
             body = draw([LEFT, RED])
             s3.put_object(Bucket=given["BUCKET"], Key=key, Body=body, Metadata=told)
-            detail = {"object": {"key": key}}
-            event = {"region": "us-east-1", "account": "111122223333", "detail": detail}
-            return module.settle(event, 60_000)
+            return image_search.search_image(module.images, worker, key, ARN_PREFIX)
 
         assert [settled(second) for second in (0, 1)] == ["searched", "searched"]
         assert [settled(second) for second in (-60, 61, HOUR - 1)] == ["outside"] * 3
@@ -222,16 +224,18 @@ def test_of_two_that_could_answer_it_is_the_later_one(camera):
     assert camera.told == [("two", f"{ALICE}-{START + 30_000}")]
 
 
-def test_a_failure_of_one_session_does_not_hide_the_other_ones(camera):
+def test_a_failure_of_one_session_does_not_hide_the_other_ones(camera, monkeypatch):
     camera.session("one", -10, 60)
     camera.session("two", HOUR)
 
-    def work(session, frames):
+    alert_persons = persons.alert_persons
+
+    def fails(worker, session, frames):
         if session.id == "one":
             raise OSError
-        return alert_persons(replace(camera.door.worker(), session=session), frames)
+        return alert_persons(worker, session, frames)
 
-    batch = [alice(second) for second in (0, 1, HOUR, HOUR + 1)]
-    failed = work_on(camera.table, "front-door", batch, work)
+    monkeypatch.setattr(persons, "alert_persons", fails)
+    failed = camera.sees(*(alice(second) for second in (0, 1, HOUR, HOUR + 1)))
     assert set(failed) == {"at-0", "at-1"}
     assert [session for session, _ in camera.told] == ["two"]

@@ -7,7 +7,10 @@ import pytest
 from tests.support.door import START, face, match, record
 from whosthere.errors import RecordError
 from whosthere.ingest import record as records
-from whosthere.ingest.record import read_frame
+
+
+def read_frame(found, stack):
+    return records.read_frame(found, stack, id="1", recognised_ms=START)
 
 
 def test_a_record_is_read_with_both_clocks_and_in_milliseconds():

@@ -7,8 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere.ingest import sqs as messages
-from whosthere.ingest.sqs import Queue, take_in
+from whosthere.ingest.sqs import SqsSource, process_sqs_batch
 
 BUCKET = "whosthere-messages"
 SENT = 1_800_000_000_000
@@ -40,7 +39,7 @@ def queue(aws, s3):
     logger = Logger()
 
     def at(age_ms, s3=s3):
-        return Queue(sqs, "url", s3, BUCKET, logger, lambda: SENT + age_ms)
+        return SqsSource(sqs, "url", s3, BUCKET, logger, lambda: SENT + age_ms)
 
     return SimpleNamespace(at=at, waits=waits, said=logger.said)
 
@@ -73,7 +72,7 @@ def kept(s3):
 
 def test_an_event_that_is_done_is_not_seen_again(queue):
     done = []
-    assert failed(take_in(queue.at(0), [message()], done.append)) == []
+    assert failed(process_sqs_batch(queue.at(0), [message()], done.append)) == []
     assert done == [{"detail": 1}]
     assert queue.waits == []
 
@@ -87,53 +86,55 @@ def test_one_that_fails_hides_no_other(queue):
         done.append(event)
 
     batch = [message(str(number), body=str(number)) for number in (1, 2, 3)]
-    assert failed(take_in(queue.at(0), batch, work)) == ["2"]
+    assert failed(process_sqs_batch(queue.at(0), batch, work)) == ["2"]
     assert done == [1, 3]
 
 
 def test_it_comes_again_soon_and_then_less_and_less_often(queue):
     for times in (1, 2, 3, 9, 5000):
-        assert failed(take_in(queue.at(0), [message(times=times)], fails)) == ["one"]
+        assert failed(process_sqs_batch(queue.at(0), [message(times=times)], fails)) == ["one"]
     assert queue.waits == [2, 4, 8, 60, 60]
 
 
 def test_it_is_tried_for_an_hour_whatever_the_number_of_tries(queue, s3):
-    assert failed(take_in(queue.at(HOUR_MS - 1), [message(times=400)], fails)) == ["one"]
+    assert failed(process_sqs_batch(queue.at(HOUR_MS - 1), [message(times=400)], fails)) == ["one"]
     assert kept(s3) == {}
 
 
 def test_after_an_hour_it_is_kept_whole_with_the_reason_and_said(queue, s3):
     given = message(times=70)
-    assert failed(take_in(queue.at(HOUR_MS + 1), [given], fails)) == []
+    assert failed(process_sqs_batch(queue.at(HOUR_MS + 1), [given], fails)) == []
     assert kept(s3) == {"failures/events/one.json": {"reason": "ClientError", "given": given}}
     assert queue.said[-1] == ("record set aside", {"record": "one"})
 
 
 def test_what_cannot_be_kept_comes_again(queue):
     refusing = SimpleNamespace(put_object=lambda **_: fails(None))
-    assert failed(take_in(queue.at(HOUR_MS + 1, refusing), [message()], fails)) == ["one"]
+    assert failed(process_sqs_batch(queue.at(HOUR_MS + 1, refusing), [message()], fails)) == ["one"]
 
 
 def test_one_that_worked_after_an_hour_is_done(queue, s3):
-    assert failed(take_in(queue.at(HOUR_MS + 1), [message()], lambda _event: None)) == []
+    assert failed(process_sqs_batch(queue.at(HOUR_MS + 1), [message()], lambda _event: None)) == []
     assert kept(s3) == {}
 
 
 def test_one_that_no_worker_survived_is_kept_untried(queue, s3):
     tried = []
     batch = [message("old", times=20), message("late", times=1)]
-    assert failed(take_in(queue.at(2 * HOUR_MS + 1), batch, tried.append)) == []
+    assert failed(process_sqs_batch(queue.at(2 * HOUR_MS + 1), batch, tried.append)) == []
     assert len(tried) == 1  # the late one was never tried before
     assert list(kept(s3)) == ["failures/events/old.json"]
 
 
 def test_a_message_that_is_no_json_is_a_failure_like_any(queue):
-    assert failed(take_in(queue.at(0), [message(body="{")], lambda _event: None)) == ["one"]
+    assert failed(process_sqs_batch(queue.at(0), [message(body="{")], lambda _event: None)) == [
+        "one"
+    ]
 
 
 def test_without_the_right_to_hurry_it_comes_when_the_queue_says(queue):
     at = queue.at(0)
-    hindered = messages.Queue(
+    hindered = SqsSource(
         SimpleNamespace(change_message_visibility=lambda **_: fails(None)),
         at.url,
         at.s3,
@@ -141,4 +142,4 @@ def test_without_the_right_to_hurry_it_comes_when_the_queue_says(queue):
         at.logger,
         at.clock,
     )
-    assert failed(take_in(hindered, [message()], fails)) == ["one"]
+    assert failed(process_sqs_batch(hindered, [message()], fails)) == ["one"]

@@ -12,8 +12,7 @@ from whosthere.names import StackNames
 from whosthere.session import lock as locks
 from whosthere.session.close import ClosingContext, Ending, close, ending_of
 from whosthere.session_store import Session
-from whosthere.visits import store as visit_rows
-from whosthere.visits.store import Place
+from whosthere.visits.store import VisitLocation, save_visit
 from whosthere.visits.visit import SENT, Visit
 
 NOW = 1_800_000_000_000
@@ -99,7 +98,7 @@ def visited(table, who, session="one", alert=SENT, opened_ms=NOW + 1000):
         recognised_ms=opened_ms + 2500,
         sent_ms=opened_ms + 2600 if alert == SENT else 0,
     )
-    visit_rows.save(table, Place(None, None), visit)
+    save_visit(table, VisitLocation(None, None), visit)
 
 
 def test_a_session_that_ended_as_planned_leaves_a_report_a_free_camera_and_no_message(

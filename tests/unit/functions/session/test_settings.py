@@ -15,7 +15,7 @@ def test_defaults_fit_their_own_schema_and_make_settings():
     defaults = settings.defaults()
     settings.check(defaults, "settings", "defaults")
     made = settings.from_values(defaults)
-    assert (made.match_threshold, made.gap_seconds, made.confirm_sightings) == (90, 300, 2)
+    assert (made.match_threshold, made.gap_ms, made.confirm_sightings) == (90, 300_000, 2)
     assert made.tell == ("problem",)
 
 

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from whosthere.metrics import ApiCallCounter
 
 from whosthere import session_store as sessions
 from whosthere import settings
 from whosthere.errors import CameraBusyError, LockLostError
+from whosthere.metrics import ApiCallCounter
 from whosthere.names import StackNames
 from whosthere.session import (
     deadline as deadlines,

@@ -1,7 +1,6 @@
 """A known person whose first faces go unmatched is no stranger, wherever a batch ends."""
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -33,22 +32,22 @@ class Both:
     def play(self):
         for number, batch in enumerate(self.batches):
             self.tell_persons(number + 1)
-            desk = replace(self.porch.worker(), wait=lambda ms, at=number: self.wait(at, ms))
-            assert not self.porch.sees(*batch, desk=desk).failed
+            context = self.porch.context(wait=lambda ms, at=number: self.wait(at, ms))
+            assert not self.porch.sees(*batch, context=context).failed
         return self.porch
 
     def tell_persons(self, until):
         for batch in self.batches[self.read : until]:
-            assert not alert_persons(self.porch.worker(), batch).failed
+            assert not alert_persons(self.porch.worker(), self.porch.session, batch).failed
         self.read = max(self.read, until)
 
     def wait(self, number, milliseconds):
         """The frames that arrive meanwhile reach the other function."""
         self.waited.append(milliseconds)
         self.porch.clock.wait(milliseconds)
-        last_ms = self.batches[number][-1].frame.captured_ms
+        last_ms = self.batches[number][-1].captured_ms
         # It takes up to a second until what was captured is read.
-        arrived = [batch[-1].frame.captured_ms - last_ms < milliseconds for batch in self.batches]
+        arrived = [batch[-1].captured_ms - last_ms < milliseconds for batch in self.batches]
         self.tell_persons(sum(arrived))
 
 

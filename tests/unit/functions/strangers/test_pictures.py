@@ -14,21 +14,23 @@ from PIL import Image
 from tests.support.door import LEFT, START
 from tests.support.gallery import BLUE, GREEN, RED, colours, draw
 from whosthere.errors import PictureError, TryAgainError
-from whosthere.faces.tracker import Hit
+from whosthere.faces.match import Sighting
 from whosthere.geometry import Box
 from whosthere.imaging import crop
-from whosthere.ingest.record import Face
-from whosthere.strangers.pictures import Linker, VideoStills, frame_of
+from whosthere.ingest.record import AnalysedFrame, Face
+from whosthere.strangers.pictures import PresignedUrls, StoredVideo, decode_frame
 
 KINDS = [RED, GREEN, BLUE]
-HIT = Hit(
+FACE = Face(Box(*LEFT), 99.0, 80.0, 60.0, 0.0, ())
+FRAME = AnalysedFrame(
+    id="1",
+    camera="front-door",
+    fragment="913438",
+    offset_ms=400,
     captured_ms=START + 400,
     server_ms=START + 900,
     recognised_ms=START + 1500,
-    offset_ms=400,
-    fragment="913438",
-    face=Face(Box(*LEFT), 99.0, 80.0, 60.0, 0.0, ()),
-    others=(),
+    faces=(FACE,),
 )
 
 
@@ -82,7 +84,9 @@ def image(moment_ms, content=b"jpeg"):
 
 
 def still(archive, now_ms=START + 60_000):
-    return VideoStills("whosthere-front-door", archive, archive.at, lambda: now_ms)(HIT)
+    return StoredVideo("whosthere", archive, archive.at, lambda: now_ms).image(
+        Sighting(FRAME, FACE)
+    )
 
 
 def test_the_image_of_just_that_frame_is_taken():
@@ -109,7 +113,7 @@ def test_else_the_frame_is_decoded_from_its_fragment(images):
 @pytest.mark.parametrize("number", range(10))
 @pytest.mark.parametrize("start_ms", [0, 5000])
 def test_each_frame_of_a_fragment_is_found_by_its_offset(number, start_ms):
-    content = frame_of(fragment(start_ms), 100 * number + 3)
+    content = decode_frame(fragment(start_ms), 100 * number + 3)
     assert set(colours(content)) == {KINDS[number % 3]}
 
 
@@ -176,7 +180,7 @@ def test_the_link_is_signed_by_a_role_that_may_read_this_one_picture(aws):
         )
 
     role = "arn:aws-cn:iam::111122223333:role/picture"
-    url = Linker(Sts(), s3_as, role, "bucket").link("review/pending/s-1/2.jpg")
+    url = PresignedUrls(Sts(), role, "bucket", s3_as).sign("review/pending/s-1/2.jpg")
     assert "review/pending/s-1/2.jpg" in url and "ASIA1" in url
     assert asked["RoleArn"] == role
     assert asked["DurationSeconds"] == 3600

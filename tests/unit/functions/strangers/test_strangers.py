@@ -21,14 +21,12 @@ from tests.support.door import (
     received,
     refusal,
 )
-from tests.support.gallery import BLUE, RED, Linker, Video, colours
+from tests.support.gallery import BLUE, RED, Video, colours
 from tests.support.porch import BUCKET, a_porch, a_table_and_a_bucket, alice, somebody
 from whosthere.errors import TryAgainError
 from whosthere.session import lock as locks
-from whosthere.strangers import store as strangers
-from whosthere.strangers.process import Studio
-from whosthere.strangers.store import Album, forget_if_gone
-from whosthere.visits import store as visit_rows
+from whosthere.strangers.review_queue import StrangerFiles, forget_if_gone, stranger_of
+from whosthere.visits.store import visits_of
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +197,7 @@ def test_later_sightings_of_a_stranger_belong_to_the_visit(porch):
     for second in range(12):
         porch.sees(somebody(second))
     (stranger,) = porch.strangers
-    (visit,) = visit_rows.visits_of(porch.table, "one", "front-door")
+    (visit,) = visits_of(porch.table, "one", "front-door")
     assert stranger["sightings"] == visit.sightings == 12
     assert stranger["lastSeen"] == visit.last_ms == START + 11_000
     assert porch.video.calls == 1
@@ -315,17 +313,17 @@ def test_without_a_picture_the_stranger_is_told_with_the_reason_in_the_queue(por
 
 def test_a_picture_that_is_not_there_yet_is_waited_for(porch):
     class Slow(Video):
-        def __call__(self, hit):
+        def image(self, sighting):
             self.calls += 1
             if self.calls < 3:
                 raise TryAgainError("the fragment is not stored yet")
-            return Video.__call__(self, hit)
+            return Video.image(self, sighting)
 
-    studio = Studio(porch.studio.album, porch.studio.linker, Slow())
+    context = porch.context(video=Slow())
     batch = [somebody(0), somebody(1)]
-    assert set(porch.sees(*batch, studio=studio).failed) == {"at-0", "at-1"}
-    assert porch.sees(*batch, studio=studio).failed
-    assert not porch.sees(*batch, studio=studio).failed
+    assert set(porch.sees(*batch, context=context).failed) == {"at-0", "at-1"}
+    assert porch.sees(*batch, context=context).failed
+    assert not porch.sees(*batch, context=context).failed
     assert len(porch.strangers) == len(porch.owner.alerts) == 1
 
 
@@ -365,31 +363,30 @@ class FlakyClient:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("what", ["table", "clients"])
 def test_a_crash_at_any_call_makes_one_stranger_one_picture_one_alert(porch, what, after):
-    """Each call fails in turn, before or after it took effect; then the batch comes again."""
+    """Each call fails in turn, before or after it took effect; then the batch is redelivered."""
     batch = [somebody(0), somebody(1), somebody(2)]
     crashes = 0
     for at in itertools.count(1):
         porch.clear()
         counter = [at]
-        table, studio = porch.table, porch.studio
+        table, context = porch.table, porch.context()
         if what == "table":
             table = FlakyTable(table, at, Killed(), after=after)
         else:
-            album = Album(
+            files = StrangerFiles(
                 FlakyClient(porch.s3, counter, Killed(), after=after),
                 FlakyClient(porch.rekognition, counter, Killed(), after=after),
                 BUCKET,
                 "strangers",
             )
-            studio = Studio(album, Linker(), porch.video)
-        desk = porch.worker(table)
+            context = porch.context(files=files)
+        worker = porch.worker(table)
         marked = False
         try:
-            porch.sees(*batch, desk=desk, studio=studio)
+            porch.sees(*batch, worker=worker, context=context)
         except Killed:
             marked = any(
-                visit.alert == "sent"
-                for visit in visit_rows.visits_of(porch.table, "one", "front-door")
+                visit.alert == "sent" for visit in visits_of(porch.table, "one", "front-door")
             )
         else:
             break
@@ -422,7 +419,7 @@ def test_two_workers_on_one_stranger_make_one(porch, at, same):
     theirs = mine if same else [somebody(0.4), somebody(1.4), somebody(2.4)]
     failed = []
     table = Turnstile(porch.table, at, lambda: failed.append(porch.sees(*theirs).failed))
-    outcome = porch.sees(*mine, desk=porch.worker(table))
+    outcome = porch.sees(*mine, worker=porch.worker(table))
     if outcome.failed or any(failed):
         porch.clock.forward(66)
         assert not porch.sees(*mine).failed
@@ -435,11 +432,11 @@ def test_two_workers_on_one_stranger_make_one(porch, at, same):
 def test_a_stranger_whose_last_picture_went_is_forgotten(porch):
     porch.sees(somebody(0), somebody(1))
     stranger = porch.strangers[0]["pk"][9:]
-    album = porch.studio.album
-    assert forget_if_gone(porch.table, album, stranger) == "kept"
+    files = porch.files
+    assert forget_if_gone(porch.table, files, stranger) == "kept"
     porch.s3.delete_object(Bucket=BUCKET, Key=porch.pictures[0])
-    assert forget_if_gone(porch.table, album, stranger) == "forgotten"
-    assert forget_if_gone(porch.table, album, stranger) == "unknown"
+    assert forget_if_gone(porch.table, files, stranger) == "forgotten"
+    assert forget_if_gone(porch.table, files, stranger) == "unknown"
     assert porch.strangers == [] and porch.keys == [] and porch.rekognition.faces == {}
 
 
@@ -450,7 +447,7 @@ def test_a_stranger_moved_to_ignored_is_kept_even_when_the_picture_expires(porch
     moved = picture.replace("pending", "ignored")
     porch.s3.copy_object(Bucket=BUCKET, Key=moved, CopySource={"Bucket": BUCKET, "Key": picture})
     porch.s3.delete_object(Bucket=BUCKET, Key=picture)
-    assert forget_if_gone(porch.table, porch.studio.album, stranger) == "kept"
+    assert forget_if_gone(porch.table, porch.files, stranger) == "kept"
     porch.table.update_item(
         Key={"pk": f"stranger#{stranger}", "sk": "stranger"},
         UpdateExpression="SET #status = :status",
@@ -458,7 +455,7 @@ def test_a_stranger_moved_to_ignored_is_kept_even_when_the_picture_expires(porch
         ExpressionAttributeValues={":status": "ignored"},
     )
     porch.s3.delete_object(Bucket=BUCKET, Key=moved)
-    assert forget_if_gone(porch.table, porch.studio.album, stranger) == "kept"
+    assert forget_if_gone(porch.table, porch.files, stranger) == "kept"
     assert len(porch.rekognition.faces) == 1
 
 
@@ -474,4 +471,4 @@ def test_a_stranger_moved_to_ignored_is_kept_even_when_the_picture_expires(porch
     ],
 )
 def test_a_key_says_whose_picture_it_is(key, stranger):
-    assert strangers.stranger_of(key) == stranger
+    assert stranger_of(key) == stranger

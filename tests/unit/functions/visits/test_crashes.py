@@ -13,9 +13,10 @@ import pytest
 
 from tests.support.crashing import Deadly, ShardOf, Sns, as_event, function
 from tests.support.door import RIGHT, START, a_table, empty, face, match, open_session, record
-from tests.support.gallery import Linker, Rekognition, Video
-from whosthere.alerts import message as alerts
-from whosthere.strangers.store import Album
+from tests.support.gallery import Rekognition, Urls, Video
+from whosthere.alerts.message import publish
+from whosthere.strangers.process import StrangerContext
+from whosthere.strangers.review_queue import StrangerFiles
 
 ALICE, BETH = "p-alice", "p-beth"
 BUCKET = "whosthere-crashes"
@@ -75,7 +76,7 @@ def chosen(lines, request):
 def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, request, say):
     with function(monkeypatch, "alert_person", table, BUCKET=BUCKET) as (module, clock):
         sns = Sns()
-        module.publish = partial(alerts.publish, sns, "arn")
+        module.publisher = partial(publish, sns, "arn")
         shard = ShardOf(module, clock)
 
         def run(deadly):
@@ -99,20 +100,19 @@ def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, reques
     }
     with function(monkeypatch, "queue_stranger", table, **given) as (module, clock):
         sns, s3 = Sns(), boto3.client("s3")
-        module.publish = partial(alerts.publish, sns, "arn")
-        module.linker = Linker()
-        module.VideoStills = lambda *_given: Video()
+        module.publisher = partial(publish, sns, "arn")
         shard = ShardOf(module, clock)
 
         def run(deadly):
             start_again(table, clock, sns)
             for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
                 s3.delete_object(Bucket=BUCKET, Key=item["Key"])
-            module.album = Album(s3, Rekognition(), BUCKET, "strangers")
+            files = StrangerFiles(s3, Rekognition(), BUCKET, "strangers")
+            module.strangers = StrangerContext(files, Urls(), Video().image)
             shard.deliver(STRANGER, deadly)
             keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
             assert len([key for key in keys if key.endswith(".jpg")]) == 1, deadly.lines[-1]
-            assert len(module.album.rekognition.faces) == 1, deadly.lines[-1]
+            assert len(files.rekognition.faces) == 1, deadly.lines[-1]
             assert len(sns.accepted) == 1, deadly.lines[-1]
 
         alive = Deadly()

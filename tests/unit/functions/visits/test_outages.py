@@ -21,8 +21,8 @@ from tests.support.door import (
     record,
     refusal,
 )
-from whosthere.alerts import message as alerts
-from whosthere.visits import store as visit_rows
+from whosthere.alerts.message import publish
+from whosthere.visits.store import visits_of
 
 ALICE, BETH = "p-alice", "p-beth"
 BUCKET = "whosthere-outages"
@@ -80,9 +80,10 @@ def test_five_minutes_of_refusals_lose_and_double_nothing(table, monkeypatch, se
             "dynamodb": Refusing(table, clock),
             "s3": Refusing(s3, clock),
         }[service]
-        module.publish = partial(alerts.publish, down if service == "sns" else sns, "arn")
+        module.publisher = partial(publish, down if service == "sns" else sns, "arn")
         module.table = down if service == "dynamodb" else table
-        module.inbox = replace(module.inbox, table=module.table, s3=down if service == "s3" else s3)
+        letters = replace(module.dead_letters, s3=down if service == "s3" else s3)
+        module.source = replace(module.source, table=module.table, dead_letters=letters)
         shard = ShardOf(module, clock)
         batches = [
             [record(second, face(match(ALICE))) for second in (0, 0.4, 1)] + [broken(1.2)],
@@ -104,7 +105,7 @@ def test_five_minutes_of_refusals_lose_and_double_nothing(table, monkeypatch, se
         ]
         late = "This comes late" in sns.accepted[0]["message"]
         assert late == (service != "s3")
-        visits = visit_rows.visits_of(table, "one", "front-door")
+        visits = visits_of(table, "one", "front-door")
         assert [visit.sightings for visit in visits] == [3, 2, 2]
         kept = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
         assert [item["Key"] for item in kept] == ["failures/records/3.json"]
@@ -120,7 +121,7 @@ def test_an_answer_that_is_lost_after_acceptance_is_the_one_thing_that_doubles_a
         raise ReadTimeoutError(endpoint_url="https://sns")
 
     batch = [received(second, face(match(ALICE))) for second in (0, 1)]
-    assert door.sees(*batch, desk=door.worker(publish=accepts_and_is_not_heard)).failed
+    assert door.sees(*batch, worker=door.worker(publish=accepts_and_is_not_heard)).failed
     for _ in range(2):
         assert not door.sees(*batch).failed
     assert [alert.facts["visit"] for alert in door.owner.alerts] == [f"{ALICE}-{START}"] * 2
@@ -140,7 +141,7 @@ def test_a_day_that_is_replayed_in_any_order_tells_nothing_twice(table):
         for at in range(0, len(day), 24):
             assert not door.sees(*day[at : at + 24]).failed
         assert len(door.owner.alerts) == 16
-    visits = visit_rows.visits_of(table, "one", "front-door")
+    visits = visits_of(table, "one", "front-door")
     assert [visit.sightings for visit in visits] == [3] * 16
 
 

@@ -25,7 +25,7 @@ from tests.support.door import (
 )
 from whosthere.errors import TryAgainError
 from whosthere.session import lock as locks
-from whosthere.visits import store as visit_rows
+from whosthere.visits.store import visits_of
 
 ALICE, BETH = "p-alice", "p-beth"
 
@@ -63,7 +63,7 @@ def nobody(second, box=LEFT, **more):
 
 
 def visits(door, session="one"):
-    return visit_rows.visits_of(door.table, session, "front-door")
+    return visits_of(door.table, session, "front-door")
 
 
 # What comes, in batches; and whom the owner is told of.
@@ -260,7 +260,7 @@ def test_what_cannot_be_done_for_one_person_does_not_hide_another(door):
     outcome = door.sees(alice(0), alice(1), beth(2), beth(3))
     assert set(outcome.failed) == {"at-0", "at-1"}
     assert door.owner.subjects == ["Beth at front-door 08:00"]
-    assert outcome.counts == {}  # all of it comes again
+    assert outcome.counts == {}  # all of it is redelivered
     outcome = door.sees(alice(0), alice(1), beth(2), beth(3))
     assert not outcome.failed
     assert len(door.owner.alerts) == 2
@@ -282,7 +282,7 @@ def test_an_alert_that_is_refused_is_sent_by_the_retry_at_once(door, error):
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("dies", [True, False], ids=["killed", "refused"])
 def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(door, after, dies):
-    """Each call fails in turn, before or after it took effect; then the batch comes again."""
+    """Each call fails in turn, before or after it took effect; then the batch is redelivered."""
     batch = [alice(0), alice(1), beth(2), beth(3), alice(70), alice(71)]
     crashes = 0
     for at in itertools.count(1):
@@ -291,7 +291,7 @@ def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(door, after,
         table = FlakyTable(door.table, at, error, after=after)
         worker = door.worker(table)
         try:
-            failed = door.sees(*batch, desk=worker).failed
+            failed = door.sees(*batch, worker=worker).failed
         except (Killed, ClientError):
             failed = dict.fromkeys(one.id for one in batch)
         if table.calls < at:
@@ -299,7 +299,7 @@ def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(door, after,
         crashes += 1
         marking = lost_mark(door)
         # A killed worker takes its memory with it; one that was refused lives on.
-        sent = {} if dies else worker.sent
+        sent = {} if dies else worker.lease.sent
         retries(door, batch, sent, failed)
         names = sorted(alert.facts["name"] for alert in door.owner.alerts)
         if marking and dies and not after:
@@ -321,9 +321,9 @@ def retries(door, batch, sent, failed):
         if not failed:
             return
         door.clock.forward(66)  # the lease is over
-        desk = door.worker()
-        desk.sent.update(sent)
-        failed = door.sees(*batch, desk=desk).failed
+        worker = door.worker()
+        worker.lease.sent.update(sent)
+        failed = door.sees(*batch, worker=worker).failed
     raise AssertionError("the batch never got done")
 
 
@@ -340,7 +340,7 @@ def test_a_worker_that_died_with_the_alert_in_hand_is_waited_for_until_its_lease
         raise Killed
 
     with pytest.raises(Killed):
-        door.sees(alice(0), alice(1), desk=door.worker(publish=dies))
+        door.sees(alice(0), alice(1), worker=door.worker(publish=dies))
     outcome = door.sees(alice(0), alice(1))
     assert {type(error) for error in outcome.failed.values()} == {TryAgainError}
     door.clock.forward(64)
@@ -360,7 +360,7 @@ def test_new_sightings_pass_while_another_worker_has_the_alert_in_hand(door):
         assert not door.owner.alerts
         door.owner(alert)
 
-    outcome = door.sees(alice(0), alice(1), desk=door.worker(publish=in_between))
+    outcome = door.sees(alice(0), alice(1), worker=door.worker(publish=in_between))
     assert not outcome.failed
     assert len(door.owner.alerts) == 1
     (visit,) = visits(door)
@@ -375,7 +375,7 @@ def test_the_next_visit_may_open_while_the_alert_is_being_sent(door):
             door.owner.alerts.pop(0)
         door.owner(alert)
 
-    door.sees(alice(0), alice(1), desk=door.worker(publish=in_between))
+    door.sees(alice(0), alice(1), worker=door.worker(publish=in_between))
     assert [visit.alert for visit in visits(door)] == ["sent", "sent"]
     assert len(door.owner.alerts) == 2
 
@@ -387,7 +387,7 @@ def test_two_workers_on_one_visit_send_one_alert(door, at, same):
     theirs = mine if same else [alice(0.5), alice(1.5), alice(70.5), alice(71.5)]
     failed = []
     table = Turnstile(door.table, at, lambda: failed.append(door.sees(*theirs).failed))
-    outcome = door.sees(*mine, desk=door.worker(table))
+    outcome = door.sees(*mine, worker=door.worker(table))
     if outcome.failed or any(failed):
         door.clock.forward(70)
         assert not door.sees(*mine).failed
@@ -400,7 +400,7 @@ def test_two_workers_that_both_open_a_late_visit_open_one(door):
     door.sees(alice(300), alice(301))
     theirs = [alice(0.5), alice(1.5)]
     table = Turnstile(door.table, 1, lambda: door.sees(*theirs))
-    door.sees(alice(0), alice(1), desk=door.worker(table))
+    door.sees(alice(0), alice(1), worker=door.worker(table))
     assert len(door.owner.alerts) == 2
     assert len(visits(door)) == 2
 

@@ -15,13 +15,13 @@ from tests.support.gallery import BLUE, GREEN, RED, Rekognition, draw
 from tests.support.record_schema import complaints
 from whosthere import settings
 from whosthere.errors import PictureError
-from whosthere.ingest import frame as frames
+from whosthere.ingest import image as images
 from whosthere.ingest.record import read_frame
 
 BUCKET = "whosthere-frames"
 EVENTS = Path(__file__).parents[4] / "events"
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:stream/whosthere-front-door/0"
-TOLD = {frames.PRODUCER: str(START), frames.SERVER: str(START + 400), frames.FRAGMENT: "913438"}
+TOLD = {images.PRODUCER: str(START), images.SERVER: str(START + 400), images.FRAGMENT: "913438"}
 QUALITY = settings.from_values(values()).quality
 
 
@@ -56,20 +56,20 @@ def s3(aws):
 def fetched(s3, content, metadata=None):
     given = TOLD if metadata is None else metadata
     s3.put_object(Bucket=BUCKET, Key="k.jpg", Body=content, Metadata=given)
-    return frames.fetch(s3, BUCKET, "k.jpg")
+    return images.fetch_image(s3, BUCKET, "k.jpg")
 
 
 def searched(detector, *faces):
-    image = frames.Image(draw(*faces), 480, "913438", START, START + 400)
-    return image, frames.search(detector, "people", image, QUALITY)
+    image = images.CameraImage(draw(*faces), 480, "913438", START, START + 400)
+    return image, images.search_faces(detector, "people", image, QUALITY)
 
 
 def test_an_image_becomes_the_record_that_a_stream_processor_writes(s3):
     image = fetched(s3, draw((LEFT, RED), (RIGHT, GREEN)))
-    faces = frames.search(Detector(LEFT, RIGHT), "people", image, QUALITY)
-    made = json.loads(json.dumps(frames.record(ARN, image, faces)))
+    faces = images.search_faces(Detector(LEFT, RIGHT), "people", image, QUALITY)
+    made = json.loads(json.dumps(images.build_record(ARN, image, faces)))
     assert complaints(made) == []
-    frame = read_frame(made, "whosthere")
+    frame = read_frame(made, "whosthere", id="1", recognised_ms=START)
     assert (frame.camera, frame.fragment) == ("front-door", "913438")
     assert (frame.captured_ms, frame.server_ms) == (START, START + 400)
     assert [[match.person_id for match in face.matches] for face in frame.faces] == [["p-red"], []]
@@ -118,9 +118,9 @@ UNUSABLE = {
     "no image": (b"hello", TOLD, "no JPEG or PNG"),
     "another format": (b"GIF89a" + bytes(100), TOLD, "no JPEG or PNG"),
     "too many pixels": (enormous(), TOLD, "more pixels"),
-    "too many bytes": (draw() + bytes(frames.MAX_BYTES), TOLD, "5 MB"),
+    "too many bytes": (draw() + bytes(images.MAX_BYTES), TOLD, "5 MB"),
     "somebody else's": (draw(), {}, "not made by"),
-    "no times": (draw(), TOLD | {frames.PRODUCER: "now"}, "not made by"),
+    "no times": (draw(), TOLD | {images.PRODUCER: "now"}, "not made by"),
 }
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_image_of_a_camera_is_refused(s3, what):
 
 def test_an_image_that_is_gone_is_refused(s3):
     with pytest.raises(PictureError, match="gone"):
-        frames.fetch(s3, BUCKET, "nothing.jpg")
+        images.fetch_image(s3, BUCKET, "nothing.jpg")
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,19 @@ def test_an_image_that_is_gone_is_refused(s3):
     ],
 )
 def test_the_camera_is_taken_from_the_prefix(key, camera):
-    assert frames.camera_of(key) == camera
+    assert images.camera_of(key) == camera
 
 
 @pytest.mark.parametrize("name", ["alert_person", "queue_stranger"])
 def test_the_records_of_the_sample_events_can_be_read(name):
     event = json.loads((EVENTS / f"{name}.json").read_text())
     found = [
-        read_frame(json.loads(base64.b64decode(record["kinesis"]["data"])), "whosthere")
+        read_frame(
+            json.loads(base64.b64decode(record["kinesis"]["data"])),
+            "whosthere",
+            id="1",
+            recognised_ms=START,
+        )
         for record in event["Records"]
     ]
     assert [frame.camera for frame in found] == ["front-door"] * 2
@@ -166,4 +171,4 @@ def test_the_records_of_the_sample_events_can_be_read(name):
 def test_the_sample_event_of_an_image_is_a_cameras():
     (message,) = json.loads((EVENTS / "search_frame.json").read_text())["Records"]
     event = json.loads(message["body"])
-    assert frames.camera_of(event["detail"]["object"]["key"]) == "front-door"
+    assert images.camera_of(event["detail"]["object"]["key"]) == "front-door"

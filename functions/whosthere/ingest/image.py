@@ -1,7 +1,7 @@
-"""Images of the engine image-search, made into the same records as a stream processor's.
+"""Images of the engine image-search, searched and made into a stream processor's records.
 
-What lies under `frames/` is untrusted: the camera is taken from the prefix, and size and
-pixels are bounded before anything is decoded.
+Images under `frames/` are untrusted: the camera is taken from the prefix, and bytes and pixels
+are bounded before anything is decoded.
 """
 
 import io
@@ -27,20 +27,20 @@ MIN_FACE_PX = 30  # below that Rekognition does not compare reliably
 PRODUCER = "aws_kinesisvideo_producer_timestamp"
 SERVER = "aws_kinesisvideo_server_timestamp"
 FRAGMENT = "aws_kinesisvideo_fragment_number"
-# Of an image that never gets better: no JPEG or PNG after all, less than 80 px, too large.
+# No retry mends such an image: no JPEG or PNG after all, less than 80 px, too large.
 UNUSABLE = {
     "InvalidImageFormatException",
     "InvalidParameterException",
     "ImageTooLargeException",
 }
-# What a record has of a face, here and in the collection (developer guide, "Reference:
-# Kinesis face recognition record"); the image operations answer more.
+# The fields of a face in a record (developer guide, "Reference: Kinesis face recognition
+# record"); the image operations answer more.
 DETECTED = ("BoundingBox", "Confidence", "Landmarks", "Pose", "Quality")
 MATCHED = ("BoundingBox", "FaceId", "Confidence", "ImageId", "ExternalImageId")
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class CameraImage:
     """An image of a camera's video, safe to decode."""
 
     content: bytes
@@ -51,13 +51,13 @@ class Image:
 
 
 def camera_of(key: str) -> str | None:
-    """The camera whose image lies under a key, or None if it is no image's key."""
+    """Return the camera whose image lies under a key, or None if it is no image's key."""
     found = KEY.match(key)
     return found.group(1) if found else None
 
 
-def fetch(s3: Any, bucket: str, key: str) -> Image:
-    """The image under a key; PictureError says why it cannot be used."""
+def fetch_image(s3: Any, bucket: str, key: str) -> CameraImage:
+    """Return the image under a key; raise PictureError if it cannot be used."""
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -67,13 +67,13 @@ def fetch(s3: Any, bucket: str, key: str) -> Image:
     if answer["ContentLength"] > MAX_BYTES:
         raise PictureError("the image has more than 5 MB")
     content = answer["Body"].read()
-    told = answer["Metadata"]
+    metadata = answer["Metadata"]
     try:
-        times = int(told[PRODUCER]), int(told[SERVER])
-        fragment = told[FRAGMENT]
+        times = int(metadata[PRODUCER]), int(metadata[SERVER])
+        fragment = metadata[FRAGMENT]
     except (KeyError, ValueError) as error:
         raise PictureError("the image was not made by Kinesis Video Streams") from error
-    return Image(content, _height_px(content), fragment, *times)
+    return CameraImage(content, _height_px(content), fragment, *times)
 
 
 def _height_px(content: bytes) -> int:
@@ -91,32 +91,34 @@ def _height_px(content: bytes) -> int:
     return height
 
 
-def search(rekognition: Any, collection: str, image: Image, wanted: Quality) -> list[Any]:
-    """The record's `FaceSearchResponse`: all faces that can be compared, with their matches.
+def search_faces(
+    rekognition: Any, collection: str, image: CameraImage, quality: Quality
+) -> list[Any]:
+    """Return the record's `FaceSearchResponse`: each face with its matches.
 
-    SearchFacesByImage takes only the largest face of an image, so each is cut out. A
-    face too small or too unclear to compare is left out: it would look like a stranger.
+    SearchFacesByImage takes only the largest face of an image, so each face is cropped. A face
+    that is too small or unclear to compare is left out: it would look like a stranger.
     """
     found = _detect(rekognition, image)
     largest_first = sorted(found, key=lambda face: -face["BoundingBox"]["Height"])
     boxes = [_box(face) for face in largest_first]
     answers = []
     for face, box in zip(largest_first[:MAX_FACES], boxes, strict=False):
-        unclear = face["Confidence"] < wanted.confidence
+        unclear = face["Confidence"] < quality.confidence
         if unclear or box.height * image.height_px < MIN_FACE_PX:
             continue
         others = [other for other in boxes if other is not box]
-        cut = crop(image.content, box, others).face
+        cropped = crop(image.content, box, others).face
         answers.append(
             {
                 "DetectedFace": _only(DETECTED, face),
-                "MatchedFaces": _matches(rekognition, collection, cut),
+                "MatchedFaces": _matches(rekognition, collection, cropped),
             }
         )
     return answers
 
 
-def _detect(rekognition: Any, image: Image) -> list[Any]:
+def _detect(rekognition: Any, image: CameraImage) -> list[Any]:
     try:
         answer = rekognition.detect_faces(Image={"Bytes": image.content})
     except ClientError as error:
@@ -132,10 +134,10 @@ def _matches(rekognition: Any, collection: str, face: bytes) -> list[Any]:
         answer = rekognition.search_faces_by_image(
             CollectionId=collection,
             Image={"Bytes": face},
-            FaceMatchThreshold=80,  # the floor of a stream processor: below is nobody
+            FaceMatchThreshold=80,  # the lowest that a stream processor is asked for
         )
     except ClientError as error:
-        # That is how SearchFacesByImage says that it finds no face in the image.
+        # SearchFacesByImage answers so when it finds no face in the image.
         if error.response["Error"]["Code"] == "InvalidParameterException":
             return []
         raise
@@ -146,7 +148,6 @@ def _matches(rekognition: Any, collection: str, face: bytes) -> list[Any]:
 
 
 def _only(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a face that a record has."""
     return {name: found[name] for name in names if name in found}
 
 
@@ -155,8 +156,8 @@ def _box(face: Mapping[str, Any]) -> Box:
     return Box(box["Left"], box["Top"], box["Width"], box["Height"])
 
 
-def record(stream_arn: str, image: Image, faces: list[Any]) -> dict[str, Any]:
-    """The record of an image, in the shape of a stream processor's."""
+def build_record(stream_arn: str, image: CameraImage, faces: list[Any]) -> dict[str, Any]:
+    """Return the record of an image, in the shape of a stream processor's."""
     return {
         "InputInformation": {
             "KinesisVideo": {

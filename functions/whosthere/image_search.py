@@ -1,0 +1,88 @@
+"""Search one image of the engine image-search, as a stream processor would search a frame.
+
+The image becomes the record that a stream processor would write, and goes through the same two
+calls as a record of a data stream: one for persons, one for strangers.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from whosthere.clock import now_ms
+from whosthere.errors import PictureError
+from whosthere.ingest.image import (
+    CameraImage,
+    build_record,
+    camera_of,
+    fetch_image,
+    search_faces,
+)
+from whosthere.ingest.record import AnalysedFrame, read_frame
+from whosthere.metrics import ApiCallCounter, add_counts
+from whosthere.names import stream_name
+from whosthere.session_store import Session, last_begun, latest_session
+from whosthere.strangers.pictures import PresignedUrls, SearchedImage
+from whosthere.strangers.process import StrangerContext, queue_strangers
+from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.visits.persons import alert_persons
+from whosthere.visits.record_sightings import AlertContext
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSearch:
+    """What searching images needs besides alerting; `files` has the bucket with the images."""
+
+    stack: str
+    files: StrangerFiles
+    urls: PresignedUrls
+    people_collection: str
+    calls: ApiCallCounter
+
+
+def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_prefix: str) -> str:
+    """Search the image under a key if AWS received it in a session of its camera.
+
+    Return what became of it: `searched`, `refused`, `outside` of a session, or `ignored`. The
+    video stream's ARN begins with `arn_prefix`.
+    """
+    table, files = alerting.table, images.files
+    camera = camera_of(key)
+    session = latest_session(table, camera) if camera else None
+    if camera is None or session is None:
+        return "ignored"
+    try:
+        image = fetch_image(files.s3, files.bucket, key)
+        # An image that waited in the queue may belong to a session that is over.
+        owner = last_begun(table, camera, image.server_ms)
+        # Image generation goes on a while after it is switched off.
+        if owner is None or owner.is_over(image.server_ms):
+            add_counts(table, session.id, {"images_outside": 1})
+            return "outside"
+        session = owner
+        quality = session.settings.quality
+        faces = search_faces(files.rekognition, images.people_collection, image, quality)
+    except PictureError:
+        add_counts(table, session.id, images.calls.take() + Counter(images_refused=1))
+        return "refused"
+    arn = f"{arn_prefix}{stream_name(images.stack, session.camera)}/0"
+    record = build_record(arn, image, faces)
+    frame = read_frame(record, images.stack, id=key, recognised_ms=now_ms())
+    _process(images, alerting, session, frame, image)
+    return "searched"
+
+
+def _process(
+    images: ImageSearch,
+    alerting: AlertContext,
+    session: Session,
+    frame: AnalysedFrame,
+    image: CameraImage,
+) -> None:
+    """Record the frame's persons and strangers; raise the error if one of them failed."""
+    at_hand = SearchedImage(frame.captured_ms, image.content)
+    context = StrangerContext(images.files, images.urls, at_hand.image)
+    persons = alert_persons(alerting, session, [frame])
+    strangers = queue_strangers(alerting, context, session, [frame])
+    counts = persons.counts + strangers.counts + images.calls.take()
+    add_counts(alerting.table, session.id, counts, persons.last_ms)
+    for error in (persons.failed | strangers.failed).values():
+        raise error

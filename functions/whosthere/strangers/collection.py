@@ -1,0 +1,58 @@
+"""The strangers' own face collection: their faces are never in the people's."""
+
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from whosthere.strangers.review_queue import StrangerFiles
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSearchResult:
+    """The stranger a face is: the id, the face in the collection, and the similarity."""
+
+    stranger: str
+    face_id: str
+    similarity: float | None
+
+
+def search_or_index(
+    files: StrangerFiles, face: bytes, stranger: str, threshold: float
+) -> FaceSearchResult:
+    """Return the known stranger with this face; if there is none, index it as `stranger`.
+
+    It is idempotent: a retry finds the face.
+    """
+    found = _search(files, face, threshold)
+    if found is not None:
+        return found
+    answer = files.rekognition.index_faces(
+        CollectionId=files.collection,
+        Image={"Bytes": face},
+        ExternalImageId=stranger,
+        MaxFaces=1,
+        QualityFilter="NONE",  # the quality gate has passed it
+    )
+    indexed = answer["FaceRecords"]
+    return FaceSearchResult(stranger, indexed[0]["Face"]["FaceId"] if indexed else "", None)
+
+
+def _search(files: StrangerFiles, face: bytes, threshold: float) -> FaceSearchResult | None:
+    try:
+        answer = files.rekognition.search_faces_by_image(
+            CollectionId=files.collection,
+            Image={"Bytes": face},
+            FaceMatchThreshold=threshold,
+            MaxFaces=5,
+        )
+    except ClientError as error:
+        # SearchFacesByImage answers so when it finds no face in the image.
+        if error.response["Error"]["Code"] == "InvalidParameterException":
+            return None
+        raise
+    matches = [match for match in answer["FaceMatches"] if match["Face"].get("ExternalImageId")]
+    if not matches:
+        return None
+    best = max(matches, key=lambda match: match["Similarity"])
+    face_found = best["Face"]
+    return FaceSearchResult(face_found["ExternalImageId"], face_found["FaceId"], best["Similarity"])

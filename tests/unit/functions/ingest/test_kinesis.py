@@ -1,0 +1,136 @@
+"""Kinesis batches: a broken record becomes a dead letter, and no record hides its neighbours."""
+
+import base64
+import json
+from collections import Counter
+
+import boto3
+import pytest
+
+from tests.support.door import START, open_session, record
+from whosthere.ingest.dead_letter import RECORDS, DeadLetters
+from whosthere.ingest.kinesis import KinesisSource, read_batch
+from whosthere.ingest.record import ProcessingOutcome
+from whosthere.metrics import ApiCallCounter
+
+BUCKET = "whosthere-failures"
+
+
+class Logger:
+    def __init__(self):
+        self.said = []
+
+    def info(self, line, extra):
+        self.said.append((line, extra))
+
+    warning = info
+
+
+@pytest.fixture
+def s3(aws):
+    client = boto3.client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+def kinesis_record(id, body):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    kinesis = {
+        "sequenceNumber": id,
+        "data": base64.b64encode(data).decode(),
+        "approximateArrivalTimestamp": START / 1000,
+    }
+    return {"kinesis": kinesis}
+
+
+class Consumer:
+    """A consumer that notes which frames it got, and may fail some."""
+
+    def __init__(self, table, s3, *, fails=()):
+        self.fails, self.processed, self.logger = fails, [], Logger()
+        letters = DeadLetters(s3, BUCKET, self.logger)
+        self.source = KinesisSource(table, "whosthere", letters, ApiCallCounter(), self.logger)
+
+    def consume(self, *records):
+        """The sequence numbers of the records that are redelivered."""
+        batch = read_batch(self.source, records)
+        for session, frames in batch.sessions:
+            batch.add(session, self.process(frames))
+        return {one["itemIdentifier"] for one in batch.response()["batchItemFailures"]}
+
+    def process(self, frames):
+        self.processed += [frame.id for frame in frames]
+        errors = {frame.id: OSError() for frame in frames if frame.id in self.fails}
+        return ProcessingOutcome(errors, Counter({"records": len(frames) - len(errors)}))
+
+
+def dead_letters(s3):
+    found = s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())
+    return {
+        item["Key"]: json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
+        for item in found
+    }
+
+
+def test_poison_becomes_a_dead_letter_with_the_reason_and_the_rest_goes_on(table, s3):
+    open_session(table)
+    consumer = Consumer(table, s3)
+    broken = record(1)
+    del broken["FaceSearchResponse"]
+    failed = consumer.consume(
+        kinesis_record("1", record(0)),
+        kinesis_record("2", broken),
+        kinesis_record("3", b"no json"),
+        kinesis_record("4", record(2)),
+    )
+    assert failed == set()
+    assert consumer.processed == ["1", "4"]
+    letters = dead_letters(s3)
+    assert set(letters) == {"failures/records/2.json", "failures/records/3.json"}
+    assert "FaceSearchResponse" in letters["failures/records/2.json"]["reason"]
+    assert ("record set aside", {"record": "2"}) in consumer.logger.said
+    counts = table.get_item(Key={"pk": "session#one", "sk": "session"})["Item"]["counts"]
+    assert counts == {"records": 2}
+
+
+def test_poison_that_cannot_become_a_dead_letter_is_redelivered(table):
+    open_session(table)
+
+    class Refuses:
+        def put_object(self, **_given):
+            raise OSError
+
+    consumer = Consumer(table, Refuses())
+    poison, good = kinesis_record("1", b"?"), kinesis_record("2", record(0))
+    assert consumer.consume(poison, good) == {"1"}
+    assert consumer.processed == ["2"]
+
+
+def test_records_that_failed_are_named_and_no_others(table, s3):
+    open_session(table)
+    consumer = Consumer(table, s3, fails=["2"])
+    assert consumer.consume(*(kinesis_record(id, record(0)) for id in "123")) == {"2"}
+    facts = {"records": 3, "failed": 1, "errors": ["OSError"]}
+    assert consumer.logger.said == [("records read", facts)]
+
+
+def test_all_records_of_a_camera_fail_when_its_session_cannot_be_read(s3):
+    class Down:
+        def get_item(self, **_given):
+            raise OSError
+
+    assert Consumer(Down(), s3).consume(kinesis_record("1", record(0))) == {"1"}
+
+
+def test_records_of_a_camera_that_never_had_a_session_are_dropped(table, s3):
+    consumer = Consumer(table, s3)
+    assert consumer.consume(kinesis_record("1", record(0))) == set()
+    assert consumer.processed == []
+
+
+def test_a_dead_letter_is_whole_and_has_the_same_name_at_every_retry(s3):
+    given = {"kinesis": {"data": "e30="}, "eventSourceARN": "arn"}
+    for _ in range(2):
+        key = DeadLetters(s3, BUCKET, Logger()).put(RECORDS, "495", "a field is missing", given)
+    assert dead_letters(s3) == {key: {"reason": "a field is missing", "given": given}}
+    assert key == "failures/records/495.json"
