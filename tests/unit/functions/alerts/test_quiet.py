@@ -125,7 +125,7 @@ def test_a_session_from_before_the_setting_goes_on(table):
     assert settings.from_values(values).quiet_hours == ()
 
 
-def test_a_visit_in_quiet_hours_is_kept_and_counted_and_nobody_is_told(table):
+def test_a_visit_in_quiet_hours_is_kept_and_counted_without_an_alert(table):
     door = a_door(table, quietHours=["08:00-09:00"])
     outcome = door.sees(alice(0), alice(1))
     assert outcome.counts["quiet"] == 1
@@ -137,7 +137,7 @@ def test_a_visit_in_quiet_hours_is_kept_and_counted_and_nobody_is_told(table):
     assert not door.owner.alerts  # it is the same visit
 
 
-def test_a_visit_before_quiet_hours_is_told_in_them(table):
+def test_a_visit_before_quiet_hours_alerts_during_them(table):
     door = a_door(table, quietHours=["08:05-09:00"])
     door.clock.forward(600)
     door.sees(alice(0), alice(1))
@@ -145,7 +145,7 @@ def test_a_visit_before_quiet_hours_is_told_in_them(table):
 
 
 @pytest.mark.parametrize("who", [ALICE, "*"])
-def test_who_is_muted_is_kept_and_counted_until_the_mute_is_over(table, who):
+def test_a_muted_person_is_kept_and_counted_until_the_mute_is_over(table, who):
     door = a_door(table)
     mutes.mute(table, who, START + HOUR_MS, START - 1)
     assert door.sees(alice(0), alice(1)).counts["quiet"] == 1
@@ -156,7 +156,7 @@ def test_who_is_muted_is_kept_and_counted_until_the_mute_is_over(table, who):
     assert len(door.owner.alerts) == 1
 
 
-def test_another_is_told_meanwhile(table):
+def test_another_person_alerts_meanwhile(table):
     door = a_door(table)
     mutes.mute(table, ALICE, START + HOUR_MS, START - 1)
     both = [received(s, face(match(ALICE)), face(match(BETH), box=RIGHT)) for s in (0, 1)]
@@ -182,7 +182,7 @@ def test_a_mute_that_was_taken_back_is_none(table):
     assert len(door.owner.alerts) == 1
 
 
-def test_a_mute_holds_for_what_would_be_told_now(table):
+def test_a_mute_holds_for_an_earlier_visit_whose_alert_is_due_now(table):
     door = a_door(table)
     door.clock.forward(600)
     mutes.mute(table, ALICE, START + HOUR_MS, START + 300_000)

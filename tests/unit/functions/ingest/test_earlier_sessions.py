@@ -88,7 +88,7 @@ def camera(table):
     return Camera(table)
 
 
-def test_what_failed_in_a_session_that_is_over_is_told_late_with_its_real_time(camera):
+def test_a_retried_record_of_a_session_that_is_over_alerts_late_with_its_real_time(camera):
     camera.session("one", -10, 60, timeZone="Asia/Kathmandu")
     camera.session("two", 2 * HOUR)
     camera.door.clock.forward(2 * HOUR + 60)
@@ -100,7 +100,7 @@ def test_what_failed_in_a_session_that_is_over_is_told_late_with_its_real_time(c
     assert (camera.counts("one"), camera.counts("two")) == ((2, 0, 0), (0, 0, 0))
 
 
-def test_what_was_told_already_is_not_told_again_whatever_sessions_followed(camera):
+def test_a_replay_alerts_nothing_twice_whatever_sessions_followed(camera):
     camera.session("one", -10, 60)
     camera.sees(alice(0), alice(1))
     camera.session("two", HOUR, 2 * HOUR)
@@ -125,7 +125,7 @@ def test_a_batch_over_several_sessions_goes_to_each_and_in_order(camera):
     assert camera.counts("two") == (2, 0, 0)
 
 
-def test_what_no_session_answers_for_is_counted_by_the_latest_and_not_told(camera):
+def test_frames_outside_all_sessions_are_counted_by_the_latest_and_make_no_alert(camera):
     camera.session("one", -10, 60)
     camera.session("two", HOUR)
     camera.sees(*(alice(second) for second in (-100, -99, 600, 601)))
@@ -157,7 +157,7 @@ def test_a_late_sighting_does_not_take_a_visit_back_from_the_session_that_has_it
     assert visit.sightings == 6 and len(camera.told) == 1
 
 
-def test_a_fragment_sent_again_in_the_next_session_belongs_to_the_visit_it_shows(camera):
+def test_a_fragment_resent_in_the_next_session_belongs_to_the_visit_it_shows(camera):
     """Cut off at the end of a visit; meanwhile its session ended and she came again."""
     camera.session("one", -10, 60)
     camera.sees(alice(0), alice(1))
@@ -168,7 +168,7 @@ def test_a_fragment_sent_again_in_the_next_session_belongs_to_the_visit_it_shows
     assert [visit.sightings for visit in camera.visits("one")] == [4]
 
 
-def test_two_late_visits_on_both_sides_of_an_earlier_one_are_told_once_each(camera):
+def test_two_late_visits_on_both_sides_of_an_earlier_one_alert_once_each(camera):
     camera.session("one", -10, HOUR)
     camera.sees(alice(1000), alice(1001))
     camera.session("two", 2 * HOUR)

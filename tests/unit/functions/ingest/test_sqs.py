@@ -70,7 +70,7 @@ def kept(s3):
     }
 
 
-def test_an_event_that_is_done_is_not_seen_again(queue):
+def test_an_event_that_is_done_is_not_redelivered(queue):
     done = []
     assert failed(process_sqs_batch(queue.at(0), [message()], done.append)) == []
     assert done == [{"detail": 1}]
@@ -90,35 +90,35 @@ def test_one_that_fails_hides_no_other(queue):
     assert done == [1, 3]
 
 
-def test_it_comes_again_soon_and_then_less_and_less_often(queue):
+def test_a_failed_event_is_retried_with_a_growing_backoff(queue):
     for times in (1, 2, 3, 9, 5000):
         assert failed(process_sqs_batch(queue.at(0), [message(times=times)], fails)) == ["one"]
     assert queue.waits == [2, 4, 8, 60, 60]
 
 
-def test_it_is_tried_for_an_hour_whatever_the_number_of_tries(queue, s3):
+def test_a_failed_event_is_retried_for_an_hour_whatever_the_number_of_tries(queue, s3):
     assert failed(process_sqs_batch(queue.at(HOUR_MS - 1), [message(times=400)], fails)) == ["one"]
     assert kept(s3) == {}
 
 
-def test_after_an_hour_it_is_kept_whole_with_the_reason_and_said(queue, s3):
+def test_after_an_hour_it_becomes_a_dead_letter_with_the_reason_and_a_log_line(queue, s3):
     given = message(times=70)
     assert failed(process_sqs_batch(queue.at(HOUR_MS + 1), [given], fails)) == []
     assert kept(s3) == {"failures/events/one.json": {"reason": "ClientError", "given": given}}
     assert queue.said[-1] == ("record set aside", {"record": "one"})
 
 
-def test_what_cannot_be_kept_comes_again(queue):
+def test_an_event_whose_dead_letter_cannot_be_stored_is_retried(queue):
     refusing = SimpleNamespace(put_object=lambda **_: fails(None))
     assert failed(process_sqs_batch(queue.at(HOUR_MS + 1, refusing), [message()], fails)) == ["one"]
 
 
-def test_one_that_worked_after_an_hour_is_done(queue, s3):
+def test_an_event_that_succeeds_after_an_hour_is_done(queue, s3):
     assert failed(process_sqs_batch(queue.at(HOUR_MS + 1), [message()], lambda _event: None)) == []
     assert kept(s3) == {}
 
 
-def test_one_that_no_worker_survived_is_kept_untried(queue, s3):
+def test_an_event_that_no_worker_survived_becomes_a_dead_letter_untried(queue, s3):
     tried = []
     batch = [message("old", times=20), message("late", times=1)]
     assert failed(process_sqs_batch(queue.at(2 * HOUR_MS + 1), batch, tried.append)) == []
@@ -132,7 +132,7 @@ def test_a_message_that_is_no_json_is_a_failure_like_any(queue):
     ]
 
 
-def test_without_the_right_to_hurry_it_comes_when_the_queue_says(queue):
+def test_without_the_right_to_change_the_visibility_the_queues_timeout_holds(queue):
     at = queue.at(0)
     hindered = SqsSource(
         SimpleNamespace(change_message_visibility=lambda **_: fails(None)),

@@ -95,7 +95,7 @@ def test_who_was_followed_for_long_enough_is_not_waited_for(porch):
     assert len(porch.strangers) == 1 and both.waited == []
 
 
-def test_a_stranger_is_told_at_most_three_seconds_later(porch):
+def test_a_strangers_alert_is_at_most_three_seconds_later(porch):
     both = Both(porch, [[somebody(0), somebody(0.2)], [somebody(0.4), somebody(3)]])
     both.play()
     assert len(porch.strangers) == len(porch.owner.alerts) == 1

@@ -45,7 +45,7 @@ def porch(make):
     return make()
 
 
-def test_a_stranger_is_queued_once_with_one_picture_and_told_once(porch):
+def test_a_stranger_is_queued_once_with_one_picture_and_one_alert(porch):
     porch.sees(*(somebody(second) for second in range(5)))
     (stranger,) = porch.strangers
     (picture,) = porch.pictures
@@ -69,7 +69,7 @@ def test_the_alert_carries_a_link_and_says_until_when_it_works(porch):
     assert alert.facts["pictureUntil"] == "2027-01-15T09:00:02.000Z"  # two seconds were waited for
 
 
-def test_a_queued_sighting_is_told_without_a_vector(porch):
+def test_a_queued_sighting_has_no_vector(porch):
     porch.sees(somebody(0), somebody(1, sharpness=95.0))
     key = next(key for key in porch.keys if key.endswith("sighting.json"))
     told = json.loads(porch.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
@@ -182,7 +182,7 @@ def test_another_stranger_after_the_first_is_another(porch):
     assert len(porch.strangers) == len(porch.owner.alerts) == 2
 
 
-def test_the_same_stranger_again_gets_another_picture_and_is_told_as_seen_before(porch):
+def test_the_same_stranger_later_gets_another_picture_and_an_alert_as_seen_before(porch):
     porch.sees(somebody(0), somebody(1))
     outcome = porch.sees(somebody(90), somebody(91))
     assert outcome.counts == {"strangers_again": 1}
@@ -244,7 +244,7 @@ def test_somebody_known_and_turned_away_is_no_stranger_to_a_shard_that_is_behind
     assert not porch.strangers and not porch.owner.alerts
 
 
-def test_queue_queues_and_tells_nobody(make):
+def test_strangers_queue_queues_without_an_alert(make):
     porch = make(strangers="queue")
     porch.sees(somebody(0), somebody(1))
     porch.sees(somebody(2), somebody(90), somebody(91))
@@ -253,7 +253,7 @@ def test_queue_queues_and_tells_nobody(make):
     assert not porch.owner.alerts
 
 
-def test_a_session_that_starts_again_within_a_strangers_visit_tells_nothing_new(porch):
+def test_a_session_that_starts_within_a_strangers_visit_makes_no_second_alert(porch):
     porch.sees(somebody(0), somebody(1))
     locks.unlock(porch.table, porch.session)
     porch.session = open_session(porch.table, "two", started=10)
@@ -261,7 +261,7 @@ def test_a_session_that_starts_again_within_a_strangers_visit_tells_nothing_new(
     assert len(porch.strangers) == len(porch.pictures) == len(porch.owner.alerts) == 1
 
 
-def test_in_quiet_hours_a_stranger_is_queued_and_counted_and_nobody_is_told(make):
+def test_in_quiet_hours_a_stranger_is_queued_and_counted_without_an_alert(make):
     porch = make(quietHours=["08:00-09:00"])
     assert porch.sees(somebody(0), somebody(1)).counts == {"strangers": 1, "quiet": 1}
     porch.sees(somebody(2))
@@ -299,7 +299,7 @@ def open_later(porch):
     return replace(porch.session, started_ms=START + 60_000)
 
 
-def test_without_a_picture_the_stranger_is_told_with_the_reason_in_the_queue(porch):
+def test_without_a_picture_the_reason_is_in_the_queue(porch):
     porch.video.reason = "the fragment is not kept any more"
     porch.sees(somebody(0), somebody(1))
     assert porch.pictures == []
@@ -404,7 +404,7 @@ def test_a_crash_at_any_call_makes_one_stranger_one_picture_one_alert(porch, wha
     assert crashes >= (10 if what == "table" else 4)
 
 
-def test_a_refused_call_is_made_again_at_once(porch):
+def test_a_refused_call_is_retried_at_once(porch):
     porch.owner.refusals = [refusal("Publish")]
     batch = [somebody(0), somebody(1)]
     assert porch.sees(*batch).failed

@@ -73,7 +73,7 @@ def chosen(lines, request):
     return ordered[:: max(1, len(ordered) // SAMPLED)]
 
 
-def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, request, say):
+def test_alert_person_survives_a_crash_at_any_line(table, monkeypatch, request, say):
     with function(monkeypatch, "alert_person", table, BUCKET=BUCKET) as (module, clock):
         sns = Sns()
         module.publisher = partial(publish, sns, "arn")
@@ -92,7 +92,7 @@ def test_whoever_alerts_for_persons_may_die_at_any_line(table, monkeypatch, requ
         each_crash(alive.lines, run, request, say, "alert_person")
 
 
-def test_whoever_queues_strangers_may_die_at_any_line(table, monkeypatch, request, say):
+def test_queue_stranger_survives_a_crash_at_any_line(table, monkeypatch, request, say):
     given = {
         "BUCKET": BUCKET,
         "STRANGERS_COLLECTION": "strangers",

@@ -127,7 +127,7 @@ def test_an_answer_that_is_lost_after_acceptance_is_the_one_thing_that_doubles_a
     assert [alert.facts["visit"] for alert in door.owner.alerts] == [f"{ALICE}-{START}"] * 2
 
 
-def test_a_day_that_is_replayed_in_any_order_tells_nothing_twice(table):
+def test_a_day_that_is_replayed_in_any_order_alerts_nothing_twice(table):
     door = Door(table, open_session(table))
     door.name(ALICE, "Alice")
     frames = [
@@ -145,7 +145,7 @@ def test_a_day_that_is_replayed_in_any_order_tells_nothing_twice(table):
     assert [visit.sightings for visit in visits] == [3] * 16
 
 
-def test_a_fragment_sent_again_after_a_cut_is_told_late_with_its_real_time(table):
+def test_a_fragment_resent_after_a_cut_alerts_late_with_its_real_time(table):
     """The camera was cut off for ten minutes: AWS gets at 10:00 what was captured at 0:00."""
     door = Door(table, open_session(table))
     door.name(ALICE, "Alice")

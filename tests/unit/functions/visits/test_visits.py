@@ -172,7 +172,7 @@ SITUATIONS = {
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_owner_is_told(door, situation):
+def test_the_alerts_name(door, situation):
     batches, told = SITUATIONS[situation]
     for batch in batches:
         assert not door.sees(*batch).failed
@@ -191,7 +191,7 @@ def test_any_order_of_a_visit_makes_one_alert(door):
         assert visits(door)[0].sightings == 12
 
 
-def test_a_visit_tells_first_last_sightings_and_best_similarity(door):
+def test_a_visit_has_first_and_last_sighting_and_best_similarity(door):
     door.sees(alice(0, 95), alice(1, 99.126), nobody(2))
     (visit,) = visits(door)
     assert (visit.first_ms, visit.last_ms) == (START, START + 2000)
@@ -214,7 +214,7 @@ def test_a_replaced_visit_is_kept_with_the_session(door):
     assert closed["alert"] == "sent"
 
 
-def test_frames_from_before_the_session_are_counted_and_not_told(table):
+def test_frames_from_before_the_session_are_counted_and_make_no_alert(table):
     door = Door(table, open_session(table, started=10))
     outcome = door.sees(alice(0), alice(1), alice(12))
     counted = {name: outcome.counts[name] for name in ("before_session", "records", "unsure")}
@@ -237,7 +237,7 @@ def test_records_of_a_session_that_has_just_ended_still_alert(door):
     assert len(door.owner.alerts) == 1
 
 
-def test_a_session_that_starts_again_within_a_visit_tells_nothing_new(door):
+def test_a_session_that_starts_within_a_visit_makes_no_second_alert(door):
     door.sees(alice(0), alice(1))
     door.session = open_session_again(door, "two")
     door.sees(alice(20), alice(21))
@@ -419,7 +419,7 @@ def test_an_alert_says_who_where_when_and_how_sure(door):
     assert alert.facts["visit"] == f"{ALICE}-{START}"
 
 
-def test_times_are_told_on_the_owners_wall_clock(table):
+def test_times_are_on_the_owners_wall_clock(table):
     door = Door(table, open_session(table, timeZone="Asia/Kolkata"))
     door.name(ALICE, "Alice")
     door.sees(alice(0), alice(1))
@@ -432,7 +432,7 @@ def test_an_alert_that_comes_late_says_so(door):
     assert "This comes late: it happened 5 min ago." in door.owner.alerts[0].text
 
 
-def test_a_person_forgotten_meanwhile_is_told_without_a_name(table):
+def test_an_alert_about_a_person_forgotten_meanwhile_has_no_name(table):
     door = Door(table, open_session(table))
     door.sees(alice(0), alice(1))
     assert door.owner.subjects == ["Somebody you know at front-door 08:00"]
