@@ -86,6 +86,7 @@ def test_alert_person_survives_a_crash_at_any_line(table, monkeypatch, request, 
             wanted = [f"{ALICE}-{START}", f"{ALICE}-{START + 70_000}", f"{BETH}-{START}"]
             assert visits == wanted, deadly.lines[-1]
 
+        run(Deadly())  # fills the caches, so that each run after it executes the same lines
         alive = Deadly()
         run(alive)
         assert len(set(alive.lines)) > 200
@@ -115,6 +116,7 @@ def test_queue_stranger_survives_a_crash_at_any_line(table, monkeypatch, request
             assert len(files.rekognition.faces) == 1, deadly.lines[-1]
             assert len(sns.accepted) == 1, deadly.lines[-1]
 
+        run(Deadly())  # fills the caches, so that each run after it executes the same lines
         alive = Deadly()
         run(alive)
         assert len(set(alive.lines)) > 300
