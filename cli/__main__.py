@@ -25,6 +25,7 @@ from cli.commands import (
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
 from cli.setup.run_dirs import failed_run_dir
+from cli.tables import format_table
 
 GROUPS: dict[str, dict[str, ModuleType]] = {
     "try": {"demo": demo, "test": test, "up": up},
@@ -89,12 +90,12 @@ def _run_verb(verb: str, arguments: list[str]) -> int:
 
 def help_text() -> str:
     """Return the help: the verbs in their groups."""
-    lines = ["usage: ./whosthere VERB [options]    (./whosthere VERB --help says more)", ""]
-    lines.append("Whosthere tells you who is at your door.")
+    usage = "usage: ./whosthere VERB [options]    (./whosthere VERB --help says more)"
+    rows: list[tuple[str, ...]] = []
     for group, verbs in GROUPS.items():
-        lines += ["", f"{group}:"]
-        lines += [f"  {name:<9} {module.HELP}" for name, module in verbs.items()]
-    return "\n".join(lines)
+        rows += [(), (f"{group}:",)]
+        rows += [(f"  {name}", module.HELP) for name, module in verbs.items()]
+    return f"{usage}\n\nWhosthere tells you who is at your door.\n{format_table(rows)}"
 
 
 def unknown_verb_text(verb: str) -> str:

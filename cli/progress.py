@@ -1,14 +1,13 @@
 """Print progress: one live line on a terminal, plain lines in a pipe."""
 
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
-TICK_SECONDS = 0.2
-FRAMES = "|/-\\"
+import rich.progress
+from rich.console import Console
+from rich.progress import SpinnerColumn, TextColumn
 
 
 class Progress:
@@ -16,32 +15,39 @@ class Progress:
 
     def __init__(self, *, to_stderr: bool = False) -> None:
         """Choose the stream, and whether it is a terminal."""
-        self._stream: TextIO = sys.stderr if to_stderr else sys.stdout
-        self._live = self._stream.isatty()
-        self._text = ""
-        self._since = 0.0
-        # Guards the terminal's last line, which the ticker thread writes too.
-        self._lock = threading.Lock()
+        stream = sys.stderr if to_stderr else sys.stdout
+        self._console = Console(
+            file=stream,
+            highlight=False,
+            # A pipe gets no control codes, whatever FORCE_COLOR or TTY_INTERACTIVE say.
+            force_terminal=stream.isatty(),
+            force_interactive=None if stream.isatty() else False,
+        )
+        self._lines = rich.progress.Progress(
+            TextColumn(" "),
+            SpinnerColumn("line"),
+            TextColumn("  {task.description} ", markup=False),
+            TextColumn("{task.elapsed:.0f} s"),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not self._console.is_interactive,
+        )
 
     def print(self, text: str = "") -> None:
         """Print a line that stays."""
-        with self._lock:
-            self._clear()
-            print(text, file=self._stream, flush=True)
-            self._draw()
+        self._console.out(text)
 
     def status(self, text: str) -> None:
         """Change the text of the live line; prints nothing in a pipe."""
-        with self._lock:
-            self._clear()
-            self._text = text
-            self._draw()
+        self._lines.update(self._lines.task_ids[-1], description=text)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         """Show that a step is in progress, then how long it took."""
         begun = time.monotonic()
-        if not self._live:
+        if self._lines.disable:
             self.print(f"  ... {text}")
         with self.live(text):
             yield
@@ -49,35 +55,17 @@ class Progress:
 
     @contextmanager
     def live(self, text: str) -> Iterator[None]:
-        """Show a live line with the elapsed seconds, on a terminal."""
-        over = threading.Event()
-        self._since = time.monotonic()
-        self.status(text)
-        ticker = threading.Thread(target=self._tick, args=(over,), daemon=True)
-        if self._live:
-            ticker.start()
+        """Show a live line with the elapsed seconds, on a terminal; an inner one hides it."""
+        outer = self._lines.task_ids
+        for task in outer:
+            self._lines.update(task, visible=False)
+        task = self._lines.add_task(text)
+        self._lines.start()
         try:
             yield
         finally:
-            over.set()
-            if self._live:
-                ticker.join()
-            self.status("")
-
-    def _tick(self, over: threading.Event) -> None:
-        while not over.wait(TICK_SECONDS):
-            with self._lock:
-                self._clear()
-                self._draw()
-
-    def _clear(self) -> None:
-        if self._live and self._text:
-            self._stream.write("\r\x1b[K")
-
-    def _draw(self) -> None:
-        if not (self._live and self._text):
-            return
-        seconds = time.monotonic() - self._since
-        frame = FRAMES[int(seconds / TICK_SECONDS) % len(FRAMES)]
-        self._stream.write(f"  {frame}   {self._text}  {seconds:.0f} s")
-        self._stream.flush()
+            self._lines.remove_task(task)
+            if outer:
+                self._lines.update(outer[-1], visible=True)
+            else:
+                self._lines.stop()

@@ -7,6 +7,7 @@ from cli.aws.connect import add_options, connect, print_result
 from cli.aws.test_alert import Subscription, list_subscriptions, send_test_alert
 from cli.errors import InputError
 from cli.interrupts import Interrupts
+from cli.tables import format_table
 from whosthere.clock import now_ms
 
 HELP = "list who gets alerts; --try sends them a test alert"
@@ -31,25 +32,20 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
             else list_subscriptions(sns, topic)
         )
     reached = sum(one.is_confirmed for one in found)
+    text = format_table(map(_row, found))
     if arguments.tries and not reached:
-        raise InputError(
-            "nobody gets alerts: " + (_lines(found) or "nobody has subscribed to the topic")
-        )
+        raise InputError("nobody gets alerts: " + (text or "nobody has subscribed to the topic"))
     done = f"a test alert went to {reached} of {len(found)}" if arguments.tries else ""
     content = {"sent": arguments.tries, "subscribers": [_content(one) for one in found]}
-    print_result(arguments, content, "\n".join(filter(None, [done, _lines(found)])) or "nobody")
+    print_result(arguments, content, "\n".join(filter(None, [done, text])) or "nobody")
     return 0
 
 
-def _lines(found: list[Subscription]) -> str:
-    return "\n".join(_line(one) for one in found)
-
-
-def _line(one: Subscription) -> str:
-    text = f"{one.protocol} {one.endpoint}"
+def _row(one: Subscription) -> tuple[str, str, str]:
+    note = f"only {one.policy}" if one.policy else ""
     if not one.is_confirmed:
-        return f"{text}: has not confirmed yet; AWS has sent a message with a link"
-    return f"{text}: only {one.policy}" if one.policy else text
+        note = "has not confirmed yet; AWS has sent a message with a link"
+    return one.protocol, one.endpoint, note
 
 
 def _content(one: Subscription) -> dict[str, Any]:

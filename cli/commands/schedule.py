@@ -23,6 +23,7 @@ from cli.aws.weekly_schedule import (
 )
 from cli.errors import InputError
 from cli.interrupts import Interrupts
+from cli.tables import format_table
 from whosthere import settings, settings_file
 
 HELP = "start a session every day, or on some days; without a span: list all schedules"
@@ -40,7 +41,7 @@ class SessionSchedule:
     time_zone: str
 
     def __str__(self) -> str:
-        """Return the schedule as the list shows it."""
+        """Return the schedule as messages show it."""
         return f"{self.camera} {self.weekly}, {self.time_zone}"
 
     @property
@@ -82,7 +83,8 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
             weekly = WeeklySpan(span, arguments.days or EVERY_DAY)
             said = create_schedule(target, require_camera(target, given), weekly)
         kept = [one for one in list_schedules(target) if given in (None, one.camera)]
-    text = said or "\n".join(str(one) for one in kept) or "nothing is scheduled"
+    rows = ((one.camera, str(one.weekly), one.time_zone) for one in kept)
+    text = said or format_table(rows) or "nothing is scheduled"
     print_result(arguments, {"schedules": [_schedule_json(one) for one in kept]}, text)
     return 0
 

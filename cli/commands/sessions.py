@@ -16,6 +16,7 @@ from cli.aws.target import Target
 from cli.aws.time_formats import format_time, to_ms
 from cli.errors import InputError
 from cli.interrupts import Interrupts
+from cli.tables import format_table
 from whosthere.clock import iso, now_ms
 from whosthere.people.store import name_of
 from whosthere.session.report import ENDINGS, report_key
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
             print_result(arguments, report, "\n".join(_report_lines(target, report)))
             return 0
         found = [_session_json(target, one) for one in list_executions(target, arguments.last)]
-    text = "\n".join(_session_line(one) for one in found) or "there was no session yet"
+    text = format_table(map(_session_row, found)) or "there was no session yet"
     print_result(arguments, {"stack": str(target), "sessions": found}, text)
     return 0
 
@@ -110,13 +111,14 @@ def _refused_execution(target: Target, execution: dict[str, Any]) -> dict[str, A
     return {"endedBy": "refused", "error": found.get("cause") or found.get("error")}
 
 
-def _session_line(one: dict[str, Any]) -> str:
+def _session_row(one: dict[str, Any]) -> tuple[str, str, str, str]:
     now = now_ms()
-    since = format_time(to_ms(datetime.fromisoformat(one["started"])), one["timeZone"], now)
-    text = f"{one['session']:<22} {one['camera'] or '-':<12} {since}"
+    when = format_time(to_ms(datetime.fromisoformat(one["started"])), one["timeZone"], now)
     if one["error"]:
-        return f"{text}  refused: {one['error']}"
-    if one["endedBy"] is None:
-        return f"{text}  {'runs' if one['status'] == 'RUNNING' else one['status'].lower()}"
-    until = format_time(to_ms(datetime.fromisoformat(one["ended"])), one["timeZone"], now)
-    return f"{text} to {until}  {ENDINGS.get(one['endedBy'], one['endedBy'])}"
+        how = f"refused: {one['error']}"
+    elif one["endedBy"] is None:
+        how = "runs" if one["status"] == "RUNNING" else one["status"].lower()
+    else:
+        until = format_time(to_ms(datetime.fromisoformat(one["ended"])), one["timeZone"], now)
+        when, how = f"{when} to {until}", ENDINGS.get(one["endedBy"], one["endedBy"])
+    return one["session"], one["camera"] or "-", when, how

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cli.demo.result import DemoResult, film_position, latency
+from cli.tables import format_table
 
 LEAK_NAMES = {
     "processors": "stream processors",
@@ -52,11 +53,11 @@ def summary_lines(result: DemoResult, left: Mapping[str, list[Any]]) -> Iterator
         yield f"  notice: {notice.get('message', '')}"
     yield ""
     yield "Strangers in the review queue"
-    for stranger in result.strangers:
-        picture = stranger["picture"] or "no picture"
-        yield f"  {stranger['id'][:8]}  {stranger['sightings']} sightings  {picture}"
-    if not result.strangers:
-        yield "  none"
+    rows = (
+        (f"  {one['id'][:8]}", f"{one['sightings']} sightings", one["picture"] or "no picture")
+        for one in result.strangers
+    )
+    yield format_table(rows) or "  none"
     yield ""
     yield leaks_line(left)
 

@@ -87,7 +87,6 @@ class DemoRunner:
             scenario = self.config.scenario
             what = "film at the door" if scenario.camera is None else f"{scenario.camera}"
             self.progress.print(f"  session: {scenario.seconds:.0f} s of {what}")
-            self.progress.status("the session starts")
 
         with self.progress.live("the session starts"):
             observed = session.run(enroll)
