@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,8 +65,8 @@ def environment(folder: Path) -> Path:
     """Create an environment with the edge's requirements only; return its Python."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    requirements = str(ROOT / "edge" / "requirements.txt")
-    command = [str(python), "-m", "pip", "install", "--quiet", "-r", requirements]
+    project = tomllib.loads((ROOT / "edge" / "pyproject.toml").read_text())["project"]
+    command = [str(python), "-m", "pip", "install", "--quiet", *project["dependencies"]]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     return python
 

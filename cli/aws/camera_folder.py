@@ -1,5 +1,6 @@
 """Write the folder that goes to a camera's machine: installer, settings and identity."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -8,10 +9,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import hatchling.build
+
 from cli.aws.iot import NewCertificate
 from cli.errors import InputError
 from cli.setup.toolchain import ROOT
-from edge.packing import build_wheel
 
 SETTINGS, CERTIFICATE, KEY, AUTHORITY = (
     "settings.toml",
@@ -19,7 +21,8 @@ SETTINGS, CERTIFICATE, KEY, AUTHORITY = (
     "private.key",
     "authority.pem",
 )
-PI = ROOT / "edge" / "pi"
+EDGE = ROOT / "edge"
+PI = EDGE / "pi"
 UNIT = "whosthere-edge@.service"
 HEAD = """\
 # The camera {camera}. Any option of `whosthere-edge run --help` may be set here, by its long
@@ -82,7 +85,7 @@ class CameraFolder:
         self._put(SETTINGS, text.encode(), mode=0o600)
         for old in self.path.glob("*.whl"):
             old.unlink()
-        build_wheel(str(self.path))
+        build_wheel(self.path)
         self._put("install", (PI / "install.py").read_bytes(), mode=0o755)
         self._put("uninstall", (PI / "uninstall").read_bytes(), mode=0o755)
         shutil.copyfile(PI / UNIT, self.path / UNIT)
@@ -94,6 +97,13 @@ class CameraFolder:
         part.write_bytes(content)
         part.chmod(mode)
         part.replace(self.path / name)
+
+
+def build_wheel(folder: Path) -> Path:
+    """Write the edge's wheel into the folder and return its path; needs no network."""
+    place = folder.resolve()
+    with contextlib.chdir(EDGE):  # a backend builds the folder that it is called in (PEP 517)
+        return place / hatchling.build.build_wheel(str(place))
 
 
 def _toml(settings: dict[str, Any], identity: dict[str, str]) -> str:

@@ -3,32 +3,48 @@
 import configparser
 import email
 import hashlib
+import importlib.metadata
+import os
+import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from cli.setup.toolchain import find_uv
-from edge.packing import EDGE, build_wheel
+from cli.aws import camera_folder
+from cli.aws.camera_folder import EDGE, build_wheel
+from cli.setup.toolchain import ROOT, find_uv
 
 LIMIT_S = 300
+WHEEL = "whosthere_edge-0.1.0-py3-none-any.whl"
+WITHOUT_NETWORK = ("unshare", "--net", "--map-root-user")
+WRITE_FOLDER = """
+import socket, sys
+from pathlib import Path
+from cli.aws.camera_folder import CameraFolder
+CameraFolder(Path(sys.argv[1]), "front-door").write({"camera": "front-door"}, {}, None, None)
+assert [name for _, name in socket.if_nameindex()] == ["lo"], "there is a network"
+"""
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    return folder / build_wheel(str(folder))
+    return build_wheel(folder)
 
 
 def test_the_wheel_holds_the_whole_package_and_nothing_that_installs_it(wheel):
     with zipfile.ZipFile(wheel) as opened:
         names = set(opened.namelist())
     modules = {path.relative_to(EDGE).as_posix() for path in EDGE.rglob("*.py")}
-    own = {name for name in modules if name != "packing.py" and not name.startswith("pi/")}
-    assert {f"whosthere_edge/{name}" for name in own} <= names
-    assert len(names) == len(own) + 4
+    own = {name for name in modules if not name.startswith("pi/")}
+    about = {name for name in names if name.startswith("whosthere_edge-0.1.0.dist-info/")}
+    assert names - about == {f"whosthere_edge/{name}" for name in own}
+    assert len(about) == 4
 
 
 def test_the_wheel_says_what_it_needs_and_how_it_is_called(wheel):
@@ -39,15 +55,19 @@ def test_the_wheel_says_what_it_needs_and_how_it_is_called(wheel):
         scripts.read_string(opened.read(place.replace("METADATA", "entry_points.txt")).decode())
     assert metadata["Requires-Python"] == ">=3.11"
     needed = metadata.get_all("Requires-Dist")
-    lines = (EDGE / "requirements.txt").read_text().splitlines()
-    extra = 'opencv-python-headless>=4.13,<5; extra == "face"'
-    assert needed == [*(line for line in lines if line and line[0] != "#"), extra]
+    project = tomllib.loads((EDGE / "pyproject.toml").read_text())["project"]
+    extra = "opencv-python-headless>=4.13,<5; extra == 'face'"
+    assert set(map(Requirement, needed)) == set(map(Requirement, [*project["dependencies"], extra]))
     assert metadata["Provides-Extra"] == "face"
     assert scripts["console_scripts"]["whosthere-edge"] == "whosthere_edge.__main__:main"
 
 
-def test_the_same_source_makes_the_same_wheel(wheel, tmp_path):
-    again = tmp_path / build_wheel(str(tmp_path))
+def test_the_same_source_makes_the_same_wheel(wheel, tmp_path, monkeypatch):
+    """Wherever it lies, and whenever it was written."""
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(EDGE, copy, copy_function=shutil.copyfile)
+    monkeypatch.setattr(camera_folder, "EDGE", copy)
+    again = build_wheel(tmp_path)
     digests = [hashlib.sha256(path.read_bytes()).digest() for path in (wheel, again)]
     assert digests[0] == digests[1]
 
@@ -79,7 +99,7 @@ def test_the_wheel_runs_under_its_own_name(wheel):
 @pytest.mark.long
 def test_all_it_needs_is_there_as_wheels(python, platform, resolution, tmp_path):
     """Resolved for bookworm (3.11) and trixie (3.13), the oldest and the newest that is allowed."""
-    command = [find_uv(), "pip", "compile", str(EDGE / "requirements.txt")]
+    command = [find_uv(), "pip", "compile", str(EDGE / "pyproject.toml")]
     command += ["--python-version", python, "--python-platform", platform]
     command += ["--only-binary", ":all:", "--resolution", resolution, "--no-header"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S)
@@ -92,13 +112,39 @@ def test_all_it_needs_is_there_as_wheels(python, platform, resolution, tmp_path)
         assert versions["av"].startswith("18.")
 
 
-def test_pip_can_install_the_folder_itself_without_fetching_anything(tmp_path):
-    """PEP 517: the backend is in the folder, so no build tool is needed."""
+def test_pip_can_install_the_folder_itself(tmp_path):
+    """With the build tool that it names, which pip fetches where it is not installed."""
     command = [sys.executable, "-m", "pip", "wheel", str(EDGE), "--no-deps", "--no-index"]
     done = subprocess.run(
-        [*command, "--wheel-dir", str(tmp_path)], capture_output=True, text=True, timeout=LIMIT_S
+        [*command, "--no-build-isolation", "--wheel-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
     )
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in Path(tmp_path).iterdir()] == [
-        "whosthere_edge-0.1.0-py3-none-any.whl"
-    ]
+    assert [path.name for path in Path(tmp_path).iterdir()] == [WHEEL]
+
+
+def test_the_folder_names_the_build_tool_that_is_installed_here():
+    project = tomllib.loads((EDGE / "pyproject.toml").read_text())
+    version = importlib.metadata.version("hatchling")
+    assert project["build-system"]["requires"] == [f"hatchling=={version}"]
+
+
+def can_cut_the_network():
+    """Whether this machine lets us make a network namespace."""
+    found = shutil.which(WITHOUT_NETWORK[0]) is not None
+    return found and subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not can_cut_the_network(), reason="no network namespaces on this machine")
+def test_a_cameras_folder_is_written_with_the_network_cut(tmp_path):
+    done = subprocess.run(
+        [*WITHOUT_NETWORK, sys.executable, "-P", "-c", WRITE_FOLDER, str(tmp_path / "front-door")],
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'functions'}"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert (tmp_path / "front-door" / WHEEL).stat().st_size > 50_000
