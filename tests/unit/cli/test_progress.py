@@ -109,12 +109,14 @@ def test_in_a_pipe_each_row_is_one_line_and_columns_are_two_spaces_apart():
     assert first.index("front-door") == second.index("-")
 
 
-@pytest.mark.parametrize("columns", [30, 60, 80])
-def test_a_narrow_terminal_wraps_cells_inside_their_column_and_loses_nothing(columns):
+@pytest.mark.parametrize(("columns", "whole"), [(30, False), (60, False), (80, True)])
+def test_a_narrow_terminal_wraps_cells_inside_their_column_and_loses_nothing(columns, whole):
     lines = on_terminal(TABLE, columns).splitlines()
     assert max(len(line) for line in lines) <= columns
     text = "".join("".join(lines).split())
     assert sorted(text) == sorted("".join(in_pipe(TABLE).split()))
+    # An id of up to half the width can be copied.
+    assert any(line.startswith("2" * 40) for line in lines) == whole
     assert "\x1b" not in text and text.isascii()
 
 
