@@ -1,8 +1,10 @@
-"""What all tests share: `--long`, which run in one process, figures, waiting with a deadline."""
+"""What all tests share: `--long`, their order and processes, figures, waiting with a deadline."""
 
+import itertools
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,9 @@ from xdist.scheduler import LoadScopeScheduling
 POLL_SECONDS = 0.05
 SAID = "said"
 LONG_SECONDS = 1800
+NUMBERS = itertools.count()
+FILES = pytest.StashKey[dict[Path, int]]()
+PLACE = pytest.StashKey[tuple[int, int]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,8 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("one_process", "`GROUP FILE`: files of a group share a process", type="linelist")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Note the place of a test's file, and of the test where those of a file share a stack."""
+    number = next(NUMBERS)
+    first = item.config.stash.setdefault(FILES, {}).setdefault(item.path, number)
+    item.stash[PLACE] = (first, number if "integration" in item.path.parts else 0)
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest itself groups by fixtures then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the long ones unless `--long` was given; then each may take half an hour."""
+    """Leave of pytest-randomly's order only that inside a file; skip or prolong the long tests."""
+    items.sort(key=lambda item: item.stash[PLACE])
     skip = pytest.mark.skip(reason="takes minutes; runs with --long")
     for item in items:
         if "long" not in item.keywords:
