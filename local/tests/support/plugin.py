@@ -21,14 +21,16 @@ PLACE = pytest.StashKey[tuple[int, int]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests marked `long` run only when asked for."""
     parser.addoption("--long", action="store_true", help="also the tests that take minutes")
+    parser.addini("in_order", "folders whose tests keep the order of their file", type="linelist")
     parser.addini("one_process", "`GROUP FILE`: files of a group share a process", type="linelist")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Note the place of a test's file, and of the test where those of a file share a stack."""
+    """Note the place of a test's file, and of the test itself if its folder is `in_order`."""
     number = next(NUMBERS)
     first = item.config.stash.setdefault(FILES, {}).setdefault(item.path, number)
-    item.stash[PLACE] = (first, number if "integration" in item.path.parts else 0)
+    kept = item.nodeid.startswith(tuple(item.config.getini("in_order")))
+    item.stash[PLACE] = (first, number if kept else 0)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest itself groups by fixtures then

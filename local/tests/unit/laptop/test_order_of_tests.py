@@ -1,4 +1,4 @@
-"""Tests run in random order inside their file; files, and tests that share a stack, in theirs."""
+"""Tests run in random order inside their file; files, and the tests of some folders, in theirs."""
 
 import os
 import subprocess
@@ -9,40 +9,23 @@ import pytest
 from local.laptop import ROOT
 
 LIMIT_S = 60
-FILE = "def test_{}(): pass\n"
-TESTS = [f"{letter}{letter}" for letter in "abcdefgh"]
+FILES = ["any/test_z.py", "any/test_y.py", "kept/test_b.py", "kept/test_a.py"]
+TESTS = [letter * 2 for letter in "abcdefgh"]
+COMMAND = """
+-m pytest --collect-only -q --import-mode=importlib -p local.tests.support.plugin -o in_order=kept/
+"""
 
 
 @pytest.fixture
 def collected(tmp_path):
     """`collected(seed)`: the tests of four small files in the order in which they would run."""
-    for name in (
-        "one/test_z.py",
-        "one/test_y.py",
-        "integration/test_b.py",
-        "integration/test_a.py",
-    ):
+    for name in FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("".join(map(FILE.format, TESTS)))
+        (tmp_path / name).write_text("".join(f"def test_{test}(): pass\n" for test in TESTS))
 
     def run(seed):
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--collect-only",
-            "-q",
-            "--import-mode=importlib",
-        ]
-        command += [
-            "-p",
-            "local.tests.support.plugin",
-            f"--randomly-seed={seed}",
-            "one",
-            "integration",
-        ]
         done = subprocess.run(
-            command,
+            [sys.executable, *COMMAND.split(), f"--randomly-seed={seed}", *FILES],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
@@ -51,17 +34,15 @@ def collected(tmp_path):
         )
         assert done.returncode == 0, done.stdout + done.stderr
         found = [line.split("::test_") for line in done.stdout.splitlines() if "::" in line]
-        files = list(dict.fromkeys(file for file, _ in found))
-        return {name: [test for file, test in found if file == name] for name in files}
+        assert list(dict.fromkeys(file for file, _ in found)) == FILES
+        return {name: [test for file, test in found if file == name] for name in FILES}
 
     return run
 
 
-def test_only_the_tests_inside_a_file_are_shuffled_and_none_of_a_shared_stack(collected):
+def test_only_the_tests_inside_a_file_are_shuffled_and_none_of_a_folder_in_order(collected):
     first, second = collected(1), collected(2)
-    assert list(first) == list(second)
-    assert [name.split("/")[0] for name in first] == ["one", "one", "integration", "integration"]
     assert first != second and first == collected(1)
     for order in (first, second):
         assert all(sorted(tests) == TESTS for tests in order.values())
-        assert [order[name] == TESTS for name in order] == [False, False, True, True]
+        assert [order[name] == TESTS for name in FILES] == [False, False, True, True]
