@@ -27,7 +27,7 @@ LAYERS = {
         HANDLERS,
     ],
     "edge": [
-        "errors interruptible media options packing pi timeouts urls",
+        "errors interruptible media options pi timeouts urls",
         "buffer settings",
         "config",
         "auth sources tagging",
@@ -38,7 +38,7 @@ LAYERS = {
         "__main__",
     ],
     "cli": [
-        "errors interrupts progress",
+        "errors interrupts progress tables",
         "setup",
         "aws demo",
         "commands",
