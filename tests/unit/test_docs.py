@@ -1,21 +1,36 @@
-"""The documents stay true: folders, verbs, states and files that they have to name."""
+"""The documents stay true: folders, states, verbs, packages, files, versions and made pages."""
 
 import re
 import subprocess
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cli.__main__ import VERBS
+from tests.support import made_pages
+from tests.support.sam import ROOT, definition
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+PAGES = sorted(path.name for path in DOCS.glob("*.md"))
+# Rooms whose READMEs have rules of their own.
+APART = ("edge/", "local/")
+# Private words and turns of phrase that had to be read twice; each has a plain term.
+OLD_STYLE = (
+    r"\b(is|are) told\b(?! apart)|\b(comes?|came) again\b|\bwhom\b|\bpart of it\b|\bwhat is not\b"
+    r"|\bnets?\b|\bmend(ed|s)?\b|\banew\b|\bgoes by\b|\balso when\b|\bis said once\b"
+    r"|\bstops? to come\b|\bgood for\b|\benrol(s|ment)?\b|\bhushed\b|\bset aside\b"
+    r"|\bholds what\b|\breads along\b"
+)
+# What the code says is the code's: the pages quote it.
+QUOTED = re.compile(r"`[^`]*`|```.*?```|<!-- made from.*?<!-- end -->", re.DOTALL)
 
 
 def tracked() -> list[str]:
-    """The files of the repository: what git knows or would take."""
+    """Return the files of the repository: what git knows or would take."""
     listed = subprocess.run(
         [
             "git",
@@ -31,43 +46,52 @@ def tracked() -> list[str]:
         text=True,
         check=True,
     )
-    return listed.stdout.splitlines()
+    return [path for path in listed.stdout.splitlines() if (ROOT / path).exists()]
+
+
+def documents() -> list[str]:
+    return [path for path in tracked() if path.endswith(".md")]
 
 
 def folders() -> list[str]:
     return sorted({path.split("/")[0] for path in tracked() if "/" in path and path[0] != "."})
 
 
-def states() -> list[str]:
-    definition = yaml.safe_load((ROOT / "statemachine" / "session.asl.yaml").read_text())
-    return states_of(definition)
+def states_of(block: dict) -> Iterator[str]:
+    for name, state in block["States"].items():
+        yield name
+        for branch in state.get("Branches", ()):
+            yield from states_of(branch)
 
 
-def states_of(machine: dict[str, Any]) -> list[str]:
-    """Names of a machine's states, those of its branches among them."""
-    found = list(machine["States"])
-    for state in machine["States"].values():
-        for branch in state.get("Branches", []):
-            found += states_of(branch)
-    return found
+def version_in(path: str) -> str:
+    return tomllib.loads((ROOT / path).read_text())["project"]["version"]
 
 
 @pytest.mark.parametrize("folder", folders())
 def test_every_top_level_folder_is_in_the_readme(folder: str) -> None:
-    assert f"`{folder}/`" in README
+    assert f"| `{folder}/` |" in README
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_is_in_the_readme(page: str) -> None:
+    assert f"](docs/{page})" in README
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_is_in_the_readme(verb: str) -> None:
-    assert f"./whosthere {verb}" in README
+def test_every_verb_has_its_help_on_the_page(verb: str) -> None:
+    page = (DOCS / "commands.md").read_text()
+    assert f"### `./whosthere {verb}`" in page and f"usage: ./whosthere {verb}" in page
 
 
-@pytest.mark.parametrize("state", states())
-def test_every_state_of_the_session_is_explained(state: str) -> None:
-    assert re.search(rf"\b{state}\b", README)
+def test_every_state_of_the_session_is_explained() -> None:
+    page = (DOCS / "sessions.md").read_text()
+    section = page.partition("## States")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([A-Z][\w, ]+) \|", section, re.MULTILINE)
+    assert sorted(", ".join(rows).split(", ")) == sorted(states_of(definition()))
 
 
-@pytest.mark.parametrize("name", [path for path in tracked() if path.endswith(".md")])
+@pytest.mark.parametrize("name", documents())
 def test_what_a_document_points_at_is_there(name: str) -> None:
     document = ROOT / name
     text = document.read_text()
@@ -78,12 +102,26 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
         assert (ROOT / path).exists() or (document.parent / path).exists(), path
 
 
-def test_the_readme_names_every_package_that_is_asked_for() -> None:
+@pytest.mark.parametrize("page", made_pages.made_pages(), ids=lambda page: page.stem)
+def test_what_is_made_from_the_code_is_as_the_code(page: Path) -> None:
+    text = page.read_text()
+    again = "`python -m tests.support.made_pages` renews it: CONTRIBUTING.md"
+    assert made_pages.renewed(text) == text, again
+
+
+def test_three_pages_are_made_from_the_code() -> None:
+    found = [page.stem for page in made_pages.made_pages()]
+    assert found == ["commands", "permissions", "settings"]
+
+
+def test_every_package_that_is_asked_for_earns_its_place() -> None:
+    pages = (DOCS / "dependencies.md", ROOT / "local" / "README.md")
+    text = "".join(page.read_text() for page in pages)
     for listed in (ROOT / "environments").glob("*.in"):
         for line in listed.read_text().splitlines():
             name = re.split(r"[\[=<>~ ]", line)[0]
-            if name and not line.startswith("#") and not name.startswith("types-"):
-                assert re.search(rf"\b{re.escape(name)}\b", README), name
+            if name and not line.startswith("#"):
+                assert re.search(rf"^\| .*\b{re.escape(name)}\b.* \|", text, re.MULTILINE), name
 
 
 def test_the_lock_files_name_no_registry() -> None:
@@ -94,3 +132,35 @@ def test_the_lock_files_name_no_registry() -> None:
 def test_the_readme_shows_the_two_commands_on_its_first_screen() -> None:
     first = "\n".join(README.splitlines()[:25])
     assert "git clone" in first and "./whosthere demo" in first
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 120 and len(README.split()) <= 900
+    assert (DOCS / "flow.svg").stat().st_size < 6000
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 60
+
+
+def test_the_glossary_is_short() -> None:
+    words = re.findall(r"^\| .* \| .* \|$", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    assert len(words) - 2 <= 25  # but for the head
+
+
+@pytest.mark.parametrize("name", [one for one in documents() if not one.startswith(APART)])
+def test_no_document_falls_back_into_the_old_style(name: str) -> None:
+    text = QUOTED.sub("", (ROOT / name).read_text())
+    found = re.search(OLD_STYLE, text, re.IGNORECASE)
+    assert not found, f"{found[0]!r} in: {text[max(0, found.start() - 60) : found.end() + 30]}"
+
+
+def test_the_version_is_one() -> None:
+    newest = re.search(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest
+    assert version_in("pyproject.toml") == version_in("edge/pyproject.toml") == newest[1]
+
+
+def test_ci_takes_actions_by_their_commit_and_runs_what_a_developer_runs() -> None:
+    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = workflow.read_text()
+        assert re.search(r"run: \.ci/run$", text, re.MULTILINE)
+        for action in re.findall(r"uses: (\S+)", text):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
