@@ -11,7 +11,7 @@ import pytest
 
 from cli.__main__ import VERBS
 from tests.support import made_pages
-from tests.support.sam import ROOT, definition
+from tests.support.sam import ROOT, definition, resources
 
 README = (ROOT / "README.md").read_text()
 DOCS = ROOT / "docs"
@@ -89,6 +89,11 @@ def test_every_state_of_the_session_is_explained() -> None:
     section = page.partition("## States")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([A-Z][\w, ]+) \|", section, re.MULTILINE)
     assert sorted(", ".join(rows).split(", ")) == sorted(states_of(definition()))
+
+
+@pytest.mark.parametrize("alarm", resources("AWS::CloudWatch::Alarm"))
+def test_every_alarm_is_explained(alarm: str) -> None:
+    assert f"`{alarm}`" in (DOCS / "alerts.md").read_text()
 
 
 @pytest.mark.parametrize("name", documents())
