@@ -28,7 +28,7 @@ scheduler = boto3.client("scheduler")
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """What the state machine needs of the session; raises SessionInputError or CameraBusyError."""
+    """Return what the state machine needs; raise SessionInputError or CameraBusyError."""
     request = event["request"]
     settings.check(request, "input", "input")
     values = settings.merge(

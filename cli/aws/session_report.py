@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.aws.time_formats import format_time, to_ms
-from whosthere.session.report import ENDINGS
+from whosthere.alerts.texts import ENDINGS
 
 Report = Mapping[str, Any]
 LATENCIES = {

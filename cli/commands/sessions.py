@@ -17,9 +17,10 @@ from cli.aws.time_formats import format_time, to_ms
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from cli.tables import format_table
+from whosthere.alerts.texts import ENDINGS
 from whosthere.clock import iso, now_ms
 from whosthere.people.store import name_of
-from whosthere.session.report import ENDINGS, report_key
+from whosthere.session.report import report_key
 from whosthere.session_store import Session, read_session
 
 HELP = "list running and past sessions and how they ended, or show the report of one"

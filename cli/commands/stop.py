@@ -7,7 +7,7 @@ from cli.aws.connect import add_options, connect, print_result
 from cli.aws.target import Target, resolve_camera
 from cli.errors import VerbError
 from cli.interrupts import Interrupts
-from whosthere.session.report import ENDINGS
+from whosthere.alerts.texts import ENDINGS
 from whosthere.session.requests import request_stop
 from whosthere.session_store import Session, read_session
 

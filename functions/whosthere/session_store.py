@@ -88,7 +88,7 @@ def cancel(table: Table, session_id: str, now_ms: int) -> bool:
 
 
 def latest_session(table: Table, camera: str) -> Session | None:
-    """The session that holds the camera's lock or, if it is free, the last one that did."""
+    """Return the session that holds the camera's lock or, if it is free, the last one."""
     lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item")
     if not lock or "session" not in lock:
         return None
@@ -96,7 +96,7 @@ def latest_session(table: Table, camera: str) -> Session | None:
 
 
 def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
-    """The last session of the camera that had begun at that moment, by now over or not."""
+    """Return the last session of the camera that had begun at that moment, running or not."""
     begun = Key("sk").between("session#", f"session#{server_ms + 1:013d}")
     found = rows.first(table, Key("pk").eq(f"camera#{camera}") & begun, ascending=False)
     return read_session(table, found["session"]) if found else None
@@ -105,7 +105,7 @@ def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
 def read_session(
     table: Table, session_id: str, lock: Mapping[str, Any] | None = None
 ) -> Session | None:
-    """The session of that id, or None; `held` says whether it still holds its camera."""
+    """Return the session of that id, or None; `held` says whether it still holds its camera."""
     row = rows.read(table, session_key(session_id))
     if not row or "camera" not in row:  # cancelled before it was open
         return None

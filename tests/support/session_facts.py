@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from whosthere import settings
-from whosthere.session.decision import Facts, Progress
+from whosthere.session.decision import CheckProgress, Facts
 from whosthere.session.engine import EngineStatus
 from whosthere.session.health.media import Media
 from whosthere.session.requests import SessionRequests
@@ -13,7 +13,7 @@ NOW = 1_800_000_000_000
 MINUTE = 60_000
 LIVE, NONE, SILENT = Media(1.0, 2.0), Media(None), Media(300.0, 2.0)
 ALL = ["start", "end", "problem"]
-RAN = Progress(ran=True, start_told=True)
+RAN = CheckProgress(ran=True, start_told=True)
 LIMITS = {"healthCheckSeconds": 60, "mediaWaitSeconds": 900, "silenceSeconds": 30, "tell": ALL}
 
 

@@ -3,7 +3,7 @@
 Functions return whole alerts: the text for people, and the facts for machines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -27,6 +27,27 @@ rekognition:CreateStreamProcessor (on the collection and the processor),
 rekognition:StartStreamProcessor and iam:PassRole (on the processor's role).
 This grants them again: sam deploy"""
 NO_REPORT = "Its report could not be written."
+# Why a session ended, by the report's `endedBy`.
+ENDINGS = {
+    "stop": "it was asked to stop",
+    "deadline": "its time was over",
+    "silence": "the camera's video stopped",
+    "no-media": "no video came from the camera",
+    "denied": "Rekognition denied the stream processor",
+    "problem": "something failed",
+    "not-stopped": "the engine could not be stopped",
+    "aborted": "its execution was aborted",
+    "timed out": "its execution timed out",
+    "failed": "its execution failed",
+    "overdue": "it still ran after its deadline and was stopped by its schedule",
+    "swept": "nothing watched it any more and the hourly sweep found it",
+    "removed": "its camera or the stack was removed or changed",
+}
+# What is wrong with a session's records.
+NO_RECORDS = "Video comes from {camera}, but no record of it."
+UNREADABLE = "Records of {camera} come, but none of them is JSON with a FaceSearchResponse."
+UNUSED = "Records of {camera} with faces come, but none of them is used."
+UNSEARCHED = "Images of {camera} come, but none of them is searched."
 
 
 class AlertedVisit(Protocol):
@@ -182,6 +203,41 @@ def ended(session: Session, report: str, ending: Any, stack: str) -> Alert:
     kind = PROBLEM if ending.is_problem else SESSION
     facts = {"endedBy": ending.by, "error": error, "cause": cause}
     return _alert(kind, session, f"{word} {session.camera}", text, **facts)
+
+
+def _records_line(report: Mapping[str, Any]) -> str:
+    seen, used, unsure = report["watch"], report["records"], f"unsure faces: {report['unsure']}"
+    if report["engine"] == "image-search":
+        if not used and not (seen and seen["records"]):
+            return "No image came: does the camera tag its fragments?"
+        text = f"Images searched: {used}, {unsure}."
+    elif seen:
+        text = f"Records: {seen['records']}, with a face: {seen['withFace']}, {unsure}."
+    else:
+        text = f"Records with a face: {used}, {unsure}."
+    return f"{text} {seen['problem'] if seen else ''}".strip()
+
+
+def report_heading(session: Session) -> str:
+    """Return when the session ran and why it ended, in a line."""
+    start, end = (
+        clock_time(moment_ms, session.settings.time_zone)[:5]
+        for moment_ms in (session.started_ms, session.ended_ms or session.started_ms)
+    )
+    why = ENDINGS.get(str(session.ended_by), str(session.ended_by))
+    return f"The session at {session.camera} ran from {start} to {end} and ended because {why}."
+
+
+def report_text(session: Session, report: Mapping[str, Any]) -> str:
+    """Return the report in a few lines, for a phone."""
+    lines = [
+        report_heading(session),
+        f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
+        _records_line(report),
+    ]
+    if late := report["latencies"]["capturedToSent"]:
+        lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
+    return "\n".join(lines)
 
 
 def unopened(session_id: str, camera: str, ending: Any) -> Alert:

@@ -14,8 +14,6 @@ from whosthere.session.lock import unlock
 from whosthere.session.report import (
     as_json,
     as_lines,
-    as_text,
-    heading,
     lines_key,
     make_report,
     report_key,
@@ -146,6 +144,12 @@ def _tell(
 ) -> None:
     if ("problem" if ending.is_problem else "end") not in session.settings.tell:
         return
-    made = as_text(session, report) if report else f"{heading(session)}\n{texts.NO_REPORT}"
+    made = _text(session, report)
     alert = texts.ended(session, made, ending, context.names.stack)
     alerts.publish(context.sns, context.names.topic_arn, alert)
+
+
+def _text(session: Session, report: dict[str, Any] | None) -> str:
+    if report is None:
+        return f"{texts.report_heading(session)}\n{texts.NO_REPORT}"
+    return texts.report_text(session, report)

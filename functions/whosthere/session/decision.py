@@ -35,7 +35,7 @@ RETRY_PART = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CheckProgress:
     """What the checks of a session have noted in its row; times in milliseconds, 0 for never.
 
     The engine: `seen` since when it is there and not yet running, `ran` whether it has been,
@@ -64,7 +64,7 @@ class Facts:
     session: Session
     now_ms: int
     requests: SessionRequests
-    progress: Progress = field(default_factory=Progress)
+    progress: CheckProgress = field(default_factory=CheckProgress)
     media: Media | None = None
     engine: EngineStatus | None = None
     records_problem: str = ""
@@ -103,7 +103,7 @@ class Decision:
     """What the state machine does next, what the owner is told, and what is noted."""
 
     next: str
-    progress: Progress
+    progress: CheckProgress
     sleep_s: int = 1
     ended_by: str = ""
     error: str = ""
@@ -148,15 +148,15 @@ def _goes_on(facts: Facts) -> Decision:
     return _searching(facts)
 
 
-def progress_of(row: Mapping[str, Any]) -> Progress:
+def progress_of(row: Mapping[str, Any]) -> CheckProgress:
     """Return the progress that a session's row holds."""
-    defaults, kept = asdict(Progress()), row.get("check", {})
-    return Progress(
+    defaults, kept = asdict(CheckProgress()), row.get("check", {})
+    return CheckProgress(
         **{name: type(value)(kept.get(name, value)) for name, value in defaults.items()}
     )
 
 
-def as_row(progress: Progress) -> dict[str, Any]:
+def as_row(progress: CheckProgress) -> dict[str, Any]:
     """Return the progress as the row holds it."""
     return asdict(progress)
 
@@ -190,7 +190,7 @@ def _paused(facts: Facts) -> Decision:
     return _sleep(facts, left_s, progress)
 
 
-def _engine_forgotten(progress: Progress) -> Progress:
+def _engine_forgotten(progress: CheckProgress) -> CheckProgress:
     return replace(progress, ran=False, seen=0, starts=0, attempt=1, stuck=False, silent_since=0)
 
 
@@ -243,7 +243,7 @@ def _lasts_too_long(facts: Facts) -> bool:
     return settings.on_silence == "end" and lasts_s >= left_s
 
 
-def _notices(facts: Facts, progress: Progress) -> tuple[Notice, ...]:
+def _notices(facts: Facts, progress: CheckProgress) -> tuple[Notice, ...]:
     """Return the messages that are due and that the owner wants."""
     session, due = facts.session, []
     silent, problem = facts.is_silent, facts.records_problem
@@ -268,7 +268,7 @@ def _failure_notice(facts: Facts) -> Notice | None:
     return Notice(alert, {"failure_told": True})
 
 
-def _sleep(facts: Facts, seconds: float, progress: Progress) -> Decision:
+def _sleep(facts: Facts, seconds: float, progress: CheckProgress) -> Decision:
     """Sleep so long, at most until the next health check is due, and never past the deadline."""
     every_s = health_check_s(facts.session) * (1 + RETRY_PART * facts.retries)
     left_s = (facts.session.deadline_ms - facts.now_ms) / 1000

@@ -75,7 +75,7 @@ def _locking(session: Session) -> dict[str, Any]:
 
 
 def _found_by(session: Session) -> dict[str, Any]:
-    """The row by which a session is found by the time of its camera's records."""
+    """Return the row that finds a session by the time of its camera's records."""
     expires = session.deadline_ms // 1000 + KEEP_ROWS_S
     return history_key(session) | {"session": session.id, "expires": expires}
 

@@ -21,7 +21,7 @@ SHORTEST_SAMPLING_MS = 200
 
 
 def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
-    """The deadline that `minutes` or `until` asks for, in milliseconds since the epoch."""
+    """Return the deadline that `minutes` or `until` asks for, in milliseconds since the epoch."""
     if "minutes" in request:
         return now_ms + round(60_000 * float(request["minutes"]))
     zone = _settings.zone(time_zone)
@@ -43,7 +43,7 @@ def plan(
     execution: str,
     started_ms: int,
 ) -> Session:
-    """The session that the request asks for; raises SessionInputError if its names are unusable."""
+    """Return the session that is asked for; raise SessionInputError if its names are unusable."""
     camera = request["camera"]
     processor_name(stack, camera, session_id)  # refuses an id that cannot name a processor
     return Session(

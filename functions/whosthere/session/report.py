@@ -1,4 +1,4 @@
-"""The report a session leaves behind: JSON in S3, and a short text.
+"""The report a session leaves behind, as JSON in S3.
 
 It names persons by their opaque ids, so that forgetting somebody needs no search
 through old reports.
@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from whosthere.clock import iso
@@ -23,29 +22,12 @@ from whosthere.metrics import (
 from whosthere.names import STRANGER_PREFIX
 from whosthere.session.health.records import facts, health_of
 from whosthere.session_store import Session, session_key
-from whosthere.settings import zone
 from whosthere.visits import store as visit_rows
 from whosthere.visits.visit import Visit
 
-ENDINGS = {
-    "stop": "it was asked to stop",
-    "deadline": "its time was over",
-    "silence": "the camera's video stopped",
-    "no-media": "no video came from the camera",
-    "denied": "Rekognition denied the stream processor",
-    "problem": "something failed",
-    "not-stopped": "the engine could not be stopped",
-    "aborted": "its execution was aborted",
-    "timed out": "its execution timed out",
-    "failed": "its execution failed",
-    "overdue": "it still ran after its deadline and was stopped by its schedule",
-    "swept": "nothing watched it any more and the hourly sweep found it",
-    "removed": "its camera or the stack was removed or changed",
-}
-
 
 def report_key(session_id: str) -> str:
-    """Key of a session's report in the bucket."""
+    """Return the key of a session's report in the bucket."""
     return f"sessions/{session_id}.json"
 
 
@@ -54,14 +36,14 @@ DROPS = ("dropped_", "before_session", "after_session", "images_")
 
 
 def lines_key(session_id: str) -> str:
-    """Key of a session's visits in the bucket, one line of JSON each."""
+    """Return the key of a session's visits in the bucket, one line of JSON each."""
     return f"sessions/visits/{session_id}.jsonl"
 
 
 def make_report(
     table: Table, session: Session, error: str, cause: str, calls: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100.
+    """Return the report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100.
 
     `calls` are those of the execution; latencies are in milliseconds, and begin at the
     camera's own clock.
@@ -160,50 +142,15 @@ def _visit(visit: Visit) -> dict[str, Any]:
 
 
 def as_json(report: dict[str, Any]) -> bytes:
-    """The report as it lies in the bucket."""
+    """Return the report as it is stored in the bucket."""
     return json.dumps(report, indent=2).encode()
 
 
 def as_lines(report: Mapping[str, Any]) -> bytes:
-    """Each visit as one line of JSON that stands alone, for DuckDB, Athena and their like."""
+    """Return each visit as one line of JSON that stands alone, for DuckDB, Athena and the like."""
     lines = []
     for kind, visits in (("person", report["visits"]), ("stranger", report["strangers"])):
         for visit in visits:
             own = {"session": report["session"], "camera": report["camera"], "kind": kind}
             lines.append(json.dumps(own | visit) + "\n")
     return "".join(lines).encode()
-
-
-def _records(report: Mapping[str, Any]) -> str:
-    seen, used, unsure = report["watch"], report["records"], f"unsure faces: {report['unsure']}"
-    if report["engine"] == "image-search":
-        if not used and not (seen and seen["records"]):
-            return "No image came: does the camera tag its fragments?"
-        text = f"Images searched: {used}, {unsure}."
-    elif seen:
-        text = f"Records: {seen['records']}, with a face: {seen['withFace']}, {unsure}."
-    else:
-        text = f"Records with a face: {used}, {unsure}."
-    return f"{text} {seen['problem'] if seen else ''}".strip()
-
-
-def heading(session: Session) -> str:
-    """Return when the session ran and why it ended, in a line."""
-    start, end = (
-        datetime.fromtimestamp(moment / 1000, zone(session.settings.time_zone)).strftime("%H:%M")
-        for moment in (session.started_ms, session.ended_ms or session.started_ms)
-    )
-    why = ENDINGS.get(str(session.ended_by), str(session.ended_by))
-    return f"The session at {session.camera} ran from {start} to {end} and ended because {why}."
-
-
-def as_text(session: Session, report: dict[str, Any]) -> str:
-    """Return the report in a few lines, for a phone."""
-    lines = [
-        heading(session),
-        f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
-        _records(report),
-    ]
-    if late := report["latencies"]["capturedToSent"]:
-        lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
-    return "\n".join(lines)

@@ -31,7 +31,7 @@ class Arrived:
 
 
 def arrived(kinesis: Any, stream: str, positions: Mapping[str, str], since_ms: int) -> Arrived:
-    """What came behind `positions` (by shard), or since `since_ms` where a shard has none."""
+    """Return what came after `positions` (by shard), or since `since_ms` for a new shard."""
     found = Arrived(positions=positions)
     for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
         for shard in page["Shards"]:
@@ -84,7 +84,7 @@ def _has_face(data: bytes) -> bool | None:
 def images(
     s3: Any, bucket: str, camera: str, positions: Mapping[str, str], since_ms: int
 ) -> Arrived:
-    """The camera's images that came behind the last key seen and since `since_ms`.
+    """Return the camera's images after the last key that was seen, and since `since_ms`.
 
     Of one camera, their keys are in the order of their time (Kinesis Video Streams developer
     guide, "Automated real-time image generation"); a late one may be overlooked.

@@ -28,7 +28,7 @@ class Media:
 
 
 def newest_media(archived_media: Any, stream: str, now_ms: int, since_ms: int) -> Media:
-    """The newest fragment that the stream got between `since_ms` and `now_ms`.
+    """Return the newest fragment that the stream received between `since_ms` and `now_ms`.
 
     `archived_media` is a kinesis-video-archived-media client at the stream's own
     LIST_FRAGMENTS endpoint. ListFragments promises no order, so all are looked at.

@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from whosthere.alerts.texts import NO_RECORDS, UNREADABLE, UNSEARCHED, UNUSED
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.session.health.arrivals import Arrived
@@ -17,10 +18,6 @@ from whosthere.session_store import Session, session_key
 
 # What every record with a face, and every image, of a session ends as, at least once.
 USED = ("records", "before_session", "after_session", "images_refused")
-NO_RECORDS = "Video comes from {camera}, but no record of it."
-UNREADABLE = "Records of {camera} come, but none of them is JSON with a FaceSearchResponse."
-UNUSED = "Records of {camera} with faces come, but none of them is used."
-UNSEARCHED = "Images of {camera} come, but none of them is searched."
 
 
 @dataclass(frozen=True, slots=True)

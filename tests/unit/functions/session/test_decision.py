@@ -8,7 +8,7 @@ import pytest
 from tests.support.session_facts import ALL, LIVE, MINUTE, NONE, NOW, RAN, SILENT, facts
 from whosthere.session.decision import (
     MOST_STARTS,
-    Progress,
+    CheckProgress,
     as_row,
     decide,
     ends_at_once,
@@ -23,9 +23,9 @@ def shown(decision):
 
 
 PAUSED = {"paused": NOW + 10 * MINUTE}
-GONE, NEW = {"status": "GONE", "progress": Progress()}, Progress()
-SEEN = Progress(seen=NOW - 5000)
-STUCK = Progress(seen=NOW - 121_000)
+GONE, NEW = {"status": "GONE", "progress": CheckProgress()}, CheckProgress()
+SEEN = CheckProgress(seen=NOW - 5000)
+STUCK = CheckProgress(seen=NOW - 121_000)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ STUCK = Progress(seen=NOW - 121_000)
         ({"status": "STARTING", "progress": replace(STUCK, stuck=True)}, "stop-engine 1"),
         ({"status": "GONE", "progress": replace(STUCK, stuck=True)}, "start 1"),
         ({"status": "GONE", "progress": replace(STUCK, stuck=True), "media": NONE}, "start 1"),
-        ({"status": "GONE", "progress": Progress(attempt=2), "media": NONE}, "start 1"),
+        ({"status": "GONE", "progress": CheckProgress(attempt=2), "media": NONE}, "start 1"),
         (
-            {"status": "GONE", "progress": Progress(starts=MOST_STARTS)},
+            {"status": "GONE", "progress": CheckProgress(starts=MOST_STARTS)},
             "end problem ProcessorStuck",
         ),
         # It searches.
@@ -148,7 +148,7 @@ def test_the_cause_of_a_failed_engine_is_its_own_message():
 
 def played(*seen, progress=None, every=MINUTE, **given):
     """Answers and subjects of checks in a row; each sees its facts, and all is sent."""
-    answers, subjects, progress = [], [], progress or Progress()
+    answers, subjects, progress = [], [], progress or CheckProgress()
     for number, one in enumerate(seen):
         found = facts(**({"progress": progress, "now_ms": NOW + every * number} | given | one))
         decision = decide(found)
@@ -241,7 +241,7 @@ def test_failed_checks_are_told_also_while_no_video_comes():
 @pytest.mark.parametrize("tell", [[], ["start"], ["problem"], ALL])
 def test_the_owner_is_told_what_the_settings_say(tell):
     wrong = {"media": SILENT, "records_problem": "none", "failed_checks": 1, "tell": tell}
-    decision = decide(facts(progress=Progress(ran=True), **wrong))
+    decision = decide(facts(progress=CheckProgress(ran=True), **wrong))
     kinds = {"session": "start", "problem": "problem"}
     assert {kinds[one.alert.kind] for one in decision.notices} == set(tell) & {"start", "problem"}
 
@@ -251,7 +251,7 @@ def test_the_texts_are_whole():
     texts = {
         one.alert.subject: (one.alert.text, dict(one.alert.facts))
         for progress, given in [
-            (Progress(), {}),
+            (CheckProgress(), {}),
             (RAN, wrong),
             (RAN, wrong | {"onSilence": "end", "records_problem": ""}),
             (replace(RAN, silence_told=True, records_told=True), {"failed_checks": 2}),
@@ -282,7 +282,7 @@ def test_the_texts_are_whole():
 
 
 def test_progress_is_read_back_as_it_was_written():
-    progress = Progress(True, 5, 2, 2, True, 7, True, True, True, 3, True, 9, "sleep 1")
+    progress = CheckProgress(True, 5, 2, 2, True, 7, True, True, True, 3, True, 9, "sleep 1")
     assert progress_of({"check": as_row(progress)}) == progress
-    assert progress_of({}) == Progress()
+    assert progress_of({}) == CheckProgress()
     assert progress_of({"check": {"ran": True, "of a later version": 1}}).ran

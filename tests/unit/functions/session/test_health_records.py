@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from tests.support.door import START, a_table, empty, face, match, open_session, record
 from whosthere import settings
+from whosthere.alerts.texts import report_text
 from whosthere.session import report as reports
 from whosthere.session.health import records as record_watch
 from whosthere.session.health.arrivals import MOST_ANSWERS, Arrived, arrived, images
@@ -156,7 +157,7 @@ def test_of_two_looks_at_once_one_counts(table):
 def report_of(table, session):
     ended = end_session(table, session, "stop", START + 100_000)
     report = reports.make_report(table, ended, "", "", {})
-    return report, reports.as_text(ended, report)
+    return report, report_text(ended, report)
 
 
 def test_the_report_tells_of_all_records_and_what_was_wrong_last(table):

@@ -7,6 +7,7 @@ import pytest
 from tests.support.door import START, Door, face, match, open_session, received
 from whosthere import metrics
 from whosthere import session_store as sessions
+from whosthere.alerts.texts import report_text
 from whosthere.session import report as reports
 from whosthere.session_store import read_session
 
@@ -54,7 +55,7 @@ def test_latencies_are_of_all_records_and_of_the_alerts(door, table):
     assert late["capturedToRecognised"]["of"] == 3
     assert late["capturedToSent"] == {"p50": 3000, "p95": 3000, "of": 1}
     assert late["recognisedToSent"] == {"p50": 2300, "p95": 2300, "of": 1}
-    assert "Alerts came 3.0 s" in reports.as_text(read_session(table, "one"), made(table))
+    assert "Alerts came 3.0 s" in report_text(read_session(table, "one"), made(table))
 
 
 def test_a_session_without_records_has_no_latencies(door, table):
