@@ -8,11 +8,12 @@ from cli.interrupts import Interrupts
 from cli.setup.laptop_stack import BINARIES, drop_aws_settings
 from cli.setup.toolchain import ROOT
 
-HELP = "run the tests; --long adds what takes minutes"
+HELP = "run the product's tests, or `test local` the emulator's; --long adds what takes minutes"
 EXAMPLE = "./whosthere test -k visit"
 TAKES_MORE = True  # pytest's options
 # One more than cores, as tests wait a lot; but each process has a laptop AWS of its own.
 MOST_PROCESSES = 4
+EMULATOR = ("local", "local/tests")  # the word, and the folder that pytest gets for it
 # As collected, so that the slow ones come first.
 IN_ORDER = ("--dist", "loadfile", "--no-loadscope-reorder")
 
@@ -25,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Run pytest and return its exit code."""
     drop_aws_settings()
+    word, folder = EMULATOR
+    more = [folder, *arguments.more[1:]] if arguments.more[:1] == [word] else arguments.more
     long = ["--long"] if arguments.long else []
     side_by_side = ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), *IN_ORDER]
-    command = [str(BINARIES / "python"), "-m", "pytest", *side_by_side, *long, *arguments.more]
+    command = [str(BINARIES / "python"), "-m", "pytest", *side_by_side, *long, *more]
     interrupts.ignore()  # pytest gets the same Ctrl-C and ends by itself
     return subprocess.run(command, cwd=ROOT).returncode

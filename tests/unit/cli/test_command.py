@@ -171,3 +171,24 @@ def test_what_test_does_not_know_is_handed_to_pytest(monkeypatch: pytest.MonkeyP
     assert command.main(["test", "--long", "-k", "visit", "tests/unit"]) == 0
     assert seen["long"] is True
     assert seen["more"] == ["-k", "visit", "tests/unit"]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ([], []),
+        (["local", "-k", "mkv"], ["local/tests", "-k", "mkv"]),
+        (["-k", "local"], ["-k", "local"]),
+    ],
+)
+def test_the_word_local_stands_for_the_emulators_tests(given, wanted, monkeypatch):
+    ran = []
+
+    def run(command, **_):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("cli.commands.test.subprocess.run", run)
+    monkeypatch.setattr("cli.commands.test.drop_aws_settings", lambda: {})
+    assert command.main(["test", *given]) == 0
+    assert ran[0][ran[0].index("--no-loadscope-reorder") + 1 :] == wanted
