@@ -43,7 +43,7 @@ from local.ministack.names import (
     UPDATE_MAPPING,
 )
 from local.ministack.requests import call_as, get_object_as, publish_as, put_object_as
-from local.ministack.roles import assume_role_as_service, check_trust
+from local.ministack.roles import arn_of_role, assume_role_as_service, check_trust
 from local.ministack.running import (
     ACCOUNT,
     REGION,
@@ -91,6 +91,7 @@ __all__ = [
     "UPDATE_MAPPING",
     "acting",
     "acting_as",
+    "arn_of_role",
     "assume_role_as_service",
     "authenticate",
     "authorize",

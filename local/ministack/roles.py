@@ -57,6 +57,13 @@ def max_session_seconds(role_arn: str) -> int | None:
     return None if role is None else int(role.get("MaxSessionDuration", 3600))
 
 
+def arn_of_role(name: str) -> str:
+    """The ARN of the role of that name, which its path is part of."""
+    with scope():
+        role = names.ROLES.get().get_scoped(ACCOUNT, None, name)
+    return f"arn:aws:iam::{ACCOUNT}:role/{name}" if role is None else str(role["Arn"])
+
+
 def check_trust(role_arn: str, service: str, source_arn: str | None = None) -> None:
     """Raise AccessDenied unless the role exists and its trust policy lets the service assume it."""
     name = role_arn.rsplit("/", 1)[-1]

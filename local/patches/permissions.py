@@ -123,14 +123,13 @@ def _secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
 
 
 def _naming_the_role(resolve: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
-    """Resolve `aws:PrincipalArn` of a session to its role's ARN (IAM, global condition keys)."""
+    """Resolve `aws:PrincipalArn` of a session to its role's ARN with the path (IAM, global keys)."""
 
     @functools.wraps(resolve)
     def value_of(key: str, ctx: Any) -> Any:
         value = resolve(key, ctx)
         if key.lower() != "aws:principalarn" or ":assumed-role/" not in str(value):
             return value
-        head, _, tail = str(value).partition(":assumed-role/")
-        return f"{head.replace(':sts:', ':iam:')}:role/{tail.partition('/')[0]}"
+        return ministack.arn_of_role(str(value).partition(":assumed-role/")[2].partition("/")[0])
 
     return value_of

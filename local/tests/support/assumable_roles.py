@@ -17,11 +17,11 @@ def policy(*statements):
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def assumable_role(laptop, *statements):
+def assumable_role(laptop, *statements, path="/"):
     """Create a role that the owner may assume, with an inline policy; return its ARN."""
     iam, name = laptop.client("iam"), unique("role")
     trust = {"Effect": "Allow", "Principal": {"AWS": OWNER}, "Action": "sts:AssumeRole"}
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))
+    made = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy(trust))
     iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=policy(*statements))
     return made["Role"]["Arn"]
 

@@ -110,6 +110,24 @@ def test_a_session_is_known_to_a_trust_policy_by_its_role(laptop):
     assert error_code(other.assume_role, RoleArn=second, RoleSessionName="other") == "AccessDenied"
 
 
+def test_the_path_of_a_role_is_part_of_its_name_to_a_trust_policy(laptop):
+    """So a trust policy can go by it, whatever the roles are called."""
+    iam, path = laptop.client("iam"), f"/{unique('stack')}/pictures/"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role{path}*"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    made = iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=document)
+    second = made["Role"]["Arn"]
+    inside = client_as(laptop, assumable_role(laptop, allow("sts:AssumeRole"), path=path), "sts")
+    assert inside.assume_role(RoleArn=second, RoleSessionName="next")["Credentials"]
+    beside = client_as(laptop, assumable_role(laptop, allow("sts:AssumeRole")), "sts")
+    assert error_code(beside.assume_role, RoleArn=second, RoleSessionName="other") == "AccessDenied"
+
+
 def test_a_bucket_policy_that_refuses_plain_http_lets_the_laptop_in(laptop):
     s3, name = laptop.client("s3"), unique("bucket")
     s3.create_bucket(Bucket=name)
