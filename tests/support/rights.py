@@ -8,6 +8,7 @@ TABLE = Path(__file__).parents[1] / "unit" / "permissions.txt"
 # laptop AWS meets them.
 UNSEEN = {
     # Lambda writes the logs with the function's role; the laptop AWS does it by itself.
+    "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     # S3 asks for it only to answer "not there" instead of "denied"; the laptop's S3 never does.
@@ -15,6 +16,10 @@ UNSEEN = {
     # A processor may write records in batches (Rekognition, access to Kinesis streams).
     "kinesis:PutRecords",
 }
+
+
+# CloudFormation cuts the names of roles; 13 characters and a hyphen at their end are its own.
+LONGEST_NAME = 64 - 14
 
 
 def granted(role: str) -> set[str]:
@@ -25,11 +30,11 @@ def granted(role: str) -> set[str]:
 
 def used(laptop, stack: str, role: str) -> set[str]:
     """The actions that the laptop AWS allowed to that role of that stack."""
-    found = set()
+    found, start = set(), f"{stack}-{role}"[:LONGEST_NAME]
     with (laptop.directory / "iam.jsonl").open() as lines:
         for line in lines:
             decision = json.loads(line)
-            if decision["allowed"] and decision["principal"].startswith(f"{stack}-{role}-"):
+            if decision["allowed"] and decision["principal"].startswith(start):
                 found.add(decision["action"])
     return found
 

@@ -55,7 +55,7 @@ def _transformed(parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
 
 
 class _NoManagedPolicies:
-    """No role of ours may carry a managed policy, so none can be looked up."""
+    """No policy of ours is a managed one's name, so none is looked up."""
 
     def load(self) -> dict[str, str]:
         return {}

@@ -1,8 +1,11 @@
 """The template keeps its promises before anything is deployed."""
 
 import re
+import tomllib
 
 import pytest
+import yaml
+from samcli.yamlhelper import yaml_dump
 
 from tests.support.sam import ROOT, resources, template_text, text, transformed
 
@@ -279,3 +282,79 @@ def test_only_alarms_and_the_rule_on_what_was_given_up_write_to_the_topic_of_ala
         "cloudwatch.amazonaws.com": "arn:aws:cloudwatch:us-east-1:111122223333:alarm:whosthere-*",
         "events.amazonaws.com": "${RecordsGivenUp.Arn}",
     }
+
+
+def test_the_template_is_short_enough_to_be_read():
+    lines = (ROOT / "template.yaml").read_text().splitlines()
+    assert len(lines) <= 1050
+    assert max(map(len, lines)) <= 110
+
+
+def test_cloudformation_gets_no_yaml_anchor():
+    """It knows none: sam writes out what the template names once."""
+    events = list(yaml.parse(yaml_dump(template_text())))
+    assert not [event for event in events if getattr(event, "anchor", None)]
+    assert not [event for event in events if getattr(event, "value", "") == "<<"]
+
+
+def test_a_stack_that_is_gone_keeps_no_face_and_an_update_takes_none():
+    kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Rekognition::Collection")
+    found = [body for kind in kinds for body in resources(kind).values()]
+    assert len(found) == 4
+    for body in found:
+        assert (body["DeletionPolicy"], body["UpdateReplacePolicy"]) == ("Delete", "Retain")
+    everything = transformed()["Resources"].values()
+    assert {body.get("DeletionPolicy", "Delete") for body in everything} == {"Delete"}
+
+
+def test_the_console_shows_every_parameter_once_and_in_a_group():
+    template = template_text()
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert all(group["Label"]["default"] for group in groups)
+    shown = [name for group in groups for name in group["Parameters"]]
+    assert sorted(shown) == sorted(template["Parameters"])
+
+
+@pytest.mark.parametrize("where", ["default", "local"])
+def test_what_is_deployed_has_a_tag(where):
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    assert config[where]["deploy"]["parameters"]["tags"] == ["Application=whosthere"]
+
+
+def test_the_machine_logs_what_failed_and_none_of_its_data():
+    (machine,) = resources("AWS::StepFunctions::StateMachine").values()
+    logging = machine["Properties"]["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+    (destination,) = logging["Destinations"]
+    (group,) = references(destination, resources("AWS::Logs::LogGroup"))
+    name = resources("AWS::Logs::LogGroup")[group]["Properties"]["LogGroupName"]
+    assert text(name).startswith("/aws/vendedlogs/states/")
+
+
+def test_only_its_rule_sends_to_a_queue():
+    queues = resources("AWS::SQS::Queue", Engine="image-search")
+    for queue in queues:
+        policy = resources("AWS::SQS::QueuePolicy", Engine="image-search")[f"{queue}Policy"]
+        assert policy["Properties"]["Queues"] == [{"Ref": queue}]
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert statement["Action"] == "sqs:SendMessage"
+        assert statement["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
+        rule = queue.replace("Queue", "Rule")
+        assert statement["Condition"] == {
+            "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}
+        }
+
+
+def test_running_sessions_end_before_the_machine_and_the_safeguards_go():
+    found = transformed()["Resources"]
+    watching = ("StopSessionFunction", "SweepSessionsFunction")
+    safeguards = {
+        name
+        for name, body in found.items()
+        if body["Type"] in ("AWS::Events::Rule", "AWS::Lambda::Permission")
+        and set(references(body["Properties"], watching))
+    }
+    assert len(safeguards) == 4
+    assert set(found["SessionsInUse"]["DependsOn"]) == {"SessionStateMachine"} | safeguards
+    assert found["SessionSchedules"]["DependsOn"] == "SessionsInUse"

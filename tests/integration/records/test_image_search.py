@@ -17,7 +17,7 @@ from tests.support.stacks import deploy_beside
 from whosthere.clock import iso, now_ms
 from whosthere.ingest.image import PRODUCER, SERVER
 
-NAME = "whosthere-images"
+NAME = "whosthere-with-the-other-engine"  # so long that the names of its roles are cut
 # What a function needs only for an event that fails, and after an hour of it.
 FAILING = {"sqs:ChangeMessageVisibility", "s3:PutObject"}
 
@@ -154,10 +154,10 @@ def test_no_log_of_the_laptop_aws_holds_a_name(seen, laptop):
 @pytest.mark.parametrize(
     ("role", "rare"),
     [
-        ("SearchFrameRole", FAILING),
+        ("SearchFrameFunctionRole", FAILING),
         # a photo that is replaced or removed: test_people.py
         (
-            "EnrollPhotoRole",
+            "EnrollPhotoFunctionRole",
             {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "dynamodb:Query"} | FAILING,
         ),
         ("PictureRole", set()),

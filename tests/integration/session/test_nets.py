@@ -164,8 +164,8 @@ def created(rekognition, name, body):
 
 def test_no_right_of_the_safeguards_is_one_too_many(door):
     """Runs after the others of this file: they are what uses the rights."""
-    assert unused(door.laptop, "whosthere", "StopSessionRole") <= NOT_BY_THIS_ENGINE
+    assert unused(door.laptop, "whosthere", "StopSessionFunctionRole") <= NOT_BY_THIS_ENGINE
     # Aborting what hangs takes minutes; the long test above does.
     rest = NOT_BY_THIS_ENGINE | {"states:StopExecution"}
-    assert unused(door.laptop, "whosthere", "SweepSessionsRole") <= rest
+    assert unused(door.laptop, "whosthere", "SweepSessionsFunctionRole") <= rest
     assert unused(door.laptop, "whosthere", "DeadlineRole") == set()

@@ -45,7 +45,7 @@ def abort(door, execution):
 )
 def test_a_throttled_rule_function_is_patient(door, wait_until, operation, error, times):
     execution = watched(door, wait_until)
-    fault = {"role": "whosthere-StopSessionRole-", "operation": operation, "error": error}
+    fault = {"role": "whosthere-StopSessionFunctionRole-", "operation": operation, "error": error}
     meet(door.laptop, fault | {"times": times})
     abort(door, execution)
     wait_until(door.nothing_is_left, 90)
@@ -56,7 +56,7 @@ def test_a_throttled_rule_function_is_patient(door, wait_until, operation, error
 @pytest.mark.parametrize("operation", ["DescribeStreamProcessor", "StopStreamProcessor"])
 def test_a_rule_function_that_failed_is_tried_again(door, wait_until, operation):
     execution = watched(door, wait_until)
-    fault = {"role": "whosthere-StopSessionRole-", "operation": operation, "error": DENIED}
+    fault = {"role": "whosthere-StopSessionFunctionRole-", "operation": operation, "error": DENIED}
     meet(door.laptop, fault | {"times": 1})
     abort(door, execution)
     wait_until(door.nothing_is_left, 60)
@@ -68,7 +68,7 @@ def test_a_rule_function_that_failed_is_tried_again(door, wait_until, operation)
 
 
 def test_a_rule_function_without_rights_leaves_it_to_the_sweep(door, wait_until):
-    with denied(door, "StopSessionRole", STOP):
+    with denied(door, "StopSessionFunctionRole", STOP):
         execution = watched(door, wait_until)
         told = Told(door, execution)
         abort(door, execution)
@@ -86,14 +86,18 @@ def test_a_rule_function_without_rights_leaves_it_to_the_sweep(door, wait_until)
 )
 def test_a_throttled_sweep_is_patient(door, wait_until, operation):
     execution = abandoned(door, wait_until)
-    fault = {"role": "whosthere-SweepSessionsRole-", "operation": operation, "error": THROTTLED}
+    fault = {
+        "role": "whosthere-SweepSessionsFunctionRole-",
+        "operation": operation,
+        "error": THROTTLED,
+    }
     meet(door.laptop, fault | {"times": 7})
     assert invoke(door, "SweepSessionsFunction", {})["locks"] == 1
     assert door.nothing_is_left()
     assert is_told(door, wait_until, execution, "the hourly sweep found it")
 
 
-STOP_ROLE = {"role": "whosthere-StopSessionRole-", "times": 1}
+STOP_ROLE = {"role": "whosthere-StopSessionFunctionRole-", "times": 1}
 DELETE_LIES = STOP_ROLE | {
     "operation": "DeleteStreamProcessor",
     "error": "ResourceNotFoundException",

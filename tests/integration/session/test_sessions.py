@@ -138,7 +138,7 @@ def test_a_processor_that_fails_ends_the_session_with_its_own_words(door, watchi
 
 
 def test_a_missing_right_is_explained_to_the_owner(door, camera, wait_until):
-    with denied(door, "SessionRole", "rekognition:CreateStreamProcessor"):
+    with denied(door, "SessionStateMachineRole", "rekognition:CreateStreamProcessor"):
         found = door.ended(door.start())
     assert (found["status"], found["error"]) == ("FAILED", DENIED)
     assert "is not authorized to perform" in found["cause"]
@@ -153,7 +153,7 @@ def test_a_service_that_is_closed_is_explained_to_the_owner(door, camera):
     """AWS denies every call of stream processors without a message; none of them is needed."""
     refused = {"error": "AccessDeniedException", "message": ""}
     calls = [f"{verb}StreamProcessor" for verb in ("Describe", "Stop", "Delete")]
-    roles = [f"whosthere-{name}SessionRole-" for name in ("Check", "Stop")]
+    roles = [f"whosthere-{name}SessionFunctionRole-" for name in ("Check", "Stop")]
     name = f"closed-{uuid.uuid4().hex[:8]}"
     at_creation = {"execution": name, "state": "CreateProcessor", "error": DENIED, "cause": ""}
     meet(
@@ -233,7 +233,10 @@ def test_a_lock_that_is_lost_ends_the_session_and_touches_no_other(door, watchin
 def test_a_check_that_fails_is_slept_over_and_told_once(door, watching, wait_until):
     """Nothing of the session is lost by it."""
     inbox = []
-    refused = {"role": "whosthere-CheckSessionRole-", "operation": "DescribeStreamProcessor"}
+    refused = {
+        "role": "whosthere-CheckSessionFunctionRole-",
+        "operation": "DescribeStreamProcessor",
+    }
     meet(door.laptop, refused | {"error": "InternalServerError", "times": 6})
     wait_until(lambda: inbox.extend(door.messages()) or problems(inbox), 60)
     assert door.state(watching)["status"] == "RUNNING"
@@ -249,7 +252,7 @@ def problems(messages):
 
 
 def test_one_refused_call_while_stopping_is_told_to_nobody(door, watching):
-    refused = {"role": "whosthere-StopSessionRole-", "operation": "StopStreamProcessor"}
+    refused = {"role": "whosthere-StopSessionFunctionRole-", "operation": "StopStreamProcessor"}
     meet(door.laptop, refused | {"error": "AccessDeniedException", "times": 1})
     door.messages()
     door.stop()

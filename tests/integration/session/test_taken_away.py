@@ -57,8 +57,11 @@ def without_role(logical):
             policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
             for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
         }
+        attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
         for policy in policies:
             iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        for policy in attached:
+            iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
         iam.delete_role(RoleName=name)
         try:
             yield
@@ -67,6 +70,8 @@ def without_role(logical):
             for policy, document in policies.items():
                 put = {"RoleName": name, "PolicyName": policy}
                 iam.put_role_policy(**put, PolicyDocument=json.dumps(document))
+            for policy in attached:
+                iam.attach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
 
     return without
 
@@ -74,7 +79,7 @@ def without_role(logical):
 TAKEN = {
     "the collection": (without_collection, "problem", "Collection not found"),
     "the processor's role": (without_role("ProcessorRole"), "problem", "Access denied to Role"),
-    "the machine's role": (without_role("SessionRole"), "failed", ""),
+    "the machine's role": (without_role("SessionStateMachineRole"), "failed", ""),
     # Last: it comes back empty.
     "the data stream": (without_data_stream, "problem", "whosthere-bare-front-door under account"),
 }
@@ -101,7 +106,7 @@ def test_a_session_that_cannot_be_checked_any_more_is_stopped_after_its_deadline
     """Failed checks are slept over; the session's schedule is what ends it."""
     execution = watched(bare, wait_until, silenceSeconds=60, minutes=1)
     deadline = int(bare.row(execution)["deadline"]) / 1000
-    with without_role("CheckSessionRole")(bare):
+    with without_role("CheckSessionFunctionRole")(bare):
         wait_until(bare.nothing_is_left, deadline + 180 - time.time())
         wait_until(lambda: bare.has_report(execution), 10)
         assert is_told(bare, wait_until, execution, "stopped by its schedule")
@@ -111,7 +116,7 @@ def test_a_session_that_cannot_be_checked_any_more_is_stopped_after_its_deadline
 def test_a_session_that_cannot_stop_itself_is_stopped_by_the_sweep(bare, wait_until):
     """Rule and schedule run the same function, so only the sweep is left."""
     execution = watched(bare, wait_until, silenceSeconds=60)
-    with without_role("StopSessionRole")(bare):
+    with without_role("StopSessionFunctionRole")(bare):
         bare.stop()
         assert bare.ended(execution)["status"] == "FAILED"
         assert bare.processors() and not bare.is_free()
