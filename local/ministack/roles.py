@@ -58,7 +58,7 @@ def max_session_seconds(role_arn: str) -> int | None:
 
 
 def arn_of_role(name: str) -> str:
-    """The ARN of the role of that name, which its path is part of."""
+    """Return the ARN of the role of that name; the path is part of it."""
     with scope():
         role = names.ROLES.get().get_scoped(ACCOUNT, None, name)
     return f"arn:aws:iam::{ACCOUNT}:role/{name}" if role is None else str(role["Arn"])

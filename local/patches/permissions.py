@@ -123,7 +123,7 @@ def _secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
 
 
 def _naming_the_role(resolve: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
-    """Resolve `aws:PrincipalArn` of a session to its role's ARN with the path (IAM, global keys)."""
+    """Resolve `aws:PrincipalArn` of a session to its role, path and all (IAM, global keys)."""
 
     @functools.wraps(resolve)
     def value_of(key: str, ctx: Any) -> Any:
