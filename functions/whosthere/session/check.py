@@ -24,7 +24,6 @@ from whosthere.session.decision import (
     progress_of,
 )
 from whosthere.session.engine import (
-    IS_RUNNING,
     STREAM_PROCESSOR,
     EngineStatus,
     images_status,
@@ -101,10 +100,9 @@ def _decided(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Dec
         _records_problem(context, facts, row, searching=False)
         return end
     media = _read_media(context, facts)
-    engine = _read_engine(context, facts.session)
-    searching = media.is_live and facts.searching_s > 0 and engine.status == IS_RUNNING
-    problem = _records_problem(context, facts, row, searching=searching)
-    return decide(replace(facts, media=media, engine=engine, records_problem=problem))
+    facts = replace(facts, media=media, engine=_read_engine(context, facts.session))
+    problem = _records_problem(context, facts, row, searching=facts.is_searching)
+    return decide(replace(facts, records_problem=problem))
 
 
 def _note(context: CheckContext, facts: Facts, decision: Decision, row: Mapping[str, Any]) -> None:

@@ -56,6 +56,11 @@ class CheckProgress:
     checked: int = 0
     answer: str = ""
 
+    @property
+    def is_started(self) -> bool:
+        """Whether the session has started its engine since it began, or since a pause."""
+        return self.ran or self.starts > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -88,6 +93,23 @@ class Facts:
         limit_s = self.session.settings.silence_seconds
         assert self.media is not None
         return self.media.is_silent(limit_s) and self.searching_s > limit_s
+
+    @property
+    def status(self) -> str:
+        """Status of the session's own engine.
+
+        Image generation is the stream's: until the session has switched it on, what is on
+        was left over or is somebody else's. A pause stops that too.
+        """
+        assert self.engine is not None
+        is_own = self.session.engine == STREAM_PROCESSOR or self.progress.is_started
+        return self.engine.status if is_own or self.is_paused else IS_GONE
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether video comes and the engine runs, so that records must come too."""
+        assert self.media is not None
+        return self.media.is_live and self.searching_s > 0 and self.status == IS_RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +163,9 @@ def _goes_on(facts: Facts) -> Decision:
     if facts.is_paused:
         return _paused(facts)
     assert facts.engine is not None
-    if facts.engine.status == IS_GONE:
+    if facts.status == IS_GONE:
         return _without_engine(facts)
-    if facts.engine.status != IS_RUNNING and not facts.progress.ran:
+    if facts.status != IS_RUNNING and not facts.progress.ran:
         return _starting(facts, facts.engine)
     return _searching(facts)
 
@@ -166,7 +188,7 @@ def _engine_failed(facts: Facts) -> Decision | None:
     engine, progress = facts.engine, facts.progress
     assert engine is not None
     ran = progress.ran
-    if engine.status == IS_GONE and (ran or (progress.seen and not progress.stuck)):
+    if facts.status == IS_GONE and (ran or (progress.seen and not progress.stuck)):
         is_processor = facts.session.engine == STREAM_PROCESSOR
         images = "image generation was switched off from outside"
         return _failed(facts, "the stream processor is gone" if is_processor else images)
