@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         started_ms=round(datetime.fromisoformat(event["started"]).timestamp() * 1000),
     )
     video_arn = video_stream(session.camera)
-    open_session(table, session, values)
+    requests = open_session(table, session, values)
     deadlines.create_deadline_schedule(
         scheduler,
         session,
@@ -55,6 +55,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.info("session opened", extra={"session": session.id})
     return opened(
         session,
+        requests=requests,
         stack=STACK,
         video_arn=video_arn,
         data_arn=f"{DATA_STREAM_ARN_PREFIX}{session.camera}",

@@ -4,12 +4,28 @@ WhosthereError
 |-- SessionInputError     the session asked for cannot be opened as asked
 |-- CameraBusyError       another session holds the camera
 |-- LockLostError         the session does not hold its camera any more
+|-- VideoStreamGoneError  the camera's video stream does not exist any more
 |-- ProcessorStaysError   a stream processor runs on although it was stopped and deleted
 |-- RecordError           a record that does not follow the record's schema
 |-- PhotoRefusedError     a photo that cannot enroll anybody
 |-- PictureError          there is no picture of a sighting
 `-- TryAgainError         another worker is at work on the same row
 """
+
+from botocore.exceptions import ClientError
+
+
+def name_of_error(error: Exception) -> str:
+    """Return AWS's code of a refused call, or the error's class."""
+    return loggable(error).get("code", type(error).__name__)
+
+
+def loggable(error: Exception) -> dict[str, str]:
+    """Return class and AWS's code of an error for a log; its text may hold names."""
+    found = {"error": type(error).__name__}
+    if isinstance(error, ClientError):
+        found["code"] = str(error.response["Error"]["Code"])
+    return found
 
 
 class WhosthereError(Exception):
@@ -26,6 +42,10 @@ class CameraBusyError(WhosthereError):
 
 class LockLostError(WhosthereError):
     """The session does not hold its camera any more: somebody else has cleaned up."""
+
+
+class VideoStreamGoneError(WhosthereError):
+    """The camera's video stream does not exist any more; the text says which."""
 
 
 class ProcessorStaysError(WhosthereError):

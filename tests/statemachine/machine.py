@@ -24,6 +24,7 @@ SESSION = opened(
         held=True,
         settings=settings.from_values(settings.defaults()),
     ),
+    requests=3,
     stack="whosthere",
     video_arn="arn:aws:kinesisvideo:us-east-1:111122223333:stream/whosthere-front-door/1",
     data_arn="arn:aws:kinesis:us-east-1:111122223333:stream/whosthere-front-door",
@@ -31,7 +32,13 @@ SESSION = opened(
     region="us-east-1",
 )
 ENDING = {"endedBy": "deadline", "Error": "Some.Error", "Cause": "why"}
-ANSWER = {"next": "sleep", "sleepSeconds": 60, "requests": "3", "ending": ENDING}
+ANSWER = {
+    "next": "sleep",
+    "sleepSeconds": 60,
+    "requests": "3",
+    "failedChecks": 0,
+    "ending": ENDING,
+}
 OUTCOME = {"succeeded": True, "error": "Some.Error", "cause": "why"}
 VARIABLES = {
     "session": SESSION,

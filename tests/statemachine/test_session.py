@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections import Counter
 
 import boto3
@@ -9,6 +10,7 @@ import pytest
 from cfnlint.api import lint_all
 
 from tests.statemachine.machine import (
+    ANSWER,
     BLOCKS,
     EXPRESSIONS,
     SESSION,
@@ -44,6 +46,8 @@ COMPUTED = {
     "OpenSession.Catch.0.Output.cause": "$parse($states.errorOutput.Cause).errorMessage",
     "CheckSession.Catch.0.Assign.failedChecks": "$failedChecks + 1",
     "StartProcessor.Catch.1.Output.ending": "$merge([$states.errorOutput, $blocked])",
+    "Sleep.TimeoutSeconds": "$max([1, $min([$states.input.sleepSeconds,"
+    " $ceil($session.deadline - $millis() / 1000)])])",
 }
 PATH = r"\$\w+(?:\.\w+|\[(?:\d+|\$\w+)\])*"
 COMPARED = rf"{PATH} (?:=|>=) (?:'[\w-]+'|\d+)"
@@ -228,7 +232,22 @@ def test_a_check_that_fails_is_slept_over_and_the_tenth_in_a_row_ends_the_sessio
         assert after == ("Sleep" if failed < 9 else "Finished")
         assert output["sleepSeconds"] >= 1
     assert evaluate(catch["Assign"]["failedChecks"], failedChecks=4) == 5
-    assert STATES["CheckSession"]["Assign"]["failedChecks"] == 0
+    answered = STATES["CheckSession"]["Assign"]["failedChecks"]
+    assert answered == "{% $states.result.Payload.failedChecks %}"
+
+
+@pytest.mark.parametrize(
+    ("left", "asked", "given"), [(3600, 600, 600), (90.5, 600, 91), (90, 60, 60), (-30, 600, 1)]
+)
+def test_a_sleep_never_passes_the_deadline(left, asked, given):
+    text = STATES["Sleep"]["TimeoutSeconds"]
+    session = SESSION | {"deadline": time.time() + left}
+    states = WHOLE | {"input": ANSWER | {"sleepSeconds": asked}}
+    assert evaluate(text, states, session=session) == given
+
+
+def test_a_machine_without_an_answer_knows_the_requests_from_the_lock():
+    assert evaluate(STATES["Begin"]["Assign"]["requests"]) == SESSION["requests"] == "3"
 
 
 def test_who_has_the_stream_is_reported_and_not_that_the_processor_is_missing():
@@ -237,6 +256,8 @@ def test_who_has_the_stream_is_reported_and_not_that_the_processor_is_missing():
     blocked = {"Error": "InUse", "Cause": "used by another"}
     assert evaluate(text, missing, blocked=blocked) == blocked
     assert evaluate(text, missing) == missing["errorOutput"]
+    # One that was made after all has the stream.
+    assert STATES["CreateProcessor"]["Assign"] == {"blocked": {}}
 
 
 def test_a_request_that_comes_before_the_token_is_not_slept_through():
@@ -253,7 +274,8 @@ def test_a_request_that_comes_before_the_token_is_not_slept_through():
 def test_only_the_last_try_to_stop_is_told_as_one_that_failed():
     task = STATES["StopSession"]
     text = task["Arguments"]["Payload"]["isLastTry"]
-    tries = task["Retry"][-1]["MaxAttempts"]
+    (retry,) = task["Retry"]  # the count is over all retriers
+    tries = retry["MaxAttempts"]
     context = WHOLE["context"]
     said = [
         evaluate(text, WHOLE | {"context": context | {"State": {"RetryCount": count}}})
@@ -283,7 +305,8 @@ def test_a_function_that_may_not_be_invoked_is_not_waited_for(name):
     waits = [
         retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
     ]
-    assert sum(waits) <= 3
+    # Each try to stop counts: the rule on ended executions comes only after the last one.
+    assert sum(waits) <= (9 if name == "StopSession" else 3)
 
 
 def test_cfn_lint_accepts_the_definition():

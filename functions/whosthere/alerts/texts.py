@@ -181,11 +181,11 @@ def records(session: Session, problem: str) -> Alert:
     return _alert(PROBLEM, session, subject, text, records=not problem)
 
 
-def failed_checks(session: Session, count: int) -> Alert:
-    """Return the message that the session could not be checked for a while."""
+def failed_checks(session: Session, count: int, *, is_over: bool) -> Alert:
+    """Return the message that the session could not be checked for a while, or still cannot."""
+    after = "It went on, and is checked again." if is_over else "It goes on and tries again."
     text = (
-        f"The session at {session.camera} could not be checked ({count} failed in a row). "
-        "It went on, and is checked again."
+        f"The session at {session.camera} could not be checked ({count} failed in a row). {after}"
     )
     subject = f"Session at {session.camera} was not checked"
     return _alert(PROBLEM, session, subject, text, failedChecks=count)

@@ -12,6 +12,7 @@ from whosthere import dynamodb as rows
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
 from whosthere.dynamodb import RowChangedError, Table
+from whosthere.errors import VideoStreamGoneError, loggable, name_of_error
 from whosthere.metrics import add_counts
 from whosthere.names import StackNames, processor_name, stream_name
 from whosthere.session.decision import (
@@ -20,6 +21,8 @@ from whosthere.session.decision import (
     Facts,
     as_row,
     decide,
+    decide_without,
+    end_by_problem,
     ends_at_once,
     progress_of,
 )
@@ -29,7 +32,7 @@ from whosthere.session.engine import (
     images_status,
     processor_status,
 )
-from whosthere.session.health import records as record_watch
+from whosthere.session.health import records
 from whosthere.session.health.arrivals import Arrived, arrived, images
 from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.session.health.records import HealthState
@@ -37,6 +40,10 @@ from whosthere.session.lock import start_count
 from whosthere.session.requests import requests_of
 from whosthere.session_store import Session, lock_key, session_key, session_of
 
+# What fails is tried again after pauses, unless its answer took so long that the function would
+# be killed: nothing was decided then.
+RETRY_PAUSES_S = (1.0, 2.0)
+LONGEST_TRY_S = 10.0
 # Two checks in a row that answer the same without a sleep are at least so far apart.
 SHORTEST_LOOP_S = 1.0
 
@@ -69,14 +76,15 @@ def check_session(
     """Return what the state machine does next, and which requests that answers.
 
     The lock is read first: `requests` covers all that is read after it, so that the machine's
-    sleep is refused if one came since.
+    sleep is refused if one came since. What fails after that is answered too: only so does the
+    machine know how many requests there are, and sleep.
     """
     lock = rows.read(context.table, lock_key(camera)) or {}
     row = rows.read(context.table, session_key(session_id)) or {}
     session = session_of(session_id, row, lock)
     if session is None:
         lost = {"endedBy": "problem", "Error": "LockLostError", "Cause": "there is no such session"}
-        return {"next": END, "sleepSeconds": 1, "requests": "0", "ending": lost}
+        return {"next": END, "sleepSeconds": 1, "requests": "0", "failedChecks": 0, "ending": lost}
     facts = Facts(
         session,
         now_ms(),
@@ -87,9 +95,38 @@ def check_session(
     )
     if session.held and facts.requests.count is None:
         start_count(context.table, session)
-    decision = _decided(context, facts, row)
-    _note(context, facts, decision, row)
-    return _answer(facts, decision)
+    return _answer(facts, _check(context, facts, row))
+
+
+def _check(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Decision:
+    """Return what comes next, also if that cannot be decided after some retries."""
+    began, pauses = time.monotonic(), iter(RETRY_PAUSES_S)
+    while True:
+        try:
+            decision = _decided(context, facts, row)
+            _note(context, facts, decision, row)
+            return decision
+        except RowChangedError:
+            raise  # another copy of this check is at work
+        except Exception as error:
+            context.logger.warning("check failed", extra=loggable(error))
+            pause_s = next(pauses, None)
+            if pause_s is None or time.monotonic() - began > LONGEST_TRY_S:
+                return _failed(context, facts, row, error)
+        time.sleep(pause_s)
+
+
+def _failed(
+    context: CheckContext, facts: Facts, row: Mapping[str, Any], error: Exception
+) -> Decision:
+    decision = decide_without(facts, name_of_error(error), str(error))
+    try:
+        _note(context, facts, decision, row)
+    except RowChangedError:
+        raise
+    except Exception as failure:  # then the next check tells
+        context.logger.warning("check not noted", extra=loggable(failure))
+    return decision
 
 
 def _decided(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Decision:
@@ -99,7 +136,12 @@ def _decided(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Dec
     if end:  # the report counts what came until now
         _records_problem(context, facts, row, searching=False)
         return end
-    media = _read_media(context, facts)
+    try:
+        # A pause needs no media: it is heard although those cannot be read.
+        media = None if facts.is_paused else _read_media(context, facts)
+    except VideoStreamGoneError as error:
+        _records_problem(context, facts, row, searching=False)
+        return end_by_problem(facts, type(error).__name__, str(error))
     facts = replace(facts, media=media, engine=_read_engine(context, facts.session))
     problem = _records_problem(context, facts, row, searching=facts.is_searching)
     return decide(replace(facts, records_problem=problem))
@@ -130,7 +172,7 @@ def _is_sent(context: CheckContext, alert: Alert) -> bool:
         context.publish(alert)
     except (BotoCoreError, ClientError) as error:
         # No reason to stop searching; the next check tries again.
-        context.logger.warning("owner not told", extra={"error": type(error).__name__})
+        context.logger.warning("owner not told", extra=loggable(error))
         return False
     return True
 
@@ -163,6 +205,7 @@ def _answer(facts: Facts, decision: Decision) -> dict[str, Any]:
         "next": decision.next,
         "sleepSeconds": decision.sleep_s,
         "requests": str(facts.requests.count or 0),  # as DynamoDB takes a number
+        "failedChecks": decision.failed_checks,
         "ending": {
             "endedBy": decision.ended_by,
             "Error": decision.error,
@@ -174,12 +217,17 @@ def _answer(facts: Facts, decision: Decision) -> dict[str, Any]:
 def _read_media(context: CheckContext, facts: Facts) -> Media:
     """Return how fresh the camera's video is; each stream has an endpoint of its own."""
     stream = stream_name(context.names.stack, facts.session.camera)
-    endpoint = context.sources.kinesisvideo.get_data_endpoint(
-        StreamName=stream, APIName="LIST_FRAGMENTS"
-    )
-    archived = context.sources.archived_media(endpoint["DataEndpoint"])
     back_s = facts.session.settings.silence_seconds + 2 * LONGEST_SECONDS
-    return newest_media(archived, stream, facts.now_ms, facts.now_ms - round(1000 * back_s))
+    try:
+        endpoint = context.sources.kinesisvideo.get_data_endpoint(
+            StreamName=stream, APIName="LIST_FRAGMENTS"
+        )
+        archived = context.sources.archived_media(endpoint["DataEndpoint"])
+        return newest_media(archived, stream, facts.now_ms, facts.now_ms - round(1000 * back_s))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise VideoStreamGoneError(f"there is no video stream {stream}") from error
+        raise
 
 
 def _read_engine(context: CheckContext, session: Session) -> EngineStatus:
@@ -195,24 +243,25 @@ def _records_problem(
 ) -> str:
     """Return what is wrong with the session's records; empty if all is well.
 
-    A look that fails is no reason to fail the check: the next one reads on.
+    A look that fails is no reason to fail the check, and none to miss a request or the deadline:
+    the next one reads on.
     """
-    before, session = record_watch.health_of(row), facts.session
+    before, session = records.health_of(row), facts.session
     if "runningAt" not in row:
         return before.problem
     try:
         came = _records_since(context, session, before)
-        after = record_watch.evaluate(
+        after = records.evaluate(
             before,
             came,
-            record_watch.used_of(row),
+            records.used_of(row),
             session=session,
             searching=searching,
             now_ms=facts.now_ms,
         )
-        return record_watch.keep(context.table, session, before, after).problem
-    except (BotoCoreError, ClientError) as error:
-        context.logger.warning("records not looked at", extra={"error": type(error).__name__})
+        return records.keep(context.table, session, before, after).problem
+    except Exception as error:
+        context.logger.warning("records not looked at", extra=loggable(error))
         return before.problem
 
 

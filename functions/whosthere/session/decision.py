@@ -14,7 +14,7 @@ from whosthere.alerts import texts
 from whosthere.alerts.message import Alert
 from whosthere.session.engine import IS_GONE, IS_RUNNING, STREAM_PROCESSOR, EngineStatus
 from whosthere.session.health.media import Media
-from whosthere.session.open import health_check_s
+from whosthere.session.open import after_failed_check, health_check_s
 from whosthere.session.requests import SessionRequests
 from whosthere.session_store import Session
 
@@ -29,6 +29,8 @@ MOST_STARTS = 10
 # Seconds between two checks of a processor that starts; of a stream without media, at first for
 # two minutes and then.
 STARTING_S, NO_MEDIA_S, LONG_NO_MEDIA_S, SOON_S = 5, 10, 600, 120
+# So many failed checks in a row are told while they last; fewer when they are over.
+TOLD_FAILED_CHECKS = 3
 # A check of 13 events that needed retries, of 3 events each, lets this part of its sleep more
 # go by for each, so that a day of them has no more events than one without.
 RETRY_PART = 1 / 3
@@ -108,8 +110,8 @@ class Facts:
     @property
     def is_searching(self) -> bool:
         """Whether video comes and the engine runs, so that records must come too."""
-        assert self.media is not None
-        return self.media.is_live and self.searching_s > 0 and self.status == IS_RUNNING
+        is_live = self.media is not None and self.media.is_live
+        return is_live and self.searching_s > 0 and self.status == IS_RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Decision:
     error: str = ""
     cause: str = ""
     notices: tuple[Notice, ...] = ()
+    failed_checks: int = 0  # in a row, with this one
 
 
 def ends_at_once(facts: Facts) -> Decision | None:
@@ -141,7 +144,7 @@ def ends_at_once(facts: Facts) -> Decision | None:
     """
     if not facts.session.held:
         lost = "the session does not hold its camera any more"
-        return _end(facts, "problem", "LockLostError", lost)
+        return end_by_problem(facts, "LockLostError", lost)
     if facts.requests.stop:
         return _end(facts, "stop")
     if facts.now_ms >= facts.session.deadline_ms:
@@ -154,9 +157,29 @@ def decide(facts: Facts) -> Decision:
     failed = max(facts.progress.failed_checks, facts.failed_checks)
     facts = replace(facts, progress=replace(facts.progress, failed_checks=failed))
     found = ends_at_once(facts) or _engine_failed(facts) or _goes_on(facts)
-    if found.next == END or not (notice := _failure_notice(facts)):
+    if found.next == END or not (notice := _failure_notice(facts, is_over=True)):
         return found
     return replace(found, notices=(notice, *found.notices))
+
+
+def decide_without(facts: Facts, error: str, cause: str) -> Decision:
+    """Return what the session does after a check that failed: it sleeps ever longer, then ends."""
+    count = facts.failed_checks + 1
+    instead = after_failed_check(health_check_s(facts.session))[facts.failed_checks]
+    progress = facts.progress
+    progress = replace(progress, failed_checks=max(progress.failed_checks, count))
+    if instead["next"] == END:
+        return replace(end_by_problem(facts, error, cause), failed_checks=count)
+    notice = None
+    if count >= TOLD_FAILED_CHECKS:
+        notice = _failure_notice(replace(facts, progress=progress), is_over=False)
+    return Decision(
+        SLEEP,
+        progress,
+        sleep_s=_until_deadline(facts, instead["sleepSeconds"]),
+        notices=(notice,) if notice else (),
+        failed_checks=count,
+    )
 
 
 def _goes_on(facts: Facts) -> Decision:
@@ -199,7 +222,7 @@ def _engine_failed(facts: Facts) -> Decision | None:
 
 
 def _failed(facts: Facts, cause: str) -> Decision:
-    return _end(facts, "problem", "ProcessorFailed", cause)
+    return end_by_problem(facts, "ProcessorFailed", cause)
 
 
 def _paused(facts: Facts) -> Decision:
@@ -223,7 +246,7 @@ def _without_engine(facts: Facts) -> Decision:
     assert facts.media is not None
     if facts.media.is_live or progress.attempt == LAST_ATTEMPT:
         if progress.starts == MOST_STARTS:
-            return _end(facts, "problem", "ProcessorStuck", "it was started, but is not there")
+            return end_by_problem(facts, "ProcessorStuck", "it was started, but is not there")
         return Decision(START, replace(progress, starts=progress.starts + 1))
     if facts.searching_s >= facts.session.settings.media_wait_seconds:
         return _end(facts, "no-media")
@@ -237,12 +260,12 @@ def _starting(facts: Facts, engine: EngineStatus) -> Decision:
     since_ms = facts.now_ms - progress.seen
     if engine.status == "STOPPED" and since_ms > SETTLE_MS:
         stopped = "the stream processor was started but is STOPPED"
-        return _end(facts, "problem", "ProcessorStopped", stopped)
+        return end_by_problem(facts, "ProcessorStopped", stopped)
     if since_ms <= STUCK_MS and not progress.stuck:
         return _sleep(facts, STARTING_S, progress)
     if progress.attempt == LAST_ATTEMPT:
         stuck = f"the stream processor stayed in {engine.status} for two minutes, twice"
-        return _end(facts, "problem", "ProcessorStuck", stuck)
+        return end_by_problem(facts, "ProcessorStuck", stuck)
     return Decision(STOP_ENGINE, replace(progress, stuck=True))
 
 
@@ -268,7 +291,7 @@ def _lasts_too_long(facts: Facts) -> bool:
 def _notices(facts: Facts, progress: CheckProgress) -> tuple[Notice, ...]:
     """Return the messages that are due and that the owner wants."""
     session, due = facts.session, []
-    silent, problem = facts.is_silent, facts.records_problem
+    silent, problem = _tells_silence(facts), facts.records_problem
     if "start" in session.settings.tell and not progress.start_told:
         due.append(Notice(texts.started(session), {"start_told": True}))
     if "problem" not in session.settings.tell:
@@ -280,22 +303,42 @@ def _notices(facts: Facts, progress: CheckProgress) -> tuple[Notice, ...]:
     return tuple(due)
 
 
-def _failure_notice(facts: Facts) -> Notice | None:
+def _tells_silence(facts: Facts) -> bool:
+    """Return whether the owner should believe in a silence.
+
+    After a pause, or a request that ends none, the wait for video begins again; so only video
+    ends a silence that was told.
+    """
+    assert facts.media is not None
+    is_quiet = facts.media.is_silent(facts.session.settings.silence_seconds)
+    return is_quiet if facts.progress.silence_told else facts.is_silent
+
+
+def _failure_notice(facts: Facts, *, is_over: bool) -> Notice | None:
     """Return the message that checks failed, once a session."""
     session, progress = facts.session, facts.progress
     wanted = "problem" in session.settings.tell
     if not wanted or progress.failure_told or not progress.failed_checks:
         return None
-    alert = texts.failed_checks(session, progress.failed_checks)
+    alert = texts.failed_checks(session, progress.failed_checks, is_over=is_over)
     return Notice(alert, {"failure_told": True})
 
 
 def _sleep(facts: Facts, seconds: float, progress: CheckProgress) -> Decision:
     """Sleep so long, at most until the next health check is due, and never past the deadline."""
     every_s = health_check_s(facts.session) * (1 + RETRY_PART * facts.retries)
+    return Decision(SLEEP, progress, sleep_s=_until_deadline(facts, min(seconds, every_s)))
+
+
+def _until_deadline(facts: Facts, seconds: float) -> int:
     left_s = (facts.session.deadline_ms - facts.now_ms) / 1000
-    return Decision(SLEEP, progress, sleep_s=max(1, math.ceil(min(seconds, every_s, left_s))))
+    return max(1, math.ceil(min(seconds, left_s)))
 
 
-def _end(facts: Facts, ended_by: str, error: str = "", cause: str = "") -> Decision:
-    return Decision(END, facts.progress, ended_by=ended_by, error=error, cause=cause)
+def end_by_problem(facts: Facts, error: str, cause: str) -> Decision:
+    """Return the end of a session by a problem."""
+    return replace(_end(facts, "problem"), error=error, cause=cause)
+
+
+def _end(facts: Facts, ended_by: str) -> Decision:
+    return Decision(END, facts.progress, ended_by=ended_by)

@@ -18,12 +18,15 @@ from whosthere.session_store import Session, history_key, lock_key, session_key
 CONDITION_FAILED = "ConditionalCheckFailed"
 
 
-def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> None:
+def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> int:
     """Lock the camera and write the session's rows, all or nothing; twice changes nothing.
 
+    Returns how many requests were made at the camera before: a session that sleeps by this
+    count wakes at once if one came while it was opened.
     Raises CameraBusyError if another session holds the camera or it is shut, LockLostError
     if this one was given up meanwhile.
     """
+    lock = rows.read(table, lock_key(session.camera)) or {}
     try:
         table.meta.client.transact_write_items(
             TransactItems=[
@@ -47,6 +50,7 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> N
         if "TransactionConflict" in reasons:
             raise TryAgainError("somebody else writes the lock right now") from error
         raise
+    return int(lock.get("requests", 0))
 
 
 def _locking(session: Session) -> dict[str, Any]:

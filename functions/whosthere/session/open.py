@@ -61,9 +61,19 @@ def plan(
 
 
 def opened(
-    session: Session, *, stack: str, video_arn: str, data_arn: str, bucket: str, region: str
+    session: Session,
+    *,
+    requests: int,
+    stack: str,
+    video_arn: str,
+    data_arn: str,
+    bucket: str,
+    region: str,
 ) -> dict[str, Any]:
-    """Return what the state machine keeps of the session: ids, keys, ARNs, no name of anybody."""
+    """Return what the state machine keeps of the session: ids, keys, ARNs, no name of anybody.
+
+    `requests` is as DynamoDB takes a number, `deadline` in seconds since the epoch.
+    """
     every_s = health_check_s(session)
     return {
         "id": session.id,
@@ -75,6 +85,8 @@ def opened(
         "processor": processor_name(stack, session.camera, session.id),
         "lockKey": {name: {"S": value} for name, value in lock_key(session.camera).items()},
         "imageGeneration": image_generation(session, bucket, region),
+        "requests": str(requests),
+        "deadline": session.deadline_ms / 1000,
         "afterFailedCheck": after_failed_check(every_s),
     }
 

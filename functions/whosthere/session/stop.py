@@ -12,7 +12,7 @@ from whosthere.alerts import message as alerts
 from whosthere.alerts import texts
 from whosthere.clock import now_ms
 from whosthere.dynamodb import Table
-from whosthere.errors import ProcessorStaysError
+from whosthere.errors import ProcessorStaysError, name_of_error
 from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import StackNames, processor_name, stream_name
 from whosthere.session.close import NOT_STOPPED, ClosingContext, Ending, close, outcome
@@ -156,7 +156,7 @@ def stop(
             close(
                 context.closing,
                 session.id,
-                Ending(NOT_STOPPED, _name_of(error), str(error)),
+                Ending(NOT_STOPPED, name_of_error(error), str(error)),
                 now_ms(),
             )
         raise
@@ -218,12 +218,6 @@ def runs(stepfunctions: Any, execution: str) -> bool:
             raise
         return False
     return bool(status == "RUNNING")
-
-
-def _name_of(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response["Error"]["Code"])
-    return type(error).__name__
 
 
 def _publish(context: StopContext, alert: alerts.Alert) -> None:

@@ -1,5 +1,7 @@
 """A check of a session: what it reads first, what it notes, and that it tells at least once."""
 
+import importlib
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,12 +27,12 @@ class Services:
     """What a check reads of AWS, and the order in which it does; each can be made to fail."""
 
     def __init__(self):
-        self.asked, self.failing, self.status, self.is_live = [], set(), "RUNNING", True
+        self.asked, self.failing, self.status, self.is_live = [], {}, "RUNNING", True
 
     def _note(self, what):
         self.asked.append(what)
         if what in self.failing:
-            raise refusal("InternalFailure")
+            raise self.failing[what]
 
     def get_data_endpoint(self, **_):
         self._note("media")
@@ -149,29 +151,116 @@ def test_a_check_that_dies_before_its_mark_tells_again_and_loses_nothing(
 ):
     running_session(table, tell=["start"])
     with monkeypatch.context() as patch:
-        patch.setattr(health_check, "_write", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        patch.setattr(health_check, "_write", lambda *_: sys.exit())
+        with pytest.raises(SystemExit):
             check(context)
     check(context)
     assert len(sent) == 2
 
 
+def test_a_check_that_can_note_nothing_answers_nevertheless(table, context, sent, monkeypatch):
+    running_session(table, tell=["start"])
+    with monkeypatch.context() as patch:
+        patch.setattr(health_check, "_write", lambda *_: 1 / 0)
+        assert check(context)["failedChecks"] == 1
+    assert check(context)["next"] == "sleep"
+
+
 @pytest.mark.parametrize("what", ["media", "list_fragments", "engine"])
 def test_a_stop_is_heard_although_other_services_fail(table, context, services, what):
     running_session(table)
-    services.failing.add(what)
-    with pytest.raises(ClientError):
-        check(context)
+    services.failing[what] = refusal("InternalFailure")
+    assert check(context)["next"] == "sleep"
     wishes.request_stop(table, None, "front-door")
     answer = check(context)
     assert (answer["next"], answer["ending"]["endedBy"]) == ("end", "stop")
 
 
-def test_records_that_cannot_be_read_fail_no_check(table, context, services):
+@pytest.mark.parametrize("what", ["media", "list_fragments"])
+def test_a_pause_is_heard_although_video_cannot_be_read(table, context, services, what):
+    running_session(table)
+    services.failing[what] = refusal("InternalFailure")
+    wishes.request_pause(table, None, "front-door", now_ms() + 60_000)
+    assert check(context)["next"] == "stop-engine"
+
+
+@pytest.mark.parametrize("error", [refusal("InternalFailure"), ZeroDivisionError()])
+def test_a_check_that_fails_answers_with_the_requests_that_it_has_read(
+    table, context, services, error
+):
+    """Without them the machine's sleep would be refused, and the next check come at once."""
+    running_session(table)
+    wishes.request_pause(table, None, "front-door", now_ms() - 1)
+    services.failing["engine"] = error
+    for failed in range(2):
+        answer = check(context, failed_checks=failed)
+        assert (answer["next"], answer["requests"]) == ("sleep", "1")
+        assert (answer["sleepSeconds"], answer["failedChecks"]) == (120 * 2**failed, failed + 1)
+    assert check(context, failed_checks=9)["next"] == "end"
+    services.failing.clear()
+    assert check(context, failed_checks=2)["failedChecks"] == 0
+
+
+def test_a_check_is_tried_three_times_before_it_has_failed(table, context, services, slept):
+    running_session(table)
+    services.failing["engine"] = refusal("InternalFailure")
+    check(context)
+    assert (services.asked.count("engine"), slept) == (3, [1.0, 2.0])
+
+
+def test_an_endpoint_that_hangs_holds_no_check_until_the_function_is_killed(aws, monkeypatch):
+    for name in ("STACK", "BUCKET", "TOPIC_ARN", "TABLE"):
+        monkeypatch.setenv(name, "any")
+    context = importlib.import_module("check_session").context
+    sources = context.sources
+    archived = sources.archived_media("https://one")
+    clients = [sources.kinesis, sources.kinesisvideo, sources.rekognition, sources.s3, archived]
+    for client in [*clients, context.table.meta.client, context.publish.args[0]]:
+        config = client.meta.config
+        assert (config.connect_timeout, config.read_timeout) == (3, 8)
+        assert config.retries["total_max_attempts"] == 2
+
+
+def test_a_check_that_hangs_is_not_tried_again(table, context, services, slept, monkeypatch):
+    monkeypatch.setattr(health_check, "LONGEST_TRY_S", -1)
+    running_session(table)
+    services.failing["engine"] = refusal("InternalFailure")
+    assert check(context)["failedChecks"] == 1
+    assert (services.asked.count("engine"), slept) == (1, [])
+
+
+def test_the_third_failed_check_in_a_row_is_told_while_it_lasts(table, context, services, sent):
+    running_session(table, tell=["problem"])
+    services.failing["media"] = refusal("AccessDeniedException")
+    for failed in range(4):
+        check(context, failed_checks=failed)
+        assert len(sent) == (failed >= 2)
+    services.failing.clear()
+    check(context, failed_checks=4)
+    assert [one.subject for one in sent] == ["Session at front-door was not checked"]
+
+
+@pytest.mark.parametrize("what", ["media", "list_fragments"])
+def test_without_its_video_stream_a_session_ends_at_once(table, context, services, what):
+    running_session(table)
+    services.failing[what] = refusal("ResourceNotFoundException")
+    answer = check(context)
+    assert answer["next"] == "end"
+    assert answer["ending"] == {
+        "endedBy": "problem",
+        "Error": "VideoStreamGoneError",
+        "Cause": "there is no video stream whosthere-front-door",
+    }
+
+
+@pytest.mark.parametrize("error", [refusal("InternalFailure"), ZeroDivisionError()])
+def test_records_that_cannot_be_read_fail_no_check(table, context, services, error):
     running_session(table)
     check(context)
-    services.failing.add("list_shards")
+    services.failing["list_shards"] = error
     assert check(context)["next"] == "sleep"
+    wishes.request_stop(table, None, "front-door")
+    assert check(context)["ending"]["endedBy"] == "stop"
 
 
 def test_a_lost_lock_is_an_answer(table, context):

@@ -11,6 +11,7 @@ from whosthere.session.decision import (
     CheckProgress,
     as_row,
     decide,
+    decide_without,
     ends_at_once,
     progress_of,
 )
@@ -221,6 +222,13 @@ def test_silence_is_told_once_and_so_is_its_end_and_one_that_lasts_ends_the_sess
     ]
 
 
+def test_only_video_ends_a_silence_that_was_told():
+    """A request that ends no pause only begins the wait for video again."""
+    silent, off = {"media": SILENT}, {"media": SILENT, "paused": NOW + 110_000}
+    _, subjects = played({}, silent, off, off, {"paused": NOW + 110_000}, progress=RAN)
+    assert subjects == ["No video from front-door", "Video is back at front-door"]
+
+
 def test_a_silence_that_could_not_be_told_is_told_at_the_next_check():
     found = facts(media=SILENT)
     first = decide(found)
@@ -242,6 +250,41 @@ def test_failed_checks_are_told_once_a_session():
     answers, subjects = played({}, {"failed_checks": 3}, {}, {"failed_checks": 1}, progress=RAN)
     assert answers == ["sleep 60"] * 4
     assert subjects == ["Session at front-door was not checked"]
+
+
+def without(failed_checks, **given):
+    return decide_without(facts(failed_checks=failed_checks, **given), "Throttled", "too often")
+
+
+def test_failed_checks_are_slept_over_ever_longer_and_the_tenth_in_a_row_ends_the_session():
+    found = [without(number) for number in range(10)]
+    assert [shown(one) for one in found] == [
+        *("sleep 120", "sleep 240", "sleep 480"),
+        *["sleep 600"] * 6,
+        "end problem Throttled",
+    ]
+    assert found[-1].cause == "too often"
+    assert [one.failed_checks for one in found] == list(range(1, 11))
+    assert decide(facts(failed_checks=4)).failed_checks == 0
+
+
+def test_a_failed_check_is_not_slept_over_past_the_deadline():
+    assert without(0, now_ms=NOW + 60 * MINUTE - 2500).sleep_s == 3
+    assert without(0, now_ms=NOW + 60 * MINUTE).sleep_s == 1
+
+
+def test_failed_checks_are_told_at_the_third_in_a_row_and_not_again_when_they_are_over():
+    found = [without(number) for number in range(4)]
+    assert [len(one.notices) for one in found] == [0, 0, 1, 1]
+    (notice,) = found[2].notices
+    assert notice.alert.text == (
+        "The session at front-door could not be checked (3 failed in a row). "
+        "It goes on and tries again."
+    )
+    told = replace(found[2].progress, **notice.marks)
+    assert without(3, progress=told).notices == ()
+    assert decide(facts(failed_checks=4, progress=told)).notices == ()
+    assert without(3, tell=["start"]).notices == ()
 
 
 def test_failed_checks_are_told_also_while_no_video_comes():

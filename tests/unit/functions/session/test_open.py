@@ -37,6 +37,7 @@ def test_a_name_that_cannot_name_a_processor_is_refused():
 def test_the_state_machine_gets_names_arns_and_numbers():
     kept = opened(
         a_plan(timeZone="Europe/Berlin", samplingSeconds=0.5),
+        requests=7,
         stack="whosthere",
         video_arn="V",
         data_arn="D",
@@ -53,11 +54,18 @@ def test_the_state_machine_gets_names_arns_and_numbers():
     assert kept["lockKey"] == {"pk": {"S": "camera#front-door"}, "sk": {"S": "lock"}}
     assert (kept["videoArn"], kept["dataArn"]) == ("V", "D")
     assert images["SamplingInterval"] == 500
+    assert (kept["requests"], kept["deadline"]) == ("7", NOW / 1000 + 600)
 
 
 def test_sampling_is_never_below_what_the_service_takes():
     kept = opened(
-        a_plan(samplingSeconds=0.2), stack="s", video_arn="", data_arn="", bucket="", region=""
+        a_plan(samplingSeconds=0.2),
+        requests=0,
+        stack="s",
+        video_arn="",
+        data_arn="",
+        bucket="",
+        region="",
     )
     assert kept["imageGeneration"]["SamplingInterval"] == 200
 

@@ -125,6 +125,16 @@ def add_token(table):
     )
 
 
+def test_opening_answers_with_the_requests_that_the_camera_ever_had(table):
+    first = opened(table)
+    assert locks.open_session(table, first, VALUES) == 0
+    wishes.request_stop(table, Waker(), "front-door")
+    locks.unlock(table, first)
+    second = replace(first, id="two")
+    assert locks.open_session(table, second, VALUES) == 1
+    assert requests_to(table, second).count == 1
+
+
 def test_a_stop_request_is_noted_and_wakes_whoever_watches(table):
     session = opened(table)
     add_token(table)
