@@ -7,12 +7,12 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.session.close import Ending, ending_of
+from whosthere.session.close import ending_of
 from whosthere.session.stop import stop_context, stop_ended, stop_engine_of, stop_overdue
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-context = stop_context(os.environ, table, boto3.client)
+context = stop_context(os.environ, table, boto3.client, logger)
 
 
 @logger.inject_lambda_context
@@ -38,7 +38,8 @@ def _stop(event: dict[str, Any]) -> dict[str, Any]:
         return stop_ended(context, event["session"], ending, camera, is_last_try=is_last)
     detail = event["detail"]
     status = detail["status"].lower().replace("_", " ")
-    ending = Ending(status, detail.get("error") or "", detail.get("cause") or "")
+    found = {"Error": detail.get("error") or "", "Cause": detail.get("cause") or ""}
+    ending = ending_of({"endedBy": status} | found)
     return stop_ended(context, detail["name"], ending, camera_of(detail.get("input")))
 
 

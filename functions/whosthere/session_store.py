@@ -13,7 +13,7 @@ from whosthere.dynamodb import KEEP_ROWS_S, Table
 from whosthere.settings import Settings
 
 # A processor that is being stopped still delivers what it had read.
-AFTERGLOW_MS = 60_000
+LATE_RECORD_GRACE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,12 @@ class Session:
     held: bool
     settings: Settings
     told: bool = False  # the owner, of its end
+    error: str = ""  # that it ended by, and why
+    cause: str = ""
 
     def answers_for(self, server_ms: int) -> bool:
         """Whether it alerts for what AWS received at that moment."""
-        return self.started_ms <= server_ms and not self.is_over(server_ms - AFTERGLOW_MS)
+        return self.started_ms <= server_ms and not self.is_over(server_ms - LATE_RECORD_GRACE_MS)
 
     def is_over(self, moment_ms: int) -> bool:
         """Whether it had ended before that moment."""
@@ -131,16 +133,27 @@ def session_of(session_id: str, row: Mapping[str, Any], lock: Mapping[str, Any])
         held=bool(lock.get("held")) and lock.get("session") == session_id,
         settings=_settings.from_values(row["settings"]),
         told=bool(row.get("told")),
+        error=row.get("endedError", ""),
+        cause=row.get("endedCause", ""),
     )
 
 
-def end_session(table: Table, session: Session, ended_by: str, now_ms: int) -> Session:
-    """Note when and how the session ended; what was noted first stays."""
+def end_session(
+    table: Table, session: Session, ended_by: str, now_ms: int, *, error: str = "", cause: str = ""
+) -> Session:
+    """Note when, how and why the session ended; what was noted first stays."""
     row = table.update_item(
         Key=session_key(session.id),
         UpdateExpression="SET endedAt = if_not_exists(endedAt, :now),"
-        " endedBy = if_not_exists(endedBy, :by)",
-        ExpressionAttributeValues={":now": now_ms, ":by": ended_by},
+        " endedBy = if_not_exists(endedBy, :by),"
+        " endedError = if_not_exists(endedError, :error),"
+        " endedCause = if_not_exists(endedCause, :cause)",
+        ExpressionAttributeValues={
+            ":now": now_ms,
+            ":by": ended_by,
+            ":error": error,
+            ":cause": cause,
+        },
         ReturnValues="ALL_NEW",
     )["Attributes"]
     assert row["camera"] == session.camera

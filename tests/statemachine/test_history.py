@@ -86,7 +86,7 @@ def test_a_session_hour_takes_fewer_than_201_transitions():
     """However long of it the session waits for video, is paused, or searches."""
     assert sorted(round_of("CheckSession")) == sorted(LOOP)
     once = ("OpenSession", "RunSession", "Begin", "CheckSession", "WhatNext", "CreateProcessor")
-    once += ("StartProcessor", "Finished", "StopSession", "EndedAsPlanned", "Ended")
+    once += ("StartProcessor", "Finished", "StopSession", "HasSucceeded", "Ended")
     assert set(once) <= set(STATES)
     starting = 2 * len(LOOP)  # a processor that takes ten seconds
     assert len(once) + starting + len(LOOP) * 3600 // 60 < 201

@@ -203,8 +203,8 @@ def test_a_wrong_expression_is_noticed():
         ("WhatNext", {"next": "stop-engine"}, "stream-processor", "StopEngine"),
         ("WhatNext", {"next": "stop-engine"}, "image-search", "StopEngine"),
         ("WhatNext", {"next": "end"}, "stream-processor", "Finished"),
-        ("EndedAsPlanned", {"succeeded": True}, "", "Ended"),
-        ("EndedAsPlanned", {"succeeded": False}, "", "EndedByProblem"),
+        ("HasSucceeded", {"succeeded": True}, "", "Ended"),
+        ("HasSucceeded", {"succeeded": False}, "", "EndedByProblem"),
     ],
 )
 def test_choice_goes_where_it_should(state, change, engine, after):

@@ -15,6 +15,8 @@ from whosthere.session_store import Session
 from whosthere.settings import zone
 
 LATE_MS = 60_000
+# Characters of a cause in a message; Step Functions allows 32,768.
+LONGEST_CAUSE = 500
 # Where stream processors are closed to an account or a Region, Rekognition denies their calls
 # without a word (Rekognition: Availability changes; Guidelines and quotas).
 CLOSED = """Rekognition offers no stream processors here:
@@ -194,6 +196,7 @@ def failed_checks(session: Session, count: int, *, is_over: bool) -> Alert:
 def ended(session: Session, report: str, ending: Any, stack: str) -> Alert:
     """Return the message of the session's end; `report` is its report in a few lines."""
     error, cause = ending.reason
+    cause = _short(cause)
     text = f"{report}\n{error}: {cause}" if error else report
     if ending.by == "denied":
         text += f"\n{CLOSED} --stack-name {stack}"
@@ -243,14 +246,15 @@ def report_text(session: Session, report: Mapping[str, Any]) -> str:
 def unopened(session_id: str, camera: str, ending: Any) -> Alert:
     """Return the message that a session could not be opened."""
     where = camera or "a camera"
-    why = f"{ending.error}: {ending.cause}" if ending.error else f"Its execution was {ending.by}."
+    cause = _short(ending.cause)
+    why = f"{ending.error}: {cause}" if ending.error else f"Its execution was {ending.by}."
     return Alert(
         kind=PROBLEM,
         camera=camera,
         session=session_id,
         subject=f"No session at {where}",
         text=f"The session at {where} could not start. {why}",
-        facts={"error": ending.error, "cause": ending.cause},
+        facts={"error": ending.error, "cause": cause},
     )
 
 
@@ -259,6 +263,10 @@ def stopped_after_all(session: Session) -> Alert:
     subject = f"Stopped after all at {session.camera}"
     text = f"What an ended session at {session.camera} had started is stopped now."
     return _alert(PROBLEM, session, subject, text, endedBy=session.ended_by)
+
+
+def _short(cause: str) -> str:
+    return cause if len(cause) <= LONGEST_CAUSE else cause[:LONGEST_CAUSE] + "…"
 
 
 def _alert(kind: str, session: Session, subject: str, text: str, **facts: Any) -> Alert:

@@ -1,5 +1,6 @@
 """Closing a session: its report, the camera's lock, and a message to the owner."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from typing import Any
 from whosthere.alerts import message as alerts
 from whosthere.alerts import texts
 from whosthere.dynamodb import Table
+from whosthere.errors import loggable
 from whosthere.metrics import calls_of_execution
 from whosthere.names import StackNames
 from whosthere.session.lock import unlock
@@ -18,7 +20,7 @@ from whosthere.session.report import (
     make_report,
     report_key,
 )
-from whosthere.session_store import Session, end_session, mark_told, read_session
+from whosthere.session_store import Session, end_session, mark_told
 
 AS_PLANNED = ("stop", "deadline", "silence")
 # An execution that ends like this has not failed, though the owner is told of a problem.
@@ -55,16 +57,30 @@ class Ending:
 
 
 def ending_of(given: Mapping[str, str]) -> Ending:
-    """Return the ending that the state machine hands on: a check's, or what a Catch has caught.
+    """Return the ending of a check, of what a Catch has caught, or of an ended execution.
 
     A stream processor's call that is denied without a message is denied by the service itself:
     it is closed to the account, or the Region has none.
     """
-    error, cause = given.get("Error", ""), given.get("Cause", "")
+    error, cause = given.get("Error", ""), _message_of(given.get("Cause", ""))
     found = Ending(given.get("endedBy", "problem"), error, cause)
-    if error == DENIED and not ADDED.sub("", ADDED.sub("", cause)).strip():
+    if (
+        "endedBy" not in given
+        and error == DENIED
+        and not ADDED.sub("", ADDED.sub("", cause)).strip()
+    ):
         return replace(found, by="denied")
     return found
+
+
+def _message_of(cause: str) -> str:
+    """Return the message of a cause: a function's is JSON with its stack trace."""
+    try:
+        found = json.loads(cause)
+    except (ValueError, RecursionError):
+        return cause
+    has_message = isinstance(found, dict) and "errorMessage" in found
+    return str(found["errorMessage"]) if has_message else cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,49 +92,58 @@ class ClosingContext:
     sns: Any
     stepfunctions: Any
     names: StackNames
+    logger: Any
 
 
-def close(context: ClosingContext, session_id: str, ending: Ending, now_ms: int) -> dict[str, Any]:
+def close(
+    context: ClosingContext,
+    session: Session,
+    ending: Ending,
+    now_ms: int,
+    *,
+    is_last_try: bool = True,
+) -> dict[str, Any]:
     """Close the session and return how it ended, in ids and numbers.
 
-    Safe to repeat: the first ending stays. Frees the camera last but for the message, so that
-    what reads "free" finds the report. Without a report the camera is freed all the same.
+    Safe to repeat: the first ending stays, and is what is told. Frees the camera last but for the
+    message, so that what reads "free" finds the report. Raises what prevented the report, to be
+    tried again; at the last try the camera is freed without one.
     """
-    session = read_session(context.table, session_id)
-    if session is None:  # it was never opened: there is nothing to close
-        return outcome(session_id, ending, ending.by)
-    session = end_session(context.table, session, ending.by, now_ms)
-    report, failure = _report(context, session, ending)
+    session = end_session(
+        context.table, session, ending.by, now_ms, error=ending.error, cause=ending.cause
+    )
+    first = Ending(str(session.ended_by), session.error, session.cause)
+    report, failure = _report(context, session, first, is_last_try=is_last_try)
     if ending.by != NOT_STOPPED:
         unlock(context.table, session)
     if not session.told:
         # Marked only once it is sent: twice in a crash is better than never.
-        _tell(context, session, report, ending)
-        mark_told(context.table, session_id)
-    made = outcome(session_id, ending, str(session.ended_by)) | {"camera": session.camera}
+        _tell(context, session, report, first)
+        mark_told(context.table, session.id)
+    made = outcome(session.id, first) | {"camera": session.camera}
     if report is None:
         return made | {"reportFailed": failure}
     return made | {
         "visits": len(report["visits"]),
         "strangers": len(report["strangers"]),
-        "report": f"s3://{context.names.bucket}/{report_key(session_id)}",
+        "report": f"s3://{context.names.bucket}/{report_key(session.id)}",
     }
 
 
-def outcome(session_id: str, ending: Ending, ended_by: str) -> dict[str, Any]:
-    """Return what the state machine ends by; `ended_by` is the first ending, which stays."""
+def outcome(session_id: str, ending: Ending) -> dict[str, Any]:
+    """Return what the state machine ends by."""
     error, cause = ending.reason
     return {
         "session": session_id,
-        "endedBy": ended_by,
-        "succeeded": ended_by in SUCCEEDED,
-        "error": error or ended_by,
+        "endedBy": ending.by,
+        "succeeded": ending.by in SUCCEEDED,
+        "error": error or ending.by,
         "cause": cause,
     }
 
 
 def _report(
-    context: ClosingContext, session: Session, ending: Ending
+    context: ClosingContext, session: Session, ending: Ending, *, is_last_try: bool
 ) -> tuple[dict[str, Any] | None, str]:
     """Write the report; return it, or None and the name of the error that prevented it."""
     try:
@@ -126,6 +151,9 @@ def _report(
         report = make_report(context.table, session, *ending.reason, made)
         _put(context.s3, context.names.bucket, report)
     except Exception as error:  # whatever it is, it must not keep the camera locked
+        context.logger.warning("report not written", extra=loggable(error))
+        if not is_last_try:
+            raise
         return None, type(error).__name__
     return report, ""
 

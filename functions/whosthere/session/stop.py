@@ -90,14 +90,16 @@ class StopContext:
 
 
 def stop_context(
-    variables: Mapping[str, str], table: Table, client: Callable[..., Any]
+    variables: Mapping[str, str], table: Table, client: Callable[..., Any], logger: Any
 ) -> StopContext:
     """Return the context of a function with these environment variables."""
     names = StackNames(variables["STACK"], variables["BUCKET"], variables["TOPIC_ARN"])
     engines = EngineClients(client("rekognition"), client("kinesisvideo"), ApiCallCounter())
     engines.calls.watch(engines.rekognition, engines.kinesisvideo)
     return StopContext(
-        closing=ClosingContext(table, client("s3"), client("sns"), client("stepfunctions"), names),
+        closing=ClosingContext(
+            table, client("s3"), client("sns"), client("stepfunctions"), names, logger
+        ),
         engines=engines,
         schedules=Schedules(client("scheduler"), variables["DEADLINES"]),
     )
@@ -119,7 +121,7 @@ def stop_ended(
         if not was_refused(context.table, session_id):
             _publish(context, texts.unopened(session_id, camera, ending))
             mark_told(context.table, session_id)
-        return outcome(session_id, ending, ending.by)
+        return outcome(session_id, ending)
     session = read_session(context.table, session_id)
     assert session is not None  # else it would have been cancelled
     return stop(context, session, ending, is_last_try=is_last_try)
@@ -142,9 +144,10 @@ def end(context: StopContext, session: Session, ending: Ending) -> dict[str, Any
 def stop(
     context: StopContext, session: Session, ending: Ending, *, is_last_try: bool = True
 ) -> dict[str, Any]:
-    """Stop the session's engine and close it; raises what kept the engine from stopping.
+    """Stop the session's engine and close it; raises what prevented that.
 
-    Only the last try tells the owner so: what is tried again soon may work.
+    Only the last try tells the owner so, or closes without a report: what is tried again soon
+    may work.
     """
     try:
         found = stop_engine(context, session)
@@ -155,14 +158,14 @@ def stop(
         if is_last_try:
             close(
                 context.closing,
-                session.id,
+                session,
                 Ending(NOT_STOPPED, name_of_error(error), str(error)),
                 now_ms(),
             )
         raise
     if found and ending.by not in ABRUPT:
         context.pause(DRAIN_S)
-    summary = close(context.closing, session.id, ending, now_ms())
+    summary = close(context.closing, session, ending, now_ms(), is_last_try=is_last_try)
     left = found or (session.held and session.ended_by == NOT_STOPPED)
     if session.told and left and "problem" in session.settings.tell:
         _publish(context, texts.stopped_after_all(session))

@@ -17,7 +17,7 @@ from whosthere.people import store as people
 from whosthere.session import lock as locks
 from whosthere.session import report as reports
 from whosthere.session import requests as wishes
-from whosthere.session.health import records as record_watch
+from whosthere.session.health import records
 
 
 def test_stopping_where_nothing_runs_is_no_error(verb):
@@ -49,10 +49,10 @@ def test_status_tells_of_every_camera_what_it_does_since_and_until_when(verb, ta
 def test_status_tells_when_the_last_record_came_and_what_is_wrong(verb, table):
     session = running_session(table)
     now = now_ms()
-    seen = record_watch.HealthState(
+    seen = records.HealthState(
         18_000, 0, 0, now - 150_000, now - 10_000, problem="Video comes, but no record of it."
     )
-    record_watch.keep(table, session, record_watch.HealthState(), seen)
+    records.keep(table, session, records.HealthState(), seen)
     _, text = verb(status)
     assert "Video comes, but no record of it. last record 2 min before the last health" in text
     assert "no face yet" in text

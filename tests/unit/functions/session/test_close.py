@@ -1,6 +1,7 @@
 """Closing a session: report, lock, message; safe to repeat and true to its words."""
 
 import json
+import logging
 
 import boto3
 import pytest
@@ -67,12 +68,14 @@ def opened(table, session_id="one", **changes):
 
 
 def closed(table, s3, owner, by="stop", error="", cause="", now_ms=NOW + 30_000):
-    return close(context(table, s3, owner), "one", Ending(by, error, cause), now_ms)
+    session = sessions.read_session(table, "one")
+    return close(context(table, s3, owner), session, Ending(by, error, cause), now_ms)
 
 
 def context(table, s3, owner):
     names = StackNames("whosthere", BUCKET, owner.topic)
-    return ClosingContext(table, s3, owner.sns, boto3.client("stepfunctions"), names)
+    stepfunctions, logger = boto3.client("stepfunctions"), logging.getLogger()
+    return ClosingContext(table, s3, owner.sns, stepfunctions, names, logger)
 
 
 def report(s3):
@@ -266,6 +269,53 @@ def test_closing_twice_tells_once_and_the_first_ending_stays(table, s3, owner):
     assert report(s3)["ended"] == "2027-01-15T08:00:30.000Z"
 
 
+def test_a_late_safeguard_reports_and_tells_the_first_ending(table, s3, owner):
+    """One that died after it had noted the ending, and before it told."""
+    session = opened(table, tell=["problem"])
+    sessions.end_session(table, session, "problem", NOW, error="E", cause="why")
+    answer = closed(table, s3, owner, "aborted", "Other", "else")
+    assert (answer["endedBy"], answer["error"], answer["cause"]) == ("problem", "E", "why")
+    assert (report(s3)["error"], report(s3)["cause"]) == ("E", "why")
+    (message,) = owner()
+    assert message["message"].endswith("E: why")
+    assert (message["endedBy"], message["error"]) == ("problem", "E")
+
+
+def test_a_planned_end_stays_one_whoever_finishes_it(table, s3, owner):
+    session = opened(table, tell=["end"])
+    sessions.end_session(table, session, "deadline", NOW)
+    closed(table, s3, owner, "aborted")
+    assert [message["kind"] for message in owner()] == ["session"]
+    assert report(s3)["error"] == ""
+
+
+def test_a_cause_in_a_message_has_a_bounded_length(table, s3, owner):
+    opened(table)
+    closed(table, s3, owner, "problem", "E", "x" * 30_000)
+    (message,) = owner()
+    assert "E: " + 500 * "x" + "…" in message["message"]
+    assert len(message["cause"]) == 501
+    assert len(report(s3)["cause"]) == 30_000
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ('{"errorMessage": "no table", "errorType": "E", "stackTrace": ["a"]}', "no table"),
+        ('{"errorType": "E"}', '{"errorType": "E"}'),
+        ("[1]", "[1]"),
+        ("no JSON", "no JSON"),
+    ],
+)
+def test_the_cause_of_what_a_function_raised_is_its_message(cause, told):
+    assert ending_of({"Error": "E", "Cause": cause}).cause == told
+
+
+def test_what_the_rule_hands_on_keeps_its_word():
+    given = {"endedBy": "failed", "Error": "Rekognition.AccessDeniedException", "Cause": ""}
+    assert ending_of(given).by == "failed"
+
+
 def test_a_death_between_freeing_the_camera_and_telling_loses_no_message(table, s3, owner):
     session = opened(table)
     sessions.end_session(table, session, "aborted", NOW)
@@ -292,18 +342,6 @@ def test_closing_late_does_not_free_the_next_session(table, s3, owner):
     closed(table, s3, owner, "aborted")
     latest = sessions.latest_session(table, "front-door")
     assert (latest.id, latest.held) == ("two", True)
-
-
-def test_a_session_that_never_came_to_be_has_nothing_to_close(table, s3, owner):
-    answer = closed(table, s3, owner, "problem", "E", "c")
-    assert answer == {
-        "session": "one",
-        "endedBy": "problem",
-        "succeeded": False,
-        "error": "E",
-        "cause": "c",
-    }
-    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
 
 
 def test_the_report_holds_no_name(table, s3, owner):

@@ -12,7 +12,7 @@ from tests.support.door import START, a_table, empty, face, match, open_session,
 from whosthere import settings
 from whosthere.alerts.texts import report_text
 from whosthere.session import report as reports
-from whosthere.session.health import records as record_watch
+from whosthere.session.health import records
 from whosthere.session.health.arrivals import MOST_ANSWERS, Arrived, arrived, images
 from whosthere.session.health.records import HealthState, evaluate
 from whosthere.session_store import end_session, session_key
@@ -139,18 +139,16 @@ def row(table, session):
 
 def test_the_row_gives_back_what_was_kept(table):
     session = open_session(table)
-    assert record_watch.health_of(row(table, session)) == HealthState()
+    assert records.health_of(row(table, session)) == HealthState()
     kept = HealthState(9, 2, 1, START, START, 1, True, START, "wrong", {"shard-0": "49"})
-    assert record_watch.keep(table, session, HealthState(), kept) == kept
-    assert record_watch.health_of(row(table, session)) == kept
+    assert records.keep(table, session, HealthState(), kept) == kept
+    assert records.health_of(row(table, session)) == kept
 
 
 def test_of_two_looks_at_once_one_counts(table):
     session = open_session(table)
-    first = record_watch.keep(table, session, HealthState(), HealthState(records=5, looked=START))
-    again = record_watch.keep(
-        table, session, HealthState(), HealthState(records=5, looked=START + 1)
-    )
+    first = records.keep(table, session, HealthState(), HealthState(records=5, looked=START))
+    again = records.keep(table, session, HealthState(), HealthState(records=5, looked=START + 1))
     assert again == first
 
 
@@ -163,7 +161,7 @@ def report_of(table, session):
 def test_the_report_tells_of_all_records_and_what_was_wrong_last(table):
     session = open_session(table)
     seen = HealthState(18_000, 900, 3, START, START, 900, problem="No record.")
-    record_watch.keep(table, session, HealthState(), seen)
+    records.keep(table, session, HealthState(), seen)
     report, text = report_of(table, session)
     assert (report["watch"]["records"], report["watch"]["withFace"]) == (18_000, 900)
     assert report["watch"]["last"] == "2027-01-15T08:00:00.000Z"

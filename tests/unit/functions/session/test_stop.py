@@ -1,6 +1,7 @@
 """Stopping and sweeping from outside an execution: fenced, idempotent, and told."""
 
 import json
+import logging
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -146,7 +147,7 @@ def context(table, monkeypatch):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"], Attributes=raw)
     names = StackNames("whosthere", "bucket", topic)
     return StopContext(
-        closing=ClosingContext(table, s3, sns, StepFunctions(), names),
+        closing=ClosingContext(table, s3, sns, StepFunctions(), names, logging.getLogger()),
         engines=EngineClients(Rekognition(), KinesisVideo(), ApiCallCounter()),
         schedules=Schedules(Scheduler(), "whosthere-deadlines"),
         pause=lambda _seconds: None,
@@ -164,10 +165,14 @@ def at(monkeypatch, now_ms):
 
 
 def subjects():
+    return [message["subject"] for message in messages()]
+
+
+def messages():
     sqs = boto3.client("sqs")
     queue = sqs.get_queue_url(QueueName="inbox")["QueueUrl"]
     found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-    return [json.loads(message["Body"])["subject"] for message in found]
+    return [json.loads(message["Body"]) for message in found]
 
 
 def running(context, session_id="one", camera="front-door", engine="stream-processor"):
@@ -281,6 +286,13 @@ def test_no_answer_is_as_bad_as_a_refusal(context):
     with pytest.raises(ReadTimeoutError):
         swept(context, "front-door", "back-door")
     assert free(context, "back-door")
+
+
+def test_what_a_function_raised_before_it_opened_is_told_without_its_stack_trace(context):
+    cause = json.dumps({"errorMessage": "no table", "stackTrace": ["File /var/task/x.py"]})
+    stop_ended(context, "one", ending_of({"Error": "KeyError", "Cause": cause}), "front-door")
+    (message,) = messages()
+    assert message["message"].endswith("could not start. KeyError: no table")
 
 
 def test_a_session_that_was_refused_is_told_once(context):
@@ -415,6 +427,31 @@ def test_the_last_try_tells_that_the_engine_could_not_be_stopped(context):
         stop_ended(context, "one", Ending("stop"), is_last_try=True)
     assert not free(context)
     assert subjects() == ["Problem at front-door"]
+
+
+def test_a_report_that_fails_once_is_written_at_the_next_try(context):
+    running(context)
+    s3 = context.closing.s3
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        stop_ended(without_bucket(context), "one", Ending("stop"), is_last_try=False)
+    assert not free(context) and subjects() == []
+    stop_ended(context, "one", Ending("stop"), is_last_try=False)
+    assert free(context)
+    assert s3.get_object(Bucket="bucket", Key="sessions/one.json")
+
+
+def test_without_a_report_the_last_try_frees_the_camera_and_logs_why(context, caplog):
+    running(context)
+    found = stop_ended(without_bucket(context), "one", Ending("problem", "E", "why"))
+    assert found["reportFailed"] == "NoSuchBucket"
+    assert free(context) and subjects() == ["Problem at front-door"]
+    (logged,) = [one for one in caplog.records if one.msg == "report not written"]
+    assert (logged.error, logged.code) == ("NoSuchBucket", "NoSuchBucket")
+
+
+def without_bucket(context):
+    names = replace(context.closing.names, bucket="gone")
+    return replace(context, closing=replace(context.closing, names=names))
 
 
 @pytest.mark.parametrize("engine", ["stream-processor", "image-search"])
