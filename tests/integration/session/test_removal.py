@@ -4,9 +4,9 @@ import pytest
 
 from cli.setup.laptop_stack import describe_stack
 from tests.support.camera import streaming
-from tests.support.nets import Told, denied
 from tests.support.owner import subscribed
 from tests.support.rights import unused
+from tests.support.safeguards import Told, denied
 from tests.support.stacks import deploy
 from whosthere.session_store import lock_key
 

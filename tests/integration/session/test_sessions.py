@@ -9,8 +9,8 @@ import pytest
 
 from local.tests.support.faults import meet
 from tests.support.camera import streaming
-from tests.support.nets import denied
 from tests.support.owner import QUICK
+from tests.support.safeguards import denied
 from whosthere.session.requests import request_pause
 from whosthere.session_store import lock_key, session_key
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.faults import invoke
-from tests.support.nets import Told, an_hour_of_video, is_told, role_of, watched
 from tests.support.owner import subscribed
+from tests.support.safeguards import Told, an_hour_of_video, is_told, role_of, watched
 from tests.support.stacks import deploy
 
 pytestmark = pytest.mark.long

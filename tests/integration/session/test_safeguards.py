@@ -8,8 +8,8 @@ import pytest
 
 from local.tests.support.faults import meet
 from tests.support.faults import invoke, sample, without_rule
-from tests.support.nets import abandoned, an_hour_of_video, is_told, schedules, watched
 from tests.support.rights import unused
+from tests.support.safeguards import abandoned, an_hour_of_video, is_told, schedules, watched
 from whosthere.session_store import session_key
 
 # With this engine images are looked at only by the sweep, and switched off by none.

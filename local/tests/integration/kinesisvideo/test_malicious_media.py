@@ -1,4 +1,4 @@
-"""Media that is a trap, and dribbling writers; with a good producer beside them."""
+"""Malicious media and writers that dribble, with a good producer beside them."""
 
 import itertools
 import random
@@ -96,7 +96,7 @@ BAD_MEDIA = {
 
 
 @pytest.mark.parametrize("case", BAD_MEDIA)
-def test_media_that_is_a_trap_ends_its_own_session_only(laptop, streams, film, unharmed, case):
+def test_malicious_media_ends_its_own_session_only(laptop, streams, film, unharmed, case):
     expected, body = BAD_MEDIA[case]
     assert refused(laptop, streams[1], body(film)) == expected
 

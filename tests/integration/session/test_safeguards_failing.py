@@ -8,7 +8,7 @@ import pytest
 
 from local.tests.support.faults import meet
 from tests.support.faults import invoke, without_rule
-from tests.support.nets import Told, abandoned, an_hour_of_video, denied, is_told, watched
+from tests.support.safeguards import Told, abandoned, an_hour_of_video, denied, is_told, watched
 
 pytestmark = pytest.mark.long
 STOP = "rekognition:StopStreamProcessor"
