@@ -160,6 +160,7 @@ SPARE_WORKERS = Name(
     "core.lambda_runtime", "invalidate_worker", "func_name, qualifier, account, region"
 )
 KILL_WORKERS = Name("core.lambda_runtime", "reset", "")
+WORKERS = Name("core.lambda_runtime", "_workers")
 RUN_WARM = Name("services.lambda_svc", "_execute_function_warm", "func, event, request_id")
 FUNCTION_OF = Name("services.lambda_svc", "_get_func_record_for_ref", "function_ref")
 RUNNABLE = Name("services.lambda_svc", "_execution_record_for_config", "func, config")
