@@ -1,13 +1,15 @@
-"""The cells of the matrix state x failure: what is asked for, and what each has to meet."""
+"""The cells of the matrix call x failure: what is asked for, and what each has to meet."""
 
 from dataclasses import dataclass
+from functools import cache
+
+import botocore.session
 
 from tests.support.sam import definition
 
-STATES = definition()["States"]
-TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]
-# Failures of a call, by the service: (error, how often; always without a number).
-ERRORS = {
+PROCESSOR, IMAGES = "stream-processor", "image-search"
+# How a call that a state makes fails: (error, how often; always without a number).
+STATE_ERRORS = {
     "lambda": {
         "throttled": ("Lambda.TooManyRequestsException", 2),
         "denied": ("Lambda.AccessDeniedException", None),
@@ -20,7 +22,7 @@ ERRORS = {
         "denied": ("Rekognition.AccessDeniedException", None),
         "not found": ("Rekognition.ResourceNotFoundException", None),
         "in use": ("Rekognition.ResourceInUseException", None),
-        "internal": ("Rekognition.InternalServerError", 2),
+        "internal": ("Rekognition.InternalServerErrorException", 2),
     },
     "kinesisvideo": {
         "throttled": ("KinesisVideo.ClientLimitExceededException", 2),
@@ -36,130 +38,321 @@ ERRORS = {
         "in use": ("DynamoDb.ConditionalCheckFailedException", 2),
         "internal": ("DynamoDb.InternalServerErrorException", 2),
     },
+}
+# How a call that a function makes fails: the error's code and the answer's status.
+SAME = {"denied": ("AccessDeniedException", 400), "not found": ("ResourceNotFoundException", 404)}
+VIDEO = SAME | {
+    "throttled": ("ClientLimitExceededException", 400),
+    "in use": ("ResourceInUseException", 400),
+    "internal": ("InternalFailure", 500),
+}
+ERRORS = {
+    "dynamodb": SAME
+    | {
+        "throttled": ("ProvisionedThroughputExceededException", 400),
+        "in use": ("TransactionConflictException", 400),
+        "internal": ("InternalServerError", 500),
+    },
+    "kinesis": SAME
+    | {
+        "throttled": ("ProvisionedThroughputExceededException", 400),
+        "in use": ("ResourceInUseException", 400),
+        "internal": ("InternalFailureException", 500),
+    },
+    "kinesisvideo": VIDEO,
+    "kinesis-video-archived-media": VIDEO,
+    "rekognition": SAME
+    | {
+        "throttled": ("ThrottlingException", 400),
+        "in use": ("ResourceInUseException", 400),
+        "internal": ("InternalServerError", 500),
+    },
+    "s3": {
+        "throttled": ("SlowDown", 503),
+        "denied": ("AccessDenied", 403),
+        "not found": ("NoSuchBucket", 404),
+        "in use": ("OperationAborted", 409),
+        "internal": ("InternalError", 500),
+    },
+    "scheduler": SAME
+    | {
+        "throttled": ("ThrottlingException", 429),
+        "in use": ("ConflictException", 409),
+        "internal": ("InternalServerException", 500),
+    },
     "sns": {
-        "throttled": ("Sns.ThrottledException", 2),
-        "denied": ("Sns.AuthorizationErrorException", None),
-        "not found": ("Sns.NotFoundException", None),
-        "in use": ("Sns.ConcurrentAccessException", None),
-        "internal": ("Sns.InternalErrorException", 2),
+        "throttled": ("Throttled", 429),
+        "denied": ("AuthorizationError", 403),
+        "not found": ("NotFound", 404),
+        "in use": ("ConcurrentAccess", 400),
+        "internal": ("InternalError", 500),
+    },
+    "stepfunctions": {
+        "throttled": ("ThrottlingException", 400),
+        "denied": ("AccessDeniedException", 400),
+        "not found": ("ExecutionDoesNotExist", 400),
+        "in use": ("ConflictException", 400),
+        "internal": ("InternalFailure", 500),
     },
 }
-FAILURES = [
-    "aborted",
-    "timed out",
-    "throttled",
-    "denied",
-    "not found",
-    "in use",
-    "internal",
-    "slow",
-]
+# A call is throttled until the SDK has given up once: it tries 5 times, or 10 with DynamoDB
+# (botocore, retry mode "legacy"). Internal errors end before that.
+MOST_ATTEMPTS = {"dynamodb": 10}
+BEFORE = ["throttled", "denied", "not found", "in use", "internal"]
+# Done, but the answer never comes; and answered, but the caller does not live to see it.
+SLOW, LOST, DIES = "slow", "answer lost", "caller dies"
+ENDS = {"aborted": "abort", "timed out": "time-out"}
+FAILURES = [*BEFORE, SLOW, LOST, DIES, *ENDS]
 NEVER = "never opened"
-DARK = "dark-door"  # sends only when it is told to
-# Nothing but the sweep can see it: "not found" is what somebody who stops twice is answered.
-BY_SWEEP = {("LookForProcessor", "not found"), ("DisableImages", "not found")}
-# What is in use now (a name just freed, a video whose settings change) passes by itself.
-PATIENT = {
-    ("CreateProcessor", "in use"),
-    ("EnableImages", "in use"),
-}
-IMAGES_ONLY = {"EnableImages", "DisableImages"}
-PROCESSOR_ONLY = {
-    "CreateProcessor",
-    "StartProcessor",
-    "DescribeProcessor",
-    "IsItRunning",
-    "WaitForProcessor",
-    "StopProcessor",
-    "DeleteProcessor",
-    "LookForProcessor",
-    "IsItStopping",
-    "WaitToStop",
-}
-# Come to only where no video comes, or none any more: a camera of their own.
-BY_SILENCE = {"ShallOwnerKnowSilence", "TellSilence"}
-WITHOUT_RECORDS = {"TellRecords"}
-IN_THE_DARK = {"WaitForMedia"} | BY_SILENCE | WITHOUT_RECORDS
-# What else has to go wrong for a session to come to a state at all.
-ON_THE_WAY = {
-    "EndedByProblem": ("MarkRunning", "DynamoDb.AccessDeniedException"),
-}
-ON_THE_WAY |= dict.fromkeys(
-    ("LookForProcessor", "IsItStopping", "WaitToStop"),
-    ("DeleteProcessor", "Rekognition.ResourceNotFoundException"),
-)
-# When a running session is asked to stop, for the states that it comes to before.
-STOP_AFTER_SECONDS = {"Paused": 5} | dict.fromkeys(BY_SILENCE | WITHOUT_RECORDS, 15)
+# What else a session needs to come to a call.
+PAUSED, DARK, SILENT, RECORDLESS, REFUSED = "paused", "dark", "silent", "without records", "refused"
+OF_DARK_CAMERA = (DARK, SILENT, RECORDLESS)
+STOP_AFTER_SECONDS = {PAUSED: 5, SILENT: 15, RECORDLESS: 15}
 SETTINGS = {
     "healthCheckSeconds": 1,
-    "tell": ["start", "problem"],
+    "tell": ["start", "end", "problem"],
     "mediaWaitSeconds": 20,
     "silenceSeconds": 60,
+}
+LIMITS = {
+    DARK: {"mediaWaitSeconds": 10},
+    SILENT: {"silenceSeconds": 3},
+    RECORDLESS: {"recordsMissingSeconds": 2},
 }
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One state and what happens to an execution in it."""
+class Call:
+    """A service call of a session: by a state, or by a function that a state runs.
 
-    state: str
+    `purpose` tells apart calls of one operation: a text in the request. `engine` is the one that
+    makes it, nothing for both.
+    """
+
+    place: str
+    operation: str
+    purpose: str = ""
+    engine: str = ""
+    situation: str = ""
+
+    @property
+    def service(self):
+        return self.operation.partition(":")[0]
+
+    @property
+    def name(self):
+        return self.operation.partition(":")[2]
+
+    @property
+    def is_of_state(self):
+        return self.place in STATES
+
+    @property
+    def text(self):
+        more = ", ".join(part for part in (self.purpose, self.situation) if part)
+        return f"{self.place} {self.operation}" + (f" ({more})" if more else "")
+
+
+def states_of(block):
+    """The states of a block and of those within."""
+    found = dict(block["States"])
+    for state in block["States"].values():
+        for branch in state.get("Branches", []):
+            found |= states_of(branch)
+    return found
+
+
+STATES = states_of(definition())
+ONLY = {
+    "CreateProcessor": PROCESSOR,
+    "StartProcessor": PROCESSOR,
+    "EnableImages": IMAGES,
+}
+# What a session needs to come to a state.
+NEEDED = {"StopEngine": PAUSED, "EndedByProblem": REFUSED}
+
+
+def call_of_state(name):
+    """The call that a Task state makes."""
+    parts = STATES[name]["Resource"].removesuffix(".waitForTaskToken").split(":")
+    service, operation = parts[-2:]
+    operation = operation[:1].upper() + operation[1:]
+    return Call(name, f"{service}:{operation}", "", ONLY.get(name, ""), NEEDED.get(name, ""))
+
+
+BY_STATES = [call_of_state(name) for name, state in STATES.items() if state["Type"] == "Task"]
+BY_STATES += [Call("Sleep", "dynamodb:UpdateItem", situation=DARK)]
+OPEN, CHECK, STOP = "open_session", "check_session", "stop_session"
+BY_FUNCTIONS = [
+    Call(OPEN, "s3:GetObject"),
+    Call(OPEN, "kinesisvideo:DescribeStream"),
+    Call(OPEN, "dynamodb:TransactWriteItems"),
+    Call(OPEN, "scheduler:CreateSchedule"),
+    Call(CHECK, "dynamodb:GetItem"),
+    Call(CHECK, "kinesisvideo:GetDataEndpoint"),
+    Call(CHECK, "kinesis-video-archived-media:ListFragments"),
+    Call(CHECK, "rekognition:DescribeStreamProcessor", "", PROCESSOR),
+    Call(CHECK, "kinesisvideo:DescribeImageGenerationConfiguration", "", IMAGES),
+    Call(CHECK, "kinesis:ListShards", "", PROCESSOR),
+    Call(CHECK, "kinesis:GetShardIterator", "", PROCESSOR),
+    Call(CHECK, "kinesis:GetRecords", "", PROCESSOR),
+    Call(CHECK, "s3:ListObjectsV2", "", IMAGES),
+    Call(CHECK, "dynamodb:UpdateItem", ":check"),
+    Call(CHECK, "dynamodb:UpdateItem", ":watch"),
+    Call(CHECK, "dynamodb:UpdateItem", "counts."),
+    Call(CHECK, "sns:Publish", "Session started"),
+    Call(CHECK, "sns:Publish", "No video from", PROCESSOR, SILENT),
+    Call(CHECK, "sns:Publish", "Faces are not searched", PROCESSOR, RECORDLESS),
+    Call(STOP, "dynamodb:UpdateItem", "attribute_not_exists(camera)"),
+    Call(STOP, "dynamodb:GetItem"),
+    Call(STOP, "rekognition:DescribeStreamProcessor", "", PROCESSOR),
+    Call(STOP, "rekognition:StopStreamProcessor", "", PROCESSOR),
+    Call(STOP, "rekognition:DeleteStreamProcessor", "", PROCESSOR),
+    Call(STOP, "kinesisvideo:DescribeImageGenerationConfiguration", "", IMAGES),
+    Call(STOP, "kinesisvideo:UpdateImageGenerationConfiguration", "", IMAGES),
+    Call(STOP, "dynamodb:UpdateItem", "counts."),
+    Call(STOP, "dynamodb:UpdateItem", "endedBy"),
+    Call(STOP, "stepfunctions:GetExecutionHistory"),
+    Call(STOP, "dynamodb:Query"),
+    Call(STOP, "s3:PutObject"),
+    Call(STOP, "dynamodb:UpdateItem", "SET held"),
+    Call(STOP, "sns:Publish"),
+    Call(STOP, "dynamodb:UpdateItem", "SET told"),
+    Call(STOP, "scheduler:DeleteSchedule"),
+]
+# As IAM calls what the SDK calls otherwise: requests are told apart by that.
+ACTIONS = {"ListObjectsV2": "ListBucket"}
+ROLES = {OPEN: "OpenSessionRole", CHECK: "CheckSessionRole", STOP: "StopSessionRole"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One call, or for the ends of an execution one state, and what happens there."""
+
+    call: Call
     failure: str
 
-    def faults(self, execution, stream):
-        """Lines of the faults' file; one more where a state is only come to by a failure."""
-        found = [self._fault(execution)]
-        if self.state in WITHOUT_RECORDS:
-            found.append({"stream": stream, "records": "lost"})
-        if self.state in ON_THE_WAY:
-            state, error = ON_THE_WAY[self.state]
-            found.append({"execution": execution, "state": state, "error": error})
+    @property
+    def situation(self):
+        return self.call.situation
+
+    @property
+    def is_lasting(self):
+        """Whether the call fails whenever it is made."""
+        return "times" not in self._fault("", "", "")
+
+    def faults(self, name, stack, camera):
+        """Lines of the faults' file for the session of that name."""
+        found = [self._fault(name, stack, camera)]
+        if self.situation == RECORDLESS:
+            found.append({"stream": f"{stack}-{camera}", "records": "lost"})
         return found
 
     def request(self, camera):
         """The input of its session."""
-        asked = {"camera": camera, "minutes": -1 if self.state == "Refused" else 1}
-        limits = {}
-        if self.state == "WaitForMedia":  # what is aborted there has to come there, however late
-            limits = {"mediaWaitSeconds": 60 if self.status else 10}
-        if self.state in BY_SILENCE:
-            limits = {"silenceSeconds": 3}
-        if self.state in WITHOUT_RECORDS:
-            limits = {"recordsMissingSeconds": 2}
-        return asked | {"settings": SETTINGS | limits}
+        minutes = -1 if self.situation == REFUSED else 1
+        limits = LIMITS.get(self.situation, {})
+        return {"camera": camera, "minutes": minutes, "settings": SETTINGS | limits}
 
     @property
     def status(self):
         """How such an execution has to end, if that is certain: else the cell tests nothing."""
-        if self.state == "Ended":  # where it has succeeded before it can be aborted
+        if self.call.place == "Ended":  # where it has succeeded before it can be aborted
             return None
         return {"aborted": "ABORTED", "timed out": "TIMED_OUT"}.get(self.failure)
 
-    def _fault(self, execution):
-        line = {"execution": execution, "state": self.state}
-        if self.failure in ("aborted", "timed out"):
-            return line | {"do": "abort" if self.failure == "aborted" else "time-out"}
-        if self.failure == "slow":
-            return line | {"error": "States.Timeout", "times": 1}
-        service = STATES[self.state]["Resource"].split(":")[5 if is_plain(self.state) else 6]
-        error, times = ERRORS[service][self.failure]
-        return line | {"error": error} | ({"times": times} if times else {})
+    def _fault(self, name, stack, camera):
+        call = self.call
+        if call.is_of_state:
+            return {"execution": name, "state": call.place} | self._in_state()
+        # A late event of the session before must not meet what is meant for this one.
+        named = call.place == STOP and call.service != "kinesisvideo" and call.name != "GetItem"
+        line = {
+            "execution": name,
+            "role": f"{stack}-{ROLES[call.place]}-",
+            "operation": ACTIONS.get(call.name, call.name),
+            "contains": [call.purpose] + ([name] if named else []),
+        }
+        return line | self._in_function()
+
+    def _in_state(self):
+        if self.failure in ENDS:
+            return {"do": ENDS[self.failure]}
+        if self.failure == SLOW:
+            return {"error": "States.Timeout", "times": 1}
+        if self.failure == LOST:
+            return {"error": "States.Timeout", "after": True, "times": 1}
+        if self.failure == DIES:
+            return {"do": "abort", "after": True}
+        error, times = STATE_ERRORS[self.call.service][self.failure]
+        return {"error": error} | ({"times": times} if times else {})
+
+    def _in_function(self):
+        if self.failure == DIES:
+            return {"do": "die", "times": 1}
+        errors = ERRORS[self.call.service]
+        if self.failure == LOST:
+            error, status = errors["internal"]
+            return {"error": error, "status": status, "after": True, "times": 1}
+        error, status = errors[self.failure]
+        found = {"error": error, "status": status}
+        if self.failure == "throttled":
+            found["times"] = MOST_ATTEMPTS.get(self.call.service, 5) + 1
+        if self.failure == "internal":
+            found["times"] = 2
+        return found
 
 
-def is_plain(state):
-    return "aws-sdk" not in STATES[state]["Resource"]
+def cells(engine):
+    """Every call failing in each way, every state aborted and timed out, for one engine.
 
-
-def cells(images):
-    """Every state aborted and timed out, every call failing in each way, for one engine.
-
-    Of what both engines come to, calls fail with a processor only.
+    Of what both engines call, calls fail with a processor only.
     """
-    never = PROCESSOR_ONLY | IN_THE_DARK if images else IMAGES_ONLY
+    calls = [call for call in BY_STATES + BY_FUNCTIONS if is_called(call, engine)]
+    found = [Cell(call, failure) for call in calls for failure in failures_of(call)]
+    for state in STATES:
+        if ONLY.get(state, engine) == engine:
+            at = Call(state, "", situation=NEEDED.get(state, ""))
+            found += [Cell(at, end) for end in ENDS]
+    return found
+
+
+def is_called(call, engine):
+    return call.engine == engine or (not call.engine and engine == PROCESSOR)
+
+
+def failures_of(call):
+    """In which ways the call can fail: of a function's, those that its service has an error for."""
+    if call.is_of_state:
+        return [*BEFORE, SLOW, LOST, DIES]
+    return [one for one in BEFORE if is_possible(call, one)] + [LOST, DIES]
+
+
+def is_possible(call, failure):
+    """Whether AWS's model of the operation has the error; these are common to all of a service."""
+    if failure in ("throttled", "denied", "internal") or call.service == "s3":
+        return True
+    return ERRORS[call.service][failure][0] in codes_of(call.service, call.name)
+
+
+@cache
+def codes_of(service, operation):
+    model = botocore.session.get_session().get_service_model(service)
+    shapes = model.operation_model(operation).error_shapes
+    return {shape.metadata.get("error", {}).get("code", shape.name) for shape in shapes}
+
+
+def sample():
+    """A few cells: a call of each function and of the machine, before, during and after."""
+    wanted = {
+        ("StartProcessor", "StartStreamProcessor", LOST),
+        (OPEN, "TransactWriteItems", "denied"),
+        (CHECK, "GetDataEndpoint", "internal"),
+        (STOP, "DeleteStreamProcessor", DIES),
+        ("Sleep", "", "aborted"),
+    }
     return [
-        Cell(state, failure)
-        for state in STATES
-        if state not in never
-        for failure in FAILURES
-        if failure in ("aborted", "timed out")
-        or (state in TASKS and (not images or state in IMAGES_ONLY))
+        cell
+        for cell in cells(PROCESSOR)
+        if (cell.call.place, cell.call.name, cell.failure) in wanted
     ]

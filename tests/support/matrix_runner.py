@@ -4,13 +4,25 @@ import json
 import threading
 import time
 import uuid
+from collections import defaultdict
 from contextlib import ExitStack, nullcontext
 
 from local.tests.support.faults import first_met, meet
-from tests.support.matrix import BY_SILENCE, NEVER, STOP_AFTER_SECONDS, WITHOUT_RECORDS
+from tests.support.faults import invoke
+from tests.support.matrix import CHECK, NEVER, RECORDLESS, SILENT, STOP_AFTER_SECONDS
 from whosthere.session.close import AS_PLANNED
-from whosthere.session.requests import request_pause, request_stop
-from whosthere.session_store import lock_key, session_key
+from whosthere.session.requests import request_pause
+from whosthere.session_store import latest_session, session_key
+
+CAMERA = "front-door"
+# A session is asked to stop once it searches or, if a failure keeps it from that, so long after.
+PATIENCE_SECONDS = 15
+RULE_SECONDS = 25  # a safeguard by an event has so long after the end of an execution
+MESSAGE_SECONDS = 20
+# What finishes a session: its own last step, the rule on ended executions, the hourly sweep.
+ITSELF, RULE, SWEEP = "itself", "rule", "sweep"
+STARTED, SILENCE, NO_RECORDS = "Session started", "No video from", "Faces are not searched"
+AFTER_ALL = "Stopped after all"
 
 
 class Faults:
@@ -34,89 +46,97 @@ class Faults:
 
 
 class Runner:
-    """Runs cells on one camera, one session each."""
+    """Runs cells on the camera of one stack, one session each; `sending` lets a dark one send."""
 
-    def __init__(self, laptop, stack, table, camera, faults, inbox, sweep, sending=nullcontext):
-        self._clients = {
-            name: laptop.client(name)
-            for name in ("stepfunctions", "rekognition", "kinesisvideo", "s3")
-        }
-        self._laptop, self._stack, self._table, self._camera = laptop, stack, table, camera
-        self._faults, self._inbox, self._sweep = faults, inbox, sweep
-        self._sending = sending
+    def __init__(self, door, faults, sending=None):
+        self._door, self._faults, self._sending = door, faults, sending or nullcontext
+        self._messages, self._played = defaultdict(list), {}
 
     def run(self, cell):
-        """What came of it: ended by, seconds until nothing was left, or what was left."""
+        """Note what came of it: ended by what, seconds until nothing was left, what was left."""
         name = f"m-{uuid.uuid4().hex[:10]}"
-        self._faults.put(name, cell.faults(name, f"{self._stack.name}-{self._camera}"))
+        self._faults.put(name, cell.faults(name, self._door.stack.name, CAMERA))
+        began = time.time()
         try:
             status, ended = self._play(cell, name)
-            gone = self._wait(lambda: self._left(name), 30)
-            swept = not gone
-            if swept:
-                self._sweep()
-                gone = self._wait(lambda: self._left(name), 5)
-            now, left = time.time(), [] if gone else self._left(name)
-            by = self._row(name).get("endedBy", NEVER)
-            # What went on in spite of its failure is measured from its end.
-            begun = ended if by in AS_PLANNED else first_met(self._laptop, name) or ended
-            seconds = round(now - begun, 1)
-            if by not in AS_PLANNED and not self._wait(lambda: name not in self._inbox(), 40):
-                left.append("no message")
-            if cell.status not in (None, status):
-                left.append(f"it was {status}")
-            return {"by": by, "seconds": seconds, "left": left, "swept": swept}
+            found = self._finished(name, ended)
+            found["cell seconds"] = round(time.time() - began, 1)
         finally:
             self._faults.clear(name)
+        if cell.status not in (None, status):
+            found["left"].append(f"it was {status}")
+        if first_met(self._door.laptop, name) is None:
+            found["left"].append("the failure was never met")
+        self._played[cell] = name, found
+
+    def results(self):
+        """What came of the cells, once all messages have come."""
+        self._read()
+        for cell, (name, found) in self._played.items():
+            found["left"] += self._untold(cell, name, found)
+        return {cell: found for cell, (_, found) in self._played.items()}
+
+    def _finished(self, name, ended):
+        """Wait until nothing is left of the session, by whichever safeguard."""
+        by_itself = not self._left(name)
+        gone = by_itself or self._wait(lambda: self._left(name), RULE_SECONDS)
+        safeguard = ITSELF if by_itself else RULE
+        if not gone:
+            safeguard = SWEEP
+            invoke(self._door, "SweepSessionsFunction", {})
+            gone = self._wait(lambda: self._left(name), 10)
+        now, left = time.time(), [] if gone else self._left(name)
+        by = self._row(name).get("endedBy", NEVER)
+        self._wait(lambda: not self._ends(name), MESSAGE_SECONDS)
+        # What went on in spite of its failure is measured from its end.
+        begun = ended if by in AS_PLANNED else first_met(self._door.laptop, name) or ended
+        return {"by": by, "seconds": round(now - begun, 1), "left": left, "safeguard": safeguard}
 
     def _play(self, cell, name):
         """How its execution ended, and when."""
         with ExitStack() as sending:
-            if cell.state in BY_SILENCE | WITHOUT_RECORDS:
+            if cell.situation in (SILENT, RECORDLESS):
                 sending.enter_context(self._sending())
-            execution = self._clients["stepfunctions"].start_execution(
-                stateMachineArn=self._stack.machine_arn,
-                name=name,
-                input=json.dumps(cell.request(self._camera)),
-            )["executionArn"]
+            execution = self._door.execute(cell.request(CAMERA), name)
             self._wait(lambda: self._is_on_its_way(name, execution), 60)
-            if cell.state in BY_SILENCE:
+            if cell.situation == SILENT:
                 sending.close()
             return self._watched(cell, execution)
 
     def _watched(self, cell, execution):
-        searches = time.monotonic()
-        if cell.state == "Paused":
+        if cell.situation == "paused":
             until_ms = round(time.time() * 1000) + 2000
-            request_pause(self._table, self._clients["stepfunctions"], self._camera, until_ms)
-        self._wait(
-            lambda: self._status(execution) == "RUNNING",
-            STOP_AFTER_SECONDS.get(cell.state, 1) - (time.monotonic() - searches),
-        )
+            request_pause(self._door.table, self._door.client("stepfunctions"), CAMERA, until_ms)
+        short = 3 if (cell.call.place, cell.call.service) == (CHECK, "sns") else 1
+        seconds = STOP_AFTER_SECONDS.get(cell.situation, short)
+        self._wait(lambda: self._status(execution) == "RUNNING", seconds)
         until = time.monotonic() + 150
         while self._status(execution) == "RUNNING" and time.monotonic() < until:
-            request_stop(self._table, self._clients["stepfunctions"], self._camera)
+            self._door.stop()
             self._wait(lambda: self._status(execution) == "RUNNING", 5)
         return self._status(execution), time.time()
 
     def _is_on_its_way(self, name, execution):
-        return "runningAt" not in self._row(name) and self._status(execution) == "RUNNING"
+        met = first_met(self._door.laptop, name)
+        held_up = met is not None and time.time() - met > PATIENCE_SECONDS
+        return (
+            not held_up
+            and "runningAt" not in self._row(name)
+            and self._status(execution) == "RUNNING"
+        )
 
     def _status(self, execution):
-        found = self._clients["stepfunctions"].describe_execution(executionArn=execution)
-        return found["status"]
+        return self._door.state(execution)["status"]
 
     def _row(self, name):
-        found = self._table.get_item(Key=session_key(name), ConsistentRead=True)
+        found = self._door.table.get_item(Key=session_key(name), ConsistentRead=True)
         return found.get("Item", {})
 
     def _left(self, name):
         """What of the session is still there; nothing is asked of the execution's history."""
-        listed = self._clients["rekognition"].list_stream_processors()["StreamProcessors"]
-        left = [one["Name"] for one in listed if one["Name"].endswith(name)]
-        key = lock_key(self._camera)
-        lock = self._table.get_item(Key=key, ConsistentRead=True).get("Item", {})
-        if lock.get("held") and lock["session"] == name:
+        left = [one for one in self._door.processors() if one.endswith(name)]
+        latest = latest_session(self._door.table, CAMERA)
+        if latest is not None and latest.held and latest.id == name:
             left.append("the lock")
         if self._images_on():
             left.append("images")
@@ -128,18 +148,47 @@ class Runner:
         return left
 
     def _images_on(self):
-        client, stream = self._clients["kinesisvideo"], f"{self._stack.name}-{self._camera}"
+        client, stream = self._door.client("kinesisvideo"), f"{self._door.stack.name}-{CAMERA}"
         found = client.describe_image_generation_configuration(StreamName=stream)
         return found.get("ImageGenerationConfiguration", {}).get("Status") == "ENABLED"
 
     def _reported(self, name):
         """How the session ended, as its report says; None without one."""
-        s3 = self._clients["s3"]
+        s3 = self._door.client("s3")
         try:
-            found = s3.get_object(Bucket=self._stack.bucket, Key=f"sessions/{name}.json")
+            found = s3.get_object(Bucket=self._door.stack.bucket, Key=f"sessions/{name}.json")
         except s3.exceptions.NoSuchKey:
             return None
         return json.loads(found["Body"].read())["endedBy"]
+
+    def _read(self):
+        for one in self._door.messages():
+            self._messages[one["session"]].append(one)
+
+    def _ends(self, name):
+        """Messages of the session's end until now."""
+        self._read()
+        return [
+            one
+            for one in self._messages[name]
+            if ("endedBy" in one and not one["subject"].startswith(AFTER_ALL))
+            or one["subject"].startswith("No session at")
+        ]
+
+    def _untold(self, cell, name, found):
+        """What the owner was not told, or more than once."""
+        ends = self._ends(name)
+        wanted = "session" if found["by"] in AS_PLANNED else "problem"
+        wrong = [] if wanted in {one["kind"] for one in ends} else ["its end was not told"]
+        if len(ends) > 1:
+            wrong.append(f"{len(ends)} ends were told")
+        subjects = [one["subject"] for one in self._messages[name]]
+        due = [STARTED] if "runningAt" in self._row(name) else []
+        due += {SILENT: [SILENCE], RECORDLESS: [NO_RECORDS]}.get(cell.situation, [])
+        if cell.call.place == CHECK and cell.call.service == "sns" and cell.is_lasting:
+            due = [text for text in due if text != cell.call.purpose]  # it cannot be told
+        wrong += [f"not told: {one}" for one in due if not any(one in text for text in subjects)]
+        return wrong
 
     def _wait(self, left, seconds):
         until = time.monotonic() + seconds

@@ -2,17 +2,19 @@
 
 from collections import Counter
 
-from tests.support.matrix import FAILURES, PATIENT, Cell
+from tests.support.matrix import ENDS, FAILURES, Cell
+
+WIDTHS = 64, 24
 
 
 def table_of_results(results):
-    """The matrix as lines: how each ended, and after how many seconds nothing was left."""
-    lines = ["state".ljust(24) + "".join(failure.ljust(17) for failure in FAILURES)]
-    for state in dict.fromkeys(cell.state for cell in results):
-        cells = [_text(results.get(Cell(state, failure))) for failure in FAILURES]
-        lines.append(state.ljust(24) + "".join(text.ljust(17) for text in cells))
-    lines.append("- : a state that makes no call of its own; or, with images, one that fails alike")
-    lines.append("    with a processor, whose matrix has it")
+    """The matrix as lines: how each ended, what finished it, and after how many seconds."""
+    first, other = WIDTHS
+    lines = ["call".ljust(first) + "".join(failure.ljust(other) for failure in FAILURES)]
+    for call in dict.fromkeys(cell.call for cell in results):
+        cells = [_text(results.get(Cell(call, failure))) for failure in FAILURES]
+        lines.append(call.text.ljust(first) + "".join(text.ljust(other) for text in cells))
+    lines.append("- : a failure that the operation's model does not have; an end is one of a state")
     lines.append(_totals(results))
     return "\n".join(lines)
 
@@ -20,28 +22,20 @@ def table_of_results(results):
 def _text(found):
     if found is None:
         return "-"
-    if found["left"]:
-        return f"!{found['left']}"
-    return f"{found['by']} {'(sweep)' if found['swept'] else found['seconds']}"
+    mark = "!" if found["left"] else ""
+    return f"{mark}{found['by']} {found['safeguard']} {found['seconds']}"
 
 
 def _totals(results):
     found = list(results.values())
-    at_once, patient = (
-        max(
-            (
-                one["seconds"]
-                for cell, one in results.items()
-                if not one["swept"] and ((cell.state, cell.failure) in PATIENT) == waits
-            ),
-            default=0,
-        )
-        for waits in (False, True)
+    pairs = sum(cell.failure not in ENDS for cell in results)
+    ended, finished = (
+        ", ".join(f"{many} {by}" for by, many in Counter(one[key] for one in found).items())
+        for key in ("by", "safeguard")
     )
-    ended = ", ".join(f"{many} {by}" for by, many in Counter(one["by"] for one in found).items())
+    mean = sum(one["cell seconds"] for one in found) / len(found)
     return (
-        f"{len(found)} sessions; something left of {sum(bool(one['left']) for one in found)}; "
-        f"{sum(one['swept'] for one in found)} by the sweep, all others at most {at_once} s "
-        f"(what is in use: {patient} s) after the failure, or after their end if they went on. "
-        f"Ended by: {ended}"
+        f"{len(found)} sessions: {pairs} pairs of a call and a failure, {len(found) - pairs} of a "
+        f"state and an end; not clean: {sum(bool(one['left']) for one in found)}. "
+        f"A cell took {mean:.1f} s. Ended by: {ended}. Finished by: {finished}."
     )
