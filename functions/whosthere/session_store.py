@@ -1,11 +1,12 @@
 """Sessions: the row of one, from its opening to its end, and whose camera it holds."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.conditions import Key
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere import dynamodb as rows
 from whosthere import settings as _settings
@@ -33,10 +34,16 @@ class Session:
     told: bool = False  # the owner, of its end
     error: str = ""  # that it ended by, and why
     cause: str = ""
+    reported: bool = False
 
     def answers_for(self, server_ms: int) -> bool:
         """Whether it alerts for what AWS received at that moment."""
         return self.started_ms <= server_ms and not self.is_over(server_ms - LATE_RECORD_GRACE_MS)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is left to do of its end."""
+        return self.ended_ms is not None and not self.held and self.told and self.reported
 
     def is_over(self, moment_ms: int) -> bool:
         """Whether it had ended before that moment."""
@@ -135,6 +142,7 @@ def session_of(session_id: str, row: Mapping[str, Any], lock: Mapping[str, Any])
         told=bool(row.get("told")),
         error=row.get("endedError", ""),
         cause=row.get("endedCause", ""),
+        reported=bool(row.get("reported")),
     )
 
 
@@ -162,10 +170,14 @@ def end_session(
     return found
 
 
-def mark_told(table: Table, session_id: str) -> None:
-    """Note that the owner has the message of the session's end."""
-    table.update_item(
-        Key=session_key(session_id),
-        UpdateExpression="SET told = :true",
-        ExpressionAttributeValues={":true": True},
-    )
+def mark_told(table: Table, session_id: str, *, reported: bool = False) -> None:
+    """Note that the owner has the message of the session's end, and whether there is a report.
+
+    A refusal is no error: raised, it would let each further try tell the owner again.
+    """
+    with suppress(BotoCoreError, ClientError):
+        table.update_item(
+            Key=session_key(session_id),
+            UpdateExpression="SET told = :true, reported = :reported",
+            ExpressionAttributeValues={":true": True, ":reported": reported},
+        )

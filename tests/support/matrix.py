@@ -107,7 +107,7 @@ NEVER = "never opened"
 # What else a session needs to come to a call.
 PAUSED, DARK, SILENT, RECORDLESS, REFUSED = "paused", "dark", "silent", "without records", "refused"
 OF_DARK_CAMERA = (DARK, SILENT, RECORDLESS)
-STOP_AFTER_SECONDS = {PAUSED: 5, SILENT: 15, RECORDLESS: 15}
+ON_THE_WAY = (PAUSED, SILENT, RECORDLESS)  # a session comes there some time after it searches
 SETTINGS = {
     "healthCheckSeconds": 1,
     "tell": ["start", "end", "problem"],
@@ -115,7 +115,7 @@ SETTINGS = {
     "silenceSeconds": 60,
 }
 LIMITS = {
-    DARK: {"mediaWaitSeconds": 10},
+    DARK: {"mediaWaitSeconds": 25},
     SILENT: {"silenceSeconds": 3},
     RECORDLESS: {"recordsMissingSeconds": 2},
 }
@@ -150,7 +150,7 @@ class Call:
     @property
     def text(self):
         more = ", ".join(part for part in (self.purpose, self.situation) if part)
-        return f"{self.place} {self.operation}" + (f" ({more})" if more else "")
+        return f"{self.place} {self.operation}".strip() + (f" ({more})" if more else "")
 
 
 def states_of(block):

@@ -9,7 +9,7 @@ from contextlib import ExitStack, nullcontext
 
 from local.tests.support.faults import first_met, meet
 from tests.support.faults import invoke
-from tests.support.matrix import CHECK, NEVER, RECORDLESS, SILENT, STOP_AFTER_SECONDS
+from tests.support.matrix import CHECK, NEVER, ON_THE_WAY, PAUSED, RECORDLESS, SILENT
 from whosthere.session.close import AS_PLANNED
 from whosthere.session.requests import request_pause
 from whosthere.session_store import latest_session, session_key
@@ -17,6 +17,8 @@ from whosthere.session_store import latest_session, session_key
 CAMERA = "front-door"
 # A session is asked to stop once it searches or, if a failure keeps it from that, so long after.
 PATIENCE_SECONDS = 15
+ON_THE_WAY_SECONDS = 30
+GOING_ON_SECONDS = 3
 RULE_SECONDS = 25  # a safeguard by an event has so long after the end of an execution
 MESSAGE_SECONDS = 20
 # What finishes a session: its own last step, the rule on ended executions, the hourly sweep.
@@ -104,17 +106,21 @@ class Runner:
             return self._watched(cell, execution)
 
     def _watched(self, cell, execution):
-        if cell.situation == "paused":
-            until_ms = round(time.time() * 1000) + 2000
+        if cell.situation == PAUSED:
+            until_ms = round(time.time() * 1000) + 5000
             request_pause(self._door.table, self._door.client("stepfunctions"), CAMERA, until_ms)
-        short = 3 if (cell.call.place, cell.call.service) == (CHECK, "sns") else 1
-        seconds = STOP_AFTER_SECONDS.get(cell.situation, short)
-        self._wait(lambda: self._status(execution) == "RUNNING", seconds)
+        if cell.situation in ON_THE_WAY:
+            self._wait(lambda: self._has_met_nothing(execution), ON_THE_WAY_SECONDS)
+        self._wait(lambda: self._status(execution) == "RUNNING", GOING_ON_SECONDS)
         until = time.monotonic() + 150
         while self._status(execution) == "RUNNING" and time.monotonic() < until:
             self._door.stop()
             self._wait(lambda: self._status(execution) == "RUNNING", 5)
         return self._status(execution), time.time()
+
+    def _has_met_nothing(self, execution):
+        met = first_met(self._door.laptop, execution.rpartition(":")[2])
+        return met is None and self._status(execution) == "RUNNING"
 
     def _is_on_its_way(self, name, execution):
         met = first_met(self._door.laptop, name)

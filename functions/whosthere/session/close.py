@@ -106,23 +106,25 @@ def close(
     """Close the session and return how it ended, in ids and numbers.
 
     Safe to repeat: the first ending stays, and is what is told. Frees the camera last but for the
-    message, so that what reads "free" finds the report. Raises what prevented the report, to be
-    tried again; at the last try the camera is freed without one.
+    message, so that what reads "free" finds the report. Without a report the camera is freed all
+    the same; until the last try, what prevented the report is raised then, to be tried again.
     """
     session = end_session(
         context.table, session, ending.by, now_ms, error=ending.error, cause=ending.cause
     )
     first = Ending(str(session.ended_by), session.error, session.cause)
-    report, failure = _report(context, session, first, is_last_try=is_last_try)
+    report, failure = _report(context, session, first)
     if ending.by != NOT_STOPPED:
         unlock(context.table, session)
+    if failure and not is_last_try:
+        raise failure
     if not session.told:
         # Marked only once it is sent: twice in a crash is better than never.
         _tell(context, session, report, first)
-        mark_told(context.table, session.id)
+    mark_told(context.table, session.id, reported=report is not None)
     made = outcome(session.id, first) | {"camera": session.camera}
     if report is None:
-        return made | {"reportFailed": failure}
+        return made | {"reportFailed": type(failure).__name__}
     return made | {
         "visits": len(report["visits"]),
         "strangers": len(report["strangers"]),
@@ -143,19 +145,17 @@ def outcome(session_id: str, ending: Ending) -> dict[str, Any]:
 
 
 def _report(
-    context: ClosingContext, session: Session, ending: Ending, *, is_last_try: bool
-) -> tuple[dict[str, Any] | None, str]:
-    """Write the report; return it, or None and the name of the error that prevented it."""
+    context: ClosingContext, session: Session, ending: Ending
+) -> tuple[dict[str, Any] | None, Exception | None]:
+    """Write the report; return it, or None and the error that prevented it."""
     try:
         made = calls_of_execution(context.stepfunctions, session.execution)
         report = make_report(context.table, session, *ending.reason, made)
         _put(context.s3, context.names.bucket, report)
     except Exception as error:  # whatever it is, it must not keep the camera locked
         context.logger.warning("report not written", extra=loggable(error))
-        if not is_last_try:
-            raise
-        return None, type(error).__name__
-    return report, ""
+        return None, error
+    return report, None
 
 
 def _put(s3: Any, bucket: str, report: dict[str, Any]) -> None:

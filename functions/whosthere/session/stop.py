@@ -146,8 +146,8 @@ def stop(
 ) -> dict[str, Any]:
     """Stop the session's engine and close it; raises what prevented that.
 
-    Only the last try tells the owner so, or closes without a report: what is tried again soon
-    may work.
+    Only the last try tells the owner so: what is tried again soon may work. Until then, what
+    prevented the report is raised too.
     """
     try:
         found = stop_engine(context, session)
@@ -169,9 +169,15 @@ def stop(
     left = found or (session.held and session.ended_by == NOT_STOPPED)
     if session.told and left and "problem" in session.settings.tell:
         _publish(context, texts.stopped_after_all(session))
-    schedules = context.schedules
-    delete_deadline_schedule(schedules.scheduler, session.id, group=schedules.group)
+    _delete_schedule(context, session.id)
     return summary
+
+
+def _delete_schedule(context: StopContext, session_id: str) -> None:
+    """Delete the session's schedule; one that stays finds a closed session, and goes by itself."""
+    schedules = context.schedules
+    with suppress(BotoCoreError, ClientError):
+        delete_deadline_schedule(schedules.scheduler, session_id, group=schedules.group)
 
 
 def stop_engine_of(context: StopContext, session_id: str) -> bool:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere.clock import now_ms
+from whosthere.clock import DAY_S, now_ms
 from whosthere.errors import ProcessorStaysError
 from whosthere.names import camera_of_arn, stack_prefix, stream_name
+from whosthere.session.close import Ending
 from whosthere.session.deadline import GRACE_S
 from whosthere.session.engine import (
     STREAM_PROCESSOR,
@@ -31,8 +32,9 @@ def sweep(
 ) -> dict[str, int]:
     """Stop whatever runs without a running session; how many of each kind were stopped.
 
-    Asks what should run only after it has seen what does, so a session that starts
-    meanwhile is never hit. One failure doesn't keep the others from being stopped.
+    Counts as a lock also what ended without a report or a message, and closes it. Asks what
+    should run only after it has seen what does, so a session that starts meanwhile is never hit.
+    One failure doesn't keep the others from being stopped.
     """
     watched = list(cameras)
     errors: list[Failure] = []
@@ -72,9 +74,22 @@ def _each(
 
 def _free(context: StopContext, camera: str) -> bool:
     session = latest_session(context.table, camera)
-    if session is None or not session.held:
+    if session is None:
         return False
-    return _end_unless_alive(context, session)
+    if session.held:
+        return _end_unless_alive(context, session)
+    return _close_again(context, session)
+
+
+def _close_again(context: StopContext, session: Session) -> bool:
+    """Report and tell the end of a session, if what ended it could not; return whether it did."""
+    if session.is_closed or session.ended_ms is None or session.ended_by is None:
+        return False
+    # What ended it may still be at work, or its visits may be gone.
+    if not LATE_MS < now_ms() - session.ended_ms < DAY_S * 1000:
+        return False
+    stop(context, session, Ending(session.ended_by))
+    return True
 
 
 def _end_unless_alive(context: StopContext, session: Session) -> bool:

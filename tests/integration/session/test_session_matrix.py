@@ -10,15 +10,44 @@ import pytest
 from local.tests.support.faults import meet
 from local.tests.support.films import draw
 from tests.support.camera import streaming
-from tests.support.matrix import IMAGES, OF_DARK_CAMERA, PROCESSOR, cells, sample
+from tests.support.matrix import (
+    BY_FUNCTIONS,
+    BY_STATES,
+    IMAGES,
+    OF_DARK_CAMERA,
+    PROCESSOR,
+    ROLES,
+    cells,
+    sample,
+)
 from tests.support.matrix_runner import Faults, Runner
 from tests.support.matrix_table import table_of_results
 from tests.support.owner import subscribed
+from tests.support.rights import granted
 from tests.support.stacks import deploy_beside
 from whosthere.session.lock import unlock
 from whosthere.session_store import latest_session
 
 LANES, DARK_LANES = 7, 1  # stacks of one camera each: a role's failure is one session's only
+
+
+# Rights behind no call of its own, or of a safeguard only (an execution that hangs is aborted).
+NO_ROW = {
+    "dynamodb:PutItem",
+    "iam:PassRole",
+    "lambda:InvokeFunction",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "states:StopExecution",
+}
+# What IAM names otherwise than the SDK.
+SAME_RIGHT = {
+    "dynamodb:TransactWriteItems": "dynamodb:UpdateItem",
+    "kinesis-video-archived-media:ListFragments": "kinesisvideo:ListFragments",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "stepfunctions:GetExecutionHistory": "states:GetExecutionHistory",
+}
+ONLY_WHEN_BUSY = {("OpenSessionRole", "dynamodb:GetItem"), ("OpenSessionRole", "s3:ListBucket")}
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +97,20 @@ def played(laptop, wanted, lit, dark=(), film=None, folder=None):
     for one in workers:
         one.join()
     return {cell: results[cell] for cell in wanted if cell in results}
+
+
+def test_every_right_of_a_session_has_a_row():
+    rows = {
+        (ROLES.get(call.place, "SessionRole"), call.operation) for call in BY_STATES + BY_FUNCTIONS
+    }
+    named = {(role, SAME_RIGHT.get(action, action)) for role, action in rows}
+    rights = {
+        (role, action)
+        for role in [*ROLES.values(), "SessionRole"]
+        for action in granted(role) - NO_ROW
+    }
+    assert rights - named == ONLY_WHEN_BUSY
+    assert {one for one in named - rights if one[1] != "lambda:Invoke"} == set()
 
 
 def test_a_sample_of_the_matrix_is_clean(laptop, stack, film, tmp_path, say):

@@ -5,6 +5,7 @@ import logging
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from whosthere import metrics, settings
 from whosthere import session_store as sessions
@@ -67,9 +68,9 @@ def opened(table, session_id="one", **changes):
     return session
 
 
-def closed(table, s3, owner, by="stop", error="", cause="", now_ms=NOW + 30_000):
+def closed(table, s3, owner, by="stop", error="", cause="", now_ms=NOW + 30_000, **more):
     session = sessions.read_session(table, "one")
-    return close(context(table, s3, owner), session, Ending(by, error, cause), now_ms)
+    return close(context(table, s3, owner), session, Ending(by, error, cause), now_ms, **more)
 
 
 def context(table, s3, owner):
@@ -225,6 +226,38 @@ def test_a_report_that_cannot_be_made_keeps_neither_the_lock_nor_the_message(
     assert not sessions.latest_session(table, "front-door").held
     (message,) = owner()
     assert "Its report could not be written.\nE: why" in message["message"]
+
+
+def test_a_report_that_fails_is_told_by_the_try_that_writes_it(table, s3, owner):
+    opened(table)
+    s3.delete_bucket(Bucket=BUCKET)
+    with pytest.raises(s3.exceptions.NoSuchBucket):
+        closed(table, s3, owner, "problem", "E", "why", is_last_try=False)
+    latest = sessions.latest_session(table, "front-door")
+    assert (latest.held, latest.is_closed) == (False, False)
+    assert owner() == []
+    s3.create_bucket(Bucket=BUCKET)
+    closed(table, s3, owner, "problem", "E", "why", is_last_try=False)
+    assert report(s3)["endedBy"] == "problem"
+    assert "Its report could not be written" not in owner()[0]["message"]
+    assert sessions.latest_session(table, "front-door").is_closed
+
+
+def test_an_end_that_cannot_be_noted_as_told_is_told_once(table, s3, owner, monkeypatch):
+    """What is raised after the message would let the next try send it again."""
+    opened(table)
+    write, refused = table.update_item, []
+
+    def update_item(**given):
+        if "told" in given["UpdateExpression"]:
+            refused.append(given)
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "UpdateItem")
+        return write(**given)
+
+    monkeypatch.setattr(table, "update_item", update_item)
+    assert closed(table, s3, owner, "problem", "E", "why")["endedBy"] == "problem"
+    assert len(refused) == 1
+    assert len(owner()) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -344,6 +345,48 @@ def test_the_sweep_stops_what_an_ended_session_left_and_tells(context):
     assert context.kinesisvideo.images["whosthere-front-door"]["Status"] == "DISABLED"
     assert free(context)
     assert subjects() == ["Stopped after all at front-door"]
+
+
+@pytest.mark.parametrize("missing", ["message", "report"])
+def test_the_sweep_makes_up_for_a_missing_message_or_report(context, monkeypatch, missing):
+    running(context)
+    lacking = replace(context.closing, sns=None) if missing == "message" else context.closing
+    lacking = replace(lacking, s3=None) if missing == "report" else lacking
+    with suppress(AttributeError):
+        stop_ended(replace(context, closing=lacking), "one", ABORTED)
+    assert free(context)
+    assert len(subjects()) == (missing == "report")
+    assert swept(context)["locks"] == 0  # what ended it may still be at work
+    at(monkeypatch, NOW + 300_000)
+    assert swept(context)["locks"] == 1
+    assert len(subjects()) == (missing == "message")
+    key = "sessions/one.json"
+    body = context.closing.s3.get_object(Bucket="bucket", Key=key)["Body"].read()
+    assert json.loads(body)["endedBy"] == "aborted"
+    assert swept(context)["locks"] == 0
+
+
+def test_the_sweep_leaves_alone_what_ended_long_ago(context, monkeypatch):
+    """Its visits may be gone, and they are in the report that is there."""
+    running(context)
+    with pytest.raises(AttributeError):
+        stop_ended(replace(context, closing=replace(context.closing, sns=None)), "one", ABORTED)
+    at(monkeypatch, NOW + 2 * 86_400_000)
+    assert swept(context)["locks"] == 0
+    assert subjects() == []
+
+
+def test_a_schedule_that_cannot_be_deleted_fails_nothing(context):
+    running(context)
+    refusing = SimpleNamespace(delete_schedule=lambda **_: refuse("AccessDeniedException"))
+    schedules = replace(context.schedules, scheduler=refusing)
+    assert stop_ended(replace(context, schedules=schedules), "one", ABORTED)["endedBy"] == "aborted"
+    assert stop_overdue(context, "one")["endedBy"] == "aborted"  # when it fires after all
+    assert subjects() == ["Problem at front-door"]
+
+
+def refuse(code):
+    raise refusal(code)
 
 
 def test_the_sweep_touches_nothing_of_others(context):
