@@ -98,6 +98,8 @@ ERRORS = {
 # A call is throttled until the SDK has given up once: it tries 5 times, or 10 with DynamoDB
 # (botocore, retry mode "legacy"). Internal errors end before that.
 MOST_ATTEMPTS = {"dynamodb": 10}
+# What stops an engine waits for one that is in use, up to minutes at each try: that passes.
+IN_USE_TIMES = 8
 BEFORE = ["throttled", "denied", "not found", "in use", "internal"]
 # Done, but the answer never comes; and answered, but the caller does not live to see it.
 SLOW, LOST, DIES = "slow", "answer lost", "caller dies"
@@ -225,12 +227,22 @@ ACTIONS = {"ListObjectsV2": "ListBucket"}
 ROLES = {OPEN: "OpenSessionRole", CHECK: "CheckSessionRole", STOP: "StopSessionRole"}
 
 
+# A message is noted as told once it is sent, and SNS has no idempotent Publish: an end may be told
+# twice where its answer is lost, or its sender dies before the note.
+TOLD_TWICE = {(STOP, "sns:Publish", LOST), (STOP, "sns:Publish", DIES)}
+
+
 @dataclass(frozen=True)
 class Cell:
     """One call, or for the ends of an execution one state, and what happens there."""
 
     call: Call
     failure: str
+
+    @property
+    def most_ends(self):
+        """How many messages of its end a session may have."""
+        return 1 + ((self.call.place, self.call.operation, self.failure) in TOLD_TWICE)
 
     @property
     def situation(self):
@@ -296,6 +308,8 @@ class Cell:
             return {"error": error, "status": status, "after": True, "times": 1}
         error, status = errors[self.failure]
         found = {"error": error, "status": status}
+        if self.failure == "in use" and self.call.service in ("rekognition", "kinesisvideo"):
+            found["times"] = IN_USE_TIMES
         if self.failure == "throttled":
             found["times"] = MOST_ATTEMPTS.get(self.call.service, 5) + 1
         if self.failure == "internal":
