@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from whosthere.errors import PictureError
 from whosthere.geometry import Box
 from whosthere.imaging import crop
+from whosthere.ingest.record import TIMES
 from whosthere.settings import Quality
 
 KEY = re.compile(r"^frames/([a-z][a-z0-9-]{0,31})/[^/]+\.(?:jpg|jpeg|png)$")
@@ -73,6 +74,9 @@ def fetch_image(s3: Any, bucket: str, key: str) -> CameraImage:
         fragment = metadata[FRAGMENT]
     except (KeyError, ValueError) as error:
         raise PictureError("the image was not made by Kinesis Video Streams") from error
+    # The record made of it would be refused, but only after its faces were searched.
+    if not fragment or min(times) < 1000 * TIMES[0] or max(times) > 1000 * TIMES[1]:
+        raise PictureError("the image has no fragment or an impossible time")
     return CameraImage(content, _height_px(content), fragment, *times)
 
 

@@ -6,7 +6,6 @@ ten times as long as reading, so it only explains why a record is rejected.
 """
 
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,12 @@ from typing import Any
 from whosthere.errors import RecordError
 from whosthere.geometry import Box
 from whosthere.names import camera_of_arn
+
+# The bounds of the schema, so that no arithmetic on a record fails later. Times are in seconds:
+# the sum of two is a date before the year 9999, the last one of Python and ISO 8601.
+TIMES = (0, 100_000_000_000)
+SIZES = (0.0001, 100)  # of a frame's width or height; the least is 1 in a row of the table
+OTHERS = (-180, 180)  # percent, degrees, and shares: a face may lie partly outside the frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ def read_frame(record: Any, stack: str, *, id: str, recognised_ms: int) -> Analy
         # (0.0020000000949949026), and both clocks take the same offset.
         offset, producer, server = _checked(
             (video["FrameOffsetInSeconds"], video["ProducerTimestamp"], video["ServerTimestamp"]),
+            TIMES,
             texts=(arn, fragment),
         )
         faces = record["FaceSearchResponse"]
@@ -91,7 +97,7 @@ def read_frame(record: Any, stack: str, *, id: str, recognised_ms: int) -> Analy
             recognised_ms=recognised_ms,
             faces=tuple([_face(found) for found in faces]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # whatever it is, no retry would mend the record
         raise RecordError(explain(record) or f"{error}") from error
 
 
@@ -118,20 +124,18 @@ def schema() -> dict[str, Any]:
 def _face(found: Any) -> Face:
     face = found["DetectedFace"]
     box, quality, matches = face["BoundingBox"], face["Quality"], found["MatchedFaces"]
-    left, top, width, height, confidence, sharpness, brightness, yaw = _checked(
+    width, height = _checked((box["Width"], box["Height"]), SIZES)
+    left, top, confidence, sharpness, brightness, yaw = _checked(
         (
             box["Left"],
             box["Top"],
-            box["Width"],
-            box["Height"],
             face["Confidence"],
             quality["Sharpness"],
             quality["Brightness"],
             face["Pose"]["Yaw"],
-        )
+        ),
+        OTHERS,
     )
-    if width <= 0 or height <= 0:
-        raise ValueError("a face's box is empty")
     if type(matches) is not list:
         raise TypeError("the list of matches is missing")
     matches = tuple([_match(match) for match in matches])
@@ -143,15 +147,18 @@ def _match(match: Any) -> Match:
     # Rekognition leaves ExternalImageId out of a face that was indexed without one. Somebody
     # else indexed that face, but it still shows somebody known.
     person_id = face.get("ExternalImageId") or face["FaceId"]
-    (similarity,) = _checked((match["Similarity"],), texts=(face["FaceId"], person_id))
+    (similarity,) = _checked((match["Similarity"],), OTHERS, texts=(face["FaceId"], person_id))
     return Match(person_id, similarity)
 
 
-def _checked(numbers: tuple[Any, ...], texts: tuple[Any, ...] = ()) -> list[float]:
-    """Return the numbers as floats; raise TypeError for what is no finite number or text."""
+def _checked(
+    numbers: tuple[Any, ...], bounds: tuple[float, float], texts: tuple[Any, ...] = ()
+) -> list[float]:
+    """Return the numbers as floats; raise TypeError for what is no text or no number in bounds."""
+    least, most = bounds
     for number in numbers:
-        if type(number) not in (float, int) or not math.isfinite(number):
-            raise TypeError("a number is missing")
+        if type(number) not in (float, int) or not least <= number <= most:
+            raise TypeError("a number is missing or out of bounds")
     for text in texts:
         if type(text) is not str or not text:
             raise TypeError("a text is missing")

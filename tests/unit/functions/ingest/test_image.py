@@ -121,6 +121,9 @@ UNUSABLE = {
     "too many bytes": (draw() + bytes(images.MAX_BYTES), TOLD, "5 MB"),
     "somebody else's": (draw(), {}, "not made by"),
     "no times": (draw(), TOLD | {images.PRODUCER: "now"}, "not made by"),
+    "no possible time": (draw(), TOLD | {images.PRODUCER: "9" * 400}, "impossible time"),
+    "a time before 1970": (draw(), TOLD | {images.SERVER: "-1"}, "impossible time"),
+    "no fragment": (draw(), TOLD | {images.FRAGMENT: ""}, "no fragment"),
 }
 
 

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from tests.support.door import START, face, match, record
+from whosthere.clock import iso
 from whosthere.errors import RecordError
+from whosthere.geometry import Box, distance
 from whosthere.ingest import record as records
 
 
@@ -55,6 +57,17 @@ BROKEN = [
     ("FaceSearchResponse.0.DetectedFace.Quality.Sharpness", None),
     ("FaceSearchResponse.0.MatchedFaces.0.Similarity", None),
     ("FaceSearchResponse.0.MatchedFaces.0.Face.FaceId", 12),
+    # Numbers that are none for the arithmetic, the table or the calendar.
+    ("InputInformation.KinesisVideo.ServerTimestamp", 1e308),
+    ("InputInformation.KinesisVideo.ServerTimestamp", 10**400),
+    ("InputInformation.KinesisVideo.ProducerTimestamp", -1),
+    ("InputInformation.KinesisVideo.ProducerTimestamp", 253_402_300_800),
+    ("InputInformation.KinesisVideo.FrameOffsetInSeconds", 1e308),
+    ("FaceSearchResponse.0.DetectedFace.BoundingBox.Left", -1e308),
+    ("FaceSearchResponse.0.DetectedFace.BoundingBox.Height", 1e-9),
+    ("FaceSearchResponse.0.DetectedFace.BoundingBox.Height", 1e200),
+    ("FaceSearchResponse.0.DetectedFace.Quality.Sharpness", 10**400),
+    ("FaceSearchResponse.0.MatchedFaces.0.Similarity", 1e200),
 ]
 
 
@@ -81,6 +94,28 @@ def test_numbers_that_are_none_are_refused():
     text = json.dumps(found).replace("99.9", "NaN")
     with pytest.raises(RecordError):
         read_frame(json.loads(text), "whosthere")
+
+
+def test_the_extremes_that_are_read_can_be_written():
+    for seconds, size in zip(records.TIMES, records.SIZES, strict=True):
+        found = record(0, face(match("p-1"), box=(0, 0, size, size)))
+        video = found["InputInformation"]["KinesisVideo"]
+        for name in ("ServerTimestamp", "ProducerTimestamp", "FrameOffsetInSeconds"):
+            video[name] = seconds
+        assert records.explain(found) == ""
+        frame = read_frame(found, "whosthere")
+        assert iso(frame.captured_ms) == iso(frame.server_ms)
+        box = Box.from_row(frame.faces[0].box.to_row())
+        assert distance(box, box, 1000) in (0, None)
+
+
+def test_whatever_goes_wrong_while_a_record_is_read_is_a_record_error(monkeypatch):
+    def fail(*_):
+        raise OverflowError("not thought of")
+
+    monkeypatch.setattr(records, "camera_of_arn", fail)
+    with pytest.raises(RecordError, match="not thought of"):
+        read_frame(record(0), "whosthere")
 
 
 def test_another_stacks_stream_is_refused():
