@@ -9,11 +9,10 @@ from whosthere.strangers.review_queue import StrangerFiles
 
 @dataclass(frozen=True, slots=True)
 class FaceSearchResult:
-    """The stranger a face is: the id, the face in the collection, and the similarity."""
+    """The stranger a face is: the id, and the face in the collection."""
 
     stranger: str
     face_id: str
-    similarity: float | None
 
 
 def search_or_index(
@@ -34,7 +33,7 @@ def search_or_index(
         QualityFilter="NONE",  # the quality gate has passed it
     )
     indexed = answer["FaceRecords"]
-    return FaceSearchResult(stranger, indexed[0]["Face"]["FaceId"] if indexed else "", None)
+    return FaceSearchResult(stranger, indexed[0]["Face"]["FaceId"] if indexed else "")
 
 
 def _search(files: StrangerFiles, face: bytes, threshold: float) -> FaceSearchResult | None:
@@ -53,6 +52,5 @@ def _search(files: StrangerFiles, face: bytes, threshold: float) -> FaceSearchRe
     matches = [match for match in answer["FaceMatches"] if match["Face"].get("ExternalImageId")]
     if not matches:
         return None
-    best = max(matches, key=lambda match: match["Similarity"])
-    face_found = best["Face"]
-    return FaceSearchResult(face_found["ExternalImageId"], face_found["FaceId"], best["Similarity"])
+    best = max(matches, key=lambda match: match["Similarity"])["Face"]
+    return FaceSearchResult(best["ExternalImageId"], best["FaceId"])

@@ -154,7 +154,7 @@ def _enqueue(
 ) -> tuple[str, Counter[str]]:
     """Queue a stranger and send the alert; return the stranger's id and the counters."""
     snapshot = _take_snapshot(context, track)
-    result = FaceSearchResult(track.id, "", None)
+    result = FaceSearchResult(track.id, "")
     if snapshot.crops:
         threshold = session.settings.match_threshold
         result = search_or_index(context.files, snapshot.crops.face, track.id, threshold)
