@@ -8,7 +8,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere import dynamodb as rows
+from whosthere import dynamodb
 from whosthere import settings as _settings
 from whosthere.dynamodb import KEEP_ROWS_S, Table
 from whosthere.settings import Settings
@@ -90,7 +90,7 @@ def cancel(table: Table, session_id: str, now_ms: int) -> bool:
             },
         )
     except ClientError as error:
-        if rows.condition_failed(error):
+        if dynamodb.condition_failed(error):
             return False
         raise
     return True
@@ -107,7 +107,7 @@ def latest_session(table: Table, camera: str) -> Session | None:
 def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
     """Return the last session of the camera that had begun at that moment, running or not."""
     begun = Key("sk").between("session#", f"session#{server_ms + 1:013d}")
-    found = rows.first(table, Key("pk").eq(f"camera#{camera}") & begun, ascending=False)
+    found = dynamodb.first(table, Key("pk").eq(f"camera#{camera}") & begun, ascending=False)
     return read_session(table, found["session"]) if found else None
 
 
@@ -115,11 +115,11 @@ def read_session(
     table: Table, session_id: str, lock: Mapping[str, Any] | None = None
 ) -> Session | None:
     """Return the session of that id, or None; `held` says whether it still holds its camera."""
-    row = rows.read(table, session_key(session_id))
+    row = dynamodb.read(table, session_key(session_id))
     if not row or "camera" not in row:  # cancelled before it was open
         return None
     if lock is None:
-        lock = rows.read(table, lock_key(row["camera"])) or {}
+        lock = dynamodb.read(table, lock_key(row["camera"])) or {}
     return session_of(session_id, row, lock)
 
 

@@ -24,8 +24,7 @@ from whosthere.ingest import image as images
 from whosthere.ingest.kinesis import KinesisSource
 from whosthere.metrics import ApiCallCounter
 from whosthere.session import lock as locks
-from whosthere.visits import persons
-from whosthere.visits import store as visit_rows
+from whosthere.visits import persons, store
 
 ALICE = "p-alice"
 HOUR = 3600
@@ -76,7 +75,7 @@ class Camera:
         return tuple(int(row.get(name, 0)) for name in names)
 
     def visits(self, id):
-        return visit_rows.visits_of(self.table, id, "front-door")
+        return store.visits_of(self.table, id, "front-door")
 
     @property
     def told(self):
