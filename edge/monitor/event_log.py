@@ -1,5 +1,6 @@
 """What a run reports: lines on stderr for people, JSON lines on stdout for programs."""
 
+import contextlib
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -23,9 +24,10 @@ class EventLog:
         self._track: VideoTrack | None = None
 
     def log(self, text: str) -> None:
-        """Write a line for people about something unusual."""
-        self._err.write(f"{self._config.camera}: {text}\n")
-        self._err.flush()
+        """Write a line for people about something unusual; do nothing if that is not possible."""
+        with contextlib.suppress(OSError):  # video matters more, and each thread writes here
+            self._err.write(f"{self._config.camera}: {text}\n")
+            self._err.flush()
 
     def connecting(
         self, config: Config, region: str, track: VideoTrack, retention_hours: int
