@@ -59,7 +59,7 @@ class Sender:
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] | None = None,
     ) -> None:
-        """Prepare to send the buffer's fragments; `read` returns a fragment from disk."""
+        """Prepare to send the buffer's fragments; stored ones at most `speed` times real time."""
         self.error: Exception | None = None
         self.last_error = ""
         self.last_error_at = 0.0
