@@ -11,7 +11,7 @@ from .auth import identity
 from .buffer.buffer import FragmentBuffer
 from .buffer.disk_writer import DiskWriter
 from .buffer.fragment import Limits
-from .buffer.storage import FragmentFiles, open_files
+from .buffer.storage import FragmentFiles, open_files, recover_copies
 from .capture.thread import CaptureThread
 from .config import Config, runtime_folder
 from .errors import UnreachableError
@@ -63,27 +63,31 @@ def open_buffer(
 ) -> Iterator[FragmentBuffer]:
     """Open the buffer with the previous run's fragments; at the end, keep what is not stored."""
     files, copies = _open_folders(config, address, log)
-    recovered = files.recover(copies) if files else []
+    recovered = files.recover(log) if files else []
+    recovered += recover_copies(copies, recovered, log) if copies else []
     if recovered:
         log(f"{len(recovered)} fragments that were kept on disk are sent first.")
     limits = buffer_limits(config) if copies else replace(buffer_limits(config), memory_s=0.0)
-    buffer = FragmentBuffer(
-        limits, holds_until_complete=config.is_only_tagged, recovered=recovered, log=log
-    )
+    buffer = FragmentBuffer(limits, holds_until_complete=config.is_only_tagged, recovered=recovered)
+    writer = DiskWriter(buffer, files, log, copies)
     buffer.drop_older_than(round(time.time() * 1000))
-    writer = DiskWriter(buffer, files, log, copies) if files else None
     try:
-        if writer:
-            writer.start()
+        writer.start()
         yield buffer
     finally:
-        if writer:
-            writer.stop()
-        lost = len(buffer.in_memory())
-        if kept := buffer.counts.waiting - lost:
-            log(f"{kept} fragments are kept on disk for the next start.")
-        if lost:
-            log(f"{lost} fragments are lost: they could not be written to disk.")
+        writer.stop()
+        _log_remaining(buffer, log)
+
+
+def _log_remaining(buffer: FragmentBuffer, log: Callable[[str], None]) -> None:
+    in_memory = buffer.in_memory()
+    copied = sum(bool(fragment.copy) for fragment in in_memory)
+    if kept := buffer.counts.waiting - len(in_memory):
+        log(f"{kept} fragments are kept on disk for the next start.")
+    if copied:
+        log(f"{copied} fragments could not be written to disk; a copy is kept until a reboot.")
+    if lost := len(in_memory) - copied:
+        log(f"{lost} fragments are lost: they could not be written to disk.")
 
 
 def buffer_limits(config: Config) -> Limits:
@@ -98,6 +102,7 @@ def _open_folders(
     config: Config, address: str, log: Callable[[str], None]
 ) -> tuple[FragmentFiles | None, FragmentFiles | None]:
     """Open the buffer folder, and the one for copies in memory; None if that is not possible."""
+    files = copies = None
     try:
         files = open_files(config.buffer_folder, address, config.max_behind_s)
     except OSError as exc:
@@ -105,13 +110,12 @@ def _open_folders(
             f"Fragments cannot be kept on disk and stay in memory: {exc}. "
             "Give a folder that this user may write to as --buffer-folder."
         )
-        return None, None
     with contextlib.suppress(OSError):
         if parent := runtime_folder(config.camera, os.environ):
             # A run with another buffer folder must not take these copies.
             copies_address = f"{config.buffer_folder.resolve()} {address}"
-            return files, open_files(parent, copies_address, config.max_behind_s)
-    return files, None
+            copies = open_files(parent, copies_address, config.max_behind_s)
+    return files, copies
 
 
 def _find_stream(

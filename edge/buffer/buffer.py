@@ -26,19 +26,21 @@ class FragmentBuffer:
         *,
         holds_until_complete: bool = False,
         recovered: Iterable[Fragment] = (),
-        log: Callable[[str], None] = lambda text: None,
     ) -> None:
         # This lock guards all fields of the buffer and of its fragments. These threads call:
         # - capture: begin, add, end, close; only begin waits, and only if `ahead` is set
-        # - sender: next_after, mark_sent, remove, set_online, wait_until, wait_for_change
+        # - sender: next_after, mark_sent, remove, set_online, is_done, stop_waiting_for_room,
+        #   notify, wait_until, wait_for_change
         # - ack reader: remove, set_online, notify
         # - disk writer: in_memory, write_delay_s, mark_written, make_room_on_disk, deletable,
-        #   wait_for_change; it reads `pieces` without the lock, because those of a complete
-        #   fragment do not change
-        # - main: close, stop_waiting_for_room, wait_until; it reads counts and sizes without the
-        #   lock, because each is replaced, never changed in place
-        # No thread holds the lock while it uses a file or a socket. The lock is re-entrant:
-        # public methods call each other. Each change raises `version`: a waiter misses none.
+        #   messages, wait_for_change; it reads `pieces` without the lock, because those of a
+        #   complete fragment do not change
+        # - main: drop_older_than, in_memory, oldest_complete, is_done, close, notify,
+        #   stop_waiting_for_room, wait_until
+        # Sender and main read counts, sizes and `version` without the lock: each is replaced,
+        # never changed in place. No thread holds the lock while it uses a file, a socket or the
+        # log. The lock is re-entrant: public methods call each other. Each change raises
+        # `version`: a waiter misses none.
         self.lock = threading.Condition()
         self.version = 0
         self.counts = Counts()
@@ -50,16 +52,19 @@ class FragmentBuffer:
         self._is_online = True
         self._limits = limits or Limits()
         self._ahead = self._limits.ahead
-        self._log = log
         self._fragments: dict[int, Fragment] = {}  # by number, in order of capture
         self._in_memory: dict[int, Fragment] = {}  # complete, and in no file
         self.deletable: deque[str] = deque()  # paths of unneeded files
+        self.messages: deque[str] = deque()  # for the log
         self._dropped_at: dict[str, float] = {}
         self._current: Fragment | None = None
         self._last_ms = 0
         for fragment in recovered:
             self._register(fragment)
             self.buffered_bytes += fragment.size
+            if not fragment.path:
+                self._in_memory[fragment.number] = fragment
+                self.memory_bytes += fragment.size
 
     def begin(self, at_ms: int, track: mkv.VideoTrack) -> None:
         """Begin the next fragment; with a limit `ahead`, wait for room first."""
@@ -70,8 +75,6 @@ class FragmentBuffer:
             shift_ms = overlap_ms if 0 < overlap_ms <= OVERLAP_MS else 0
             timecode = at_ms + shift_ms
             self._current = Fragment(timecode, track, last_ms=timecode, shift_ms=shift_ms)
-            self._register(self._current)
-            self._append(self._current, mkv.cluster(timecode))
             self.drop_older_than(timecode)
 
     def add(self, frame: mkv.EncodedFrame) -> None:
@@ -81,6 +84,9 @@ class FragmentBuffer:
                 return
             assert self._current is not None, "a frame before the first fragment"
             fragment = self._current
+            if not fragment.frames:  # an empty fragment would hold up all that follow
+                self._register(fragment)
+                self._append(fragment, mkv.cluster(fragment.timecode))
             offset_ms = frame.at_ms + fragment.shift_ms - fragment.timecode
             offset_ms = max(0, min(offset_ms, LONGEST_OFFSET_MS))
             if not fragment.is_removed:
@@ -99,7 +105,7 @@ class FragmentBuffer:
         """End the current fragment: tag it for image generation, or remove it as unwanted."""
         with self.lock:
             fragment, self._current = self._current, None
-            if fragment is None or fragment.is_removed:
+            if fragment is None or fragment.is_removed or not fragment.frames:
                 return
             if not is_wanted:
                 self.remove(fragment, "unwanted")
@@ -131,7 +137,7 @@ class FragmentBuffer:
             following = next((f for f in self._fragments.values() if f.number > last), None)
             if following is None or (self._holds_until_complete and not following.is_complete):
                 return None
-            return following if following.frames else None
+            return following
 
     def mark_sent(self, fragment: Fragment) -> None:
         """Note that all bytes of a fragment were sent on a connection."""
@@ -250,7 +256,7 @@ class FragmentBuffer:
         by, now = self.counts.dropped_by, time.monotonic()
         self.counts = replace(self.counts, dropped_by={**by, reason: by.get(reason, 0) + 1})
         if now - self._dropped_at.get(reason, float("-inf")) > LOG_INTERVAL_S:
-            self._log(f"{DROP_MESSAGES[reason]}. The status counts them.")
+            self.messages.append(f"{DROP_MESSAGES[reason]}. The status counts them.")
         self._dropped_at[reason] = now
 
     def _count(self, **more: int) -> None:

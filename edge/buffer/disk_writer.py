@@ -13,6 +13,8 @@ from .storage import FragmentFiles
 # A power cut loses what was written since the last sync; each sync wears out a memory card.
 SYNC_S = 5.0
 RETRY_S = 5.0
+# A full disk that takes a fragment whenever an old one makes room is not writable again.
+WRITABLE_AFTER_S = 60.0
 # A Pi's memory card may need this long for the fragments in memory.
 LAST_WRITE_S = 30.0
 
@@ -21,13 +23,14 @@ class DiskWriter(threading.Thread):
     """Writes the fragments of a buffer to files; retries while the disk is not writable.
 
     `copies` is a folder in memory (tmpfs). It holds a copy of each complete fragment that is
-    neither stored nor on disk; the copy survives a kill, but no power cut.
+    neither stored nor on disk; the copy survives a kill, but no power cut. Without `files`
+    nothing is written to disk. What the buffer reports is logged here.
     """
 
     def __init__(
         self,
         buffer: FragmentBuffer,
-        files: FragmentFiles,
+        files: FragmentFiles | None,
         log: Callable[[str], None],
         copies: FragmentFiles | None = None,
     ) -> None:
@@ -35,10 +38,11 @@ class DiskWriter(threading.Thread):
         self._buffer = buffer
         self._files = files
         self._copies = copies
-        self._copied: dict[int, str] = {}  # paths by number; "" if the copy failed
+        self._copied = {f.number: f for f in buffer.in_memory() if f.copy}
         self._log = log
         self._synced_at = time.monotonic()
-        self._retry_at = 0.0  # monotonic; 0 while the disk is writable
+        self._retry_at = 0.0  # monotonic; 0 unless the last write failed
+        self._failed_at = 0.0  # monotonic; 0 while the disk counts as writable
         self._is_stopping = False
 
     def run(self) -> None:
@@ -49,9 +53,9 @@ class DiskWriter(threading.Thread):
                 self._buffer.wait_for_change(version, self._work())
             self._work()
         finally:
-            if self._copies:
-                self._copies.close()
-            self._files.close()
+            for folder in (self._copies, self._files):
+                if folder:
+                    folder.close()
 
     def stop(self) -> None:
         """Let the thread write what is in memory, release the folders and end; wait for it."""
@@ -61,54 +65,67 @@ class DiskWriter(threading.Thread):
 
     def _work(self) -> float:
         """Write and delete what is due; return the seconds until more may be due."""
-        self._delete()
-        pause_s = self._write_due()
-        self._delete()
+        pause_s = self._work_on_disk(self._files) if self._files else SYNC_S
         if self._copies:
             self._update_copies(self._copies)
-        if time.monotonic() - self._synced_at >= SYNC_S:
-            self._files.sync()
-            self._synced_at = time.monotonic()
+        while self._buffer.messages:
+            self._log(self._buffer.messages.popleft())
+        # One file at a time: a slow card must not delay the next fragment's file or copy.
+        return 0.0 if self._files and self._sync_next(self._files) else pause_s
+
+    def _work_on_disk(self, files: FragmentFiles) -> float:
+        self._delete_files(files)
+        pause_s = self._write_due(files)
+        self._delete_files(files)
+        if not self._retry_at and 0 < self._failed_at < time.monotonic() - WRITABLE_AFTER_S:
+            self._log("The disk is writable again.")
+            self._failed_at = 0.0
         return pause_s
 
-    def _delete(self) -> None:
-        while self._buffer.deletable:
-            self._files.delete(self._buffer.deletable.popleft())
+    def _sync_next(self, files: FragmentFiles) -> bool:
+        is_due = time.monotonic() - self._synced_at >= SYNC_S
+        has_synced = files.sync_next(is_due=is_due)
+        if is_due or has_synced:
+            self._synced_at = time.monotonic()
+        return has_synced
 
-    def _write_due(self) -> float:
+    def _delete_files(self, files: FragmentFiles) -> None:
+        while self._buffer.deletable:
+            files.delete(self._buffer.deletable.popleft())
+
+    def _write_due(self, files: FragmentFiles) -> float:
         for fragment in self._buffer.in_memory():
             wait_s = max(self._buffer.write_delay_s(fragment), self._retry_at - time.monotonic())
             if wait_s > 0 and not self._is_stopping:
                 return min(wait_s, SYNC_S)
-            if not fragment.is_removed and not self._write(fragment):
+            if not fragment.is_removed and not self._write(files, fragment):
                 return RETRY_S
         return SYNC_S
 
-    def _write(self, fragment: Fragment) -> bool:
+    def _write(self, files: FragmentFiles, fragment: Fragment) -> bool:
         """Write a fragment; on a full disk, drop the oldest ones to make room for it."""
         while True:
             try:
-                self._buffer.mark_written(fragment, self._files.write(fragment))
+                self._buffer.mark_written(fragment, files.write(fragment))
             except OSError as exc:
-                if not self._retry_at:
+                if not self._failed_at:
                     self._log(f"The disk is not writable, video stays in memory: {exc.strerror}.")
-                self._retry_at = time.monotonic() + RETRY_S
+                self._failed_at = time.monotonic()
+                self._retry_at = self._failed_at + RETRY_S
                 is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
                 if not is_full or not self._buffer.make_room_on_disk():
                     return False
-                self._delete()
+                self._delete_files(files)
             else:
-                if self._retry_at:
-                    self._log("The disk is writable again.")
                 self._retry_at = 0.0
                 return True
 
     def _update_copies(self, copies: FragmentFiles) -> None:
         wanted = {fragment.number: fragment for fragment in self._buffer.in_memory()}
         for number in self._copied.keys() - wanted.keys():
-            if path := self._copied.pop(number):
+            if path := self._copied.pop(number).copy:
                 copies.delete(path)
         for number in sorted(wanted.keys() - self._copied.keys()):
-            self._copied[number] = ""
+            self._copied[number] = wanted[number]
             with contextlib.suppress(OSError):  # the fragment itself stays in memory
-                self._copied[number] = copies.write(wanted[number])
+                wanted[number].copy = copies.write(wanted[number])

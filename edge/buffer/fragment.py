@@ -18,6 +18,7 @@ class Fragment:
     """A key frame and the frames up to the next one; times in milliseconds since 1970.
 
     `pieces` are its Matroska cluster, frame by frame; empty once `path` names its file on disk.
+    Until then `copy` names its copy in memory, if there is one.
     """
 
     timecode: int
@@ -34,6 +35,7 @@ class Fragment:
     sent_at: float | None = None
     was_sent: bool = False
     path: str = ""
+    copy: str = ""
     checksum: int = 0
 
     @property

@@ -15,6 +15,7 @@ import shutil
 import struct
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InUseError
@@ -33,7 +34,8 @@ class FragmentFiles:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
         self._next = 1
-        self._unsynced: set[str] = set()
+        self._written: set[Path] = set()  # since the last sync began
+        self._unsynced: list[Path] = []  # by the sync under way
         self._lock = os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,27 +46,22 @@ class FragmentFiles:
                 "Stop that process first, or give another --buffer-folder."
             ) from exc
 
-    def recover(self, copies: "FragmentFiles | None" = None) -> list[Fragment]:
-        """Return an earlier run's fragments, oldest first; write to disk those in `copies`.
+    def recover(self, log: Callable[[str], None]) -> list[Fragment]:
+        """Return an earlier run's fragments, oldest first; delete files that cannot be sent.
 
-        Incomplete files are deleted. A cluster's checksum is verified only when it is sent.
+        A cluster's checksum is verified only when it is sent.
         """
+        if old := list(self._folder.glob("[0-9]*.ring")):
+            log(f"{len(old)} files of version 0.1.0 are deleted: this version cannot send them.")
+        for path in old:
+            self.delete(str(path))
         found: list[Fragment] = []
         for path in sorted(self._folder.glob("[0-9]*/[0-9]*.fragment")):
-            self._next = int(path.stem) + 1
             try:
+                self._next = int(path.stem) + 1
                 found.append(read_header(path))
-            except (OSError, struct.error):
+            except (OSError, ValueError, struct.error):
                 self.delete(str(path))
-        timecodes = {fragment.timecode for fragment in found}
-        for fragment in copies.recover() if copies else []:
-            with contextlib.suppress(OSError):
-                copy = fragment.path
-                if fragment.timecode not in timecodes:
-                    fragment.pieces = [read_cluster(fragment)]
-                    fragment.path, fragment.pieces = self.write(fragment), []
-                    found.append(fragment)
-                self.delete(copy)
         return found
 
     def write(self, fragment: Fragment) -> str:
@@ -79,31 +76,39 @@ class FragmentFiles:
             self.delete(str(path))
             raise
         self._next += 1
-        self._unsynced.add(str(path))
+        self._written.add(path)
         return str(path)
 
     def delete(self, path: str) -> None:
         """Delete a file, and its folder if that is empty then."""
-        self._unsynced.discard(path)
+        self._written.discard(Path(path))
         with contextlib.suppress(OSError):  # the folder is not empty, or the disk read-only
             Path(path).unlink(missing_ok=True)
             Path(path).parent.rmdir()
 
-    def sync(self) -> None:
-        """Sync new files and their folders to disk, so that they survive a power cut."""
-        written = {Path(path) for path in self._unsynced}
-        for path in written.union(*((path.parent, self._folder) for path in written)):
-            with contextlib.suppress(OSError):  # the next write fails too, and is logged
-                file = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(file)
-                finally:
-                    os.close(file)
-        self._unsynced.clear()
+    def sync_next(self, *, is_due: bool) -> bool:
+        """Sync one new file, or the folder of one; return whether there was one.
+
+        New files wait until a sync `is_due`. Then each call syncs one path, because a slow card
+        takes a second for each; syncfs() would wait for what all other programs wrote too.
+        """
+        if is_due and not self._unsynced and self._written:
+            folders = {path.parent for path in self._written}
+            self._unsynced, self._written = [self._folder, *folders, *self._written], set()
+        if not self._unsynced:
+            return False
+        with contextlib.suppress(OSError):  # the next write fails too, and is logged
+            file = os.open(self._unsynced.pop(), os.O_RDONLY)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+        return True
 
     def close(self) -> None:
         """Release the folder, and delete it if it is empty."""
-        self.sync()
+        while self.sync_next(is_due=True):
+            pass
         if not any(self._folder.glob("[0-9]*")):
             with contextlib.suppress(OSError):  # it has other files, or is read-only
                 (self._folder / "lock").unlink(missing_ok=True)
@@ -116,15 +121,37 @@ def open_files(parent: Path, address: str, max_age_s: float) -> FragmentFiles:
 
     Folders of other streams that are too old to be sent are deleted, because they show people.
     """
-    for lock in parent.glob("*-????????/lock"):
-        with contextlib.suppress(OSError, InUseError):
-            newest = max((path.stat().st_mtime for path in lock.parent.rglob("*.*")), default=0.0)
-            if newest < time.time() - max_age_s:
-                outdated = FragmentFiles(lock.parent)
-                shutil.rmtree(lock.parent)
-                outdated.close()
     digest = hashlib.sha256(address.encode()).hexdigest()
-    return FragmentFiles(parent / f"{address.split()[-1]}-{digest[:8]}")
+    own = parent / f"{address.split()[-1]}-{digest[:8]}"
+    # What is too old in the own folder is dropped by the buffer, which counts it.
+    for folder in {lock.parent for lock in parent.glob("*-????????/lock")} - {own}:
+        with contextlib.suppress(OSError, InUseError):
+            newest = max((path.stat().st_mtime for path in folder.rglob("*.*")), default=0.0)
+            if newest < time.time() - max_age_s:
+                outdated = FragmentFiles(folder)
+                shutil.rmtree(folder)
+                outdated.close()
+    return FragmentFiles(own)
+
+
+def recover_copies(
+    copies: FragmentFiles, on_disk: list[Fragment], log: Callable[[str], None]
+) -> list[Fragment]:
+    """Return the copied fragments that are not on disk, and delete the copies of all others.
+
+    Their copies stay until the fragments are stored or written to disk.
+    """
+    found, timecodes = [], {fragment.timecode for fragment in on_disk}
+    for fragment in copies.recover(log):
+        with contextlib.suppress(OSError):
+            if fragment.timecode not in timecodes:
+                fragment.pieces = [read_cluster(fragment)]
+        fragment.path, fragment.copy = "", fragment.path
+        if fragment.pieces:
+            found.append(fragment)
+        else:
+            copies.delete(fragment.copy)
+    return found
 
 
 def read_cluster(fragment: Fragment) -> bytes:
@@ -140,8 +167,10 @@ def read_header(path: Path) -> Fragment:
     with path.open("rb") as file:
         checksum, header = file.read(CHECKSUM.size), file.read(HEADER.size)
         frames, timecode, last_ms, width, height, codec_size, size, crc = HEADER.unpack(header)
-        codec = file.read(codec_size)
-        is_whole = file.tell() + size == os.fstat(file.fileno()).st_size
+        # Compared before it is read: of a garbage file the size may be 4 GB.
+        whole = CHECKSUM.size + HEADER.size + codec_size + size
+        is_whole = frames > 0 and whole == os.fstat(file.fileno()).st_size
+        codec = file.read(codec_size) if is_whole else b""
     if not is_whole or checksum != CHECKSUM.pack(zlib.crc32(header + codec)):
         raise OSError(f"{path} is incomplete.")
     fragment = Fragment(timecode, VideoTrack(width, height, codec), is_complete=True)

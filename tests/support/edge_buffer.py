@@ -27,8 +27,8 @@ class Disk:
     def __init__(self, folder, limits=None, copies=None):
         self.folder, self.said = folder, []
         self.storage = FragmentFiles(folder)
-        self.found = self.storage.recover()
-        self.buffer = FragmentBuffer(limits, recovered=self.found, log=self.said.append)
+        self.found = self.storage.recover(self.said.append)
+        self.buffer = FragmentBuffer(limits, recovered=self.found)
         self.writer = DiskWriter(self.buffer, self.storage, self.said.append, copies)
         self.writer.start()
 

@@ -86,6 +86,7 @@ def test_a_full_disk_is_said_once_and_memory_bridges_it(
     laptop, proxy, stream, edge, persisted, monkeypatch
 ):
     monkeypatch.setattr("edge.buffer.disk_writer.RETRY_S", 0.5)
+    monkeypatch.setattr("edge.buffer.disk_writer.WRITABLE_AFTER_S", 1.0)
     write, is_full = Path.write_bytes, [True]
 
     def write_some(path, data):

@@ -49,3 +49,26 @@ def test_a_fragment_that_is_not_wanted_is_never_sent():
         buffer.end(is_tagged=is_wanted, is_wanted=is_wanted)
     assert buffer.next_after(None).timecode == 2000
     assert (buffer.counts.unwanted, buffer.counts.waiting) == (1, 1)
+
+
+def test_a_fragment_that_got_no_frame_does_not_hold_up_those_that_follow():
+    buffer = FragmentBuffer()
+    buffer.begin(1000, TRACK)
+    buffer.begin(2000, TRACK)
+    buffer.add(EncodedFrame(2000, True, b"frame"))
+    assert buffer.next_after(None).timecode == 2000
+    buffer.begin(3000, TRACK)
+    buffer.close()
+    assert [f.timecode for f in buffer.in_memory()] == [2000]
+    buffer.remove(buffer.next_after(None), "persisted")
+    assert buffer.is_done
+
+
+def test_a_source_that_comes_back_after_the_end_adds_nothing():
+    buffer = FragmentBuffer()
+    buffer.close()
+    buffer.begin(1000, TRACK)
+    buffer.add(EncodedFrame(1000, True, b"frame"))
+    buffer.end(is_tagged=False)
+    assert buffer.is_done
+    assert buffer.counts.fragments == buffer.memory_bytes == 0

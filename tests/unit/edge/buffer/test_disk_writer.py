@@ -4,18 +4,22 @@ import errno
 import os
 import shutil
 import struct
+import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge.buffer.buffer import FragmentBuffer
+from edge.buffer.disk_writer import DiskWriter
 from edge.buffer.fragment import Limits
 from edge.buffer.storage import FragmentFiles, read_cluster, read_header
 from edge.config import parse, runtime_folder
 from edge.media.mkv import EncodedFrame
 from edge.run import open_buffer
 from local.tests.support.plugin import wait_until_true
-from tests.support.edge_buffer import TRACK, wait_for
+from tests.support.edge_buffer import LIMIT_S, TRACK, wait_for
 
 ADDRESS = "https://one eu-central-1 door"
 
@@ -94,8 +98,49 @@ def test_what_was_written_is_synced_with_its_name_so_that_a_power_cut_leaves_it(
     wait_for(lambda: synced >= {kept.folder, files[0].parent, *files})
 
 
+def test_what_is_captured_while_a_slow_card_syncs_is_written_before_the_next_sync(
+    disk, monkeypatch
+):
+    monkeypatch.setattr("edge.buffer.disk_writer.SYNC_S", 0.05)
+    found, may_go_on = [], threading.Event()
+
+    def sync(_file):
+        found.append(len(kept.files()))
+        assert may_go_on.wait(LIMIT_S)
+
+    kept = disk(Limits(memory_s=0))
+    monkeypatch.setattr(os, "fsync", sync)
+    kept.put(1000)
+    wait_for(lambda: found)
+    kept.put(2000)
+    may_go_on.set()
+    wait_for(lambda: len(found) >= 3)
+    assert found[:3] == [1, 2, 2], "one file, its folder and the folder above"
+
+
+def test_nothing_is_logged_while_the_buffer_is_locked(tmp_path):
+    files, locked = FragmentFiles(tmp_path / "buffer"), []
+    buffer = FragmentBuffer(Limits(buffer_bytes=100))
+
+    def log(_text):
+        free = threading.Thread(target=buffer.notify)
+        free.start()
+        free.join(LIMIT_S)
+        locked.append(free.is_alive())
+
+    writer = DiskWriter(buffer, files, log)
+    writer.start()
+    for timecode in range(1000, 4000, 1000):
+        put(buffer, timecode)
+    wait_for(lambda: locked)
+    writer.stop()
+    assert locked == [False]
+
+
 def test_a_disk_that_takes_nothing_leaves_no_torn_record(disk, monkeypatch):
     monkeypatch.setattr("edge.buffer.disk_writer.RETRY_S", 0.02)
+    monkeypatch.setattr("edge.buffer.disk_writer.SYNC_S", 0.05)
+    monkeypatch.setattr("edge.buffer.disk_writer.WRITABLE_AFTER_S", 0.5)
     kept, write, is_full = disk(), Path.write_bytes, []
     kept.buffer.set_online(False)
     kept.put(1000)
@@ -114,10 +159,14 @@ def test_a_disk_that_takes_nothing_leaves_no_torn_record(disk, monkeypatch):
     assert len(kept.files()) == 1
     is_full.clear()
     kept.written(3)
+    assert len(kept.said) == 1, "not yet: a disk may fail again soon"
+    wait_for(lambda: len(kept.said) == 2)
+    kept.put(4000)
+    kept.written(4)
     kept.die()
-    assert sorted(f.timecode for f in disk().found) == [1000, 2000, 3000]
-    assert len([text for text in kept.said if "not writable" in text]) == 1
-    assert "The disk is writable again." in kept.said
+    assert sorted(f.timecode for f in disk().found) == [1000, 2000, 3000, 4000]
+    assert "not writable" in kept.said[0]
+    assert kept.said[1:] == ["The disk is writable again."]
 
 
 def test_on_a_disk_that_others_fill_the_oldest_makes_room_for_the_newest(disk, monkeypatch):
@@ -143,6 +192,11 @@ def test_on_a_disk_that_others_fill_the_oldest_makes_room_for_the_newest(disk, m
     assert times[-1] == 18_000
     assert times == list(range(times[0], 19_000, 1000)), "the oldest, in a row"
     assert kept.buffer.counts.dropped == 18 - len(times)
+    kept.writer.stop()
+    assert sorted(text.split(":")[0] for text in kept.said) == [
+        "The buffer is full",
+        "The disk is not writable, video stays in memory",
+    ]
 
 
 def test_memory_is_bounded_while_the_disk_takes_nothing(disk, monkeypatch):
@@ -196,7 +250,9 @@ def test_a_disk_that_has_become_read_only_is_survived(disk, monkeypatch):
     assert [f.timecode for f in kept.waiting()] == [3000]
 
 
-def test_a_folder_that_may_not_be_written_is_said_and_memory_used(tmp_path):
+def test_a_folder_that_may_not_be_written_is_said_and_memory_used(tmp_path, monkeypatch):
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     (tmp_path / "file").write_text("in the way")
     config = parse(["--camera", "gate", "--buffer-folder", str(tmp_path / "file" / "below")])
     said = []
@@ -271,15 +327,70 @@ def test_what_was_in_memory_when_it_was_killed_is_found_once_and_in_order(
     killed(config, folders, tmp_path, work=work)
     said = []
     with open_buffer(config, ADDRESS, said.append) as buffer:
+        wait_until_true(lambda: times_in(run) == [])
         found = [buffer.next_after(None)]
         while following := buffer.next_after(found[-1]):
             found.append(following)
         assert [one.timecode for one in found] == [1000, 3000, 4000]
         assert b"frame 4000" in read_cluster(found[-1])
-        assert times_in(run) == []
     assert said[0] == "3 fragments that were kept on disk are sent first."
     with open_buffer(config, ADDRESS, print) as buffer:
         assert buffer.counts.waiting == 3, "they lie on disk now"
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_copies_stay_until_a_disk_that_takes_nothing_takes_them(
+    config, folders, tmp_path, monkeypatch, has_folder
+):
+    monkeypatch.setattr("edge.buffer.disk_writer.RETRY_S", 0.02)
+    disk, run = folders
+
+    def work(buffer):
+        put(buffer, 1000)
+        put(buffer, 2000)
+        wait_until_true(lambda: times_in(run) == [1000, 2000])
+
+    def refuse(path, data):
+        if disk in path.parents:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    killed(config, folders, tmp_path, work=work)
+    write = Path.write_bytes
+    if has_folder:
+        monkeypatch.setattr(Path, "write_bytes", refuse)
+    else:
+        shutil.rmtree(disk)
+        disk.write_text("in the way")
+    for has_failed in (False, True):
+        said = []
+        with open_buffer(config, ADDRESS, said.append) as buffer:
+            found = buffer.in_memory()
+            assert [one.timecode for one in found] == [1000, 2000]
+            assert b"frame 2000" in b"".join(buffer.next_after(found[0]).pieces)
+            if has_failed:
+                buffer.remove(found[0], "persisted")
+                wait_until_true(lambda: times_in(run) == [2000])
+    assert said[-1] == "1 fragments could not be written to disk; a copy is kept until a reboot."
+    monkeypatch.setattr(Path, "write_bytes", write)
+    if not has_folder:
+        disk.unlink()
+    with open_buffer(config, ADDRESS, print):
+        wait_until_true(lambda: times_in(disk) == [2000] and times_in(run) == [])
+
+
+def test_copies_that_are_too_old_or_damaged_are_deleted(config, folders, tmp_path):
+    def work(buffer):
+        put(buffer, 1000)
+        put(buffer, 2000)
+        wait_until_true(lambda: times_in(folders[1]) == [1000, 2000])
+
+    killed(config, folders, tmp_path, work=work)
+    path = sorted(folders[1].glob("*/*/*.fragment"))[0]
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with open_buffer(replace(config, max_behind_s=60), ADDRESS, print) as buffer:
+        assert buffer.counts.dropped_by == {"too far behind": 1}
+        wait_until_true(lambda: times_in(folders[1]) == [])
 
 
 def test_a_clean_end_leaves_no_copies(config, folders):

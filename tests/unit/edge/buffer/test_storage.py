@@ -1,6 +1,7 @@
 """The files of fragments: what is recovered from them, in which order, and who may read them."""
 
 import errno
+import io
 import os
 import stat
 import tempfile
@@ -12,7 +13,7 @@ import pytest
 
 from edge.buffer import storage
 from edge.buffer.buffer import FragmentBuffer
-from edge.buffer.fragment import Limits
+from edge.buffer.fragment import Fragment, Limits
 from edge.buffer.storage import FragmentFiles, open_files, read_cluster
 from edge.errors import InUseError
 from edge.media import mkv
@@ -73,6 +74,54 @@ def test_zeros_where_a_power_cut_came_before_the_data_are_no_fragment(disk):
     assert [f.timecode for f in disk().found] == [1000]
 
 
+def test_of_a_file_of_garbage_only_the_header_is_read(disk, monkeypatch):
+    first = disk()
+    first.buffer.set_online(False)
+    first.put(1000)
+    first.written(1)
+    first.die()
+    (whole,) = first.files()
+    garbage = whole.with_name("0000000002.fragment")
+    garbage.write_bytes(b"\xff" * 1000)  # 4 GB of codec data, says its header
+    no_number = whole.with_name("0000000003x.fragment")
+    no_number.write_bytes(whole.read_bytes())
+    read, open_ = [], Path.open
+
+    class Noted(io.FileIO):
+        def read(self, size=-1):
+            read.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Noted(path))
+    assert [f.timecode for f in disk().found] == [1000]
+    monkeypatch.setattr(Path, "open", open_)
+    assert max(read) < 100
+    assert first.files() == [whole], "what is no fragment takes no room"
+
+
+def test_a_file_of_a_fragment_without_frames_is_incomplete(tmp_path):
+    files = FragmentFiles(tmp_path / "buffer")
+    empty = Fragment(1000, TRACK, pieces=[mkv.cluster(1000)])
+    path = Path(files.write(empty))
+    with pytest.raises(OSError, match="incomplete"):
+        storage.read_header(path)
+    assert files.recover(print) == []
+    assert not path.exists()
+    files.close()
+
+
+def test_files_of_an_earlier_format_are_deleted_and_counted(tmp_path):
+    files, said = FragmentFiles(tmp_path), []
+    for number in (1, 2):
+        (tmp_path / f"{number:010d}.ring").write_bytes(b"video")
+    assert files.recover(said.append) == []
+    assert list(tmp_path.glob("*.ring")) == []
+    assert said == ["2 files of version 0.1.0 are deleted: this version cannot send them."]
+    files.recover(said.append)
+    assert len(said) == 1
+    files.close()
+
+
 def test_a_damaged_fragment_is_left_out_said_and_counted(disk):
     first = disk()
     first.buffer.set_online(False)
@@ -87,6 +136,7 @@ def test_a_damaged_fragment_is_left_out_said_and_counted(disk):
     sent, _ = second.take()
     assert sent.count(mkv.end_of_fragment()) == 1
     assert second.buffer.counts.dropped_by == {"damaged on disk": 1}
+    wait_for(lambda: second.said)
     assert "damaged on disk" in second.said[-1]
 
 
@@ -138,7 +188,7 @@ def test_a_long_cut_writes_each_fragment_once_in_small_folders_and_is_soon_recov
     assert len(folders) < 10_000
     files = FragmentFiles(fast_folder / "buffer")
     began = time.process_time()  # others may use the machine too
-    found = files.recover()
+    found = files.recover(print)
     assert time.process_time() - began < 2
     files.close()
     assert [f.timecode for f in found] == list(range(1000, 1000 * number + 1000, 1000))
@@ -194,10 +244,24 @@ def test_what_was_captured_for_another_stream_is_not_found_and_goes_when_too_old
     path = Path(one.write(fragment))
     os.utime(path, (0, 0))
     other = open_files(tmp_path, "https://other eu-central-1 door", 600)
-    assert other.recover() == []
+    assert other.recover(print) == []
     assert path.exists(), "somebody is using it"
     one.close()
     another = open_files(tmp_path, "https://another eu-central-1 door", 600)
     assert not path.parent.parent.exists()
     other.close()
     another.close()
+
+
+def test_what_is_too_old_in_the_own_folder_is_left_to_the_buffer_which_counts_it(tmp_path):
+    address = "https://one eu-central-1 door"
+    files = open_files(tmp_path, address, 600)
+    path = Path(files.write(Fragment(1000, TRACK, frames=1, pieces=[mkv.cluster(1000)])))
+    os.utime(path, (0, 0))
+    files.close()
+    files = open_files(tmp_path, address, 600)
+    found = files.recover(print)
+    files.close()
+    buffer = FragmentBuffer(Limits(behind_s=600), recovered=found)
+    buffer.drop_older_than(round(time.time() * 1000))
+    assert buffer.counts.dropped_by == {"too far behind": 1}

@@ -329,16 +329,15 @@ def test_credentials_that_stay_about_to_end_are_used_and_bring_no_flood_of_conne
 
 
 def test_a_full_buffer_drops_the_oldest_and_counts_it():
-    said = []
-    buffer = FragmentBuffer(Limits(buffer_bytes=2500), log=said.append)
+    buffer = FragmentBuffer(Limits(buffer_bytes=2500))
     for timecode in range(1000, 6000, 1000):
         buffer.begin(timecode, TRACK)
         buffer.add(EncodedFrame(timecode, True, bytes(1000)))
     assert buffer.next_after(None).timecode == 4000
     assert (buffer.counts.dropped, buffer.counts.waiting) == (3, 2)
     assert buffer.counts.dropped_by == {"buffer full": 3}
-    assert len(said) == 1
-    assert "--buffer-mb" in said[0]
+    assert len(buffer.messages) == 1
+    assert "--buffer-mb" in buffer.messages[0]
 
 
 def test_what_was_held_back_goes_out_below_the_services_limit(service, monkeypatch):
