@@ -40,7 +40,6 @@ class DiskWriter(threading.Thread):
         self._copies = copies
         self._copied = {f.number: f for f in buffer.in_memory() if f.copy}
         self._log = log
-        self._synced_at = time.monotonic()
         self._retry_at = 0.0  # monotonic; 0 unless the last write failed
         self._failed_at = 0.0  # monotonic; 0 while the disk counts as writable
         self._is_stopping = False
@@ -71,7 +70,7 @@ class DiskWriter(threading.Thread):
         while self._buffer.messages:
             self._log(self._buffer.messages.popleft())
         # One file at a time: a slow card must not delay the next fragment's file or copy.
-        return 0.0 if self._files and self._sync_next(self._files) else pause_s
+        return 0.0 if self._files and self._files.sync_next(SYNC_S) else pause_s
 
     def _work_on_disk(self, files: FragmentFiles) -> float:
         self._delete_files(files)
@@ -81,13 +80,6 @@ class DiskWriter(threading.Thread):
             self._log("The disk is writable again.")
             self._failed_at = 0.0
         return pause_s
-
-    def _sync_next(self, files: FragmentFiles) -> bool:
-        is_due = time.monotonic() - self._synced_at >= SYNC_S
-        has_synced = files.sync_next(is_due=is_due)
-        if is_due or has_synced:
-            self._synced_at = time.monotonic()
-        return has_synced
 
     def _delete_files(self, files: FragmentFiles) -> None:
         while self._buffer.deletable:

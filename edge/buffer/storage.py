@@ -36,6 +36,7 @@ class FragmentFiles:
         self._next = 1
         self._written: set[Path] = set()  # since the last sync began
         self._unsynced: list[Path] = []  # by the sync under way
+        self._synced_at = time.monotonic()
         self._lock = os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,15 +87,16 @@ class FragmentFiles:
             Path(path).unlink(missing_ok=True)
             Path(path).parent.rmdir()
 
-    def sync_next(self, *, is_due: bool) -> bool:
-        """Sync one new file, or the folder of one; return whether there was one.
+    def sync_next(self, interval_s: float) -> bool:
+        """Sync one new file, or the folder of one; return whether one was due.
 
-        New files wait until a sync `is_due`. Then each call syncs one path, because a slow card
-        takes a second for each; syncfs() would wait for what all other programs wrote too.
+        A sync begins `interval_s` after the last one. Each call syncs one path, because a slow
+        card takes a second for each; syncfs() would wait for what all other programs wrote too.
         """
-        if is_due and not self._unsynced and self._written:
-            folders = {path.parent for path in self._written}
-            self._unsynced, self._written = [self._folder, *folders, *self._written], set()
+        if not self._unsynced and time.monotonic() - self._synced_at >= interval_s:
+            self._synced_at = time.monotonic()
+            folders = {folder for path in self._written for folder in (self._folder, path.parent)}
+            self._unsynced, self._written = [*folders, *self._written], set()
         if not self._unsynced:
             return False
         with contextlib.suppress(OSError):  # the next write fails too, and is logged
@@ -103,11 +105,12 @@ class FragmentFiles:
                 os.fsync(file)
             finally:
                 os.close(file)
+        self._synced_at = time.monotonic()
         return True
 
     def close(self) -> None:
         """Release the folder, and delete it if it is empty."""
-        while self.sync_next(is_due=True):
+        while self.sync_next(0.0):
             pass
         if not any(self._folder.glob("[0-9]*")):
             with contextlib.suppress(OSError):  # it has other files, or is read-only
