@@ -59,18 +59,24 @@ def film(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lanes(laptop, stack, film, tmp_path_factory):
-    """Make stacks of an engine whose cameras send, and dark ones."""
+    """Make stacks of an engine, once each: those whose camera sends, and dark ones."""
+    stacks = {}
     with ExitStack() as sending:
 
-        def made(engine, lit, dark=0):
-            names = [f"{engine[:5]}{number}" for number in range(lit + dark)]
-            stacks = [deploy_beside(laptop, stack, name, Engine=engine) for name in names]
-            for one in stacks[:lit]:
-                folder = tmp_path_factory.mktemp(one.name)
-                sending.enter_context(streaming(laptop, folder, film=film, stack=one.name))
-            return stacks[:lit], stacks[lit:]
+        def lane(name, engine, *, is_lit):
+            if name not in stacks:
+                stacks[name] = deploy_beside(laptop, stack, name, Engine=engine)
+                if is_lit:
+                    folder = tmp_path_factory.mktemp(name)
+                    sending.enter_context(streaming(laptop, folder, film=film, stack=name))
+            return stacks[name]
 
-        yield made
+        def make(engine, lit, dark=0):
+            names = [f"{engine[:5]}{number}" for number in range(lit + dark)]
+            found = [lane(name, engine, is_lit=name in names[:lit]) for name in names]
+            return found[:lit], found[lit:]
+
+        yield make
     meet(laptop)
 
 
@@ -133,7 +139,7 @@ def test_nothing_is_left_of_image_generation_either(laptop, lanes, say):
 
 @pytest.mark.long
 def test_who_lost_the_camera_leaves_the_images_of_the_next_session_on(laptop, lanes, wait_until):
-    ((still,), _) = lanes("image-search", 1)
+    ((still,), _) = lanes(IMAGES, 1)
     stream = f"{still.name}-front-door"
     kinesisvideo = laptop.client("kinesisvideo")
 
