@@ -253,6 +253,12 @@ class Cell:
         """Whether the call fails whenever it is made."""
         return "times" not in self._fault("", "", "")
 
+    @property
+    def late_message(self):
+        """What is told by the check after the one whose message failed; nothing for other calls."""
+        is_message = self.call.place == CHECK and self.call.service == "sns"
+        return self.call.purpose if is_message and not self.is_lasting else ""
+
     def faults(self, name, stack, camera):
         """Lines of the faults' file for the session of that name."""
         found = [self._fault(name, stack, camera)]

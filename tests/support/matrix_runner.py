@@ -9,7 +9,7 @@ from contextlib import ExitStack, nullcontext
 
 from local.tests.support.faults import first_met, meet
 from tests.support.faults import invoke
-from tests.support.matrix import CHECK, NEVER, ON_THE_WAY, PAUSED, RECORDLESS, SILENT
+from tests.support.matrix import NEVER, ON_THE_WAY, PAUSED, RECORDLESS, SILENT
 from whosthere.session.close import AS_PLANNED
 from whosthere.session.requests import request_pause
 from whosthere.session_store import latest_session, session_key
@@ -132,6 +132,7 @@ class Runner:
             request_pause(self._door.table, self._door.client("stepfunctions"), CAMERA, until_ms)
         if cell.situation in ON_THE_WAY:
             self._wait(lambda: self._has_met_nothing(execution), ON_THE_WAY_SECONDS)
+        self._wait(lambda: self._awaits(cell.late_message, execution), ON_THE_WAY_SECONDS)
         self._wait(lambda: self._status(execution) == "RUNNING", GOING_ON_SECONDS)
         until = time.monotonic() + 150
         while self._status(execution) == "RUNNING" and time.monotonic() < until:
@@ -142,6 +143,12 @@ class Runner:
     def _has_met_nothing(self, execution):
         met = first_met(self._door.laptop, execution.rpartition(":")[2])
         return met is None and self._status(execution) == "RUNNING"
+
+    def _awaits(self, message, execution):
+        self._read()
+        told = [one["subject"] for one in self._messages[execution.rpartition(":")[2]]]
+        is_told = any(message in subject for subject in told)
+        return bool(message) and not is_told and self._status(execution) == "RUNNING"
 
     def _is_on_its_way(self, name, execution):
         met = first_met(self._door.laptop, name)
@@ -216,7 +223,7 @@ class Runner:
         subjects = [one["subject"] for one in self._messages[name]]
         due = [STARTED] if "runningAt" in self._row(name) else []
         due += {SILENT: [SILENCE], RECORDLESS: [NO_RECORDS]}.get(cell.situation, [])
-        if cell.call.place == CHECK and cell.call.service == "sns" and cell.is_lasting:
+        if cell.is_lasting:
             due = [text for text in due if text != cell.call.purpose]  # it cannot be told
         wrong += [f"not told: {one}" for one in due if not any(one in text for text in subjects)]
         return wrong
