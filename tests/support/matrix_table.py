@@ -4,7 +4,7 @@ from collections import Counter
 
 from tests.support.matrix import ENDS, FAILURES, Cell
 
-WIDTHS = 64, 24
+WIDTHS = 68, 24
 
 
 def table_of_results(results):
