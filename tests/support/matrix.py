@@ -224,7 +224,11 @@ BY_FUNCTIONS = [
 ]
 # As IAM calls what the SDK calls otherwise: requests are told apart by that.
 ACTIONS = {"ListObjectsV2": "ListBucket"}
-ROLES = {OPEN: "OpenSessionRole", CHECK: "CheckSessionRole", STOP: "StopSessionRole"}
+ROLES = {
+    OPEN: "OpenSessionFunctionRole",
+    CHECK: "CheckSessionFunctionRole",
+    STOP: "StopSessionFunctionRole",
+}
 
 
 # A message is noted as told once it is sent, and SNS has no idempotent Publish: an end may be told

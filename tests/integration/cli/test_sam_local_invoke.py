@@ -168,7 +168,7 @@ def test_check_session_reads_the_video_streams_own_endpoint(invoke, held, door):
         ExpressionAttributeValues={":now": now, ":later": now + 3_600_000},
     )
     answer = invoke("check_session")
-    assert set(answer) == {"next", "sleepSeconds", "requests", "ending"}
+    assert set(answer) == {"next", "sleepSeconds", "requests", "ending", "failedChecks"}
     assert answer["next"] in ("sleep", "start")
 
 

@@ -182,7 +182,9 @@ def test_no_request_is_slept_through(door, watching, say):
         ExpressionAttributeValues={":long": 60},
     )
     before = int(door.table.get_item(Key=lock_key("front-door"))["Item"]["requests"])
-    for burst in range(10):
+    for burst in range(40):
+        if burst >= 10 and sleeps_refused(door, watching) >= 3:
+            break  # on a busy machine few requests come in that moment
         for _ in range(random_.randint(5, 15)):
             over = round(time.time() * 1000) - 1  # a pause that is over changes nothing
             assert request_pause(door.table, door.client("stepfunctions"), "front-door", over)
