@@ -8,7 +8,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from whosthere.alerts import message as alerts
+from whosthere.alerts.message import publish
 from whosthere.names import StackNames
 from whosthere.session.check import CheckContext, Sources, check_session
 
@@ -29,7 +29,7 @@ context = CheckContext(
         ),
     ),
     names=names,
-    publish=partial(alerts.publish, boto3.client("sns", config=config), names.topic_arn),
+    publish=partial(publish, boto3.client("sns", config=config), names.topic_arn),
     logger=logger,
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere import dynamodb as rows
+from whosthere import dynamodb
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
 from whosthere.dynamodb import RowChangedError, Table
@@ -79,8 +79,8 @@ def check_session(
     sleep is refused if one came since. What fails after that is answered too: only so does the
     machine know how many requests there are, and sleep.
     """
-    lock = rows.read(context.table, lock_key(camera)) or {}
-    row = rows.read(context.table, session_key(session_id)) or {}
+    lock = dynamodb.read(context.table, lock_key(camera)) or {}
+    row = dynamodb.read(context.table, session_key(session_id)) or {}
     session = session_of(session_id, row, lock)
     if session is None:
         lost = {"endedBy": "problem", "Error": "LockLostError", "Cause": "there is no such session"}
@@ -195,7 +195,7 @@ def _write(
             ExpressionAttributeValues=values,
         )
     except ClientError as error:
-        if rows.condition_failed(error):
+        if dynamodb.condition_failed(error):
             raise RowChangedError from error
         raise
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from whosthere.alerts import message as alerts
 from whosthere.alerts import texts
+from whosthere.alerts.message import publish
 from whosthere.dynamodb import Table
 from whosthere.errors import loggable
 from whosthere.metrics import calls_of_execution
@@ -174,7 +174,7 @@ def _tell(
         return
     made = _text(session, report)
     alert = texts.ended(session, made, ending, context.names.stack)
-    alerts.publish(context.sns, context.names.topic_arn, alert)
+    publish(context.sns, context.names.topic_arn, alert)
 
 
 def _text(session: Session, report: dict[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from whosthere import dynamodb as rows
+from whosthere import dynamodb
 from whosthere.clock import iso
 from whosthere.dynamodb import KEEP_ROWS_S, Table
 from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
@@ -26,7 +26,7 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> i
     Raises CameraBusyError if another session holds the camera or it is shut, LockLostError
     if this one was given up meanwhile.
     """
-    lock = rows.read(table, lock_key(session.camera)) or {}
+    lock = dynamodb.read(table, lock_key(session.camera)) or {}
     try:
         table.meta.client.transact_write_items(
             TransactItems=[
@@ -91,7 +91,7 @@ def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
         "execution": session.execution,
         "startedAt": session.started_ms,
         "deadline": session.deadline_ms,
-        "settings": rows.decimals(values),
+        "settings": dynamodb.decimals(values),
         "counts": {},
         "expires": session.deadline_ms // 1000 + KEEP_ROWS_S,
     }
@@ -153,7 +153,7 @@ def _write(
             ExpressionAttributeValues={":session": session.id} | dict(values),
         )
     except ClientError as error:
-        if rows.condition_failed(error):
+        if dynamodb.condition_failed(error):
             return False
         raise
     return True

@@ -22,7 +22,7 @@ from whosthere.metrics import (
 from whosthere.names import STRANGER_PREFIX
 from whosthere.session.health.records import facts, health_of
 from whosthere.session_store import Session, session_key
-from whosthere.visits import store as visit_rows
+from whosthere.visits.store import visits_of
 from whosthere.visits.visit import Visit
 
 
@@ -51,7 +51,7 @@ def make_report(
     row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
     visits = [
         visit
-        for visit in visit_rows.visits_of(table, session.id, session.camera)
+        for visit in visits_of(table, session.id, session.camera)
         if visit.alert != "none"  # never confirmed
     ]
     counters = {name: int(count) for name, count in sorted(row["counts"].items())}

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from whosthere import dynamodb as rows
+from whosthere import dynamodb
 from whosthere.dynamodb import Table
 from whosthere.session_store import lock_key
 
@@ -33,7 +33,7 @@ def requests_of(lock: Mapping[str, Any], session_id: str) -> SessionRequests:
 
 def read_requests(table: Table, camera: str, session_id: str) -> SessionRequests:
     """Return the requests to that session."""
-    return requests_of(rows.read(table, lock_key(camera)) or {}, session_id)
+    return requests_of(dynamodb.read(table, lock_key(camera)) or {}, session_id)
 
 
 def request_stop(table: Table, stepfunctions: Any, camera: str) -> str | None:
@@ -67,7 +67,7 @@ def _request(
             ReturnValues="ALL_NEW",
         )["Attributes"]
     except ClientError as error:
-        if rows.condition_failed(error):
+        if dynamodb.condition_failed(error):
             return None
         raise
     if "token" in lock:

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from whosthere.alerts import message as alerts
 from whosthere.alerts import texts
+from whosthere.alerts.message import Alert, publish
 from whosthere.clock import now_ms
 from whosthere.dynamodb import Table
 from whosthere.errors import ProcessorStaysError, name_of_error
@@ -229,5 +229,5 @@ def runs(stepfunctions: Any, execution: str) -> bool:
     return bool(status == "RUNNING")
 
 
-def _publish(context: StopContext, alert: alerts.Alert) -> None:
-    alerts.publish(context.closing.sns, context.closing.names.topic_arn, alert)
+def _publish(context: StopContext, alert: Alert) -> None:
+    publish(context.closing.sns, context.closing.names.topic_arn, alert)
