@@ -205,7 +205,11 @@ def _answers(port: int) -> bool:
 def _processes_of_group(group: int) -> list[Process]:
     """Return the living processes of a process group, which a process's children share."""
     listed = subprocess.run(
-        ["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,  # a Ctrl-C goes to the whole group and would end it too
     )
     found = []
     for line in listed.stdout.splitlines():

@@ -35,7 +35,7 @@ def printed(
     try:
         yield wait_until(is_up, 300)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(60) == 0, output.read_text()
         assert "Left behind: 0 child processes, 0 listening ports." in output.read_text()
     finally:
         if process.poll() is None:
