@@ -108,7 +108,7 @@ def capture(source: str, seconds: str = "0") -> None:
 def four_cameras() -> float:
     """Return the share of a core that four network cameras take, each in its own process."""
     # The tests' camera, which has no types.
-    camera_of = importlib.import_module("tests.support.edge_rtsp").Camera
+    camera_of = importlib.import_module("tests.support.edge.rtsp").Camera
     with av.open(str(CLIPS["camera"][SHORT_S])) as container:
         film = [packet for packet in container.demux(video=0) if packet.size]
         extradata = container.streams.video[0].codec_context.extradata

@@ -22,7 +22,7 @@ from bench.measure import measure
 from cli.setup.laptop_stack import drop_aws_settings
 from cli.setup.toolchain import ROOT
 from local.laptop import LaptopAWS
-from tests.support.edge_proxy import Ack, Proxy
+from tests.support.edge.proxy import Ack, Proxy
 
 FRAGMENTS, CUT_SECONDS, FRAGMENT_MS, STEP_MS = 40, 15, 1000, 100
 STREAM = "bench-front-door"
@@ -109,7 +109,7 @@ def running(
     python: Path, laptop: LaptopAWS, proxy: Proxy, folder: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the edge so that it sends through the proxy."""
-    command = [str(python), "-m", "tests.support.edge_via_proxy"]
+    command = [str(python), "-m", "tests.support.edge.via_proxy"]
     command += [json.dumps(list(proxy.detours.items())), "--camera", "front-door"]
     command += ["--source", "test", "--stream", STREAM, "--tag", "motion"]
     variables = {**laptop.environment(), "PYTHONPATH": str(ROOT)}

@@ -6,9 +6,9 @@ import pytest
 
 from cli.setup.laptop_stack import Sam, Stack, describe_stack, download_settings, sam_lock
 from local.laptop import LaptopAWS
-from local.tests.support.kinesisvideo_fixtures import stream  # noqa: F401
-from tests.support.edge_faults import edge, persisted, proxy, timeouts  # noqa: F401
-from tests.support.owner import Door, subscribed
+from local.tests.support.kinesisvideo.fixtures import stream  # noqa: F401
+from tests.support.edge.faults import edge, persisted, proxy, timeouts  # noqa: F401
+from tests.support.stack.deployed import DeployedProduct, subscribed
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,7 +35,7 @@ def stack(
 
 
 @pytest.fixture
-def door(laptop: LaptopAWS, stack: Stack) -> Iterator[Door]:
+def product(laptop: LaptopAWS, stack: Stack) -> Iterator[DeployedProduct]:
     """The stack as its owner sees it, with an inbox of this test's own."""
     with subscribed(laptop, stack) as opened:
         yield opened

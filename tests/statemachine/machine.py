@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import jsonata
 
-from tests.support.sam import definition
+from tests.support.stack.sam import definition
 from whosthere import settings
 from whosthere.session.open import opened
 from whosthere.session_store import Session

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.statemachine.machine import STATES
-from tests.support.session_facts import facts
+from tests.support.session.facts import facts
 from whosthere.clock import DAY_S
 from whosthere.session.decision import decide
 from whosthere.session.open import after_failed_check, health_check_s

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from tests.support.sam import ROOT, definition
+from tests.support.stack.sam import ROOT, definition
 
 PACKAGE, VERSION = "amazon-states-language-service", "1.16.1"
 FOLDER = ROOT / ".whosthere" / "language-service"

@@ -23,7 +23,7 @@ from tests.statemachine.machine import (
     own,
     ways,
 )
-from tests.support.sam import ROOT, definition, template_text
+from tests.support.stack.sam import ROOT, definition, template_text
 from whosthere import errors
 
 TEXT = (ROOT / "statemachine" / "session.asl.yaml").read_text()

@@ -16,13 +16,13 @@ from typing import Any
 from unittest import mock
 
 from cli.__main__ import GROUPS, main
-from tests.support import sam
+from tests.support.stack import sam
 
 DOCS = sam.ROOT / "docs"
 SCHEMA = sam.ROOT / "functions" / "whosthere" / "settings.schema.json"
 PART = re.compile(r"(<!-- made from (?P<source>\S+):.*?-->\n).*?(<!-- end -->)", re.DOTALL)
 COLUMNS = "98"  # the width of a terminal for which the help is printed
-STACK = ":us-east-1:111122223333:"  # as tests.support.sam fills the template
+STACK = ":us-east-1:111122223333:"  # as tests.support.stack.sam fills the template
 
 type Row = tuple[str, ...]
 type Json = Mapping[str, Any]

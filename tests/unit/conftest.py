@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from cli.aws import connect
 from cli.interrupts import Interrupts
-from tests.support.deployed import FIRST_LINE, deployed_target
+from tests.support.stack.moto_target import FIRST_LINE, deployed_target
 
 
 @pytest.fixture(autouse=True)

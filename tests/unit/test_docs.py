@@ -10,7 +10,7 @@ import pytest
 
 from cli.__main__ import VERBS
 from tests.support import made_pages
-from tests.support.sam import ROOT, definition, resources
+from tests.support.stack.sam import ROOT, definition, resources
 
 README = (ROOT / "README.md").read_text()
 DOCS = ROOT / "docs"

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.support.sam import ROOT, resources, text
+from tests.support.stack.sam import ROOT, resources, text
 
 TABLE = ROOT / "tests" / "unit" / "permissions.txt"
 FOR_SCHEDULES = {"DeadlineRole", "ScheduleRole"}

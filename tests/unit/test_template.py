@@ -7,7 +7,7 @@ import pytest
 import yaml
 from samcli.yamlhelper import yaml_dump
 
-from tests.support.sam import ROOT, resources, template_text, text, transformed
+from tests.support.stack.sam import ROOT, resources, template_text, text, transformed
 
 
 def references(value, names):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.tests.support.kinesisvideo_fixtures import (  # noqa: F401
+from local.tests.support.kinesisvideo.fixtures import (  # noqa: F401
     archive,
     film,
     media,

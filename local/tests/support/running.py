@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.laptop import LaptopAWS
-from local.tests.support.faults import FAULTS
-from local.tests.support.model_checks import watch
+from local.tests.support.laptop.faults import FAULTS
+from local.tests.support.models.checks import watch
 
 NOWHERE = {
     "AWS_CONFIG_FILE": os.devnull,

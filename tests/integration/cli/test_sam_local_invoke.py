@@ -15,7 +15,7 @@ from cli.commands.up import write_invoke_environment
 from cli.setup.laptop_stack import BINARIES, sam_lock
 from local.laptop import ROOT
 from local.relay import gateway, relaying
-from tests.support.scenes import DEMO, first_appearance, photos_of
+from tests.support.stack.demo_film import DEMO, first_appearance, photos_of
 from whosthere import session_store as sessions
 from whosthere.session import lock as locks
 
@@ -100,34 +100,34 @@ def function_named(client, words):
 
 
 @pytest.fixture
-def held(door, stack):
+def held(product, stack):
     """The camera is held by the session of the sample events."""
-    session = sample_opened(door)
+    session = sample_opened(product)
     yield session
-    forget_sample(door)
+    forget_sample(product)
 
 
-def sample_opened(door):
-    client = door.client("lambda")
+def sample_opened(product):
+    client = product.client("lambda")
     client.invoke(
         FunctionName=function_named(client, "OpenSession"),
         Payload=(ROOT / "events" / "open_session.json").read_bytes(),
     )
-    found = sessions.read_session(door.table, "sample")
+    found = sessions.read_session(product.table, "sample")
     assert found is not None
     return found
 
 
-def forget_sample(door):
+def forget_sample(product):
     """The sample events all have one session, which would stay ended for the next test."""
-    locks.unlock(door.table, sessions.read_session(door.table, "sample"))
-    door.table.delete_item(Key={"pk": "session#sample", "sk": "session"})
+    locks.unlock(product.table, sessions.read_session(product.table, "sample"))
+    product.table.delete_item(Key={"pk": "session#sample", "sk": "session"})
 
 
 @contextmanager
-def rule_off(door, word):
+def rule_off(product, word):
     """Nobody but the container reacts to S3 meanwhile."""
-    events = door.client("events")
+    events = product.client("events")
     names = [rule["Name"] for rule in events.list_rules()["Rules"] if word in rule["Name"]]
     assert names, word
     for name in names:
@@ -139,30 +139,30 @@ def rule_off(door, word):
             events.enable_rule(Name=name)
 
 
-def people(door):
-    found = door.client("rekognition").list_faces(CollectionId="whosthere-people")["Faces"]
+def people(product):
+    found = product.client("rekognition").list_faces(CollectionId="whosthere-people")["Faces"]
     return len(found)
 
 
-def forget_all(door):
+def forget_all(product):
     """Take the sample's photo out again, the product's own way."""
-    door.client("s3").delete_object(Bucket=door.stack.bucket, Key=PHOTO)
+    product.client("s3").delete_object(Bucket=product.stack.bucket, Key=PHOTO)
 
 
-def test_open_session_locks_the_camera(invoke, door):
+def test_open_session_locks_the_camera(invoke, product):
     answer = invoke("open_session")
     try:
         assert answer["processor"] == "whosthere-front-door-sample"
-        assert sessions.latest_session(door.table, "front-door").id == "sample"
-        assert not door.is_free()
+        assert sessions.latest_session(product.table, "front-door").id == "sample"
+        assert not product.is_free()
     finally:
-        forget_sample(door)
+        forget_sample(product)
 
 
 @by_default_deployed
-def test_check_session_reads_the_video_streams_own_endpoint(invoke, held, door):
+def test_check_session_reads_the_video_streams_own_endpoint(invoke, held, product):
     now = round(time.time() * 1000)
-    door.table.update_item(  # the sample's own time is over
+    product.table.update_item(  # the sample's own time is over
         Key=sessions.session_key("sample"),
         UpdateExpression="SET startedAt = :now, deadline = :later",
         ExpressionAttributeValues={":now": now, ":later": now + 3_600_000},
@@ -173,65 +173,65 @@ def test_check_session_reads_the_video_streams_own_endpoint(invoke, held, door):
 
 
 @by_default_deployed
-def test_stop_session_writes_the_report_and_frees_the_camera(invoke, held, door):
+def test_stop_session_writes_the_report_and_frees_the_camera(invoke, held, product):
     answer = invoke("stop_session", "stop_session.ending")
     assert answer["endedBy"] == "stop"
-    assert door.is_free()
-    assert door.report("arn:sample")["endedBy"] == "stop"
-    assert [message["kind"] for message in door.messages()] == ["session"]
+    assert product.is_free()
+    assert product.report("arn:sample")["endedBy"] == "stop"
+    assert [message["kind"] for message in product.messages()] == ["session"]
 
 
 @by_default_deployed
-def test_stop_session_cleans_up_after_an_aborted_execution(invoke, held, door):
+def test_stop_session_cleans_up_after_an_aborted_execution(invoke, held, product):
     assert invoke("stop_session")["endedBy"] == "aborted"
-    assert door.nothing_is_left()
+    assert product.nothing_is_left()
 
 
 @by_default_deployed
-def test_alert_person_sends_the_alert(invoke, held, door, wait_until):
+def test_alert_person_sends_the_alert(invoke, held, product, wait_until):
     who = json.loads((ROOT / "events" / "alert_person.json").read_text())
     assert invoke("alert_person") == {"batchItemFailures": []}
-    alerts = wait_until(door.messages, 10)
+    alerts = wait_until(product.messages, 10)
     assert [alert["kind"] for alert in alerts] == ["person"]
     assert alerts[0]["session"] == "sample"
     assert len(who["Records"]) == 2
-    take_away_visits(door)
+    take_away_visits(product)
 
 
 @by_default_deployed
-def test_alert_person_sets_poison_aside_whole(invoke, held, door):
+def test_alert_person_sets_poison_aside_whole(invoke, held, product):
     assert invoke("alert_person", "alert_person.poison") == {"batchItemFailures": []}
-    found = door.client("s3").list_objects_v2(Bucket=door.stack.bucket, Prefix="failures/")
+    found = product.client("s3").list_objects_v2(Bucket=product.stack.bucket, Prefix="failures/")
     assert found["KeyCount"] >= 1
 
 
 @by_default_deployed
-def test_queue_stranger_puts_the_stranger_into_the_queue(invoke, held, door, wait_until):
+def test_queue_stranger_puts_the_stranger_into_the_queue(invoke, held, product, wait_until):
     assert invoke("queue_stranger") == {"batchItemFailures": []}
-    (alert,) = wait_until(door.messages, 10)
+    (alert,) = wait_until(product.messages, 10)
     assert alert["kind"] == "stranger"
-    found = door.client("s3").list_objects_v2(
-        Bucket=door.stack.bucket, Prefix=f"review/pending/{alert['name']}/"
+    found = product.client("s3").list_objects_v2(
+        Bucket=product.stack.bucket, Prefix=f"review/pending/{alert['name']}/"
     )
     assert found["KeyCount"] >= 1
-    take_away_visits(door)
+    take_away_visits(product)
 
 
 @by_default_deployed
-def test_enroll_photo_and_forget_photo_do_and_undo(invoke, door, wait_until):
-    s3 = door.client("s3")
-    with rule_off(door, "PhotosRule"), rule_off(door, "DeletionsRule"):
-        before = people(door)
-        s3.upload_file(str(photos_of("Zoë")[0]), door.stack.bucket, PHOTO)
+def test_enroll_photo_and_forget_photo_do_and_undo(invoke, product, wait_until):
+    s3 = product.client("s3")
+    with rule_off(product, "PhotosRule"), rule_off(product, "DeletionsRule"):
+        before = people(product)
+        s3.upload_file(str(photos_of("Zoë")[0]), product.stack.bucket, PHOTO)
         assert invoke("enroll_photo") == {"batchItemFailures": []}
-        assert people(door) == before + 1
-        forget_all(door)
-        assert people(door) == before + 1
+        assert people(product) == before + 1
+        forget_all(product)
+        assert people(product) == before + 1
         invoke("forget_photo")
-        assert people(door) == before
+        assert people(product) == before
 
 
-def test_search_frame_makes_the_record_of_an_image(invoke, held, door, tmp_path):
+def test_search_frame_makes_the_record_of_an_image(invoke, held, product, tmp_path):
     image = tmp_path / "frame.jpg"
     moment = first_appearance("stranger-1")[0] + 1.5
     command = [BINARIES / "python", "-m", "demo.draw", "--frame", str(moment), "--out"]
@@ -242,20 +242,20 @@ def test_search_frame_makes_the_record_of_an_image(invoke, held, door, tmp_path)
         "aws_kinesisvideo_producer_timestamp": "1893456000193",
         "aws_kinesisvideo_server_timestamp": "1893456000455",
     }
-    door.client("s3").upload_file(  # of the other engine: nobody but the container reacts
+    product.client("s3").upload_file(  # of the other engine: nobody but the container reacts
         str(image),
-        door.stack.bucket,
+        product.stack.bucket,
         FRAME,
         ExtraArgs={"Metadata": metadata, "ContentType": "image/jpeg"},
     )
-    before = counted(door)
+    before = counted(product)
     assert invoke("search_frame") == {"batchItemFailures": []}
-    assert counted(door) == before + 1
-    take_away_visits(door)
+    assert counted(product) == before + 1
+    take_away_visits(product)
 
 
-def counted(door):
-    return int(door.row("arn:sample")["counts"].get("records", 0))
+def counted(product):
+    return int(product.row("arn:sample")["counts"].get("records", 0))
 
 
 def to_jpeg(source, target):
@@ -265,12 +265,12 @@ def to_jpeg(source, target):
         picture.convert("RGB").save(target, quality=92)
 
 
-def take_away_visits(door):
+def take_away_visits(product):
     """The sample events lie in 2030: no later visit at this camera would come after them."""
-    rows = door.table.scan(ConsistentRead=True)["Items"]
+    rows = product.table.scan(ConsistentRead=True)["Items"]
     for row in rows:
         if row["pk"] == "camera#front-door" and row["sk"] != "lock":
-            door.table.delete_item(Key={"pk": row["pk"], "sk": row["sk"]})
+            product.table.delete_item(Key={"pk": row["pk"], "sk": row["sk"]})
 
 
 def test_the_demo_has_what_these_tests_take_from_it():

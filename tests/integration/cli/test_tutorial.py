@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from tests.support import tutorial
-from tests.support.camera import streaming
-from tests.support.scenes import cut, first_appearance
-from tests.support.tutorial import REGION_AND_ACCOUNT, UUID, reading, wait_for_other
+from tests.support.stack import tutorial
+from tests.support.stack.camera import streaming
+from tests.support.stack.demo_film import cut, first_appearance
+from tests.support.stack.tutorial import REGION_AND_ACCOUNT, UUID, reading, wait_for_other
 
 
 @pytest.fixture

@@ -3,7 +3,13 @@
 import pytest
 from PIL import Image
 
-from tests.support.tutorial import REGION_AND_ACCOUNT, fill_skeleton, reading, trust, wait_for_other
+from tests.support.stack.tutorial import (
+    REGION_AND_ACCOUNT,
+    fill_skeleton,
+    reading,
+    trust,
+    wait_for_other,
+)
 
 
 @pytest.fixture

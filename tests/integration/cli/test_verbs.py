@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from local.laptop import ROOT
-from tests.support.camera import streaming
+from tests.support.stack.camera import streaming
 
 LIMIT_S = 180
 QUICK = ["--set", "healthCheckSeconds=2", "--set", "mediaWaitSeconds=60", "--set", 'tell=["end"]']
@@ -52,12 +52,12 @@ def camera(laptop, stack, tmp_path_factory):
 
 
 @pytest.fixture
-def started(answer, door, camera):
+def started(answer, product, camera):
     """A session that was started by the verb; stopped afterwards, whatever the test did."""
     yield answer("start", "--minutes", "120", *QUICK)
-    door.stop()
+    product.stop()
     door_is_free = time.monotonic() + LIMIT_S
-    while not door.nothing_is_left():
+    while not product.nothing_is_left():
         assert time.monotonic() < door_is_free, "the session does not end"
         time.sleep(0.2)
 
@@ -67,7 +67,7 @@ def front_door(answer):
     return found
 
 
-def test_a_session_from_its_start_to_its_report(started, verb, answer, door, wait_until):
+def test_a_session_from_its_start_to_its_report(started, verb, answer, product, wait_until):
     assert (started["camera"], "at most $14.40" in started["cost"]) == ("front-door", True)
     length = datetime.fromisoformat(started["until"]) - datetime.fromisoformat(started["started"])
     assert length == timedelta(hours=2)
@@ -82,8 +82,8 @@ def test_a_session_from_its_start_to_its_report(started, verb, answer, door, wai
     assert [(one["session"], one["endedBy"]) for one in listed] == [(started["session"], None)]
 
     assert answer("stop", "--no-wait")["session"] == started["session"]
-    wait_until(lambda: not door.processors(), 30)
-    wait_until(door.is_free, 60)
+    wait_until(lambda: not product.processors(), 30)
+    wait_until(product.is_free, 60)
     assert front_door(answer)["state"] == "free"
     (listed,) = answer("sessions", "--last", "1")["sessions"]
     assert (listed["endedBy"], listed["camera"]) == ("stop", "front-door")
@@ -98,13 +98,13 @@ def test_a_session_from_its_start_to_its_report(started, verb, answer, door, wai
     assert verb("stop") == "front-door: no session runs\n"
 
 
-def test_a_pause_is_seen_in_the_status_and_ends(started, verb, answer, door, wait_until):
+def test_a_pause_is_seen_in_the_status_and_ends(started, verb, answer, product, wait_until):
     wait_until(lambda: front_door(answer)["state"] == "searching", 90)
     assert "front-door: paused until " in verb("pause", "1h")
     assert front_door(answer)["state"] == "paused"
-    wait_until(lambda: not door.processors(), 60)
+    wait_until(lambda: not product.processors(), 60)
     verb("pause", "--off")
-    wait_until(lambda: door.processors() and front_door(answer)["state"] == "searching", 90)
+    wait_until(lambda: product.processors() and front_door(answer)["state"] == "searching", 90)
     assert answer("stop")["endedBy"] == "stop"
 
 
@@ -113,14 +113,14 @@ def test_a_bad_session_is_refused_with_each_field(verb):
     assert "1440" in refused and "settings.strangers" in refused
 
 
-def forget_failures(door):
+def forget_failures(product):
     """Those that other tests left."""
-    bucket = door.laptop.session().resource("s3", endpoint_url=door.laptop.endpoint)
+    bucket = product.laptop.session().resource("s3", endpoint_url=product.laptop.endpoint)
     for prefix in ("failures/", "aws/lambda/"):
-        bucket.Bucket(door.stack.bucket).objects.filter(Prefix=prefix).delete()
+        bucket.Bucket(product.stack.bucket).objects.filter(Prefix=prefix).delete()
 
 
-def test_schedules_mutes_and_subscribers(verb, answer, door):
+def test_schedules_mutes_and_subscribers(verb, answer, product):
     assert "every day, UTC" in verb("schedule", "front-door", "22:00-06:00")
     assert "comes too close" in verb("schedule", "05:00-07:00", fails=True)
     (listed,) = answer("schedule")["schedules"]
@@ -134,19 +134,19 @@ def test_schedules_mutes_and_subscribers(verb, answer, door):
 
     # Those of other tests whose e-mail was never confirmed may be there beside this one.
     assert "a test alert went to 1 of " in verb("alert", "--try")
-    (message,) = door.messages()
+    (message,) = product.messages()
     assert message["kind"] == "test" and message["subject"].startswith("TEST")
-    forget_failures(door)
+    forget_failures(product)
     assert verb("replay") == "nothing has failed\n"
 
 
 @pytest.mark.long
 def test_a_schedule_starts_a_session_on_the_clock_of_its_time_zone(
-    verb, answer, door, stack, camera, wait_until
+    verb, answer, product, stack, camera, wait_until
 ):
     """It waits for the next minute, in a zone that is no whole hour away from UTC."""
     zone = "Asia/Kathmandu"
-    s3 = door.client("s3")
+    s3 = product.client("s3")
     body = json.dumps({"timeZone": zone, "healthCheckSeconds": 2}).encode()
     s3.put_object(Bucket=stack.bucket, Key="settings.json", Body=body)
     begin = datetime.now(ZoneInfo(zone)) + timedelta(seconds=70)

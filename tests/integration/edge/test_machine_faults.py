@@ -27,8 +27,8 @@ from edge.monitor.watchdog import Watchdog
 from edge.sources.pattern import Pattern, PatternSource
 from edge.sources.samples import DecodedFrame
 from edge.timeouts import Timeouts
-from tests.support.edge_faults import assert_runs_whole, assert_whole, on_disk
-from tests.support.edge_run import Stored
+from tests.support.edge.faults import assert_runs_whole, assert_whole, on_disk
+from tests.support.edge.run import Stored
 
 
 def session_with(fetch, config, say):

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from edge.errors import RefusedError
-from tests.support.edge_faults import assert_runs_whole, assert_whole, on_disk
-from tests.support.edge_proxy import Cut
-from tests.support.edge_run import Stored
+from tests.support.edge.faults import assert_runs_whole, assert_whole, on_disk
+from tests.support.edge.proxy import Cut
+from tests.support.edge.run import Stored
 
 
 def test_a_cut_is_made_good_in_order_and_nothing_comes_twice(

@@ -25,8 +25,8 @@ from edge.auth.credentials import IotCredentials
 from edge.config import parse
 from edge.errors import RefusedError
 from local.laptop import ROOT
-from local.tests.support.films import draw
-from tests.support.edge_run import fragments_in
+from local.tests.support.media.films import draw
+from tests.support.edge.run import fragments_in
 
 LIMIT_S = 120
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.edge_faults import assert_runs_whole, on_disk
-from tests.support.edge_run import SMALL, Stored
+from tests.support.edge.faults import assert_runs_whole, on_disk
+from tests.support.edge.run import SMALL, Stored
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_S = 60
@@ -32,7 +32,7 @@ class Child:
 
     @contextmanager
     def running(self):
-        command = [sys.executable, "-m", "tests.support.edge_via_proxy"]
+        command = [sys.executable, "-m", "tests.support.edge.via_proxy"]
         command += [json.dumps(list(self.proxy.detours.items()))]
         command += ["--camera", "front-door", "--stream", self._stream, "--json", *SMALL]
         process = subprocess.Popen(

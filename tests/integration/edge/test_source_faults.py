@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.support.edge_faults import assert_whole
-from tests.support.edge_h264 import good, write
-from tests.support.edge_h264 import stream as encoded
-from tests.support.edge_rpicam import Rpicam
-from tests.support.edge_run import Stored
+from tests.support.edge.faults import assert_whole
+from tests.support.edge.h264 import good, write
+from tests.support.edge.h264 import stream as encoded
+from tests.support.edge.rpicam import Rpicam
+from tests.support.edge.run import Stored
 
 
 @pytest.fixture

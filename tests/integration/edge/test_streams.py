@@ -17,8 +17,8 @@ from edge.config import parse
 from edge.errors import RefusedError
 from edge.monitor.event_log import EventLog
 from edge.upload.stream import VideoStream
-from local.tests.support.films import draw, number_of
-from tests.support.edge_run import archive, fragments_in
+from local.tests.support.media.films import draw, number_of
+from tests.support.edge.run import archive, fragments_in
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_S = 60

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from cli.aws.test_alert import send_test_alert
-from local.tests.support.laptop_parts import unique
+from local.tests.support.laptop.parts import unique
 from whosthere.alerts import message as alerts
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
@@ -50,9 +50,9 @@ WANTED = {
 
 
 @contextmanager
-def queue(door, policy):
+def queue(product, policy):
     """A queue on the stack's topic, behind a filter policy."""
-    sqs, sns = door.client("sqs"), door.client("sns")
+    sqs, sns = product.client("sqs"), product.client("sns")
     url = sqs.create_queue(QueueName=unique("filtered"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     statement = {
@@ -60,19 +60,19 @@ def queue(door, policy):
         "Principal": {"Service": "sns.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": arn["QueueArn"],
-        "Condition": {"ArnEquals": {"aws:SourceArn": door.stack.topic_arn}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": product.stack.topic_arn}},
     }
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
     attributes = {"RawMessageDelivery": "true"}
     subscription = sns.subscribe(
-        TopicArn=door.stack.topic_arn,
+        TopicArn=product.stack.topic_arn,
         Protocol="sqs",
         Endpoint=arn["QueueArn"],
         Attributes=attributes | ({"FilterPolicy": json.dumps(policy)} if policy else {}),
         ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
-    yield Queue(door, url)
+    yield Queue(product, url)
     sns.unsubscribe(SubscriptionArn=subscription)
     sqs.delete_queue(QueueUrl=url)
 
@@ -80,11 +80,11 @@ def queue(door, policy):
 class Queue:
     """A queue and what came into it."""
 
-    def __init__(self, door, url):
-        self.door, self.url, self.got = door, url, []
+    def __init__(self, product, url):
+        self.product, self.url, self.got = product, url, []
 
     def read(self):
-        sqs = self.door.client("sqs")
+        sqs = self.product.client("sqs")
         asked = {"QueueUrl": self.url, "MaxNumberOfMessages": 10}
         while found := sqs.receive_message(**asked).get("Messages", []):
             for message in found:
@@ -94,8 +94,8 @@ class Queue:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_a_filter_policy_lets_through_what_it_says_and_test_alerts(door, wait_until, name):
-    with queue(door, POLICIES[name]) as filtered:
+def test_a_filter_policy_lets_through_what_it_says_and_test_alerts(product, wait_until, name):
+    with queue(product, POLICIES[name]) as filtered:
         for label, alert in ALERTS.items():
             marked = Alert(
                 alert.kind,
@@ -105,8 +105,8 @@ def test_a_filter_policy_lets_through_what_it_says_and_test_alerts(door, wait_un
                 alert.text,
                 dict(alert.facts) | {"label": label},
             )
-            alerts.publish(door.client("sns"), door.stack.topic_arn, marked)
-        found = send_test_alert(door.client("sns"), door.stack.topic_arn, now_ms())
+            alerts.publish(product.client("sns"), product.stack.topic_arn, marked)
+        found = send_test_alert(product.client("sns"), product.stack.topic_arn, now_ms())
         assert all(one.is_confirmed for one in found if one.protocol == "sqs")
         wait_until(lambda: any(got["kind"] == "test" for got in filtered.read()), 30)
         labels = [got.get("label") for got in filtered.got if got["kind"] != "test"]
@@ -114,9 +114,9 @@ def test_a_filter_policy_lets_through_what_it_says_and_test_alerts(door, wait_un
         assert [got["kind"] for got in filtered.got].count("test") == 1
 
 
-def test_an_address_that_has_not_confirmed_is_named(door):
-    sns = door.client("sns")
+def test_an_address_that_has_not_confirmed_is_named(product):
+    sns = product.client("sns")
     address = f"{unique('me')}@example.com"
-    sns.subscribe(TopicArn=door.stack.topic_arn, Protocol="email", Endpoint=address)
-    found = {one.endpoint: one for one in send_test_alert(sns, door.stack.topic_arn, now_ms())}
+    sns.subscribe(TopicArn=product.stack.topic_arn, Protocol="email", Endpoint=address)
+    found = {one.endpoint: one for one in send_test_alert(sns, product.stack.topic_arn, now_ms())}
     assert (found[address].protocol, found[address].is_confirmed) == ("email", False)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cli.aws.replay_failures import replay_failures
-from local.tests.support.laptop_parts import unique
-from tests.support.door import RIGHT, face, match
-from tests.support.outages import function, logged, refused
-from tests.support.records import STREAM, a_session, enrolled, frame, poison, put, visit
+from local.tests.support.laptop.parts import unique
+from tests.support.records.alert_harness import RIGHT, face, match
+from tests.support.records.data_stream import STREAM, a_session, enrolled, frame, poison, put, visit
+from tests.support.stack.outages import function, logged, refused
 from whosthere.clock import now_ms
 from whosthere.visits.store import visits_of
 
@@ -20,19 +20,19 @@ PATIENCE = 90
 
 
 @pytest.fixture
-def session(door):
-    with a_session(door.table) as session:
+def session(product):
+    with a_session(product.table) as session:
         yield session
 
 
 class Inbox:
     """What the owner got, as it comes."""
 
-    def __init__(self, door, wait_until):
-        self.door, self.wait_until, self.got = door, wait_until, []
+    def __init__(self, product, wait_until):
+        self.product, self.wait_until, self.got = product, wait_until, []
 
     def has(self, person):
-        self.got += self.door.messages()
+        self.got += self.product.messages()
         return self.of(person)
 
     def of(self, person):
@@ -40,54 +40,54 @@ class Inbox:
 
     def settled(self, person):
         """The alerts of a person, when all that was put until now has been read."""
-        last, moment_ms = enrolled(self.door.table, "Last"), now_ms()
-        put(self.door.laptop, *visit(last, moment_ms, moment_ms + 200))
+        last, moment_ms = enrolled(self.product.table, "Last"), now_ms()
+        put(self.product.laptop, *visit(last, moment_ms, moment_ms + 200))
         self.wait_until(lambda: self.has(last), PATIENCE)
         return self.of(person)
 
 
 @pytest.fixture
-def inbox(door, wait_until):
-    return Inbox(door, wait_until)
+def inbox(product, wait_until):
+    return Inbox(product, wait_until)
 
 
-def kept(door, prefix):
-    found = door.client("s3").list_objects_v2(Bucket=door.stack.bucket, Prefix=prefix)
+def kept(product, prefix):
+    found = product.client("s3").list_objects_v2(Bucket=product.stack.bucket, Prefix=prefix)
     return [item["Key"] for item in found.get("Contents", ())]
 
 
-def body(door, key):
-    answer = door.client("s3").get_object(Bucket=door.stack.bucket, Key=key)
+def body(product, key):
+    answer = product.client("s3").get_object(Bucket=product.stack.bucket, Key=key)
     return json.loads(answer["Body"].read())
 
 
-def read_by(door, word):
+def read_by(product, word):
     """How many records a function says in its logs that it has read."""
-    return sum(one["records"] for one in logged(door, word, "records read"))
+    return sum(one["records"] for one in logged(product, word, "records read"))
 
 
-def test_poison_is_kept_whole_with_the_reason_and_hides_nobody(door, session, inbox, wait_until):
-    alice, moment_ms = enrolled(door.table, "Alice"), now_ms()
+def test_poison_is_kept_whole_with_the_reason_and_hides_nobody(product, session, inbox, wait_until):
+    alice, moment_ms = enrolled(product.table, "Alice"), now_ms()
     first, second = visit(alice, moment_ms, moment_ms + 400)
     broken = poison(moment_ms + 200)
-    _, number, none, _ = put(door.laptop, first, broken, b"\xffno JSON", second)
+    _, number, none, _ = put(product.laptop, first, broken, b"\xffno JSON", second)
     wait_until(lambda: inbox.has(alice), PATIENCE)
     key = f"failures/records/{number}.json"
-    wait_until(lambda: key in kept(door, "failures/"), PATIENCE)
-    found = body(door, key)
+    wait_until(lambda: key in kept(product, "failures/"), PATIENCE)
+    found = body(product, key)
     assert "Similarity" in found["reason"]
     assert json.loads(base64.b64decode(found["given"]["kinesis"]["data"])) == broken
     # What is no JSON is dropped by the mapping's filter, before any function.
-    assert f"failures/records/{none}.json" not in kept(door, "failures/")
+    assert f"failures/records/{none}.json" not in kept(product, "failures/")
     assert len(inbox.settled(alice)) == 1
 
 
-def filtered_out(door):
+def filtered_out(product):
     """How many records the deployed mapping of alert_person says it has filtered out."""
-    found = door.client("cloudwatch").get_metric_statistics(
+    found = product.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",
         MetricName="FilteredOutEventCount",
-        Dimensions=[{"Name": "EventSourceMappingUUID", "Value": deployed_mapping(door)["UUID"]}],
+        Dimensions=[{"Name": "EventSourceMappingUUID", "Value": deployed_mapping(product)["UUID"]}],
         StartTime=datetime.now(UTC) - timedelta(hours=1),
         EndTime=datetime.now(UTC) + timedelta(minutes=1),
         Period=3600,
@@ -96,19 +96,19 @@ def filtered_out(door):
     return sum(point["Sum"] for point in found["Datapoints"])
 
 
-def deployed_mapping(door, word="AlertPerson"):
-    name = function(door, word)["FunctionName"]
-    found = door.client("lambda").list_event_source_mappings(FunctionName=name)
+def deployed_mapping(product, word="AlertPerson"):
+    name = function(product, word)["FunctionName"]
+    found = product.client("lambda").list_event_source_mappings(FunctionName=name)
     return next(
         one for one in found["EventSourceMappings"] if one["EventSourceArn"].endswith(STREAM)
     )
 
 
 @contextmanager
-def gives_up_soon(door):
+def gives_up_soon(product):
     """A second mapping of alert_person, like the deployed one but for its patience."""
-    lambdas = door.client("lambda")
-    deployed = deployed_mapping(door)
+    lambdas = product.client("lambda")
+    deployed = deployed_mapping(product)
     name = deployed["FunctionArn"]
     assert (deployed["MaximumRetryAttempts"], deployed["MaximumRecordAgeInSeconds"]) == (-1, 3600)
     same = ("EventSourceArn", "FilterCriteria", "FunctionResponseTypes", "DestinationConfig")
@@ -124,44 +124,46 @@ def gives_up_soon(door):
     lambdas.delete_event_source_mapping(UUID=uuid)
 
 
-def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(door, session, inbox, wait_until):
+def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(
+    product, session, inbox, wait_until
+):
     """The deployed mapping goes on trying for an hour, one beside it gives up after a retry."""
     key = {"pk": f"session#{session.id}", "sk": "session"}
-    whole = door.table.get_item(Key=key)["Item"]
-    alice = enrolled(door.table, "Alice")
-    with gives_up_soon(door) as uuid:
-        door.table.update_item(Key=key, UpdateExpression="REMOVE settings")
+    whole = product.table.get_item(Key=key)["Item"]
+    alice = enrolled(product.table, "Alice")
+    with gives_up_soon(product) as uuid:
+        product.table.update_item(Key=key, UpdateExpression="REMOVE settings")
         moment_ms = now_ms()
-        numbers = put(door.laptop, *visit(alice, moment_ms, moment_ms + 400))
+        numbers = put(product.laptop, *visit(alice, moment_ms, moment_ms + 400))
         place = f"aws/lambda/{uuid}/"
 
         def given_up():
-            events = [body(door, name)["payload"]["Records"] for name in kept(door, place)]
+            events = [body(product, name)["payload"]["Records"] for name in kept(product, place)]
             return {record["kinesis"]["sequenceNumber"] for event in events for record in event}
 
         wait_until(lambda: given_up() == set(numbers), PATIENCE)
     assert not inbox.has(alice)
-    door.table.put_item(Item=whole)
+    product.table.put_item(Item=whole)
     wait_until(lambda: inbox.has(alice), PATIENCE)  # the deployed one had not given up
-    clients = (door.client(name) for name in ("s3", "kinesis", "sqs"))
-    done = replay_failures(*clients, door.stack.bucket)
+    clients = (product.client(name) for name in ("s3", "kinesis", "sqs"))
+    done = replay_failures(*clients, product.stack.bucket)
     (stream,) = done.records
     assert stream.endswith(STREAM) and done.records[stream] >= 2
-    assert kept(door, place) == []
+    assert kept(product, place) == []
     assert len(inbox.settled(alice)) == 1
 
 
 @contextmanager
-def two_shards(door, wait_until):
+def two_shards(product, wait_until):
     """A data stream with two shards, read as the deployed one is; its name."""
-    kinesis, lambdas = door.client("kinesis"), door.client("lambda")
+    kinesis, lambdas = product.client("kinesis"), product.client("lambda")
     stream = f"{STREAM}-{unique('two')}"
     kinesis.create_stream(StreamName=stream, ShardCount=2)
     wait_until(lambda: status(kinesis, stream)["StreamStatus"] == "ACTIVE", PATIENCE)
     same = ("FunctionResponseTypes", "FilterCriteria", "BisectBatchOnFunctionError")
     mappings = []
     for word in ("AlertPerson", "QueueStr"):
-        deployed = deployed_mapping(door, word)
+        deployed = deployed_mapping(product, word)
         made = lambdas.create_event_source_mapping(
             FunctionName=deployed["FunctionArn"],
             EventSourceArn=status(kinesis, stream)["StreamARN"],
@@ -181,39 +183,39 @@ def status(kinesis, stream):
     return kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
 
 
-def test_visits_that_lie_in_two_shards_are_told_once_each(door, session, inbox, wait_until):
+def test_visits_that_lie_in_two_shards_are_told_once_each(product, session, inbox, wait_until):
     """Two workers of each function share the frames of four persons and of one stranger."""
-    people = [enrolled(door.table, "Somebody") for _ in range(4)]
+    people = [enrolled(product.table, "Somebody") for _ in range(4)]
     begin_ms = now_ms()
 
     def of_strangers():
         inbox.has("-")
         return [one for one in inbox.got if one["kind"] == "stranger"]
 
-    with two_shards(door, wait_until) as stream:
+    with two_shards(product, wait_until) as stream:
         for turn, person in enumerate(people):
             moments = [begin_ms + 2000 * turn + 100 * step for step in range(10)]
             beside = [] if turn else [face(box=RIGHT)]
             frames = [frame(at, face(match(person)), *beside) for at in moments]
-            put(door.laptop, *frames, stream=stream, halves=(0, 1))
+            put(product.laptop, *frames, stream=stream, halves=(0, 1))
         for person in people:
             wait_until(lambda who=person: inbox.has(who), PATIENCE)
         wait_until(of_strangers, PATIENCE)
 
         def sightings():
-            found = visits_of(door.table, session.id, session.camera)
+            found = visits_of(product.table, session.id, session.camera)
             return {visit.who: visit.sightings for visit in found if visit.who in people}
 
         wait_until(lambda: sightings() == dict.fromkeys(people, 10), PATIENCE)
-        both = shards_of(door, stream)
+        both = shards_of(product, stream)
         assert len(both) == 2 and all(count == 20 for count in both.values())
     assert [len(inbox.settled(person)) for person in people] == [1] * 4
     assert len(of_strangers()) == 1
 
 
-def shards_of(door, stream):
+def shards_of(product, stream):
     """How many records lie in each shard."""
-    kinesis = door.client("kinesis")
+    kinesis = product.client("kinesis")
     counts = {}
     for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
         iterator = kinesis.get_shard_iterator(
@@ -224,12 +226,14 @@ def shards_of(door, stream):
 
 
 @pytest.mark.long
-def test_two_functions_at_work_on_the_same_visits_tell_each_once(door, session, inbox, wait_until):
-    people = [enrolled(door.table, "Somebody") for _ in range(4)]
-    with gives_up_soon(door):
+def test_two_functions_at_work_on_the_same_visits_tell_each_once(
+    product, session, inbox, wait_until
+):
+    people = [enrolled(product.table, "Somebody") for _ in range(4)]
+    with gives_up_soon(product):
         for person in people:
             moment_ms = now_ms()
-            put(door.laptop, *visit(person, *(moment_ms + 100 * step for step in range(10))))
+            put(product.laptop, *visit(person, *(moment_ms + 100 * step for step in range(10))))
         for person in people:
             wait_until(lambda who=person: inbox.has(who), PATIENCE)
         assert [len(inbox.settled(person)) for person in people] == [1] * 4
@@ -246,35 +250,35 @@ def test_two_functions_at_work_on_the_same_visits_tell_each_once(door, session, 
     ],
 )
 def test_a_service_that_refuses_for_a_while_loses_and_doubles_nothing(
-    door, session, inbox, wait_until, action
+    product, session, inbox, wait_until, action
 ):
-    alice = enrolled(door.table, "Alice")
-    name = function(door, "AlertPerson")["FunctionName"]
+    alice = enrolled(product.table, "Alice")
+    name = function(product, "AlertPerson")["FunctionName"]
 
     def is_failing():
-        lambdas = door.client("lambda")
+        lambdas = product.client("lambda")
         found = lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         return any("failed" in one["LastProcessingResult"] for one in found)
 
-    with refused(door, action, "AlertPerson", "QueueStranger"):
+    with refused(product, action, "AlertPerson", "QueueStranger"):
         moment_ms = now_ms()
         first, second = visit(alice, moment_ms, moment_ms + 400)
-        _, number, _ = put(door.laptop, first, poison(moment_ms + 200), second)
+        _, number, _ = put(product.laptop, first, poison(moment_ms + 200), second)
         wait_until(is_failing, PATIENCE)
         got = inbox.has(alice)
     wait_until(lambda: inbox.has(alice), PATIENCE)
     assert bool(got) == (action == "s3:PutObject")  # which persons do not need
-    wait_until(lambda: f"failures/records/{number}.json" in kept(door, "failures/"), PATIENCE)
+    wait_until(lambda: f"failures/records/{number}.json" in kept(product, "failures/"), PATIENCE)
     assert len(inbox.settled(alice)) == 1
 
 
-def test_frames_without_a_face_and_what_is_no_json_invoke_nothing(door, session, inbox):
-    alice, moment_ms = enrolled(door.table, "Alice"), now_ms()
+def test_frames_without_a_face_and_what_is_no_json_invoke_nothing(product, session, inbox):
+    alice, moment_ms = enrolled(product.table, "Alice"), now_ms()
     inbox.settled(alice)
-    before, filtered_before = quiet(lambda: read_by(door, "AlertPerson")), filtered_out(door)
+    before, filtered_before = quiet(lambda: read_by(product, "AlertPerson")), filtered_out(product)
     empty = [frame(moment_ms + number) for number in range(60)]
     put(
-        door.laptop,
+        product.laptop,
         *empty[:30],
         b"\x00",
         b"{",
@@ -282,9 +286,9 @@ def test_frames_without_a_face_and_what_is_no_json_invoke_nothing(door, session,
         *empty[30:],
     )
     assert len(inbox.settled(alice)) == 1
-    read = quiet(lambda: read_by(door, "AlertPerson"))
+    read = quiet(lambda: read_by(product, "AlertPerson"))
     assert read - before == 2 + 2  # two of Alice, two of the last one
-    assert filtered_out(door) - filtered_before == 60 + 2
+    assert filtered_out(product) - filtered_before == 60 + 2
 
 
 def quiet(count):

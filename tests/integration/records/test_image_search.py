@@ -7,13 +7,13 @@ import uuid
 
 import pytest
 
-from tests.support.camera import streaming
-from tests.support.outages import logged, refused, switched_off
-from tests.support.owner import subscribed
-from tests.support.records import a_session
-from tests.support.rights import unused
-from tests.support.scenes import cut, first_appearance, photos_of
-from tests.support.stacks import deploy_beside
+from tests.support.records.data_stream import a_session
+from tests.support.stack.camera import streaming
+from tests.support.stack.demo_film import cut, first_appearance, photos_of
+from tests.support.stack.deploy import deploy_beside
+from tests.support.stack.deployed import subscribed
+from tests.support.stack.outages import logged, refused, switched_off
+from tests.support.stack.rights import unused
 from whosthere.clock import iso, now_ms
 from whosthere.ingest.image import PRODUCER, SERVER
 
@@ -39,31 +39,31 @@ def seen(laptop, images, tmp_path_factory, wait_until):
     # Nobody for three seconds in between: who comes at once would count as Zoë turned away.
     nobody = (zoe[1], zoe[1] + 1.5), (stranger[0] - 1.5, stranger[0])
     film = cut(folder / "film.mp4", (0.6, zoe[1] - 1.5), *nobody, stranger)
-    with subscribed(laptop, images) as door:
+    with subscribed(laptop, images) as product:
         settings = {"samplingSeconds": 0.5, "gapSeconds": 5, "tell": ["problem"]}
         settings["silenceSeconds"] = 120  # the film is over before the last alert is out
         arguments = ["--tag", "always", "--hold"]
         with streaming(laptop, folder, *arguments, film=film, stack=NAME) as edge:
-            execution = door.start(**settings)
-            wait_until(lambda: door.is_watching(execution), 90)
+            execution = product.start(**settings)
+            wait_until(lambda: product.is_watching(execution), 90)
             wait_until(lambda: faces(laptop, f"{NAME}-people") == len(photos_of("Zoë")), 90)
             edge.stdin.write("\n")
             edge.stdin.flush()
             edge.wait(timeout=60)
         alerts = []
-        wait_until(lambda: alerts.extend(door.messages()) or len(alerts) >= 2, 180)
-        door.stop()
-        ended = door.ended(execution)
-        alerts += door.messages()
+        wait_until(lambda: alerts.extend(product.messages()) or len(alerts) >= 2, 180)
+        product.stop()
+        ended = product.ended(execution)
+        alerts += product.messages()
         link = next(word for word in alerts[1]["message"].split() if word.startswith("http"))
         with urllib.request.urlopen(link) as answer:
             picture = answer.read()
-        yield door, execution, ended, alerts, picture
+        yield product, execution, ended, alerts, picture
 
 
-def put_images_of_zoe(door, report):
+def put_images_of_zoe(product, report):
     """Two of the session's images of her, as if they were made now."""
-    s3, bucket = door.client("s3"), door.stack.bucket
+    s3, bucket = product.client("s3"), product.stack.bucket
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="frames/front-door/")["Contents"]
     told = {one["Key"]: s3.head_object(Bucket=bucket, Key=one["Key"])["Metadata"] for one in listed}
     visit = report["visits"][0]
@@ -83,11 +83,11 @@ def moment(metadata):
     return iso(int(metadata[PRODUCER]))
 
 
-def is_empty(door, queue):
+def is_empty(product, queue):
     """Whether no message waits in a queue of the stack, or is being worked on."""
-    url = door.client("sqs").get_queue_url(QueueName=f"{door.stack.name}-{queue}")["QueueUrl"]
+    url = product.client("sqs").get_queue_url(QueueName=f"{product.stack.name}-{queue}")["QueueUrl"]
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = door.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    found = product.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
     return not any(int(number) for number in found["Attributes"].values())
 
 
@@ -134,8 +134,8 @@ def test_image_generation_is_off_again(seen, laptop):
 
 
 def test_the_report_counts_the_images(seen):
-    door, execution, _, _, _ = seen
-    report = door.report(execution)
+    product, execution, _, _, _ = seen
+    report = product.report(execution)
     assert report["engine"] == "image-search"
     assert report["counts"]["records"] > 10
     assert (len(report["visits"]), len(report["strangers"])) == (1, 1)
@@ -167,48 +167,50 @@ def test_this_engine_uses_every_right_of_its_roles(seen, laptop, role, rare):
     assert unused(laptop, NAME, role) <= rare
 
 
-def refuse_images(door, execution, wait_until, action, seconds=0.0):
+def refuse_images(product, execution, wait_until, action, seconds=0.0):
     """What the owner was told of images that came while a service refused."""
-    before = len(logged(door, "SearchFrame", "event failed"))
-    with a_session(door.table, gapSeconds=1):
-        with refused(door, action, "SearchFrame"):
+    before = len(logged(product, "SearchFrame", "event failed"))
+    with a_session(product.table, gapSeconds=1):
+        with refused(product, action, "SearchFrame"):
             until = time.monotonic() + seconds
-            put_images_of_zoe(door, door.report(execution))
-            wait_until(lambda: len(logged(door, "SearchFrame", "event failed")) >= before + 4, 60)
+            put_images_of_zoe(product, product.report(execution))
+            wait_until(
+                lambda: len(logged(product, "SearchFrame", "event failed")) >= before + 4, 60
+            )
             wait_until(lambda: time.monotonic() > until, seconds + 10)
-            assert not is_empty(door, "frames")
-        wait_until(lambda: is_empty(door, "frames"), 180)
-        return [one["kind"] for one in door.messages()]
+            assert not is_empty(product, "frames")
+        wait_until(lambda: is_empty(product, "frames"), 180)
+        return [one["kind"] for one in product.messages()]
 
 
 def test_images_that_come_while_dynamodb_refuses_are_searched_after_it(seen, wait_until):
     """Each is tried at least twice in vain; how often does not matter, only for how long."""
-    door, execution, *_ = seen
-    assert refuse_images(door, execution, wait_until, "dynamodb:*") == ["person"]
+    product, execution, *_ = seen
+    assert refuse_images(product, execution, wait_until, "dynamodb:*") == ["person"]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("action", ["sns:Publish", "dynamodb:*", "s3:GetObject"])
 def test_five_minutes_of_refusals_lose_and_double_no_image(seen, wait_until, action):
-    door, execution, *_ = seen
-    assert refuse_images(door, execution, wait_until, action, 300) == ["person"]
+    product, execution, *_ = seen
+    assert refuse_images(product, execution, wait_until, action, 300) == ["person"]
 
 
 @pytest.mark.long
 def test_a_photo_put_or_removed_while_a_service_refuses_is_settled_after_it(seen, wait_until):
-    door, *_ = seen
-    s3, key = door.client("s3"), "people/Ravi/1.jpg"
+    product, *_ = seen
+    s3, key = product.client("s3"), "people/Ravi/1.jpg"
     collection = f"{NAME}-people"
-    before = faces(door.laptop, collection)
-    with refused(door, "dynamodb:*", "EnrollPhoto"):
-        s3.upload_file(str(photos_of("Ravi")[0]), door.stack.bucket, key)
-        wait_until(lambda: len(logged(door, "EnrollPhoto", "event failed")) >= 2, 60)
-    wait_until(lambda: faces(door.laptop, collection) == before + 1, 60)
-    with refused(door, "rekognition:DeleteFaces", "ForgetPhoto"):
-        s3.delete_object(Bucket=door.stack.bucket, Key=key)
-        wait_until(lambda: len(logged(door, "ForgetPhoto", "event failed")) >= 2, 60)
-    wait_until(lambda: faces(door.laptop, collection) == before, 60)
-    wait_until(lambda: is_empty(door, "photos") and is_empty(door, "deletions"), 60)
+    before = faces(product.laptop, collection)
+    with refused(product, "dynamodb:*", "EnrollPhoto"):
+        s3.upload_file(str(photos_of("Ravi")[0]), product.stack.bucket, key)
+        wait_until(lambda: len(logged(product, "EnrollPhoto", "event failed")) >= 2, 60)
+    wait_until(lambda: faces(product.laptop, collection) == before + 1, 60)
+    with refused(product, "rekognition:DeleteFaces", "ForgetPhoto"):
+        s3.delete_object(Bucket=product.stack.bucket, Key=key)
+        wait_until(lambda: len(logged(product, "ForgetPhoto", "event failed")) >= 2, 60)
+    wait_until(lambda: faces(product.laptop, collection) == before, 60)
+    wait_until(lambda: is_empty(product, "photos") and is_empty(product, "deletions"), 60)
 
 
 @pytest.mark.long
@@ -220,19 +222,19 @@ def test_images_that_nobody_searches_are_told_and_so_is_their_end(
     inbox = []
 
     def told():
-        inbox.extend(one["subject"] for one in door.messages() if one["kind"] == "problem")
+        inbox.extend(one["subject"] for one in product.messages() if one["kind"] == "problem")
         return inbox
 
     with (
-        subscribed(laptop, images) as door,
+        subscribed(laptop, images) as product,
         streaming(laptop, tmp_path, "--tag", "always", stack=NAME),
     ):
-        execution = door.start(5, **limits)
-        wait_until(lambda: (door.row(execution) or {}).get("watch", {}).get("used"), 120)
-        with switched_off(door, "SearchFrame"):
+        execution = product.start(5, **limits)
+        wait_until(lambda: (product.row(execution) or {}).get("watch", {}).get("used"), 120)
+        with switched_off(product, "SearchFrame"):
             wait_until(lambda: told() == ["Faces are not searched at front-door"], 120)
-            assert "none of them is searched" in door.row(execution)["watch"]["problem"]
+            assert "none of them is searched" in product.row(execution)["watch"]["problem"]
         wait_until(lambda: told()[1:] == ["Faces are searched again at front-door"], 120)
-        door.stop()
-        door.ended(execution, 120)
-    assert door.report(execution)["watch"]["records"] > 3
+        product.stop()
+        product.ended(execution, 120)
+    assert product.report(execution)["watch"]["records"] > 3

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from local.tests.support.laptop_parts import allow, set_policy
-from local.tests.support.live_camera import LiveCamera, clip
-from local.tests.support.live_scene import EMPTY, READ, WRITE, Scene, place, visit
-from local.tests.support.portraits import encoded
-from tests.support.record_schema import complaints
+from local.tests.support.laptop.parts import allow, set_policy
+from local.tests.support.media.live_camera import LiveCamera, clip
+from local.tests.support.media.live_scene import EMPTY, READ, WRITE, Scene, place, visit
+from local.tests.support.media.portraits import encoded
+from tests.support.records.schema import complaints
 from whosthere import settings
 from whosthere.ingest import image as images
 

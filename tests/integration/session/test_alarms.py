@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.tests.support.laptop_parts import unique
-from tests.support.outages import function, logged, refused
-from tests.support.owner import inbox_of, taken
-from tests.support.records import a_session, enrolled, poison, put, visit
+from local.tests.support.laptop.parts import unique
+from tests.support.records.data_stream import a_session, enrolled, poison, put, visit
+from tests.support.stack.deployed import inbox_of, taken
+from tests.support.stack.outages import function, logged, refused
 from whosthere.clock import now_ms
 from whosthere.session_store import latest_session, session_key
 
@@ -48,12 +48,12 @@ def alarms(laptop, topic):
 
 
 def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(
-    laptop, stack, topic, door
+    laptop, stack, topic, product
 ):
     found = alarms(laptop, topic)
     assert len(found) == 7
     there = {
-        "FunctionName": {function(door, word)["FunctionName"] for word in ("AlertP", "QueueS")},
+        "FunctionName": {function(product, word)["FunctionName"] for word in ("AlertP", "QueueS")},
         "QueueName": {f"{stack.name}-photos", f"{stack.name}-deletions"},
         "TopicName": {f"{stack.name}-alerts"},
     }
@@ -99,12 +99,14 @@ def test_what_a_mapping_gave_up_is_told_with_its_place(laptop, stack, told, wait
     assert f"s3://{stack.bucket}/{key}. " in texts[0] and "./whosthere replay" in texts[0]
 
 
-def test_the_alarm_of_poison_counts_the_line_that_is_really_logged(laptop, door, wait_until):
-    line, group = "record set aside", function(door, "AlertPerson")["LoggingConfig"]["LogGroup"]
-    with a_session(door.table):
+def test_the_alarm_of_poison_counts_the_line_that_is_really_logged(laptop, product, wait_until):
+    line, group = "record set aside", function(product, "AlertPerson")["LoggingConfig"]["LogGroup"]
+    with a_session(product.table):
         (number,) = put(laptop, poison(now_ms()))
         found = wait_until(
-            lambda: [one for one in logged(door, "AlertPerson", line) if one["record"] == number],
+            lambda: [
+                one for one in logged(product, "AlertPerson", line) if one["record"] == number
+            ],
             90,
         )
     filters = laptop.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
@@ -117,11 +119,11 @@ def test_the_alarm_of_poison_counts_the_line_that_is_really_logged(laptop, door,
 
 @pytest.mark.long
 def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_late_records(
-    laptop, stack, door, told, wait_until
+    laptop, stack, product, told, wait_until
 ):
     """SNS, DynamoDB and S3 at once; the alarm goes by the metric that the mapping publishes."""
     cloudwatch, fired, got = laptop.client("cloudwatch"), [], []
-    alice = enrolled(door.table, "Alice")
+    alice = enrolled(product.table, "Alice")
     late = next(one for one in alarms(laptop, topic) if "PersonsReadLate" in one["AlarmName"])
 
     def has_fired(state):
@@ -132,12 +134,12 @@ def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_
         return state in {one["NewStateValue"] for one in fired}
 
     def alerts():
-        got.extend(one for one in door.messages() if one.get("visit", "").startswith(alice))
+        got.extend(one for one in product.messages() if one.get("visit", "").startswith(alice))
         return got
 
     services = ["sns:Publish", "dynamodb:*", "s3:PutObject"]
-    with a_session(door.table, gapSeconds=3600):
-        with refused(door, services, "AlertPerson", "QueueStranger"):
+    with a_session(product.table, gapSeconds=3600):
+        with refused(product, services, "AlertPerson", "QueueStranger"):
             begun = time.monotonic()
             first, second = visit(alice, now_ms(), now_ms() + 400)
             _, number, _ = put(laptop, first, poison(now_ms() + 200), second)
@@ -154,25 +156,25 @@ def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_
         listed = {"Bucket": stack.bucket, "Prefix": key}
         wait_until(lambda: laptop.client("s3").list_objects_v2(**listed)["KeyCount"], 120)
         put(laptop, *visit(alice, now_ms(), now_ms() + 400))  # within the gap: no second alert
-        wait_until(lambda: counted(door) >= 4, 60)
+        wait_until(lambda: counted(product) >= 4, 60)
     assert len(alerts()) == 1
 
 
 @pytest.mark.parametrize(("age", "late"), [(299, False), (301, True)])
 def test_the_alarm_of_events_counts_those_that_fail_for_more_than_five_minutes(
-    laptop, door, age, late
+    laptop, product, age, late
 ):
     """As `functions/whosthere/ingest/sqs.py` logs them: tests/unit/functions/ingest/test_sqs.py."""
-    group = function(door, "EnrollPhoto")["LoggingConfig"]["LogGroup"]
+    group = function(product, "EnrollPhoto")["LoggingConfig"]["LogGroup"]
     filters = laptop.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
     (pattern,) = [one["filterPattern"] for one in filters if "event failed" in one["filterPattern"]]
     assert counts(pattern, {"message": "event failed", "event": "x", "age": age}) is late
 
 
-def counted(door):
+def counted(product):
     """Records with a face of the last session that the functions have used."""
-    session = latest_session(door.table, "front-door")
-    row = door.table.get_item(Key=session_key(session.id))["Item"]
+    session = latest_session(product.table, "front-door")
+    row = product.table.get_item(Key=session_key(session.id))["Item"]
     return int(row["counts"].get("records", 0))
 
 

@@ -3,34 +3,34 @@
 import pytest
 
 from cli.setup.laptop_stack import describe_stack
-from tests.support.camera import streaming
-from tests.support.owner import subscribed
-from tests.support.rights import unused
-from tests.support.safeguards import Told, denied
-from tests.support.stacks import deploy
+from tests.support.session.safeguards import Told, denied
+from tests.support.stack.camera import streaming
+from tests.support.stack.deploy import deploy
+from tests.support.stack.deployed import subscribed
+from tests.support.stack.rights import unused
 from whosthere.session_store import lock_key
 
 pytestmark = pytest.mark.long
 
 
-def started(door, wait_until, camera):
+def started(product, wait_until, camera):
     """A session on that camera that searches."""
     settings = {"healthCheckSeconds": 1, "tell": ["problem"]}
-    execution = door.execute({"camera": camera, "minutes": 5, "settings": settings})
-    wait_until(lambda: door.is_watching(execution), 60)
+    execution = product.execute({"camera": camera, "minutes": 5, "settings": settings})
+    wait_until(lambda: product.is_watching(execution), 60)
     return execution
 
 
-def running(door, execution):
+def running(product, execution):
     """Processors of that session."""
-    listed = door.client("rekognition").list_stream_processors()["StreamProcessors"]
+    listed = product.client("rekognition").list_stream_processors()["StreamProcessors"]
     name = execution.rpartition(":")[2]
     return [one["Name"] for one in listed if one["Name"].endswith(name)]
 
 
-def problems(door, wait_until):
+def problems(product, wait_until):
     """The problems told by now, at least one."""
-    return wait_until(lambda: [one for one in door.messages() if one["kind"] == "problem"], 20)
+    return wait_until(lambda: [one for one in product.messages() if one["kind"] == "problem"], 20)
 
 
 def test_a_dropped_camera_and_a_changed_stack_in_mid_session(laptop, stack, tmp_path, wait_until):
@@ -38,25 +38,25 @@ def test_a_dropped_camera_and_a_changed_stack_in_mid_session(laptop, stack, tmp_
     (tmp_path / "side").mkdir()
     side = ("--camera", "side-door")
     with (
-        subscribed(laptop, stack) as door,
+        subscribed(laptop, stack) as product,
         streaming(laptop, tmp_path),
         streaming(laptop, tmp_path / "side", *side, film=tmp_path / "grey.mp4"),
     ):
-        stays = started(door, wait_until, "front-door")
-        goes = started(door, wait_until, "side-door")
+        stays = started(product, wait_until, "front-door")
+        goes = started(product, wait_until, "side-door")
         deploy(laptop, stack.name, Cameras="front-door", LogRetentionDays="30")
-        assert not running(door, goes)
-        assert door.row(goes)["endedBy"] == "removed"
-        assert door.report(goes)["endedBy"] == "removed"
-        (told,) = problems(door, wait_until)
+        assert not running(product, goes)
+        assert product.row(goes)["endedBy"] == "removed"
+        assert product.report(goes)["endedBy"] == "removed"
+        (told,) = problems(product, wait_until)
         assert told["camera"] == "side-door"
         # The other camera's session outlives the change, and ends as it would have.
-        assert len(running(door, stays)) == 1
-        assert door.state(stays)["status"] == "RUNNING"
-        door.stop()
-        assert door.ended(stays)["status"] == "SUCCEEDED"
-        assert door.nothing_is_left()
-        refused = door.ended(door.execute({"camera": "side-door", "minutes": 1}))
+        assert len(running(product, stays)) == 1
+        assert product.state(stays)["status"] == "RUNNING"
+        product.stop()
+        assert product.ended(stays)["status"] == "SUCCEEDED"
+        assert product.nothing_is_left()
+        refused = product.ended(product.execute({"camera": "side-door", "minutes": 1}))
         assert refused["error"] == "SessionInputError"
 
 
@@ -64,30 +64,30 @@ def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_un
     name = f"{stack.name}-going"
     going = deploy(laptop, name, Cameras="front-door")
     cloudformation = laptop.client("cloudformation")
-    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
-        execution = started(door, wait_until, "front-door")
-        told = Told(door, execution)
+    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as product:
+        execution = started(product, wait_until, "front-door")
+        told = Told(product, execution)
         # At first it cannot be stopped from there: the stack stays, and so do the safeguards.
-        with denied(door, "EndSessionsFunctionRole", "rekognition:StopStreamProcessor"):
+        with denied(product, "EndSessionsFunctionRole", "rekognition:StopStreamProcessor"):
             cloudformation.delete_stack(StackName=name)
             wait_until(lambda: status(cloudformation, name) == "DELETE_FAILED", 120)
-        wait_until(lambda: not running(door, execution), 60)
+        wait_until(lambda: not running(product, execution), 60)
         wait_until(lambda: len(told.texts()) == 2, 20)
         assert "AccessDeniedException" in told.texts()[0]
-        assert len(rules(door)) == 2
+        assert len(rules(product)) == 2
 
         # And no session begins any more.
-        assert door.table.get_item(Key=lock_key("front-door"))["Item"]["shut"]
+        assert product.table.get_item(Key=lock_key("front-door"))["Item"]["shut"]
 
         cloudformation.delete_stack(StackName=name)
         wait_until(lambda: is_gone(cloudformation, name), 120)
     assert describe_stack(laptop).name == stack.name  # whose name the other's begins with
 
 
-def rules(door):
+def rules(product):
     """The rules that start safeguards: on ended executions, and hourly."""
     safeguards = ("StopSessionFunction", "SweepSessionsFunction")
-    listed = door.client("events").list_rules(NamePrefix=f"{door.stack.name}-")["Rules"]
+    listed = product.client("events").list_rules(NamePrefix=f"{product.stack.name}-")["Rules"]
     return [one["Name"] for one in listed if any(name in one["Name"] for name in safeguards)]
 
 
@@ -98,12 +98,12 @@ def status(cloudformation, name):
 def test_a_session_of_a_stack_that_is_deleted_ends_first(laptop, stack, tmp_path, wait_until):
     name = f"{stack.name}-gone"
     going = deploy(laptop, name, Cameras="front-door")
-    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as door:
-        execution = started(door, wait_until, "front-door")
-        assert len(running(door, execution)) == 1
+    with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as product:
+        execution = started(product, wait_until, "front-door")
+        assert len(running(product, execution)) == 1
         laptop.client("cloudformation").delete_stack(StackName=name)
-        wait_until(lambda: not running(door, execution), 60)
-        (text,) = wait_until(Told(door, execution).texts, 20)
+        wait_until(lambda: not running(product, execution), 60)
+        (text,) = wait_until(Told(product, execution).texts, 20)
         assert "its camera or the stack was removed" in text
         wait_until(lambda: is_gone(laptop.client("cloudformation"), name), 120)
     # What only a camera's images, or a session that outlives all, would need.

@@ -6,9 +6,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from local.tests.support.faults import meet
-from tests.support.faults import invoke, without_rule
-from tests.support.safeguards import Told, abandoned, an_hour_of_video, denied, is_told, watched
+from local.tests.support.laptop.faults import meet
+from tests.support.session.safeguards import (
+    Told,
+    abandoned,
+    an_hour_of_video,
+    denied,
+    is_told,
+    watched,
+)
+from tests.support.stack.functions import invoke, without_rule
 
 pytestmark = pytest.mark.long
 STOP = "rekognition:StopStreamProcessor"
@@ -29,8 +36,8 @@ def no_faults(laptop, camera):
     meet(laptop)
 
 
-def abort(door, execution):
-    door.client("stepfunctions").stop_execution(executionArn=execution)
+def abort(product, execution):
+    product.client("stepfunctions").stop_execution(executionArn=execution)
 
 
 @pytest.mark.parametrize(
@@ -43,58 +50,58 @@ def abort(door, execution):
         ("UpdateItem", "ProvisionedThroughputExceededException", 6),
     ],
 )
-def test_a_throttled_rule_function_is_patient(door, wait_until, operation, error, times):
-    execution = watched(door, wait_until)
+def test_a_throttled_rule_function_is_patient(product, wait_until, operation, error, times):
+    execution = watched(product, wait_until)
     fault = {"role": "whosthere-StopSessionFunctionRole-", "operation": operation, "error": error}
-    meet(door.laptop, fault | {"times": times})
-    abort(door, execution)
-    wait_until(door.nothing_is_left, 90)
-    assert door.report(execution)["endedBy"] == "aborted"
-    assert is_told(door, wait_until, execution, "its execution was aborted")
+    meet(product.laptop, fault | {"times": times})
+    abort(product, execution)
+    wait_until(product.nothing_is_left, 90)
+    assert product.report(execution)["endedBy"] == "aborted"
+    assert is_told(product, wait_until, execution, "its execution was aborted")
 
 
 @pytest.mark.parametrize("operation", ["DescribeStreamProcessor", "StopStreamProcessor"])
-def test_a_rule_function_that_failed_is_tried_again(door, wait_until, operation):
-    execution = watched(door, wait_until)
+def test_a_rule_function_that_failed_is_tried_again(product, wait_until, operation):
+    execution = watched(product, wait_until)
     fault = {"role": "whosthere-StopSessionFunctionRole-", "operation": operation, "error": DENIED}
-    meet(door.laptop, fault | {"times": 1})
-    abort(door, execution)
-    wait_until(door.nothing_is_left, 60)
-    assert door.report(execution)["endedBy"] == "not-stopped"
-    told = Told(door, execution)
+    meet(product.laptop, fault | {"times": 1})
+    abort(product, execution)
+    wait_until(product.nothing_is_left, 60)
+    assert product.report(execution)["endedBy"] == "not-stopped"
+    told = Told(product, execution)
     wait_until(lambda: len(told.texts()) == 2, 20)
     assert DENIED in told.texts()[0]
     assert "is stopped now" in told.texts()[1]
 
 
-def test_a_rule_function_without_rights_leaves_it_to_the_sweep(door, wait_until):
-    with denied(door, "StopSessionFunctionRole", STOP):
-        execution = watched(door, wait_until)
-        told = Told(door, execution)
-        abort(door, execution)
+def test_a_rule_function_without_rights_leaves_it_to_the_sweep(product, wait_until):
+    with denied(product, "StopSessionFunctionRole", STOP):
+        execution = watched(product, wait_until)
+        told = Told(product, execution)
+        abort(product, execution)
         wait_until(told.texts, 30)
         assert DENIED in told.texts()[0]
-        assert door.processors()
-        assert not door.is_free()
-        invoke(door, "SweepSessionsFunction", {})
-    assert door.nothing_is_left()
+        assert product.processors()
+        assert not product.is_free()
+        invoke(product, "SweepSessionsFunction", {})
+    assert product.nothing_is_left()
     wait_until(lambda: len(told.texts()) == 2, 20)
 
 
 @pytest.mark.parametrize(
     "operation", ["ListStreamProcessors", "DescribeExecution", "StopStreamProcessor"]
 )
-def test_a_throttled_sweep_is_patient(door, wait_until, operation):
-    execution = abandoned(door, wait_until)
+def test_a_throttled_sweep_is_patient(product, wait_until, operation):
+    execution = abandoned(product, wait_until)
     fault = {
         "role": "whosthere-SweepSessionsFunctionRole-",
         "operation": operation,
         "error": THROTTLED,
     }
-    meet(door.laptop, fault | {"times": 7})
-    assert invoke(door, "SweepSessionsFunction", {})["locks"] == 1
-    assert door.nothing_is_left()
-    assert is_told(door, wait_until, execution, "the hourly sweep found it")
+    meet(product.laptop, fault | {"times": 7})
+    assert invoke(product, "SweepSessionsFunction", {})["locks"] == 1
+    assert product.nothing_is_left()
+    assert is_told(product, wait_until, execution, "the hourly sweep found it")
 
 
 STOP_ROLE = {"role": "whosthere-StopSessionFunctionRole-", "times": 1}
@@ -122,46 +129,48 @@ TWO_FAILURES = {
 }
 
 
-def broken(door, name, faults):
+def broken(product, name, faults):
     """A session that meets these failures, and is asked to stop in case that it runs."""
-    meet(door.laptop, *({"execution": name} | fault for fault in faults))
+    meet(product.laptop, *({"execution": name} | fault for fault in faults))
     settings = {"healthCheckSeconds": 1, "tell": ["problem"]}
-    execution = door.execute({"camera": "front-door", "minutes": 0.2, "settings": settings}, name)
-    door.ended(execution, 90)
+    execution = product.execute(
+        {"camera": "front-door", "minutes": 0.2, "settings": settings}, name
+    )
+    product.ended(execution, 90)
     return execution
 
 
 @pytest.mark.parametrize("case", TWO_FAILURES)
-def test_after_two_failures_the_rule_stops_it(door, wait_until, case):
-    execution = broken(door, f"two-{list(TWO_FAILURES).index(case)}", TWO_FAILURES[case])
-    wait_until(door.nothing_is_left, 30)
-    wait_until(lambda: door.has_report(execution), 10)
-    wait_until(Told(door, execution).texts, 10)
+def test_after_two_failures_the_rule_stops_it(product, wait_until, case):
+    execution = broken(product, f"two-{list(TWO_FAILURES).index(case)}", TWO_FAILURES[case])
+    wait_until(product.nothing_is_left, 30)
+    wait_until(lambda: product.has_report(execution), 10)
+    wait_until(Told(product, execution).texts, 10)
 
 
 @pytest.mark.parametrize("case", TWO_FAILURES)
-def test_after_two_failures_and_without_the_rule_the_sweep_does(door, wait_until, case):
-    with without_rule(door):
+def test_after_two_failures_and_without_the_rule_the_sweep_does(product, wait_until, case):
+    with without_rule(product):
         name = f"three-{list(TWO_FAILURES).index(case)}"
-        execution = broken(door, name, TWO_FAILURES[case])
-        assert not door.nothing_is_left()
-        invoke(door, "SweepSessionsFunction", {})
-    assert door.nothing_is_left()
-    wait_until(Told(door, execution).texts, 10)
-    assert door.has_report(execution)
+        execution = broken(product, name, TWO_FAILURES[case])
+        assert not product.nothing_is_left()
+        invoke(product, "SweepSessionsFunction", {})
+    assert product.nothing_is_left()
+    wait_until(Told(product, execution).texts, 10)
+    assert product.has_report(execution)
 
 
-def test_a_start_whose_answer_was_lost_is_no_failure(door, wait_until):
+def test_a_start_whose_answer_was_lost_is_no_failure(product, wait_until):
     lost = {"state": "StartProcessor", "error": "Rekognition.SdkClientException"}
-    meet(door.laptop, {"execution": "unheard", "after": True, "times": 1} | lost)
+    meet(product.laptop, {"execution": "unheard", "after": True, "times": 1} | lost)
     settings = {"healthCheckSeconds": 1, "tell": ["problem"]}
-    execution = door.execute(
+    execution = product.execute(
         {"camera": "front-door", "minutes": 2, "settings": settings}, "unheard"
     )
-    wait_until(lambda: door.is_watching(execution), 40)
-    door.stop()
-    assert door.ended(execution)["status"] == "SUCCEEDED"
-    assert door.nothing_is_left()
+    wait_until(lambda: product.is_watching(execution), 40)
+    product.stop()
+    assert product.ended(execution)["status"] == "SUCCEEDED"
+    assert product.nothing_is_left()
 
 
 class Outcome(BaseHTTPRequestHandler):
@@ -177,7 +186,7 @@ class Outcome(BaseHTTPRequestHandler):
         pass
 
 
-def test_cloudformation_gets_an_answer_whatever_happens(door):
+def test_cloudformation_gets_an_answer_whatever_happens(product):
     with HTTPServer(("127.0.0.1", 0), Outcome) as server:
         server.answers = []
         thread = threading.Thread(target=server.handle_request)
@@ -188,7 +197,7 @@ def test_cloudformation_gets_an_answer_whatever_happens(door):
             "ResourceProperties": {"Cameras": ["front-door"], "Engine": "stream-processor"},
             **dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), "one"),
         }
-        invoke(door, "EndSessionsFunction", event)
+        invoke(product, "EndSessionsFunction", event)
         thread.join(timeout=10)
     (answer,) = server.answers
     assert answer["Status"] == "FAILED"

@@ -7,10 +7,9 @@ from functools import partial
 
 import pytest
 
-from local.tests.support.faults import meet
-from local.tests.support.films import draw
-from tests.support.camera import streaming
-from tests.support.matrix import (
+from local.tests.support.laptop.faults import meet
+from local.tests.support.media.films import draw
+from tests.support.session.matrix import (
     BY_FUNCTIONS,
     BY_STATES,
     IMAGES,
@@ -20,11 +19,12 @@ from tests.support.matrix import (
     cells,
     sample,
 )
-from tests.support.matrix_runner import Faults, Runner
-from tests.support.matrix_table import table_of_results
-from tests.support.owner import subscribed
-from tests.support.rights import granted
-from tests.support.stacks import deploy_beside
+from tests.support.session.matrix_runner import Faults, Runner
+from tests.support.session.matrix_table import table_of_results
+from tests.support.stack.camera import streaming
+from tests.support.stack.deploy import deploy_beside
+from tests.support.stack.deployed import subscribed
+from tests.support.stack.rights import granted
 from whosthere.session.lock import unlock
 from whosthere.session_store import latest_session
 
@@ -89,9 +89,9 @@ def played(laptop, wanted, lit, dark=(), film=None, folder=None):
         queues[cell.situation in OF_DARK_CAMERA].append(cell)
 
     def work(stack, is_dark):
-        with subscribed(laptop, stack) as door:
+        with subscribed(laptop, stack) as product:
             sending = partial(streaming, laptop, folder, film=film, stack=stack.name)
-            runner = Runner(door, faults, sending if is_dark else None)
+            runner = Runner(product, faults, sending if is_dark else None)
             with suppress(IndexError):  # when all are taken
                 while True:
                     runner.run(queues[is_dark].popleft())
@@ -150,17 +150,17 @@ def test_who_lost_the_camera_leaves_the_images_of_the_next_session_on(laptop, la
         found = kinesisvideo.describe_image_generation_configuration(StreamName=stream)
         return found["ImageGenerationConfiguration"]["Status"]
 
-    with subscribed(laptop, still) as door:
-        first = door.start(healthCheckSeconds=15)
-        wait_until(lambda: door.is_watching(first), 40)
-        unlock(door.table, latest_session(door.table, "front-door"))
-        second = door.start()
-        wait_until(lambda: door.is_watching(second), 40)
-        assert door.ended(first)["error"] == "LockLostError"
+    with subscribed(laptop, still) as product:
+        first = product.start(healthCheckSeconds=15)
+        wait_until(lambda: product.is_watching(first), 40)
+        unlock(product.table, latest_session(product.table, "front-door"))
+        second = product.start()
+        wait_until(lambda: product.is_watching(second), 40)
+        assert product.ended(first)["error"] == "LockLostError"
         assert images() == "ENABLED"
-        assert not door.is_free()
-        door.stop()
-        assert door.ended(second)["status"] == "SUCCEEDED"
+        assert not product.is_free()
+        product.stop()
+        assert product.ended(second)["status"] == "SUCCEEDED"
         assert images() == "DISABLED"
 
 

@@ -7,10 +7,10 @@ import uuid
 
 import pytest
 
-from local.tests.support.faults import meet
-from tests.support.camera import streaming
-from tests.support.owner import QUICK
-from tests.support.safeguards import denied
+from local.tests.support.laptop.faults import meet
+from tests.support.session.safeguards import denied
+from tests.support.stack.camera import streaming
+from tests.support.stack.deployed import QUICK
 from whosthere.session.requests import request_pause
 from whosthere.session_store import lock_key, session_key
 
@@ -32,74 +32,74 @@ def no_faults(laptop):
 
 
 @pytest.fixture
-def watching(door, camera, wait_until):
+def watching(product, camera, wait_until):
     """A session that searches; stopped afterwards, whatever the test did."""
-    execution = door.start()
-    wait_until(lambda: door.is_watching(execution), 40)
+    execution = product.start()
+    wait_until(lambda: product.is_watching(execution), 40)
     yield execution
-    door.stop()
-    door.ended(execution)
-    wait_until(door.nothing_is_left, 30)
+    product.stop()
+    product.ended(execution)
+    wait_until(product.nothing_is_left, 30)
 
 
-def test_a_bad_input_fails_at_once_and_names_each_field(door):
-    execution = door.execute({"camera": "Front Door", "minutes": -1})
-    found = door.ended(execution)
+def test_a_bad_input_fails_at_once_and_names_each_field(product):
+    execution = product.execute({"camera": "Front Door", "minutes": -1})
+    found = product.ended(execution)
     assert (found["status"], found["error"]) == ("FAILED", "SessionInputError")
     assert "camera" in found["cause"]
     assert "minutes" in found["cause"]
-    assert door.nothing_is_left()
+    assert product.nothing_is_left()
 
 
-def test_an_unknown_camera_is_named(door):
-    found = door.ended(door.execute({"camera": "back-door", "minutes": 1}))
+def test_an_unknown_camera_is_named(product):
+    found = product.ended(product.execute({"camera": "back-door", "minutes": 1}))
     assert found["error"] == "SessionInputError"
     assert "'back-door' is no camera of stack whosthere" in found["cause"]
 
 
-def test_a_session_runs_until_it_is_asked_to_stop(door, watching, wait_until):
-    assert len(door.processors()) == 1
+def test_a_session_runs_until_it_is_asked_to_stop(product, watching, wait_until):
+    assert len(product.processors()) == 1
     asked = time.monotonic()
-    assert door.stop()
-    wait_until(lambda: not door.processors(), 5)
+    assert product.stop()
+    wait_until(lambda: not product.processors(), 5)
     assert time.monotonic() - asked < 5
-    found = door.ended(watching)
+    found = product.ended(watching)
     assert found["status"] == "SUCCEEDED"
     assert json.loads(found["output"])["endedBy"] == "stop"
-    assert door.nothing_is_left()
-    assert door.report(watching)["endedBy"] == "stop"
-    texts = [message["message"] for message in door.messages() if message["kind"] == "session"]
+    assert product.nothing_is_left()
+    assert product.report(watching)["endedBy"] == "stop"
+    texts = [message["message"] for message in product.messages() if message["kind"] == "session"]
     assert sum("Faces are searched at front-door until" in text for text in texts) == 1
     assert sum("ended because it was asked to stop" in text for text in texts) == 1
 
 
-def test_a_paused_session_runs_nothing_and_goes_on_afterwards(door, watching, wait_until):
+def test_a_paused_session_runs_nothing_and_goes_on_afterwards(product, watching, wait_until):
     now = round(time.time() * 1000)
-    sfn = door.client("stepfunctions")
-    assert request_pause(door.table, sfn, "front-door", now + 3_600_000)
-    wait_until(lambda: not door.processors(), 10)
-    assert not door.is_free()
-    assert door.state(watching)["status"] == "RUNNING"
+    sfn = product.client("stepfunctions")
+    assert request_pause(product.table, sfn, "front-door", now + 3_600_000)
+    wait_until(lambda: not product.processors(), 10)
+    assert not product.is_free()
+    assert product.state(watching)["status"] == "RUNNING"
     # A moment that has passed ends the pause, as the pause's own end does.
-    assert request_pause(door.table, sfn, "front-door", round(time.time() * 1000))
-    wait_until(door.processors, 40)
-    assert door.state(watching)["status"] == "RUNNING"
+    assert request_pause(product.table, sfn, "front-door", round(time.time() * 1000))
+    wait_until(product.processors, 40)
+    assert product.state(watching)["status"] == "RUNNING"
 
 
-def test_a_second_session_on_the_camera_is_told_which_one_runs(door, watching):
-    found = door.ended(door.start())
+def test_a_second_session_on_the_camera_is_told_which_one_runs(product, watching):
+    found = product.ended(product.start())
     assert found["error"] == "CameraBusyError"
     assert watching.rpartition(":")[2] in found["cause"]
-    assert len(door.processors()) == 1
-    assert not door.is_free()
+    assert len(product.processors()) == 1
+    assert not product.is_free()
 
 
-def test_a_session_ends_at_its_deadline_and_takes_few_transitions(door, camera, say):
-    execution = door.start(minutes=0.3)
-    found = door.ended(execution)
+def test_a_session_ends_at_its_deadline_and_takes_few_transitions(product, camera, say):
+    execution = product.start(minutes=0.3)
+    found = product.ended(execution)
     assert json.loads(found["output"])["endedBy"] == "deadline"
-    assert door.nothing_is_left()
-    entered = states_of(door, execution)
+    assert product.nothing_is_left()
+    entered = states_of(product, execution)
     rounds = 3 * entered.count("Sleep")  # with a check before each, and a choice
     assert rounds >= 6
     once = len(entered) - rounds
@@ -108,9 +108,9 @@ def test_a_session_ends_at_its_deadline_and_takes_few_transitions(door, camera, 
     assert hour <= 201
 
 
-def states_of(door, execution):
+def states_of(product, execution):
     """The states that an execution entered, in order: each is a transition that is billed."""
-    pages = door.client("stepfunctions").get_paginator("get_execution_history")
+    pages = product.client("stepfunctions").get_paginator("get_execution_history")
     events = [one for page in pages.paginate(executionArn=execution) for one in page["events"]]
     return [
         one["stateEnteredEventDetails"]["name"]
@@ -119,37 +119,37 @@ def states_of(door, execution):
     ]
 
 
-def test_an_aborted_execution_leaves_nothing(door, watching, wait_until):
+def test_an_aborted_execution_leaves_nothing(product, watching, wait_until):
     """Catch does not run on an abort: the rule on ended executions does the work."""
-    door.client("stepfunctions").stop_execution(executionArn=watching)
-    wait_until(door.nothing_is_left, 20)
-    assert door.report(watching)["endedBy"] == "aborted"
-    messages = wait_until(door.messages, 10)
+    product.client("stepfunctions").stop_execution(executionArn=watching)
+    wait_until(product.nothing_is_left, 20)
+    assert product.report(watching)["endedBy"] == "aborted"
+    messages = wait_until(product.messages, 10)
     assert "problem" in [message["kind"] for message in messages]
 
 
-def test_a_processor_that_fails_ends_the_session_with_its_own_words(door, watching, wait_until):
-    rekognition = door.client("rekognition")
-    rekognition.stop_stream_processor(Name=door.processors()[0])
-    found = door.ended(watching)
+def test_a_processor_that_fails_ends_the_session_with_its_own_words(product, watching, wait_until):
+    rekognition = product.client("rekognition")
+    rekognition.stop_stream_processor(Name=product.processors()[0])
+    found = product.ended(watching)
     assert found["error"] == "ProcessorFailed"
     assert "STOPPED" in found["cause"]
-    assert door.nothing_is_left()
+    assert product.nothing_is_left()
 
 
-def test_a_missing_right_is_explained_to_the_owner(door, camera, wait_until):
-    with denied(door, "SessionStateMachineRole", "rekognition:CreateStreamProcessor"):
-        found = door.ended(door.start())
+def test_a_missing_right_is_explained_to_the_owner(product, camera, wait_until):
+    with denied(product, "SessionStateMachineRole", "rekognition:CreateStreamProcessor"):
+        found = product.ended(product.start())
     assert (found["status"], found["error"]) == ("FAILED", DENIED)
     assert "is not authorized to perform" in found["cause"]
-    assert door.nothing_is_left()
-    assert door.report(found["executionArn"])["endedBy"] == "problem"
-    (problem,) = [message for message in door.messages() if message["kind"] == "problem"]
+    assert product.nothing_is_left()
+    assert product.report(found["executionArn"])["endedBy"] == "problem"
+    (problem,) = [message for message in product.messages() if message["kind"] == "problem"]
     assert "A right is missing" in problem["message"]
     assert "Engine=image-search" not in problem["message"]
 
 
-def test_a_service_that_is_closed_is_explained_to_the_owner(door, camera):
+def test_a_service_that_is_closed_is_explained_to_the_owner(product, camera):
     """AWS denies every call of stream processors without a message; none of them is needed."""
     refused = {"error": "AccessDeniedException", "message": ""}
     calls = [f"{verb}StreamProcessor" for verb in ("Describe", "Stop", "Delete")]
@@ -157,95 +157,95 @@ def test_a_service_that_is_closed_is_explained_to_the_owner(door, camera):
     name = f"closed-{uuid.uuid4().hex[:8]}"
     at_creation = {"execution": name, "state": "CreateProcessor", "error": DENIED, "cause": ""}
     meet(
-        door.laptop,
+        product.laptop,
         at_creation,
         *({"role": role, "operation": call} | refused for role in roles for call in calls),
     )
     try:
         request = {"camera": "front-door", "minutes": 1, "settings": QUICK}
-        found = door.ended(door.execute(request, name))
+        found = product.ended(product.execute(request, name))
     finally:
-        meet(door.laptop)
+        meet(product.laptop)
     assert (found["status"], found["error"]) == ("FAILED", DENIED)
-    assert door.nothing_is_left()
-    assert door.report(found["executionArn"])["endedBy"] == "denied"
-    (problem,) = [message for message in door.messages() if message["kind"] == "problem"]
+    assert product.nothing_is_left()
+    assert product.report(found["executionArn"])["endedBy"] == "denied"
+    (problem,) = [message for message in product.messages() if message["kind"] == "problem"]
     assert "Engine=image-search" in problem["message"]
 
 
-def test_no_request_is_slept_through(door, watching, say):
+def test_no_request_is_slept_through(product, watching, say):
     """Bursts of requests: some come between a check and its sleep, which then must be refused."""
     slowest, count, random_ = 0.0, 0, random.Random(7)
-    door.table.update_item(
+    product.table.update_item(
         Key=session_key(watching.rpartition(":")[2]),
         UpdateExpression="SET settings.healthCheckSeconds = :long",
         ExpressionAttributeValues={":long": 60},
     )
-    before = int(door.table.get_item(Key=lock_key("front-door"))["Item"]["requests"])
+    before = int(product.table.get_item(Key=lock_key("front-door"))["Item"]["requests"])
     for burst in range(40):
-        if burst >= 10 and sleeps_refused(door, watching) >= 3:
+        if burst >= 10 and sleeps_refused(product, watching) >= 3:
             break  # on a busy machine few requests come in that moment
         for _ in range(random_.randint(5, 15)):
             over = round(time.time() * 1000) - 1  # a pause that is over changes nothing
-            assert request_pause(door.table, door.client("stepfunctions"), "front-door", over)
+            assert request_pause(product.table, product.client("stepfunctions"), "front-door", over)
             time.sleep(random_.uniform(0, 0.06))
             count += 1
         asked = time.monotonic()
-        while not door.row(watching)["check"]["answer"].endswith(f" {before + count}"):
+        while not product.row(watching)["check"]["answer"].endswith(f" {before + count}"):
             assert time.monotonic() - asked < 20, f"the end of burst {burst} is slept through"
             time.sleep(0.05)
         slowest = max(slowest, time.monotonic() - asked)
-    refused = sleeps_refused(door, watching)
+    refused = sleeps_refused(product, watching)
     say(f"{count} requests: the last was seen after {slowest:.2f} s, {refused} came before a sleep")
     assert refused >= 3
 
 
-def sleeps_refused(door, execution):
+def sleeps_refused(product, execution):
     """How many sleeps found that a request had come since the check."""
-    pages = door.client("stepfunctions").get_paginator("get_execution_history")
+    pages = product.client("stepfunctions").get_paginator("get_execution_history")
     events = [one for page in pages.paginate(executionArn=execution) for one in page["events"]]
     exits = [one.get("stateExitedEventDetails", {}) for one in events]
     return sum("ConditionalCheckFailed" in one.get("output", "") for one in exits)
 
 
-def test_a_lock_that_is_lost_ends_the_session_and_touches_no_other(door, watching, wait_until):
+def test_a_lock_that_is_lost_ends_the_session_and_touches_no_other(product, watching, wait_until):
     session = watching.rpartition(":")[2]
-    door.table.update_item(
+    product.table.update_item(
         Key=lock_key("front-door"),
         UpdateExpression="SET #session = :other",
         ExpressionAttributeNames={"#session": "session"},
         ExpressionAttributeValues={":other": "another"},
     )
     try:
-        found = door.ended(watching)
-        wait_until(lambda: not door.processors(), 10)
-        lock = door.table.get_item(Key=lock_key("front-door"))["Item"]
+        found = product.ended(watching)
+        wait_until(lambda: not product.processors(), 10)
+        lock = product.table.get_item(Key=lock_key("front-door"))["Item"]
         assert (lock["session"], lock["held"]) == ("another", True)
     finally:
-        door.table.update_item(
+        product.table.update_item(
             Key=lock_key("front-door"),
             UpdateExpression="SET #session = :session, held = :false",
             ExpressionAttributeNames={"#session": "session"},
             ExpressionAttributeValues={":session": session, ":false": False},
         )
     assert (found["status"], found["error"]) == ("FAILED", "LockLostError")
-    assert door.report(watching)["endedBy"] == "problem"
+    assert product.report(watching)["endedBy"] == "problem"
 
 
-def test_a_check_that_fails_is_slept_over_and_told_once(door, watching, wait_until):
+def test_a_check_that_fails_is_slept_over_and_told_once(product, watching, wait_until):
     """Nothing of the session is lost by it."""
     inbox = []
     refused = {
         "role": "whosthere-CheckSessionFunctionRole-",
         "operation": "DescribeStreamProcessor",
     }
-    meet(door.laptop, refused | {"error": "InternalServerError", "times": 6})
-    wait_until(lambda: inbox.extend(door.messages()) or problems(inbox), 60)
-    assert door.state(watching)["status"] == "RUNNING"
+    meet(product.laptop, refused | {"error": "InternalServerError", "times": 6})
+    wait_until(lambda: inbox.extend(product.messages()) or problems(inbox), 60)
+    assert product.state(watching)["status"] == "RUNNING"
     assert problems(inbox) == ["Session at front-door was not checked"]
-    door.stop()
-    assert door.ended(watching)["status"] == "SUCCEEDED"
-    inbox += door.messages()
+    product.stop()
+    assert product.ended(watching)["status"] == "SUCCEEDED"
+    inbox += product.messages()
     assert problems(inbox) == ["Session at front-door was not checked"]
 
 
@@ -253,12 +253,12 @@ def problems(messages):
     return [one["subject"] for one in messages if one["kind"] == "problem"]
 
 
-def test_one_refused_call_while_stopping_is_told_to_nobody(door, watching):
+def test_one_refused_call_while_stopping_is_told_to_nobody(product, watching):
     refused = {"role": "whosthere-StopSessionFunctionRole-", "operation": "StopStreamProcessor"}
-    meet(door.laptop, refused | {"error": "AccessDeniedException", "times": 1})
-    door.messages()
-    door.stop()
-    found = door.ended(watching)
+    meet(product.laptop, refused | {"error": "AccessDeniedException", "times": 1})
+    product.messages()
+    product.stop()
+    found = product.ended(watching)
     assert json.loads(found["output"])["endedBy"] == "stop"
-    assert door.report(watching)["endedBy"] == "stop"
-    assert [one["subject"] for one in door.messages()] == ["Session ended at front-door"]
+    assert product.report(watching)["endedBy"] == "stop"
+    assert [one["subject"] for one in product.messages()] == ["Session ended at front-door"]

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.faults import invoke
-from tests.support.owner import subscribed
-from tests.support.safeguards import Told, an_hour_of_video, is_told, role_of, watched
-from tests.support.stacks import deploy
+from tests.support.session.safeguards import Told, an_hour_of_video, is_told, role_of, watched
+from tests.support.stack.deploy import deploy
+from tests.support.stack.deployed import subscribed
+from tests.support.stack.functions import invoke
 
 pytestmark = pytest.mark.long
 # A health check of 2 s and 10 s more, and as much for a machine that has other things to do.
@@ -21,23 +21,23 @@ def bare(laptop, stack, tmp_path_factory):
     """A stack of its own, from which things are taken, and a camera that sends."""
     deployed = deploy(laptop, f"{stack.name}-bare", Cameras="front-door")
     folder = tmp_path_factory.mktemp("bare")
-    with an_hour_of_video(laptop, folder, deployed.name), subscribed(laptop, deployed) as door:
-        yield door
+    with an_hour_of_video(laptop, folder, deployed.name), subscribed(laptop, deployed) as product:
+        yield product
 
 
 @contextmanager
-def without_collection(door):
-    name = f"{door.stack.name}-people"
-    door.client("rekognition").delete_collection(CollectionId=name)
+def without_collection(product):
+    name = f"{product.stack.name}-people"
+    product.client("rekognition").delete_collection(CollectionId=name)
     try:
         yield
     finally:
-        door.client("rekognition").create_collection(CollectionId=name)
+        product.client("rekognition").create_collection(CollectionId=name)
 
 
 @contextmanager
-def without_data_stream(door):
-    kinesis, name = door.client("kinesis"), f"{door.stack.name}-front-door"
+def without_data_stream(product):
+    kinesis, name = product.client("kinesis"), f"{product.stack.name}-front-door"
     kinesis.delete_stream(StreamName=name)
     try:
         yield
@@ -50,8 +50,8 @@ def without_role(logical):
     """Cuts out one of the stack's roles, with its policies."""
 
     @contextmanager
-    def without(door):
-        iam, name = door.client("iam"), role_of(door, logical)
+    def without(product):
+        iam, name = product.client("iam"), role_of(product, logical)
         trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
         policies = {
             policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]

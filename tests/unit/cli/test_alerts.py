@@ -7,7 +7,7 @@ import pytest
 
 from cli.commands import alert, mute, replay
 from cli.errors import InputError
-from tests.support.deployed import BUCKET, MINUTE_MS
+from tests.support.stack.moto_target import BUCKET, MINUTE_MS
 from whosthere.alerts.mute import is_muted, mutes
 from whosthere.clock import now_ms
 from whosthere.people.store import person_id, person_key

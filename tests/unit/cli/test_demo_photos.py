@@ -8,8 +8,8 @@ import pytest
 from cli.demo.enroll import check_photos
 from cli.demo.photos import parse_people, without
 from cli.errors import InputError
-from tests.support.gallery import RED, draw
-from tests.support.people import PhotoRekognition, face_detail
+from tests.support.records.drawn_faces import RED, draw
+from tests.support.records.photo_rekognition import PhotoRekognition, face_detail
 
 FACE = (0.4, 0.2, 0.2, 0.3)
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from cli.aws.replay_failures import parse_failure, replay_failures
-from tests.support.door import record
+from tests.support.records.alert_harness import record
 from whosthere.ingest import dead_letter
 
 BUCKET = "whosthere-failures"

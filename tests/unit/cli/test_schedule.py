@@ -7,7 +7,7 @@ import pytest
 
 from cli.commands import schedule
 from cli.errors import InputError
-from tests.support.deployed import BUCKET
+from tests.support.stack.moto_target import BUCKET
 from whosthere import settings
 
 

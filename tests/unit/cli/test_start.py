@@ -10,7 +10,7 @@ from cli.aws.price import price_text
 from cli.aws.time_formats import format_time, parse_minutes
 from cli.commands import start
 from cli.errors import InputError
-from tests.support.deployed import BUCKET, running_session
+from tests.support.stack.moto_target import BUCKET, running_session
 from whosthere.clock import now_ms
 from whosthere.errors import SessionInputError
 

@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from cli.aws.test_alert import Subscription, list_subscriptions, send_test_alert
-from tests.support.door import START
+from tests.support.records.alert_harness import START
 
 POLICIES = {
     "all": None,

@@ -9,7 +9,7 @@ from cli.aws.camera_status import read_camera_status
 from cli.commands import pause, status, stop
 from cli.commands import sessions as sessions_verb
 from cli.errors import InputError
-from tests.support.deployed import BUCKET, MINUTE_MS, running_session
+from tests.support.stack.moto_target import BUCKET, MINUTE_MS, running_session
 from whosthere import clock, metrics
 from whosthere import session_store as sessions
 from whosthere.clock import now_ms

@@ -19,9 +19,9 @@ import pytest
 from edge.__main__ import main
 from edge.monitor import restart_backoff
 from edge.upload.stream import VideoStream
-from local.tests.support.films import draw
-from tests.support import edge_fake_kvs
-from tests.support.edge_fake_kvs import free_port
+from local.tests.support.media.films import draw
+from tests.support.edge import fake_kvs
+from tests.support.edge.fake_kvs import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "wJalrXUtnFEMI/not/a/real/secret"
@@ -30,7 +30,7 @@ LIMIT_S = 30
 
 @pytest.fixture
 def service():
-    with edge_fake_kvs.running() as service:
+    with fake_kvs.running() as service:
         yield service
 
 

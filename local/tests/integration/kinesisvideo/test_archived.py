@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from local.tests.support.kinesisvideo_archive import GAP, START, between, error_of, images_of
-from local.tests.support.kinesisvideo_client import Producer, frames_of, tags_of
+from local.tests.support.kinesisvideo.archive import GAP, START, between, error_of, images_of
+from local.tests.support.kinesisvideo.client import Producer, frames_of, tags_of
 
 
 def starts_of(answer):

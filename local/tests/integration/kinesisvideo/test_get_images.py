@@ -6,8 +6,8 @@ import io
 import pytest
 from PIL import Image
 
-from local.tests.support.films import brightness
-from local.tests.support.kinesisvideo_archive import GAP, START, error_of, images_of
+from local.tests.support.kinesisvideo.archive import GAP, START, error_of, images_of
+from local.tests.support.media.films import brightness
 
 
 def opened(image):

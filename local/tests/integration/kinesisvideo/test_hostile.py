@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from local.tests.support import mkv
-from local.tests.support.hostile import address, exchange, request, signed
-from local.tests.support.kinesisvideo_client import Producer
+from local.tests.support.kinesisvideo.client import Producer
+from local.tests.support.kinesisvideo.hostile import address, exchange, request, signed
+from local.tests.support.media import mkv
 
 NOON = 1_800_000_000_000
 MEDIA_PATHS = (

@@ -6,10 +6,10 @@ import uuid
 
 import pytest
 
-from local.tests.support import kvssink_mkv
-from local.tests.support.kinesisvideo_client import Reader, frames_of, listed, tags_of
-from local.tests.support.kvssink import Kvssink
-from local.tests.support.laptop_parts import allow, make_role
+from local.tests.support.kinesisvideo import kvssink_mkv
+from local.tests.support.kinesisvideo.client import Reader, frames_of, listed, tags_of
+from local.tests.support.kinesisvideo.kvssink import Kvssink
+from local.tests.support.laptop.parts import allow, make_role
 
 NOON = 1_800_000_000_000
 CURL_GIVES_UP_WAITING_SECONDS = 1.0

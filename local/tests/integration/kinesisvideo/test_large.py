@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from local.kinesisvideo.mkv import ebml
-from local.tests.support import mkv
-from local.tests.support.clips import encoded, later
-from local.tests.support.kinesisvideo_client import Producer, media_client
-from local.tests.support.memory import growth
+from local.tests.support.kinesisvideo.client import Producer, media_client
+from local.tests.support.laptop.memory import growth
+from local.tests.support.media import mkv
+from local.tests.support.media.clips import encoded, later
 
 NOON = 1_800_000_000
 MEGABYTE = 1024 * 1024

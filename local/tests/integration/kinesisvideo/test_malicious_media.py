@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from local.tests.support import mkv
-from local.tests.support.hostile import MEGABYTE, address, signed
-from local.tests.support.kinesisvideo_client import Producer
-from local.tests.support.mkv_mutations import good, mutated
+from local.tests.support.kinesisvideo.client import Producer
+from local.tests.support.kinesisvideo.hostile import MEGABYTE, address, signed
+from local.tests.support.media import mkv
+from local.tests.support.media.mkv_mutations import good, mutated
 
 NOON = 1_800_000_000_000
 MANY = 100_000

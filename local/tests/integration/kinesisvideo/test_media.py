@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from local.tests.support import mkv
-from local.tests.support.kinesisvideo_client import Producer, Reader, frames_of, listed, tags_of
+from local.tests.support.kinesisvideo.client import Producer, Reader, frames_of, listed, tags_of
+from local.tests.support.media import mkv
 
 NOON = 1_800_000_000_000
 

@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from local.tests.support.kinesisvideo_raw import operations, send
-from local.tests.support.memory import growth
+from local.tests.support.kinesisvideo.raw import operations, send
+from local.tests.support.laptop.memory import growth
 
 MEGABYTE = 1024 * 1024
 OPERATIONS = {name: (path, model.input_shape, port) for name, path, model, port in operations()}

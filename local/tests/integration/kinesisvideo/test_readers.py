@@ -15,8 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.kinesisvideo.mkv import ebml
-from local.tests.support import mkv
-from local.tests.support.kinesisvideo_client import (
+from local.tests.support.kinesisvideo.client import (
     EBML,
     Producer,
     Reader,
@@ -25,7 +24,8 @@ from local.tests.support.kinesisvideo_client import (
     media_client,
     service_tags,
 )
-from local.tests.support.memory import growth
+from local.tests.support.laptop.memory import growth
+from local.tests.support.media import mkv
 
 NOON = 1_800_000_000_000
 MEGABYTE = 1024 * 1024

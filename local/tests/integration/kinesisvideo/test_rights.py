@@ -1,6 +1,6 @@
 """Who may do what on the media plane."""
 
-from local.tests.support.kinesisvideo_client import Producer
+from local.tests.support.kinesisvideo.client import Producer
 
 NOON = 1_800_000_000_000
 

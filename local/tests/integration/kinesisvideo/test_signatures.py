@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.tests.support.kvssink_signing import EMPTY, authorization
+from local.tests.support.kinesisvideo.kvssink_signing import EMPTY, authorization
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 MEDIA_HEADERS = (

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from local.tests.support import mkv
-from local.tests.support.kinesisvideo_client import Producer
+from local.tests.support.kinesisvideo.client import Producer
+from local.tests.support.media import mkv
 
 NOON = 1_800_000_000_000
 LATER = NOON + 3_600_000

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from local.tests.support.faults import first_met, meet
-from local.tests.support.laptop_parts import (
+from local.tests.support.laptop.faults import first_met, meet
+from local.tests.support.laptop.parts import (
     SDK,
     allow,
     error_code,

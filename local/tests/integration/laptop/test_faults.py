@@ -2,8 +2,8 @@
 
 import pytest
 
-from local.tests.support.faults import first_met, meet
-from local.tests.support.laptop_parts import (
+from local.tests.support.laptop.faults import first_met, meet
+from local.tests.support.laptop.parts import (
     allow,
     invoke,
     make_function,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from local.tests.support.laptop_parts import allow, invoke, make_function, make_role, unique, zipped
+from local.tests.support.laptop.parts import allow, invoke, make_function, make_role, unique, zipped
 
 ENVIRONMENT = """
 import os, sys

@@ -7,7 +7,7 @@ import pytest
 from botocore.config import Config
 
 from local.laptop import LaptopAWS
-from local.tests.support.laptop_parts import unique
+from local.tests.support.laptop.parts import unique
 
 TARGET = {"X_Amz_Target": "DynamoDB_20120810.ListTables"}
 FAKE = (

@@ -7,8 +7,8 @@ import urllib.request
 import pytest
 from botocore.config import Config
 
-from local.tests.support.assumable_roles import ACCOUNT, assumable_role, client_as
-from local.tests.support.laptop_parts import (
+from local.tests.support.laptop.assumable_roles import ACCOUNT, assumable_role, client_as
+from local.tests.support.laptop.parts import (
     allow,
     decisions,
     error_code,

@@ -6,9 +6,9 @@ from local.kinesisvideo.media import app as media
 from local.security.iam import AccessDenied
 from local.security.resource_types import published
 from local.security.signing import ServiceError, call, send
-from local.tests.support.assumable_roles import ACCOUNT, assumable_role, keys_of
-from local.tests.support.kinesisvideo_client import Producer
-from local.tests.support.laptop_parts import allow, unique
+from local.tests.support.kinesisvideo.client import Producer
+from local.tests.support.laptop.assumable_roles import ACCOUNT, assumable_role, keys_of
+from local.tests.support.laptop.parts import allow, unique
 
 KINDS = {
     "collection": "rekognition:us-east-1",

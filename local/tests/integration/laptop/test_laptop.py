@@ -16,10 +16,10 @@ import pytest
 
 from local.laptop import LaptopAWS, LaptopError, assert_loopback
 from local.security import signing
-from local.tests.support import mkv
-from local.tests.support.kinesisvideo_client import Producer
-from local.tests.support.laptop_parts import error_code, invoke, make_function
-from local.tests.support.terminal import terminal
+from local.tests.support.kinesisvideo.client import Producer
+from local.tests.support.laptop.parts import error_code, invoke, make_function
+from local.tests.support.laptop.terminal import terminal
+from local.tests.support.media import mkv
 
 LONGEST_SECONDS = 20_000  # of a film: more than can be sent while something is waited for
 IDLE_SECONDS = 15  # how long the laptop AWS keeps an idle connection

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from local.tests.support.laptop_parts import (
+from local.tests.support.laptop.parts import (
     SDK,
     allow,
     final_types,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from local.tests.support.kinesisvideo_client import media_client
-from local.tests.support.model_checks import SERVICES, ask, model
-from local.tests.support.model_requests import ROWS
-from local.tests.support.model_world import make_world
+from local.tests.support.kinesisvideo.client import media_client
+from local.tests.support.models.checks import SERVICES, ask, model
+from local.tests.support.models.requests import ROWS
+from local.tests.support.models.world import make_world
 
 OPERATIONS = [(service, name) for service in SERVICES for name in model(service).operation_names]
 ABSENT = "UnknownOperationException"

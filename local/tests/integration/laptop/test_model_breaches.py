@@ -8,9 +8,9 @@ from local.kinesisvideo import validation as kinesisvideo
 from local.kinesisvideo.errors import KinesisVideoError
 from local.rekognition.api import validation as rekognition
 from local.rekognition.errors import RekognitionError
-from local.tests.support.model_breaches import breaches, sample
-from local.tests.support.model_checks import ask, model
-from local.tests.support.model_requests import ROWS
+from local.tests.support.models.breaches import breaches, sample
+from local.tests.support.models.checks import ask, model
+from local.tests.support.models.requests import ROWS
 
 # test_model_answers.py sees to it that these are the operations which are implemented.
 OPERATIONS = [

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from local.tests.support.model_checks import check_answer, model
+from local.tests.support.models.checks import check_answer, model
 
 STREAM = {"StreamName": "door", "Status": "ACTIVE", "DataRetentionInHours": 1}
 FACE = {"FaceId": "0" * 8 + "-0000-0000-0000-" + "0" * 12, "Confidence": 99.5}

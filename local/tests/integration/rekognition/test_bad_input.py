@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from local.security.signing import Credentials, ServiceError, send
-from local.tests.support.portraits import encoded, photo
+from local.tests.support.media.portraits import encoded, photo
 
 TARGET = "RekognitionService"
 MEGABYTE = 1024 * 1024

@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
-from local.tests.support.kinesisvideo_users import users
-from local.tests.support.laptop_parts import error_code
-from local.tests.support.portraits import photo
-from local.tests.support.rekognition_client import answered
+from local.tests.support.kinesisvideo.users import users
+from local.tests.support.laptop.parts import error_code
+from local.tests.support.media.portraits import photo
+from local.tests.support.models.rekognition import answered
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import uuid
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from local.tests.support.portraits import encoded, head, photo, portrait, together
-from local.tests.support.rekognition_client import answered
+from local.tests.support.media.portraits import encoded, head, photo, portrait, together
+from local.tests.support.models.rekognition import answered
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from local.tests.support.portraits import encoded, head, portrait
+from local.tests.support.media.portraits import encoded, head, portrait
 
 BLURS = (0, 0.5, 1, 1.5, 2, 3, 4)  # radius in pixels
 LIGHTS = (1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from local.laptop import ENVIRONMENTS, ROOT
-from local.tests.support.portraits import PEOPLE
+from local.tests.support.media.portraits import PEOPLE
 
 EMULATOR = ENVIRONMENTS / "emulator" / "bin" / "python"
 COMPARE = """

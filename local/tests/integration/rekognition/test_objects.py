@@ -7,8 +7,8 @@ import boto3
 import pytest
 from PIL import Image
 
-from local.tests.support.laptop_parts import allow, error_code
-from local.tests.support.portraits import encoded, photo
+from local.tests.support.laptop.parts import allow, error_code
+from local.tests.support.media.portraits import encoded, photo
 
 KEY = "people/Zoë/1 copy.jpg"
 

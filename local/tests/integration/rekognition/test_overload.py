@@ -6,8 +6,8 @@ import statistics
 import pytest
 
 from local.laptop import LaptopAWS
-from local.tests.support.live_camera import LiveCamera, clip
-from local.tests.support.live_scene import Scene, place, visit
+from local.tests.support.media.live_camera import LiveCamera, clip
+from local.tests.support.media.live_scene import Scene, place, visit
 
 RATE, SECONDS = 30, 20
 ENDED = re.compile(r"processor (\S+) ended: (\d+) records, (\d+) frames skipped")

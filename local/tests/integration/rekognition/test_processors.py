@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 from botocore.exceptions import ClientError
 
-from local.tests.support.kinesisvideo_users import users
-from local.tests.support.laptop_parts import allow, error_code, make_role, set_policy
-from local.tests.support.rekognition_client import answered
+from local.tests.support.kinesisvideo.users import users
+from local.tests.support.laptop.parts import allow, error_code, make_role, set_policy
+from local.tests.support.models.rekognition import answered
 
 SERVICE = "rekognition.amazonaws.com"
 PROCESSOR = "arn:aws:rekognition:us-east-1:000000000000:streamprocessor"

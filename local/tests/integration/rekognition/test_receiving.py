@@ -10,8 +10,8 @@ import pytest
 from local.rekognition.processors import receiving
 from local.rekognition.processors.media import MediaSource, read_live
 from local.security.signing import Credentials
-from local.tests.support import mkv
-from local.tests.support.kinesisvideo_client import Film, Producer
+from local.tests.support.kinesisvideo.client import Film, Producer
+from local.tests.support.media import mkv
 
 SECONDS = 20
 NOBODY = "9" * 47  # a fragment that never was

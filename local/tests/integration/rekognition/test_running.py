@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from local.tests.support.laptop_parts import set_policy
-from local.tests.support.live_camera import LiveCamera, clip
-from local.tests.support.live_scene import EMPTY, Scene, names_in, place, visit
+from local.tests.support.laptop.parts import set_policy
+from local.tests.support.media.live_camera import LiveCamera, clip
+from local.tests.support.media.live_scene import EMPTY, Scene, names_in, place, visit
 
 REORDERED = {"rate": 10, "bf": "2", "x264-params": "b-adapt=0:rc-lookahead=5"}
 

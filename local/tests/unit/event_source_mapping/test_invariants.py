@@ -8,7 +8,7 @@ import pytest
 
 from local.event_source_mapping import EventSourceMappings
 from local.event_source_mapping.model import Invocation, Shard
-from local.tests.support.event_source_mapping_memory import (
+from local.tests.support.laptop.event_source_mapping import (
     FUNCTION,
     SHARD,
     MemoryBackend,

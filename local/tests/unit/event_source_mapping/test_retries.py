@@ -10,7 +10,7 @@ from local.event_source_mapping.events import to_event_record
 from local.event_source_mapping.mapping import parse_mapping
 from local.event_source_mapping.model import Invocation, Record
 from local.event_source_mapping.retries import Batch
-from local.tests.support.event_source_mapping_memory import (
+from local.tests.support.laptop.event_source_mapping import (
     FUNCTION,
     ROLE,
     SHARD,

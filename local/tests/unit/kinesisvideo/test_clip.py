@@ -10,8 +10,8 @@ from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.media import clip
 from local.kinesisvideo.mkv.header import MediaError
 from local.kinesisvideo.mkv.parser import FragmentParser
-from local.tests.support import mkv
-from local.tests.support.films import draw, number_of
+from local.tests.support.media import mkv
+from local.tests.support.media.films import draw, number_of
 
 AUDIO, RATE, CHANNELS = 0xE1, 0xB5, 0x9F
 REORDERED = {"bf": "3", "b_strategy": "0", "sc_threshold": "0"}

@@ -7,7 +7,7 @@ import pytest
 from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.media import archived
 from local.kinesisvideo.media.connection_limit import ConnectionLimit
-from local.tests.support.kinesisvideo_plane import Plane
+from local.tests.support.kinesisvideo.plane import Plane
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from PIL import Image
 from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.media import frame_search
 from local.kinesisvideo.store import images
-from local.tests.support import mkv
-from local.tests.support.films import brightness
-from local.tests.support.kinesisvideo_plane import START, Plane, film
+from local.tests.support.kinesisvideo.plane import START, Plane, film
+from local.tests.support.media import mkv
+from local.tests.support.media.films import brightness
 
 REORDERED = {"bf": "3", "b_strategy": "0", "sc_threshold": "0"}
 UNEVEN = [0, 33, 67, 100, 104, 133, 200, 450, 451, 999]

@@ -6,7 +6,7 @@ import pytest
 
 from local.kinesisvideo.mkv.header import MediaError
 from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser
-from local.tests.support.mkv_mutations import good, mutated
+from local.tests.support.media.mkv_mutations import good, mutated
 
 BODIES = 60  # of one seed
 MANY = 800

@@ -7,8 +7,8 @@ import pytest
 
 from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.media import get_clip
-from local.tests.support.films import number_of
-from local.tests.support.kinesisvideo_plane import START, Plane, film, times
+from local.tests.support.kinesisvideo.plane import START, Plane, film, times
+from local.tests.support.media.films import number_of
 
 DAY = 86_400_000
 

@@ -13,7 +13,7 @@ from local.kinesisvideo.store.images import ImageFormat, UndecodableError
 from local.kinesisvideo.store.streams import DelayedSetting, Stream
 from local.ministack import Principal
 from local.security.iam import AccessDenied
-from local.tests.support.films import brightness, draw, draw_sound
+from local.tests.support.media.films import brightness, draw, draw_sound
 
 DOOR = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/door/1"
 CALLER = Principal("arn:aws:sts::000000000000:assumed-role/camera/pi")

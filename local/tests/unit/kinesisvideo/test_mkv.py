@@ -7,7 +7,7 @@ import pytest
 from local.kinesisvideo.mkv import ebml
 from local.kinesisvideo.mkv.header import ErrorId, Limits, MediaError
 from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser, FragmentStarted
-from local.tests.support import mkv
+from local.tests.support.media import mkv
 
 
 def parse(body, step=None, limits=None):

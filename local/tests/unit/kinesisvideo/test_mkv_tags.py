@@ -5,7 +5,7 @@ import pytest
 from local.kinesisvideo.mkv import ebml
 from local.kinesisvideo.mkv.header import ErrorId, MediaError
 from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser
-from local.tests.support import mkv
+from local.tests.support.media import mkv
 
 IMAGE = ("AWS_KINESISVIDEO_IMAGE_GENERATION", "")
 

@@ -12,7 +12,7 @@ from local.kinesisvideo.media.connection import Connection
 from local.kinesisvideo.media.put_media_headers import parse_headers
 from local.kinesisvideo.store.state import KinesisVideo
 from local.ministack import Principal
-from local.tests.support import mkv
+from local.tests.support.media import mkv
 
 CALLER = Principal("arn:aws:iam::000000000000:user/pi")
 NOON = 1_800_000_000_000

@@ -7,7 +7,7 @@ import pytest
 
 from local.kinesisvideo.errors import KinesisVideoError
 from local.kinesisvideo.store import state
-from local.tests.support.kinesisvideo_plane import START, Plane, film
+from local.tests.support.kinesisvideo.plane import START, Plane, film
 
 HOUR = 3600
 SECOND = 1000

@@ -3,7 +3,7 @@
 import pytest
 
 from local.kinesisvideo.errors import KinesisVideoError
-from local.tests.support.kinesisvideo_plane import Plane
+from local.tests.support.kinesisvideo.plane import Plane
 
 SLOW, QUICK = "slow", "quick"
 CHANGES = {

@@ -8,7 +8,7 @@ from local.rekognition.processors import video
 from local.rekognition.processors.fragments import FragmentSplitter, GetMediaError
 from local.rekognition.processors.playback_clock import BURST_SECONDS, LATE_SECONDS, PlaybackClock
 from local.rekognition.processors.video import CodecError, FrameSampler, open_fragment, rgb
-from local.tests.support.clips import film, later
+from local.tests.support.media.clips import film, later
 
 UNKNOWN = bytes.fromhex("01ffffffffffffff")
 

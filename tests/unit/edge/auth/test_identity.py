@@ -26,7 +26,7 @@ from edge.auth.credentials import IotCredentials
 from edge.config import parse
 from edge.errors import RefusedError, UnreachableError
 from edge.settings import Identity
-from tests.support.edge_fake_kvs import free_port
+from tests.support.edge.fake_kvs import free_port
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.edge_buffer import Disk
+from tests.support.edge.buffer import Disk
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import threading
 from edge.buffer.buffer import FragmentBuffer
 from edge.buffer.fragment import Limits
 from edge.media.mkv import EncodedFrame
-from tests.support.edge_buffer import LIMIT_S, TRACK, wait_for
+from tests.support.edge.buffer import LIMIT_S, TRACK, wait_for
 
 
 def test_a_source_that_can_wait_waits_for_room_and_not_for_ever():

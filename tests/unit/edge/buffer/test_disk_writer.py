@@ -19,7 +19,7 @@ from edge.config import parse, runtime_folder
 from edge.media.mkv import EncodedFrame
 from edge.run import open_buffer
 from local.tests.support.plugin import wait_until_true
-from tests.support.edge_buffer import LIMIT_S, TRACK, wait_for
+from tests.support.edge.buffer import LIMIT_S, TRACK, wait_for
 
 ADDRESS = "https://one eu-central-1 door"
 

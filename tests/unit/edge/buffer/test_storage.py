@@ -18,7 +18,7 @@ from edge.buffer.storage import FragmentFiles, open_files, read_cluster
 from edge.errors import InUseError
 from edge.media import mkv
 from edge.media.mkv import EncodedFrame
-from tests.support.edge_buffer import OTHER, TRACK, Disk, wait_for
+from tests.support.edge.buffer import OTHER, TRACK, Disk, wait_for
 
 
 def test_from_disk_comes_what_would_have_come_from_memory(disk):

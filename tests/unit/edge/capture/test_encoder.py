@@ -17,7 +17,7 @@ from edge.capture.segmenter import Segmenter
 from edge.media import h264
 from edge.sources import barcode
 from edge.sources.pattern import Pattern
-from tests.support.edge_capture import Captured, RecordingLog, RecordingSink
+from tests.support.edge.capture import Captured, RecordingLog, RecordingSink
 
 VIDEO = VideoFormat(320, 192, 10.0)
 

@@ -14,8 +14,8 @@ from edge.media.timeline import FilmTimeline
 from edge.sources import barcode
 from edge.sources.samples import CodedPacket
 from edge.sources.source import Source
-from tests.support.edge_capture import RecordingLog, RecordingSink, capture, capture_film, config_of
-from tests.support.edge_h264 import good, sent_units, stream, units_of, write
+from tests.support.edge.capture import RecordingLog, RecordingSink, capture, capture_film, config_of
+from tests.support.edge.h264 import good, sent_units, stream, units_of, write
 
 UNPACED = ("--as-fast-as-possible", "--tag", "never", "--rate", "30")
 

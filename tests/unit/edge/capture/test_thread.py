@@ -17,8 +17,8 @@ from edge.monitor.event_log import EventLog
 from edge.sources.pattern import PatternSource
 from edge.timeouts import Timeouts
 from edge.upload.clock_skew import ClockStepDetector
-from local.tests.support.films import draw
-from tests.support import edge_fake_kvs
+from local.tests.support.media.films import draw
+from tests.support.edge import fake_kvs
 
 LIMIT_S = 30
 OPTIONS = ["--camera", "front-door", "--source", "test", "--size", "64x48", "--tag", "never"]
@@ -122,7 +122,7 @@ def test_told_to_stop_while_the_camera_is_away_it_ends_at_once(sources, captured
 
 @pytest.fixture
 def service(monkeypatch):
-    with edge_fake_kvs.running() as service:
+    with fake_kvs.running() as service:
         for name, value in {
             "AWS_ENDPOINT_URL": service.url,
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

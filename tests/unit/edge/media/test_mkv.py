@@ -7,8 +7,8 @@ import pytest
 
 from edge.capture.encoder import Encoder, VideoFormat
 from edge.media import mkv
-from local.tests.support.films import grey, number_of
-from tests.support.edge_fake_kvs import (
+from local.tests.support.media.films import grey, number_of
+from tests.support.edge.fake_kvs import (
     CLUSTER,
     EBML,
     INFO,

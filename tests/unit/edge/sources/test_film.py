@@ -8,8 +8,8 @@ import pytest
 from edge.errors import SourceError
 from edge.media.timeline import MonotonicTimestamps
 from edge.sources.film import FilmSource
-from local.tests.support.films import draw, draw_sound, number_of, turn_clockwise
-from tests.support.edge_capture import capture, capture_film, config_of
+from local.tests.support.media.films import draw, draw_sound, number_of, turn_clockwise
+from tests.support.edge.capture import capture, capture_film, config_of
 
 
 def corner_is_dark(image, right, bottom):

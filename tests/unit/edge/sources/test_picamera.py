@@ -10,9 +10,9 @@ from edge.capture.pipeline import CapturePipeline
 from edge.errors import SourceError, SourceLostError
 from edge.sources import annex_b, barcode, open_source
 from edge.sources.picamera import PiCameraSource
-from tests.support.edge_capture import RecordingLog, RecordingSink, config_of
-from tests.support.edge_h264 import good, sent_units, stream, units_of
-from tests.support.edge_rpicam import NO_CAMERAS, OLD_HELP, Rpicam
+from tests.support.edge.capture import RecordingLog, RecordingSink, config_of
+from tests.support.edge.h264 import good, sent_units, stream, units_of
+from tests.support.edge.rpicam import NO_CAMERAS, OLD_HELP, Rpicam
 
 OPTIONS = ("--tag", "never", "--rate", "20", "--size", "160x96")
 

@@ -12,9 +12,9 @@ from edge.config import Config
 from edge.errors import SourceError, SourceLostError
 from edge.sources import barcode, open_source
 from edge.sources.rtsp import open_rtsp
-from tests.support.edge_capture import RecordingLog, RecordingSink, config_of
-from tests.support.edge_h264 import good, sent_units, stream, units_of
-from tests.support.edge_rtsp import Camera
+from tests.support.edge.capture import RecordingLog, RecordingSink, config_of
+from tests.support.edge.h264 import good, sent_units, stream, units_of
+from tests.support.edge.rtsp import Camera
 
 PASSWORD = "s3cr3t-w0rd"
 USER = ("door", PASSWORD)

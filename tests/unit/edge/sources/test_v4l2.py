@@ -21,8 +21,8 @@ from edge.sources.v4l2_ioctl import (
     Mode,
     query_device,
 )
-from local.tests.support.films import draw
-from tests.support.edge_capture import RecordingLog, RecordingSink, config_of
+from local.tests.support.media.films import draw
+from tests.support.edge.capture import RecordingLog, RecordingSink, config_of
 
 CAPTURE, META, M2M, HAS_DEVICE_CAPS = 0x04200001, 0x04A00000, 0x04204000, 0x80000000
 WEBCAM = {

@@ -9,8 +9,8 @@ import pytest
 from edge.errors import SourceError
 from edge.tagging.mask import read_mask
 from edge.tagging.motion import COLUMNS, ROWS
-from local.tests.support.films import grey
-from tests.support.edge_scenes import Scene, watch
+from local.tests.support.media.films import grey
+from tests.support.edge.scenes import Scene, watch
 
 # Looks at nobody until the noise of the scene is known.
 STILL = 40

@@ -20,8 +20,8 @@ from edge.sources.source import Source
 from edge.tagging import tagger
 from edge.tagging.faces import FaceDetector
 from edge.tagging.tagger import Tagger
-from tests.support.edge_capture import RecordingLog, RecordingSink, capture, config_of
-from tests.support.edge_scenes import Scene
+from tests.support.edge.capture import RecordingLog, RecordingSink, capture, config_of
+from tests.support.edge.scenes import Scene
 
 RATE = 5
 STILL_S, WALK_S, AFTER_S = 5, 3, 9

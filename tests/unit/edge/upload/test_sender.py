@@ -15,8 +15,8 @@ from edge.media.mkv import EncodedFrame
 from edge.timeouts import Timeouts
 from edge.upload.put_media import PutMediaConnection, PutMediaRequest
 from edge.upload.sender import Sender
-from tests.support import edge_fake_kvs
-from tests.support.edge_fake_kvs import free_port, stores
+from tests.support.edge import fake_kvs
+from tests.support.edge.fake_kvs import free_port, stores
 
 TRACK = mkv.VideoTrack(64, 48, b"\x01")
 LIMIT_S = 20
@@ -78,7 +78,7 @@ class Run:
 def service(monkeypatch):
     # What holds back after a cut has a test of its own.
     monkeypatch.setattr("edge.upload.delivery.FRAGMENT_INTERVAL_S", 0.0)
-    with edge_fake_kvs.running() as service:
+    with fake_kvs.running() as service:
         yield service
 
 

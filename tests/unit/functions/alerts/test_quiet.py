@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.door import (
+from tests.support.records.alert_harness import (
     RIGHT,
     START,
-    Door,
+    AlertHarness,
     a_table,
     empty,
     face,
@@ -40,11 +40,11 @@ def table(shared):
     return shared
 
 
-def a_door(table, **changed):
-    door = Door(table, open_session(table, **changed))
-    door.name(ALICE, "Alice")
-    door.name(BETH, "Beth")
-    return door
+def new_harness(table, **changed):
+    harness = AlertHarness(table, open_session(table, **changed))
+    harness.name(ALICE, "Alice")
+    harness.name(BETH, "Beth")
+    return harness
 
 
 def alice(second):
@@ -55,8 +55,8 @@ def alice_or_beth(second):
     return received(second, face(match(ALICE, 97), match(BETH, 96)))
 
 
-def visits(door):
-    return visits_of(door.table, "one", "front-door")
+def visits(harness):
+    return visits_of(harness.table, "one", "front-door")
 
 
 def at(*moment):
@@ -126,68 +126,70 @@ def test_a_session_from_before_the_setting_goes_on(table):
 
 
 def test_a_visit_in_quiet_hours_is_kept_and_counted_without_an_alert(table):
-    door = a_door(table, quietHours=["08:00-09:00"])
-    outcome = door.sees(alice(0), alice(1))
+    harness = new_harness(table, quietHours=["08:00-09:00"])
+    outcome = harness.sees(alice(0), alice(1))
     assert outcome.counts["quiet"] == 1
-    assert not door.owner.alerts
-    assert [(visit.alert, visit.sightings) for visit in visits(door)] == [("quiet", 2)]
-    assert door.sees(alice(0), alice(1), alice(2)).counts["quiet"] == 0
-    door.session = replace(door.session, settings=replace(door.session.settings, quiet_hours=()))
-    door.sees(alice(3), alice(4))
-    assert not door.owner.alerts  # it is the same visit
+    assert not harness.subscriber.alerts
+    assert [(visit.alert, visit.sightings) for visit in visits(harness)] == [("quiet", 2)]
+    assert harness.sees(alice(0), alice(1), alice(2)).counts["quiet"] == 0
+    harness.session = replace(
+        harness.session, settings=replace(harness.session.settings, quiet_hours=())
+    )
+    harness.sees(alice(3), alice(4))
+    assert not harness.subscriber.alerts  # it is the same visit
 
 
 def test_a_visit_before_quiet_hours_alerts_during_them(table):
-    door = a_door(table, quietHours=["08:05-09:00"])
-    door.clock.forward(600)
-    door.sees(alice(0), alice(1))
-    assert len(door.owner.alerts) == 1
+    harness = new_harness(table, quietHours=["08:05-09:00"])
+    harness.clock.forward(600)
+    harness.sees(alice(0), alice(1))
+    assert len(harness.subscriber.alerts) == 1
 
 
 @pytest.mark.parametrize("who", [ALICE, "*"])
 def test_a_muted_person_is_kept_and_counted_until_the_mute_is_over(table, who):
-    door = a_door(table)
+    harness = new_harness(table)
     mutes.mute(table, who, START + HOUR_MS, START - 1)
-    assert door.sees(alice(0), alice(1)).counts["quiet"] == 1
-    assert not door.owner.alerts
-    door.clock.forward(3700)
-    door.sees(alice(3700), alice(3701))
-    assert [visit.alert for visit in visits(door)] == ["quiet", "sent"]
-    assert len(door.owner.alerts) == 1
+    assert harness.sees(alice(0), alice(1)).counts["quiet"] == 1
+    assert not harness.subscriber.alerts
+    harness.clock.forward(3700)
+    harness.sees(alice(3700), alice(3701))
+    assert [visit.alert for visit in visits(harness)] == ["quiet", "sent"]
+    assert len(harness.subscriber.alerts) == 1
 
 
 def test_another_person_alerts_meanwhile(table):
-    door = a_door(table)
+    harness = new_harness(table)
     mutes.mute(table, ALICE, START + HOUR_MS, START - 1)
     both = [received(s, face(match(ALICE)), face(match(BETH), box=RIGHT)) for s in (0, 1)]
-    assert door.sees(*both).counts["quiet"] == 1
-    assert [alert.facts["name"] for alert in door.owner.alerts] == ["Beth"]
+    assert harness.sees(*both).counts["quiet"] == 1
+    assert [alert.facts["name"] for alert in harness.subscriber.alerts] == ["Beth"]
 
 
 def test_of_two_that_it_may_be_both_have_to_be_muted(table):
-    door = a_door(table)
+    harness = new_harness(table)
     mutes.mute(table, ALICE, START + HOUR_MS, START - 1)
-    door.sees(alice_or_beth(0), alice_or_beth(1))
-    assert len(door.owner.alerts) == 1
+    harness.sees(alice_or_beth(0), alice_or_beth(1))
+    assert len(harness.subscriber.alerts) == 1
     mutes.mute(table, BETH, START + HOUR_MS, START - 1)
-    door.sees(alice_or_beth(100), alice_or_beth(101))
-    assert len(door.owner.alerts) == 1
+    harness.sees(alice_or_beth(100), alice_or_beth(101))
+    assert len(harness.subscriber.alerts) == 1
 
 
 def test_a_mute_that_was_taken_back_is_none(table):
-    door = a_door(table)
+    harness = new_harness(table)
     mutes.mute(table, ALICE, START + HOUR_MS, START - 1)
     mutes.unmute(table, ALICE)
-    door.sees(alice(0), alice(1))
-    assert len(door.owner.alerts) == 1
+    harness.sees(alice(0), alice(1))
+    assert len(harness.subscriber.alerts) == 1
 
 
 def test_a_mute_holds_for_an_earlier_visit_whose_alert_is_due_now(table):
-    door = a_door(table)
-    door.clock.forward(600)
+    harness = new_harness(table)
+    harness.clock.forward(600)
     mutes.mute(table, ALICE, START + HOUR_MS, START + 300_000)
-    door.sees(alice(0), alice(1))
-    assert not door.owner.alerts
+    harness.sees(alice(0), alice(1))
+    assert not harness.subscriber.alerts
 
 
 def test_strangers_are_muted_together_or_one_by_one(table):

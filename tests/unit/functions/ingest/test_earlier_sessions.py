@@ -5,11 +5,10 @@ import logging
 import boto3
 import pytest
 
-from tests.support.crashing import as_record, function
-from tests.support.door import (
+from tests.support.records.alert_harness import (
     LEFT,
     START,
-    Door,
+    AlertHarness,
     a_table,
     empty,
     face,
@@ -17,7 +16,8 @@ from tests.support.door import (
     open_session,
     record,
 )
-from tests.support.gallery import RED, draw
+from tests.support.records.crashing import as_record, function
+from tests.support.records.drawn_faces import RED, draw
 from whosthere import image_search
 from whosthere import session_store as sessions
 from whosthere.ingest import image as images
@@ -51,14 +51,14 @@ class Camera:
     """A camera with sessions one after the other, and what its owner is told."""
 
     def __init__(self, table):
-        self.table, self.door = table, None
+        self.table, self.harness = table, None
 
     def session(self, id, begin, end=None, **changed):
         """One from that second on, perhaps over already."""
         session = open_session(self.table, id, started=begin, **changed)
-        if self.door is None:
-            self.door = Door(self.table, session)
-            self.door.name(ALICE, "Alice")
+        if self.harness is None:
+            self.harness = AlertHarness(self.table, session)
+            self.harness.name(ALICE, "Alice")
         if end is not None:
             sessions.end_session(self.table, session, "stop", START + 1000 * end)
             locks.unlock(self.table, session)
@@ -66,7 +66,7 @@ class Camera:
     def sees(self, *records):
         logger = logging.getLogger()
         source = KinesisSource(self.table, "whosthere", None, ApiCallCounter(), logger)
-        answer = persons.alert_for_batch(source, self.door.worker(), records)
+        answer = persons.alert_for_batch(source, self.harness.worker(), records)
         return {one["itemIdentifier"]: "failed" for one in answer["batchItemFailures"]}
 
     def counts(self, id):
@@ -79,7 +79,7 @@ class Camera:
 
     @property
     def told(self):
-        return [(alert.session, alert.facts["visit"]) for alert in self.door.owner.alerts]
+        return [(alert.session, alert.facts["visit"]) for alert in self.harness.subscriber.alerts]
 
 
 @pytest.fixture
@@ -90,9 +90,9 @@ def camera(table):
 def test_a_retried_record_of_a_session_that_is_over_alerts_late_with_its_real_time(camera):
     camera.session("one", -10, 60, timeZone="Asia/Kathmandu")
     camera.session("two", 2 * HOUR)
-    camera.door.clock.forward(2 * HOUR + 60)
+    camera.harness.clock.forward(2 * HOUR + 60)
     assert camera.sees(alice(0), alice(1)) == {}
-    (alert,) = camera.door.owner.alerts
+    (alert,) = camera.harness.subscriber.alerts
     assert camera.told == [("one", f"{ALICE}-{START}")]
     assert "at 13:45:01" in alert.text and "it happened 121 min ago" in alert.text
     assert [visit.id for visit in camera.visits("one")] == [f"{ALICE}-{START}"]
@@ -190,7 +190,7 @@ def test_an_image_that_waited_until_its_session_was_over_is_searched_in_it(
     given |= {"STRANGERS_COLLECTION": "strangers", "PICTURE_ROLE_ARN": "arn"}
     with function(monkeypatch, "search_frame", table, **given) as (module, _clock):
         monkeypatch.setattr(image_search, "search_faces", lambda *_given: [face(match(ALICE))])
-        worker = camera.door.worker()
+        worker = camera.harness.worker()
 
         def settled(second):
             key = f"frames/front-door/{START + 1000 * second}.jpg"

@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from tests.support.door import LEFT, RIGHT, START, values
-from tests.support.gallery import BLUE, GREEN, RED, Rekognition, draw
-from tests.support.record_schema import complaints
+from tests.support.records.alert_harness import LEFT, RIGHT, START, values
+from tests.support.records.drawn_faces import BLUE, GREEN, RED, Rekognition, draw
+from tests.support.records.schema import complaints
 from whosthere import settings
 from whosthere.errors import PictureError
 from whosthere.ingest import image as images

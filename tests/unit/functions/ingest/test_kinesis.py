@@ -7,7 +7,7 @@ from collections import Counter
 import boto3
 import pytest
 
-from tests.support.door import START, open_session, record
+from tests.support.records.alert_harness import START, open_session, record
 from whosthere.ingest.dead_letter import RECORDS, DeadLetters
 from whosthere.ingest.kinesis import KinesisSource, read_batch
 from whosthere.ingest.record import ProcessingOutcome

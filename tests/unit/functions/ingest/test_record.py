@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.door import START, face, match, record
+from tests.support.records.alert_harness import START, face, match, record
 from whosthere.clock import iso
 from whosthere.errors import RecordError
 from whosthere.geometry import Box, distance

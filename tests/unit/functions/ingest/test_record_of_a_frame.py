@@ -6,7 +6,7 @@ import pytest
 
 from local.rekognition.collections import Collection, Face
 from local.rekognition.processors.record import Frame, record
-from tests.support.record_schema import complaints
+from tests.support.records.schema import complaints
 
 STREAM = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/door/1586555054989"
 NUMBER = "91343852333289682796718532614445757584843717598"

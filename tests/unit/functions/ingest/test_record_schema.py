@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.record_schema import complaints
+from tests.support.records.schema import complaints
 
 DOCUMENTED = json.loads(
     (Path(__file__).parents[4] / "events" / "record.json").read_text()

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from PIL import Image
 
-from tests.support.door import Turnstile, a_table, empty
-from tests.support.gallery import BLUE, RED, draw
-from tests.support.people import PhotoRekognition, face_detail
+from tests.support.records.alert_harness import RacingTable, a_table, empty
+from tests.support.records.drawn_faces import BLUE, RED, draw
+from tests.support.records.photo_rekognition import PhotoRekognition, face_detail
 from whosthere.errors import TryAgainError
 from whosthere.people import store
 from whosthere.people.photos import MAX_PIXELS, PeopleCollection
@@ -293,7 +293,7 @@ def test_the_last_two_photos_removed_at_once_take_the_person_with_them(people):
     people.remove()
     people.remove("people/Zoë/2.jpg")
     # The other worker is through right before the row of the first photo is removed.
-    table = Turnstile(people.table, 1, lambda: people.event("people/Zoë/2.jpg"))
+    table = RacingTable(people.table, 1, lambda: people.event("people/Zoë/2.jpg"))
     PhotoReconciler(table, people.collection, SALT).reconcile_photo(KEY)
     assert people.table.scan()["Items"] == []
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.deployed import running_session
+from tests.support.stack.moto_target import running_session
 from whosthere.clock import now_ms
 from whosthere.dynamodb import RowChangedError
 from whosthere.names import StackNames

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.session_facts import ALL, LIVE, MINUTE, NONE, NOW, RAN, SILENT, facts
+from tests.support.session.facts import ALL, LIVE, MINUTE, NONE, NOW, RAN, SILENT, facts
 from whosthere.session.decision import (
     MOST_STARTS,
     CheckProgress,

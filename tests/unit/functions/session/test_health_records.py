@@ -8,7 +8,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.support.door import START, a_table, empty, face, match, open_session, record
+from tests.support.records.alert_harness import (
+    START,
+    a_table,
+    empty,
+    face,
+    match,
+    open_session,
+    record,
+)
 from whosthere import settings
 from whosthere.alerts.texts import report_text
 from whosthere.session import report as reports

@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from tests.support.door import START, Door, face, match, open_session, received
+from tests.support.records.alert_harness import (
+    START,
+    AlertHarness,
+    face,
+    match,
+    open_session,
+    received,
+)
 from whosthere import metrics
 from whosthere import session_store as sessions
 from whosthere.alerts.texts import report_text
@@ -15,8 +22,8 @@ ALICE = face(match("p-alice", 97.25))
 
 
 @pytest.fixture
-def door(table):
-    opened = Door(table, open_session(table, "one"))
+def harness(table):
+    opened = AlertHarness(table, open_session(table, "one"))
     opened.name("p-alice", "Alice")
     return opened
 
@@ -27,18 +34,18 @@ def made(table, calls=None):
     return reports.make_report(table, session, "", "", calls or {})
 
 
-def counted(door, *batch):
+def counted(harness, *batch):
     """What the functions do with a batch."""
-    outcome = door.sees(*batch)
-    metrics.add_counts(door.table, "one", outcome.counts, outcome.last_ms)
+    outcome = harness.sees(*batch)
+    metrics.add_counts(harness.table, "one", outcome.counts, outcome.last_ms)
 
 
-def test_planned_and_real_length_are_told_in_minutes(door, table):
+def test_planned_and_real_length_are_told_in_minutes(harness, table):
     assert made(table)["minutes"] == {"planned": 60.2, "real": 2.0}
 
 
-def test_records_unsure_faces_and_drops_have_places_of_their_own(door, table):
-    counted(door, received(0, face(match("p-alice", 85.0))), received(1, ALICE))
+def test_records_unsure_faces_and_drops_have_places_of_their_own(harness, table):
+    counted(harness, received(0, face(match("p-alice", 85.0))), received(1, ALICE))
     metrics.add_counts(table, "one", {"dropped_sharpness": 3, "before_session": 1, "strangers": 1})
     report = made(table)
     assert (report["records"], report["unsure"]) == (2, 1)
@@ -46,11 +53,11 @@ def test_records_unsure_faces_and_drops_have_places_of_their_own(door, table):
     assert report["counts"]["strangers"] == 1
 
 
-def test_latencies_are_of_all_records_and_of_the_alerts(door, table):
-    door.clock.forward(4)
-    counted(door, *(received(second, ALICE) for second in (0, 1, 2)))
+def test_latencies_are_of_all_records_and_of_the_alerts(harness, table):
+    harness.clock.forward(4)
+    counted(harness, *(received(second, ALICE) for second in (0, 1, 2)))
     late = made(table)["latencies"]
-    # door.py: recognised 0.7 s after the capture; the second sighting confirms.
+    # alert_harness.py: recognised 0.7 s after the capture; the second sighting confirms.
     assert late["capturedToRecognised"]["p50"] == pytest.approx(700, rel=0.1)
     assert late["capturedToRecognised"]["of"] == 3
     assert late["capturedToSent"] == {"p50": 3000, "p95": 3000, "of": 1}
@@ -58,26 +65,26 @@ def test_latencies_are_of_all_records_and_of_the_alerts(door, table):
     assert "Alerts came 3.0 s" in report_text(read_session(table, "one"), made(table))
 
 
-def test_a_session_without_records_has_no_latencies(door, table):
+def test_a_session_without_records_has_no_latencies(harness, table):
     late = made(table)["latencies"]
     assert set(late.values()) == {None}
 
 
-def test_calls_of_the_functions_and_of_the_execution_add_up_and_are_no_counts(door, table):
+def test_calls_of_the_functions_and_of_the_execution_add_up_and_are_no_counts(harness, table):
     metrics.add_counts(table, "one", {"sns:Publish": 2, "records": 1})
     report = made(table, {"sns:Publish": 1, "states:Transition": 40})
     assert report["calls"] == {"sns:Publish": 3, "states:Transition": 40}
     assert report["counts"] == {"records": 1}
 
 
-def test_the_last_record_is_noted_by_awss_clock(door, table):
-    counted(door, received(3, ALICE), received(1, ALICE))
+def test_the_last_record_is_noted_by_awss_clock(harness, table):
+    counted(harness, received(3, ALICE), received(1, ALICE))
     row = table.get_item(Key=sessions.session_key("one"))["Item"]
     assert row["lastRecord"] == START + 3400
 
 
-def test_each_visit_is_one_line_that_stands_alone_and_holds_no_name(door, table):
-    counted(door, received(0, ALICE), received(1, ALICE))
+def test_each_visit_is_one_line_that_stands_alone_and_holds_no_name(harness, table):
+    counted(harness, received(0, ALICE), received(1, ALICE))
     report = made(table)
     report["strangers"] = [report["visits"][0] | {"who": "s-1"}]
     lines = [json.loads(line) for line in reports.as_lines(report).decode().splitlines()]

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from tests.support.door import LEFT, START
-from tests.support.gallery import BLUE, GREEN, RED, colours, draw
+from tests.support.records.alert_harness import LEFT, START
+from tests.support.records.drawn_faces import BLUE, GREEN, RED, colours, draw
 from whosthere.errors import PictureError, TryAgainError
 from whosthere.faces.match import Sighting
 from whosthere.geometry import Box

@@ -8,21 +8,27 @@ from functools import partial
 import pytest
 from PIL import Image
 
-from tests.support.door import (
+from tests.support.records.alert_harness import (
     LEFT,
     RIGHT,
     START,
     FlakyTable,
     Killed,
-    Turnstile,
+    RacingTable,
     face,
     match,
     open_session,
     received,
     refusal,
 )
-from tests.support.gallery import BLUE, RED, Video, colours
-from tests.support.porch import BUCKET, a_porch, a_table_and_a_bucket, alice, somebody
+from tests.support.records.drawn_faces import BLUE, RED, Video, colours
+from tests.support.records.stranger_harness import (
+    BUCKET,
+    a_table_and_a_bucket,
+    alice,
+    new_harness,
+    somebody,
+)
 from whosthere.errors import TryAgainError
 from whosthere.session import lock as locks
 from whosthere.strangers.review_queue import StrangerFiles, forget_if_gone, stranger_of
@@ -37,42 +43,42 @@ def shared():
 
 @pytest.fixture
 def make(shared):
-    return partial(a_porch, shared)
+    return partial(new_harness, shared)
 
 
 @pytest.fixture
-def porch(make):
+def harness(make):
     return make()
 
 
-def test_a_stranger_is_queued_once_with_one_picture_and_one_alert(porch):
-    porch.sees(*(somebody(second) for second in range(5)))
-    (stranger,) = porch.strangers
-    (picture,) = porch.pictures
+def test_a_stranger_is_queued_once_with_one_picture_and_one_alert(harness):
+    harness.sees(*(somebody(second) for second in range(5)))
+    (stranger,) = harness.strangers
+    (picture,) = harness.pictures
     assert picture.startswith(f"review/pending/{stranger['pk'][9:]}/18000000")
     assert stranger["pictureKey"] == picture
     assert (stranger["status"], stranger["sightings"]) == ("pending", 5)
     assert (stranger["firstSeen"], stranger["lastSeen"]) == (START, START + 4000)
-    assert porch.owner.subjects == ["Stranger at front-door 08:00"]
+    assert harness.subscriber.subjects == ["Stranger at front-door 08:00"]
 
 
-def test_the_alert_carries_a_link_and_says_until_when_it_works(porch):
-    porch.sees(somebody(0), somebody(1))
-    (alert,) = porch.owner.alerts
+def test_the_alert_carries_a_link_and_says_until_when_it_works(harness):
+    harness.sees(somebody(0), somebody(1))
+    (alert,) = harness.subscriber.alerts
     who = alert.facts["stranger"]
     assert alert.text.splitlines() == [
         "A stranger was seen at front-door at 08:00:01.",
-        f"Picture (until 09:00): https://pictures/{porch.pictures[0]}",
+        f"Picture (until 09:00): https://pictures/{harness.pictures[0]}",
         f"It waits in the review queue: review/pending/{who}/ in the bucket.",
     ]
-    assert alert.facts["name"] == alert.facts["stranger"] == porch.strangers[0]["pk"][9:]
+    assert alert.facts["name"] == alert.facts["stranger"] == harness.strangers[0]["pk"][9:]
     assert alert.facts["pictureUntil"] == "2027-01-15T09:00:02.000Z"  # two seconds were waited for
 
 
-def test_a_queued_sighting_has_no_vector(porch):
-    porch.sees(somebody(0), somebody(1, sharpness=95.0))
-    key = next(key for key in porch.keys if key.endswith("sighting.json"))
-    told = json.loads(porch.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+def test_a_queued_sighting_has_no_vector(harness):
+    harness.sees(somebody(0), somebody(1, sharpness=95.0))
+    key = next(key for key in harness.keys if key.endswith("sighting.json"))
+    told = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
     assert told["captured"] == "2027-01-15T08:00:01.000Z"  # the sharper one
     assert told["picture"] == f"{START + 1000}.jpg"
     assert told["box"] == {"left": 0.2, "top": 0.3, "width": 0.1, "height": 0.2}
@@ -80,16 +86,16 @@ def test_a_queued_sighting_has_no_vector(porch):
     assert (told["camera"], told["session"]) == ("front-door", "one")
 
 
-def test_the_picture_shows_head_and_shoulders_and_nobody_else(porch):
+def test_the_picture_shows_head_and_shoulders_and_nobody_else(harness):
     near = (0.35, 0.2, 0.2, 0.4)  # somebody larger, right beside
     for second in (0, 1):
-        porch.video.shows(START + 1000 * second, (LEFT, RED), (near, BLUE))
-    porch.sees(*(received(second, face(), face(match("p-alice"), box=near)) for second in (0, 1)))
-    content = porch.s3.get_object(Bucket=BUCKET, Key=porch.pictures[0])["Body"].read()
+        harness.video.shows(START + 1000 * second, (LEFT, RED), (near, BLUE))
+    harness.sees(*(received(second, face(), face(match("p-alice"), box=near)) for second in (0, 1)))
+    content = harness.s3.get_object(Bucket=BUCKET, Key=harness.pictures[0])["Body"].read()
     assert set(colours(content)) == {RED}
     picture = Image.open(io.BytesIO(content))
     assert picture.height > 2.5 * 120  # the face enlarged to 120, room for the shoulders
-    assert [colour for _, colour in porch.rekognition.faces.values()] == [RED]
+    assert [colour for _, colour in harness.rekognition.faces.values()] == [RED]
 
 
 # What comes, in batches; and how many strangers and alerts come of it.
@@ -155,118 +161,118 @@ SITUATIONS = {
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_situation_makes_so_many_strangers_and_alerts(porch, situation):
+def test_a_situation_makes_so_many_strangers_and_alerts(harness, situation):
     batches, queued, told = SITUATIONS[situation]
     if situation == "a stranger beside a known person":
         for second in range(3):
-            porch.video.shows(START + 1000 * second, (LEFT, BLUE), (RIGHT, RED))
+            harness.video.shows(START + 1000 * second, (LEFT, BLUE), (RIGHT, RED))
     for batch in batches:
-        assert not porch.sees(*batch).failed
-    assert len(porch.strangers) == queued
-    assert len(porch.owner.alerts) == told
-    assert len(porch.pictures) == told  # one for each visit
+        assert not harness.sees(*batch).failed
+    assert len(harness.strangers) == queued
+    assert len(harness.subscriber.alerts) == told
+    assert len(harness.pictures) == told  # one for each visit
 
 
-def test_two_strangers_at_once_are_two(porch):
+def test_two_strangers_at_once_are_two(harness):
     for second in (0, 1):
-        porch.video.shows(START + 1000 * second, (LEFT, RED), (RIGHT, BLUE))
-    porch.sees(*(received(second, face(), face(box=RIGHT)) for second in (0, 1)))
-    assert len(porch.strangers) == len(porch.pictures) == len(porch.owner.alerts) == 2
+        harness.video.shows(START + 1000 * second, (LEFT, RED), (RIGHT, BLUE))
+    harness.sees(*(received(second, face(), face(box=RIGHT)) for second in (0, 1)))
+    assert len(harness.strangers) == len(harness.pictures) == len(harness.subscriber.alerts) == 2
 
 
-def test_another_stranger_after_the_first_is_another(porch):
-    porch.sees(somebody(0), somebody(1))
+def test_another_stranger_after_the_first_is_another(harness):
+    harness.sees(somebody(0), somebody(1))
     for second in (10, 11):
-        porch.video.shows(START + 1000 * second, (LEFT, BLUE))
-    porch.sees(somebody(10), somebody(11))
-    assert len(porch.strangers) == len(porch.owner.alerts) == 2
+        harness.video.shows(START + 1000 * second, (LEFT, BLUE))
+    harness.sees(somebody(10), somebody(11))
+    assert len(harness.strangers) == len(harness.subscriber.alerts) == 2
 
 
-def test_the_same_stranger_later_gets_another_picture_and_an_alert_as_seen_before(porch):
-    porch.sees(somebody(0), somebody(1))
-    outcome = porch.sees(somebody(90), somebody(91))
+def test_the_same_stranger_later_gets_another_picture_and_an_alert_as_seen_before(harness):
+    harness.sees(somebody(0), somebody(1))
+    outcome = harness.sees(somebody(90), somebody(91))
     assert outcome.counts == {"strangers_again": 1}
-    assert len(porch.strangers) == 1
-    assert len(porch.pictures) == 2
-    assert porch.strangers[0]["sightings"] == 4
-    assert "A stranger seen before was seen" in porch.owner.alerts[1].text
-    assert len(porch.rekognition.faces) == 1
+    assert len(harness.strangers) == 1
+    assert len(harness.pictures) == 2
+    assert harness.strangers[0]["sightings"] == 4
+    assert "A stranger seen before was seen" in harness.subscriber.alerts[1].text
+    assert len(harness.rekognition.faces) == 1
 
 
-def test_later_sightings_of_a_stranger_belong_to_the_visit(porch):
+def test_later_sightings_of_a_stranger_belong_to_the_visit(harness):
     for second in range(12):
-        porch.sees(somebody(second))
-    (stranger,) = porch.strangers
-    (visit,) = visits_of(porch.table, "one", "front-door")
+        harness.sees(somebody(second))
+    (stranger,) = harness.strangers
+    (visit,) = visits_of(harness.table, "one", "front-door")
     assert stranger["sightings"] == visit.sightings == 12
     assert stranger["lastSeen"] == visit.last_ms == START + 11_000
-    assert porch.video.calls == 1
+    assert harness.video.calls == 1
 
 
 @pytest.mark.parametrize("status", ["ignored", "named"])
-def test_who_is_ignored_or_named_makes_no_alert_and_no_new_item(porch, status):
-    porch.sees(somebody(0), somebody(1))
-    porch.table.update_item(
-        Key={"pk": porch.strangers[0]["pk"], "sk": "stranger"},
+def test_who_is_ignored_or_named_makes_no_alert_and_no_new_item(harness, status):
+    harness.sees(somebody(0), somebody(1))
+    harness.table.update_item(
+        Key={"pk": harness.strangers[0]["pk"], "sk": "stranger"},
         UpdateExpression="SET #status = :status",
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":status": status},
     )
-    before = porch.keys
-    outcome = porch.sees(somebody(90), somebody(91))
-    porch.sees(somebody(92), somebody(93))
+    before = harness.keys
+    outcome = harness.sees(somebody(90), somebody(91))
+    harness.sees(somebody(92), somebody(93))
     assert outcome.counts == {"ignored": 1}
-    assert porch.keys == before
-    assert len(porch.owner.alerts) == 1
-    assert porch.strangers[0]["lastSeen"] == START + 93_000
+    assert harness.keys == before
+    assert len(harness.subscriber.alerts) == 1
+    assert harness.strangers[0]["lastSeen"] == START + 93_000
 
 
 def test_off_keeps_nothing(make):
-    porch = make(strangers="off")
-    assert porch.sees(*(somebody(second) for second in range(5))).counts == {}
-    assert porch.keys == [] and porch.strangers == []
-    assert not porch.rekognition.calls
-    kept = {item["sk"].partition("#")[0] for item in porch.table.scan()["Items"]}
+    harness = make(strangers="off")
+    assert harness.sees(*(somebody(second) for second in range(5))).counts == {}
+    assert harness.keys == [] and harness.strangers == []
+    assert not harness.rekognition.calls
+    kept = {item["sk"].partition("#")[0] for item in harness.table.scan()["Items"]}
     assert kept == {"lock", "session"}
 
 
-def test_of_two_shards_one_may_be_seconds_behind_and_it_is_one_stranger(porch):
+def test_of_two_shards_one_may_be_seconds_behind_and_it_is_one_stranger(harness):
     """Nobody can tell by a picture: the video is gone."""
-    porch.video.reason = "no video is kept"
-    porch.sees(*(somebody(second) for second in (3, 4.5, 6, 7.5)))
-    porch.sees(*(somebody(second) for second in (1.2, 2.2, 3.7, 5.2)))
-    assert len(porch.strangers) == len(porch.owner.alerts) == 1
+    harness.video.reason = "no video is kept"
+    harness.sees(*(somebody(second) for second in (3, 4.5, 6, 7.5)))
+    harness.sees(*(somebody(second) for second in (1.2, 2.2, 3.7, 5.2)))
+    assert len(harness.strangers) == len(harness.subscriber.alerts) == 1
 
 
-def test_somebody_known_and_turned_away_is_no_stranger_to_a_shard_that_is_behind(porch):
-    porch.sees(alice(3), *(somebody(second) for second in (4.5, 6, 7.5)))
-    porch.sees(*(somebody(second) for second in (3.7, 4.2, 5.2, 5.9)))
-    assert not porch.strangers and not porch.owner.alerts
+def test_somebody_known_and_turned_away_is_no_stranger_to_a_shard_that_is_behind(harness):
+    harness.sees(alice(3), *(somebody(second) for second in (4.5, 6, 7.5)))
+    harness.sees(*(somebody(second) for second in (3.7, 4.2, 5.2, 5.9)))
+    assert not harness.strangers and not harness.subscriber.alerts
 
 
 def test_strangers_queue_queues_without_an_alert(make):
-    porch = make(strangers="queue")
-    porch.sees(somebody(0), somebody(1))
-    porch.sees(somebody(2), somebody(90), somebody(91))
-    assert len(porch.strangers) == 1
-    assert len(porch.pictures) == 2
-    assert not porch.owner.alerts
+    harness = make(strangers="queue")
+    harness.sees(somebody(0), somebody(1))
+    harness.sees(somebody(2), somebody(90), somebody(91))
+    assert len(harness.strangers) == 1
+    assert len(harness.pictures) == 2
+    assert not harness.subscriber.alerts
 
 
-def test_a_session_that_starts_within_a_strangers_visit_makes_no_second_alert(porch):
-    porch.sees(somebody(0), somebody(1))
-    locks.unlock(porch.table, porch.session)
-    porch.session = open_session(porch.table, "two", started=10)
-    porch.sees(somebody(20), somebody(21), somebody(22))
-    assert len(porch.strangers) == len(porch.pictures) == len(porch.owner.alerts) == 1
+def test_a_session_that_starts_within_a_strangers_visit_makes_no_second_alert(harness):
+    harness.sees(somebody(0), somebody(1))
+    locks.unlock(harness.table, harness.session)
+    harness.session = open_session(harness.table, "two", started=10)
+    harness.sees(somebody(20), somebody(21), somebody(22))
+    assert len(harness.strangers) == len(harness.pictures) == len(harness.subscriber.alerts) == 1
 
 
 def test_in_quiet_hours_a_stranger_is_queued_and_counted_without_an_alert(make):
-    porch = make(quietHours=["08:00-09:00"])
-    assert porch.sees(somebody(0), somebody(1)).counts == {"strangers": 1, "quiet": 1}
-    porch.sees(somebody(2))
-    assert len(porch.pictures) == 1
-    assert not porch.owner.alerts
+    harness = make(quietHours=["08:00-09:00"])
+    assert harness.sees(somebody(0), somebody(1)).counts == {"strangers": 1, "quiet": 1}
+    harness.sees(somebody(2))
+    assert len(harness.pictures) == 1
+    assert not harness.subscriber.alerts
 
 
 @pytest.mark.parametrize(
@@ -279,39 +285,39 @@ def test_in_quiet_hours_a_stranger_is_queued_and_counted_without_an_alert(make):
         ("height", {"box": (0.2, 0.3, 0.03, 0.049)}),
     ],
 )
-def test_the_quality_gate_counts_what_it_drops_with_the_reason(porch, name, looks):
-    outcome = porch.sees(*(received(second, face(**looks)) for second in range(4)))
+def test_the_quality_gate_counts_what_it_drops_with_the_reason(harness, name, looks):
+    outcome = harness.sees(*(received(second, face(**looks)) for second in range(4)))
     assert outcome.counts == {f"dropped_{name}": 4}
-    assert porch.keys == [] and porch.strangers == []
-    assert porch.sees(*(received(second, face(**looks)) for second in range(4))).counts == {}
+    assert harness.keys == [] and harness.strangers == []
+    assert harness.sees(*(received(second, face(**looks)) for second in range(4))).counts == {}
 
 
 def test_frames_from_before_the_session_make_no_stranger(make):
-    porch = make()
-    porch.session = open_later(porch)
-    porch.sees(somebody(0), somebody(1))
-    assert porch.strangers == []
+    harness = make()
+    harness.session = open_later(harness)
+    harness.sees(somebody(0), somebody(1))
+    assert harness.strangers == []
 
 
-def open_later(porch):
+def open_later(harness):
     from dataclasses import replace
 
-    return replace(porch.session, started_ms=START + 60_000)
+    return replace(harness.session, started_ms=START + 60_000)
 
 
-def test_without_a_picture_the_reason_is_in_the_queue(porch):
-    porch.video.reason = "the fragment is not kept any more"
-    porch.sees(somebody(0), somebody(1))
-    assert porch.pictures == []
-    (key,) = porch.keys
-    told = json.loads(porch.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+def test_without_a_picture_the_reason_is_in_the_queue(harness):
+    harness.video.reason = "the fragment is not kept any more"
+    harness.sees(somebody(0), somebody(1))
+    assert harness.pictures == []
+    (key,) = harness.keys
+    told = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
     assert told["picture"] is None
     assert told["reason"] == "the fragment is not kept any more"
-    assert "There is no picture" in porch.owner.alerts[0].text
-    assert not porch.rekognition.calls
+    assert "There is no picture" in harness.subscriber.alerts[0].text
+    assert not harness.rekognition.calls
 
 
-def test_a_picture_that_is_not_there_yet_is_waited_for(porch):
+def test_a_picture_that_is_not_there_yet_is_waited_for(harness):
     class Slow(Video):
         def image(self, sighting):
             self.calls += 1
@@ -319,24 +325,24 @@ def test_a_picture_that_is_not_there_yet_is_waited_for(porch):
                 raise TryAgainError("the fragment is not stored yet")
             return Video.image(self, sighting)
 
-    context = porch.context(video=Slow())
+    context = harness.context(video=Slow())
     batch = [somebody(0), somebody(1)]
-    assert set(porch.sees(*batch, context=context).failed) == {"at-0", "at-1"}
-    assert porch.sees(*batch, context=context).failed
-    assert not porch.sees(*batch, context=context).failed
-    assert len(porch.strangers) == len(porch.owner.alerts) == 1
+    assert set(harness.sees(*batch, context=context).failed) == {"at-0", "at-1"}
+    assert harness.sees(*batch, context=context).failed
+    assert not harness.sees(*batch, context=context).failed
+    assert len(harness.strangers) == len(harness.subscriber.alerts) == 1
 
 
-def test_a_picture_in_which_no_face_is_found_is_kept_all_the_same(porch):
+def test_a_picture_in_which_no_face_is_found_is_kept_all_the_same(harness):
     for second in (0, 1):
-        porch.video.shows(START + 1000 * second)
+        harness.video.shows(START + 1000 * second)
 
     def nothing(**_given):
         return {"FaceRecords": []}
 
-    porch.rekognition.index_faces = nothing
-    porch.sees(somebody(0), somebody(1))
-    assert len(porch.pictures) == len(porch.owner.alerts) == 1
+    harness.rekognition.index_faces = nothing
+    harness.sees(somebody(0), somebody(1))
+    assert len(harness.pictures) == len(harness.subscriber.alerts) == 1
 
 
 class FlakyClient:
@@ -362,101 +368,101 @@ class FlakyClient:
 @pytest.mark.long  # by default test_crashes.py dies at some of all lines
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("what", ["table", "clients"])
-def test_a_crash_at_any_call_makes_one_stranger_one_picture_one_alert(porch, what, after):
+def test_a_crash_at_any_call_makes_one_stranger_one_picture_one_alert(harness, what, after):
     """Each call fails in turn, before or after it took effect; then the batch is redelivered."""
     batch = [somebody(0), somebody(1), somebody(2)]
     crashes = 0
     for at in itertools.count(1):
-        porch.clear()
+        harness.clear()
         counter = [at]
-        table, context = porch.table, porch.context()
+        table, context = harness.table, harness.context()
         if what == "table":
             table = FlakyTable(table, at, Killed(), after=after)
         else:
             files = StrangerFiles(
-                FlakyClient(porch.s3, counter, Killed(), after=after),
-                FlakyClient(porch.rekognition, counter, Killed(), after=after),
+                FlakyClient(harness.s3, counter, Killed(), after=after),
+                FlakyClient(harness.rekognition, counter, Killed(), after=after),
                 BUCKET,
                 "strangers",
             )
-            context = porch.context(files=files)
-        worker = porch.worker(table)
+            context = harness.context(files=files)
+        worker = harness.worker(table)
         marked = False
         try:
-            porch.sees(*batch, worker=worker, context=context)
+            harness.sees(*batch, worker=worker, context=context)
         except Killed:
             marked = any(
-                visit.alert == "sent" for visit in visits_of(porch.table, "one", "front-door")
+                visit.alert == "sent" for visit in visits_of(harness.table, "one", "front-door")
             )
         else:
             break
         crashes += 1
-        window = bool(porch.owner.alerts) and not marked
-        porch.clock.forward(66)
-        again = porch.sees(*batch)
+        window = bool(harness.subscriber.alerts) and not marked
+        harness.clock.forward(66)
+        again = harness.sees(*batch)
         if again.failed:  # the track was taken over, the visit's lease ran a little longer
-            porch.clock.forward(66)
-            assert not porch.sees(*batch).failed, at
-        assert len(porch.strangers) == 1, at
-        assert len(porch.pictures) == 1, at
-        assert len(porch.rekognition.faces) == 1, at
-        assert len(porch.owner.alerts) == (2 if window else 1), at
+            harness.clock.forward(66)
+            assert not harness.sees(*batch).failed, at
+        assert len(harness.strangers) == 1, at
+        assert len(harness.pictures) == 1, at
+        assert len(harness.rekognition.faces) == 1, at
+        assert len(harness.subscriber.alerts) == (2 if window else 1), at
     assert crashes >= (10 if what == "table" else 4)
 
 
-def test_a_refused_call_is_retried_at_once(porch):
-    porch.owner.refusals = [refusal("Publish")]
+def test_a_refused_call_is_retried_at_once(harness):
+    harness.subscriber.refusals = [refusal("Publish")]
     batch = [somebody(0), somebody(1)]
-    assert porch.sees(*batch).failed
-    assert not porch.sees(*batch).failed
-    assert len(porch.owner.alerts) == len(porch.strangers) == 1
+    assert harness.sees(*batch).failed
+    assert not harness.sees(*batch).failed
+    assert len(harness.subscriber.alerts) == len(harness.strangers) == 1
 
 
 @pytest.mark.parametrize("at", range(1, 8))
 @pytest.mark.parametrize("same", [True, False], ids=["same records", "other records"])
-def test_two_workers_on_one_stranger_make_one(porch, at, same):
+def test_two_workers_on_one_stranger_make_one(harness, at, same):
     mine = [somebody(0), somebody(1), somebody(2)]
     theirs = mine if same else [somebody(0.4), somebody(1.4), somebody(2.4)]
     failed = []
-    table = Turnstile(porch.table, at, lambda: failed.append(porch.sees(*theirs).failed))
-    outcome = porch.sees(*mine, worker=porch.worker(table))
+    table = RacingTable(harness.table, at, lambda: failed.append(harness.sees(*theirs).failed))
+    outcome = harness.sees(*mine, worker=harness.worker(table))
     if outcome.failed or any(failed):
-        porch.clock.forward(66)
-        assert not porch.sees(*mine).failed
-        assert not porch.sees(*theirs).failed
-    assert len(porch.strangers) == len(porch.pictures) == 1
-    assert len(porch.rekognition.faces) == 1
-    assert len(porch.owner.alerts) == 1
+        harness.clock.forward(66)
+        assert not harness.sees(*mine).failed
+        assert not harness.sees(*theirs).failed
+    assert len(harness.strangers) == len(harness.pictures) == 1
+    assert len(harness.rekognition.faces) == 1
+    assert len(harness.subscriber.alerts) == 1
 
 
-def test_a_stranger_whose_last_picture_went_is_forgotten(porch):
-    porch.sees(somebody(0), somebody(1))
-    stranger = porch.strangers[0]["pk"][9:]
-    files = porch.files
-    assert forget_if_gone(porch.table, files, stranger) == "kept"
-    porch.s3.delete_object(Bucket=BUCKET, Key=porch.pictures[0])
-    assert forget_if_gone(porch.table, files, stranger) == "forgotten"
-    assert forget_if_gone(porch.table, files, stranger) == "unknown"
-    assert porch.strangers == [] and porch.keys == [] and porch.rekognition.faces == {}
+def test_a_stranger_whose_last_picture_went_is_forgotten(harness):
+    harness.sees(somebody(0), somebody(1))
+    stranger = harness.strangers[0]["pk"][9:]
+    files = harness.files
+    assert forget_if_gone(harness.table, files, stranger) == "kept"
+    harness.s3.delete_object(Bucket=BUCKET, Key=harness.pictures[0])
+    assert forget_if_gone(harness.table, files, stranger) == "forgotten"
+    assert forget_if_gone(harness.table, files, stranger) == "unknown"
+    assert harness.strangers == [] and harness.keys == [] and harness.rekognition.faces == {}
 
 
-def test_a_stranger_moved_to_ignored_is_kept_even_when_the_picture_expires(porch):
-    porch.sees(somebody(0), somebody(1))
-    stranger = porch.strangers[0]["pk"][9:]
-    (picture,) = porch.pictures
+def test_a_stranger_moved_to_ignored_is_kept_even_when_the_picture_expires(harness):
+    harness.sees(somebody(0), somebody(1))
+    stranger = harness.strangers[0]["pk"][9:]
+    (picture,) = harness.pictures
     moved = picture.replace("pending", "ignored")
-    porch.s3.copy_object(Bucket=BUCKET, Key=moved, CopySource={"Bucket": BUCKET, "Key": picture})
-    porch.s3.delete_object(Bucket=BUCKET, Key=picture)
-    assert forget_if_gone(porch.table, porch.files, stranger) == "kept"
-    porch.table.update_item(
+    harness.s3.copy_object(Bucket=BUCKET, Key=moved, CopySource={"Bucket": BUCKET, "Key": picture})
+    harness.s3.delete_object(Bucket=BUCKET, Key=picture)
+    assert forget_if_gone(harness.table, harness.files, stranger) == "kept"
+    harness.table.update_item(
         Key={"pk": f"stranger#{stranger}", "sk": "stranger"},
         UpdateExpression="SET #status = :status",
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":status": "ignored"},
     )
-    porch.s3.delete_object(Bucket=BUCKET, Key=moved)
-    assert forget_if_gone(porch.table, porch.files, stranger) == "kept"
-    assert len(porch.rekognition.faces) == 1
+    harness.s3.delete_object(Bucket=BUCKET, Key=moved)
+    assert forget_if_gone(harness.table, harness.files, stranger) == "kept"
+    assert len(harness.rekognition.faces) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,18 @@ from functools import partial
 import boto3
 import pytest
 
-from tests.support.crashing import Deadly, ShardOf, Sns, as_event, function
-from tests.support.door import RIGHT, START, a_table, empty, face, match, open_session, record
-from tests.support.gallery import Rekognition, Urls, Video
+from tests.support.records.alert_harness import (
+    RIGHT,
+    START,
+    a_table,
+    empty,
+    face,
+    match,
+    open_session,
+    record,
+)
+from tests.support.records.crashing import Deadly, ShardOf, Sns, as_event, function
+from tests.support.records.drawn_faces import Rekognition, Urls, Video
 from whosthere.alerts.message import publish
 from whosthere.strangers.process import StrangerContext
 from whosthere.strangers.review_queue import StrangerFiles

@@ -8,10 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from tests.support.crashing import ShardOf, Sns, as_event, function
-from tests.support.door import (
+from tests.support.records.alert_harness import (
     START,
-    Door,
+    AlertHarness,
     a_table,
     empty,
     face,
@@ -21,6 +20,7 @@ from tests.support.door import (
     record,
     refusal,
 )
+from tests.support.records.crashing import ShardOf, Sns, as_event, function
 from whosthere.alerts.message import publish
 from whosthere.visits.store import visits_of
 
@@ -114,22 +114,22 @@ def test_five_minutes_of_refusals_lose_and_double_nothing(table, monkeypatch, se
 
 def test_an_answer_that_is_lost_after_acceptance_is_the_one_thing_that_doubles_an_alert(table):
     """And a machine can tell: both carry the same visit."""
-    door = Door(table, open_session(table))
+    harness = AlertHarness(table, open_session(table))
 
     def accepts_and_is_not_heard(alert):
-        door.owner(alert)
+        harness.subscriber(alert)
         raise ReadTimeoutError(endpoint_url="https://sns")
 
     batch = [received(second, face(match(ALICE))) for second in (0, 1)]
-    assert door.sees(*batch, worker=door.worker(publish=accepts_and_is_not_heard)).failed
+    assert harness.sees(*batch, worker=harness.worker(publish=accepts_and_is_not_heard)).failed
     for _ in range(2):
-        assert not door.sees(*batch).failed
-    assert [alert.facts["visit"] for alert in door.owner.alerts] == [f"{ALICE}-{START}"] * 2
+        assert not harness.sees(*batch).failed
+    assert [alert.facts["visit"] for alert in harness.subscriber.alerts] == [f"{ALICE}-{START}"] * 2
 
 
 def test_a_day_that_is_replayed_in_any_order_alerts_nothing_twice(table):
-    door = Door(table, open_session(table))
-    door.name(ALICE, "Alice")
+    harness = AlertHarness(table, open_session(table))
+    harness.name(ALICE, "Alice")
     frames = [
         received(3600 * hour + second, face(match(who)))
         for hour in range(0, 24, 3)
@@ -139,18 +139,18 @@ def test_a_day_that_is_replayed_in_any_order_alerts_nothing_twice(table):
     shuffled = random.Random(7).sample(frames, len(frames))
     for day in (frames, frames, shuffled):
         for at in range(0, len(day), 24):
-            assert not door.sees(*day[at : at + 24]).failed
-        assert len(door.owner.alerts) == 16
+            assert not harness.sees(*day[at : at + 24]).failed
+        assert len(harness.subscriber.alerts) == 16
     visits = visits_of(table, "one", "front-door")
     assert [visit.sightings for visit in visits] == [3] * 16
 
 
 def test_a_fragment_resent_after_a_cut_alerts_late_with_its_real_time(table):
     """The camera was cut off for ten minutes: AWS gets at 10:00 what was captured at 0:00."""
-    door = Door(table, open_session(table))
-    door.name(ALICE, "Alice")
-    door.clock.forward(600)
-    door.sees(*(received(s, face(match(ALICE)), server_ahead=600) for s in (0, 1)))
-    (alert,) = door.owner.alerts
+    harness = AlertHarness(table, open_session(table))
+    harness.name(ALICE, "Alice")
+    harness.clock.forward(600)
+    harness.sees(*(received(s, face(match(ALICE)), server_ahead=600) for s in (0, 1)))
+    (alert,) = harness.subscriber.alerts
     assert alert.facts["captured"] == "2027-01-15T08:00:01.000Z"
     assert "at 08:00:01" in alert.text and "it happened 10 min ago" in alert.text

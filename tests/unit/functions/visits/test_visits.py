@@ -6,15 +6,15 @@ import random
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tests.support.door import (
+from tests.support.records.alert_harness import (
     LEFT,
     RIGHT,
     START,
+    AlertHarness,
     Clock,
-    Door,
     FlakyTable,
     Killed,
-    Turnstile,
+    RacingTable,
     a_table,
     empty,
     face,
@@ -43,11 +43,11 @@ def table(shared):
 
 
 @pytest.fixture
-def door(table):
-    door = Door(table, open_session(table))
-    door.name(ALICE, "Alice")
-    door.name(BETH, "Beth")
-    return door
+def harness(table):
+    harness = AlertHarness(table, open_session(table))
+    harness.name(ALICE, "Alice")
+    harness.name(BETH, "Beth")
+    return harness
 
 
 def alice(second, similarity=99.0, box=LEFT, **more):
@@ -62,8 +62,8 @@ def nobody(second, box=LEFT, **more):
     return received(second, face(box=box), **more)
 
 
-def visits(door, session="one"):
-    return visits_of(door.table, session, "front-door")
+def visits(harness, session="one"):
+    return visits_of(harness.table, session, "front-door")
 
 
 # What comes, in batches; and whom the owner is told of.
@@ -172,136 +172,138 @@ SITUATIONS = {
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_alerts_name(door, situation):
+def test_the_alerts_name(harness, situation):
     batches, told = SITUATIONS[situation]
     for batch in batches:
-        assert not door.sees(*batch).failed
-    assert [alert.facts["name"] for alert in door.owner.alerts] == told
+        assert not harness.sees(*batch).failed
+    assert [alert.facts["name"] for alert in harness.subscriber.alerts] == told
 
 
-def test_any_order_of_a_visit_makes_one_alert(door):
+def test_any_order_of_a_visit_makes_one_alert(harness):
     sightings = [alice(second / 2) for second in range(12)]
     for seed in range(6):
-        clear(door)
+        clear(harness)
         mixed = sightings * 2
         random.Random(seed).shuffle(mixed)
         for batch in itertools.batched(mixed, 6, strict=True):
-            door.sees(*batch)
-        assert len(door.owner.alerts) == 1, seed
-        assert visits(door)[0].sightings == 12
+            harness.sees(*batch)
+        assert len(harness.subscriber.alerts) == 1, seed
+        assert visits(harness)[0].sightings == 12
 
 
-def test_a_visit_has_first_and_last_sighting_and_best_similarity(door):
-    door.sees(alice(0, 95), alice(1, 99.126), nobody(2))
-    (visit,) = visits(door)
+def test_a_visit_has_first_and_last_sighting_and_best_similarity(harness):
+    harness.sees(alice(0, 95), alice(1, 99.126), nobody(2))
+    (visit,) = visits(harness)
     assert (visit.first_ms, visit.last_ms) == (START, START + 2000)
     assert (visit.sightings, visit.similarity) == (2, 99.13)
     assert visit.captured_ms == START + 1000
 
 
-def test_a_long_visit_that_is_replayed_counts_nothing_twice(door):
+def test_a_long_visit_that_is_replayed_counts_nothing_twice(harness):
     sightings = [alice(second / 10) for second in range(70)]
-    door.sees(*sightings)
-    door.sees(*sightings)
-    assert visits(door)[0].sightings == 70
+    harness.sees(*sightings)
+    harness.sees(*sightings)
+    assert visits(harness)[0].sightings == 70
 
 
-def test_a_replaced_visit_is_kept_with_the_session(door):
-    door.sees(alice(0), alice(1))
-    door.sees(alice(70), alice(71))
-    assert [visit.first_ms for visit in visits(door)] == [START, START + 70_000]
-    closed = door.table.get_item(Key={"pk": "session#one", "sk": f"visit#{START}#{ALICE}"})["Item"]
+def test_a_replaced_visit_is_kept_with_the_session(harness):
+    harness.sees(alice(0), alice(1))
+    harness.sees(alice(70), alice(71))
+    assert [visit.first_ms for visit in visits(harness)] == [START, START + 70_000]
+    closed = harness.table.get_item(Key={"pk": "session#one", "sk": f"visit#{START}#{ALICE}"})[
+        "Item"
+    ]
     assert closed["alert"] == "sent"
 
 
 def test_frames_from_before_the_session_are_counted_and_make_no_alert(table):
-    door = Door(table, open_session(table, started=10))
-    outcome = door.sees(alice(0), alice(1), alice(12))
+    harness = AlertHarness(table, open_session(table, started=10))
+    outcome = harness.sees(alice(0), alice(1), alice(12))
     counted = {name: outcome.counts[name] for name in ("before_session", "records", "unsure")}
     assert counted == {"before_session": 2, "records": 1, "unsure": 0}
-    assert not door.owner.alerts
+    assert not harness.subscriber.alerts
 
 
 def test_the_servers_clock_decides_what_lies_before_the_session(table):
-    door = Door(table, open_session(table, started=10))
-    door.sees(alice(0, server_ahead=30), alice(1, server_ahead=30))  # sent again after a cut
-    assert len(door.owner.alerts) == 1
+    harness = AlertHarness(table, open_session(table, started=10))
+    harness.sees(alice(0, server_ahead=30), alice(1, server_ahead=30))  # sent again after a cut
+    assert len(harness.subscriber.alerts) == 1
 
 
-def test_records_of_a_session_that_has_just_ended_still_alert(door):
-    door.ended(2)
-    door.sees(alice(0), alice(1))
-    assert len(door.owner.alerts) == 1
-    outcome = door.sees(alice(100), alice(101))
+def test_records_of_a_session_that_has_just_ended_still_alert(harness):
+    harness.ended(2)
+    harness.sees(alice(0), alice(1))
+    assert len(harness.subscriber.alerts) == 1
+    outcome = harness.sees(alice(100), alice(101))
     assert outcome.counts["after_session"] == 2
-    assert len(door.owner.alerts) == 1
+    assert len(harness.subscriber.alerts) == 1
 
 
-def test_a_session_that_starts_within_a_visit_makes_no_second_alert(door):
-    door.sees(alice(0), alice(1))
-    door.session = open_session_again(door, "two")
-    door.sees(alice(20), alice(21))
-    assert len(door.owner.alerts) == 1
-    assert [visit.session for visit in visits(door, "two")] == ["two"]
+def test_a_session_that_starts_within_a_visit_makes_no_second_alert(harness):
+    harness.sees(alice(0), alice(1))
+    harness.session = open_session_again(harness, "two")
+    harness.sees(alice(20), alice(21))
+    assert len(harness.subscriber.alerts) == 1
+    assert [visit.session for visit in visits(harness, "two")] == ["two"]
 
 
-def open_session_again(door, session_id):
-    locks.unlock(door.table, door.session)
-    return open_session(door.table, session_id, started=10)
+def open_session_again(harness, session_id):
+    locks.unlock(harness.table, harness.session)
+    return open_session(harness.table, session_id, started=10)
 
 
-def test_unsure_faces_are_counted(door):
-    outcome = door.sees(alice(0, 85), alice(1, 89), nobody(2))
+def test_unsure_faces_are_counted(harness):
+    outcome = harness.sees(alice(0, 85), alice(1, 89), nobody(2))
     assert outcome.counts["unsure"] == 2
 
 
-def test_what_cannot_be_done_for_one_person_does_not_hide_another(door):
-    door.owner.refusals = [refusal("Publish")]
-    outcome = door.sees(alice(0), alice(1), beth(2), beth(3))
+def test_what_cannot_be_done_for_one_person_does_not_hide_another(harness):
+    harness.subscriber.refusals = [refusal("Publish")]
+    outcome = harness.sees(alice(0), alice(1), beth(2), beth(3))
     assert set(outcome.failed) == {"at-0", "at-1"}
-    assert door.owner.subjects == ["Beth at front-door 08:00"]
+    assert harness.subscriber.subjects == ["Beth at front-door 08:00"]
     assert outcome.counts == {}  # all of it is redelivered
-    outcome = door.sees(alice(0), alice(1), beth(2), beth(3))
+    outcome = harness.sees(alice(0), alice(1), beth(2), beth(3))
     assert not outcome.failed
-    assert len(door.owner.alerts) == 2
+    assert len(harness.subscriber.alerts) == 2
     assert outcome.counts["records"] == 4
 
 
 @pytest.mark.parametrize(
     "error", [refusal("Publish"), EndpointConnectionError(endpoint_url="https://sns")]
 )
-def test_an_alert_that_is_refused_is_sent_by_the_retry_at_once(door, error):
-    door.owner.refusals = [error, error, error]
+def test_an_alert_that_is_refused_is_sent_by_the_retry_at_once(harness, error):
+    harness.subscriber.refusals = [error, error, error]
     for _ in range(3):
-        assert set(door.sees(alice(0), alice(1)).failed) == {"at-0", "at-1"}
-    assert not door.sees(alice(0), alice(1)).failed
-    assert len(door.owner.alerts) == 1
+        assert set(harness.sees(alice(0), alice(1)).failed) == {"at-0", "at-1"}
+    assert not harness.sees(alice(0), alice(1)).failed
+    assert len(harness.subscriber.alerts) == 1
 
 
 @pytest.mark.long  # by default test_crashes.py dies at some of all lines
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("dies", [True, False], ids=["killed", "refused"])
-def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(door, after, dies):
+def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(harness, after, dies):
     """Each call fails in turn, before or after it took effect; then the batch is redelivered."""
     batch = [alice(0), alice(1), beth(2), beth(3), alice(70), alice(71)]
     crashes = 0
     for at in itertools.count(1):
-        clear(door)
+        clear(harness)
         error = Killed() if dies else refusal("PutItem")
-        table = FlakyTable(door.table, at, error, after=after)
-        worker = door.worker(table)
+        table = FlakyTable(harness.table, at, error, after=after)
+        worker = harness.worker(table)
         try:
-            failed = door.sees(*batch, worker=worker).failed
+            failed = harness.sees(*batch, worker=worker).failed
         except (Killed, ClientError):
             failed = dict.fromkeys(one.id for one in batch)
         if table.calls < at:
             break
         crashes += 1
-        marking = lost_mark(door)
+        marking = lost_mark(harness)
         # A killed worker takes its memory with it; one that was refused lives on.
         sent = {} if dies else worker.lease.sent
-        retries(door, batch, sent, failed)
-        names = sorted(alert.facts["name"] for alert in door.owner.alerts)
+        retries(harness, batch, sent, failed)
+        names = sorted(alert.facts["name"] for alert in harness.subscriber.alerts)
         if marking and dies and not after:
             # Killed between SNS's answer and the mark: the one window there is.
             assert len(names) == 4, at
@@ -310,105 +312,105 @@ def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(door, after,
     assert crashes > 10
 
 
-def lost_mark(door):
+def lost_mark(harness):
     """Whether an alert went out whose mark was never written."""
-    sent = [visit for visit in visits(door) if visit.alert == "sent"]
-    return len(door.owner.alerts) > len(sent)
+    sent = [visit for visit in visits(harness) if visit.alert == "sent"]
+    return len(harness.subscriber.alerts) > len(sent)
 
 
-def retries(door, batch, sent, failed):
+def retries(harness, batch, sent, failed):
     for _ in range(3):
         if not failed:
             return
-        door.clock.forward(66)  # the lease is over
-        worker = door.worker()
+        harness.clock.forward(66)  # the lease is over
+        worker = harness.worker()
         worker.lease.sent.update(sent)
-        failed = door.sees(*batch, worker=worker).failed
+        failed = harness.sees(*batch, worker=worker).failed
     raise AssertionError("the batch never got done")
 
 
-def clear(door):
-    for item in door.table.scan()["Items"]:
+def clear(harness):
+    for item in harness.table.scan()["Items"]:
         if item["sk"].startswith(("visit#", "past#")):
-            door.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
-    door.owner.alerts.clear()
-    door.clock = Clock()
+            harness.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+    harness.subscriber.alerts.clear()
+    harness.clock = Clock()
 
 
-def test_a_worker_that_died_with_the_alert_in_hand_is_waited_for_until_its_lease_is_over(door):
+def test_a_worker_that_died_with_the_alert_in_hand_is_waited_for_until_its_lease_is_over(harness):
     def dies(_alert):
         raise Killed
 
     with pytest.raises(Killed):
-        door.sees(alice(0), alice(1), worker=door.worker(publish=dies))
-    outcome = door.sees(alice(0), alice(1))
+        harness.sees(alice(0), alice(1), worker=harness.worker(publish=dies))
+    outcome = harness.sees(alice(0), alice(1))
     assert {type(error) for error in outcome.failed.values()} == {TryAgainError}
-    door.clock.forward(64)
-    assert door.sees(alice(0), alice(1)).failed
-    assert not door.owner.alerts
-    door.clock.forward(2)
-    assert not door.sees(alice(0), alice(1)).failed
-    assert len(door.owner.alerts) == 1
-    assert not door.sees(alice(0), alice(1)).failed
-    assert len(door.owner.alerts) == 1
+    harness.clock.forward(64)
+    assert harness.sees(alice(0), alice(1)).failed
+    assert not harness.subscriber.alerts
+    harness.clock.forward(2)
+    assert not harness.sees(alice(0), alice(1)).failed
+    assert len(harness.subscriber.alerts) == 1
+    assert not harness.sees(alice(0), alice(1)).failed
+    assert len(harness.subscriber.alerts) == 1
 
 
-def test_new_sightings_pass_while_another_worker_has_the_alert_in_hand(door):
+def test_new_sightings_pass_while_another_worker_has_the_alert_in_hand(harness):
     def in_between(alert):
-        outcome = door.sees(alice(2), alice(3))
+        outcome = harness.sees(alice(2), alice(3))
         assert not outcome.failed
-        assert not door.owner.alerts
-        door.owner(alert)
+        assert not harness.subscriber.alerts
+        harness.subscriber(alert)
 
-    outcome = door.sees(alice(0), alice(1), worker=door.worker(publish=in_between))
+    outcome = harness.sees(alice(0), alice(1), worker=harness.worker(publish=in_between))
     assert not outcome.failed
-    assert len(door.owner.alerts) == 1
-    (visit,) = visits(door)
+    assert len(harness.subscriber.alerts) == 1
+    (visit,) = visits(harness)
     assert (visit.sightings, visit.alert) == (4, "sent")
 
 
-def test_the_next_visit_may_open_while_the_alert_is_being_sent(door):
+def test_the_next_visit_may_open_while_the_alert_is_being_sent(harness):
     def in_between(alert):
-        if not door.owner.alerts:
-            door.owner.alerts.append("placeholder")
-            assert not door.sees(alice(70), alice(71)).failed
-            door.owner.alerts.pop(0)
-        door.owner(alert)
+        if not harness.subscriber.alerts:
+            harness.subscriber.alerts.append("placeholder")
+            assert not harness.sees(alice(70), alice(71)).failed
+            harness.subscriber.alerts.pop(0)
+        harness.subscriber(alert)
 
-    door.sees(alice(0), alice(1), worker=door.worker(publish=in_between))
-    assert [visit.alert for visit in visits(door)] == ["sent", "sent"]
-    assert len(door.owner.alerts) == 2
+    harness.sees(alice(0), alice(1), worker=harness.worker(publish=in_between))
+    assert [visit.alert for visit in visits(harness)] == ["sent", "sent"]
+    assert len(harness.subscriber.alerts) == 2
 
 
 @pytest.mark.parametrize("at", range(1, 9))
 @pytest.mark.parametrize("same", [True, False], ids=["same records", "other records"])
-def test_two_workers_on_one_visit_send_one_alert(door, at, same):
+def test_two_workers_on_one_visit_send_one_alert(harness, at, same):
     mine = [alice(0), alice(1), alice(70), alice(71)]
     theirs = mine if same else [alice(0.5), alice(1.5), alice(70.5), alice(71.5)]
     failed = []
-    table = Turnstile(door.table, at, lambda: failed.append(door.sees(*theirs).failed))
-    outcome = door.sees(*mine, worker=door.worker(table))
+    table = RacingTable(harness.table, at, lambda: failed.append(harness.sees(*theirs).failed))
+    outcome = harness.sees(*mine, worker=harness.worker(table))
     if outcome.failed or any(failed):
-        door.clock.forward(70)
-        assert not door.sees(*mine).failed
-        assert not door.sees(*theirs).failed
-    assert len(door.owner.alerts) == 2
-    assert [visit.alert for visit in visits(door)] == ["sent", "sent"]
+        harness.clock.forward(70)
+        assert not harness.sees(*mine).failed
+        assert not harness.sees(*theirs).failed
+    assert len(harness.subscriber.alerts) == 2
+    assert [visit.alert for visit in visits(harness)] == ["sent", "sent"]
 
 
-def test_two_workers_that_both_open_a_late_visit_open_one(door):
-    door.sees(alice(300), alice(301))
+def test_two_workers_that_both_open_a_late_visit_open_one(harness):
+    harness.sees(alice(300), alice(301))
     theirs = [alice(0.5), alice(1.5)]
-    table = Turnstile(door.table, 1, lambda: door.sees(*theirs))
-    door.sees(alice(0), alice(1), worker=door.worker(table))
-    assert len(door.owner.alerts) == 2
-    assert len(visits(door)) == 2
+    table = RacingTable(harness.table, 1, lambda: harness.sees(*theirs))
+    harness.sees(alice(0), alice(1), worker=harness.worker(table))
+    assert len(harness.subscriber.alerts) == 2
+    assert len(visits(harness)) == 2
 
 
-def test_an_alert_says_who_where_when_and_how_sure(door):
-    door.clock.forward(1.6)
-    door.sees(alice(0), alice(1))
-    (alert,) = door.owner.alerts
+def test_an_alert_says_who_where_when_and_how_sure(harness):
+    harness.clock.forward(1.6)
+    harness.sees(alice(0), alice(1))
+    (alert,) = harness.subscriber.alerts
     assert alert.subject == "Alice at front-door 08:00"
     assert alert.text.splitlines() == [
         "Alice was seen at front-door at 08:00:01.",
@@ -420,19 +422,19 @@ def test_an_alert_says_who_where_when_and_how_sure(door):
 
 
 def test_times_are_on_the_owners_wall_clock(table):
-    door = Door(table, open_session(table, timeZone="Asia/Kolkata"))
-    door.name(ALICE, "Alice")
-    door.sees(alice(0), alice(1))
-    assert door.owner.subjects == ["Alice at front-door 13:30"]
+    harness = AlertHarness(table, open_session(table, timeZone="Asia/Kolkata"))
+    harness.name(ALICE, "Alice")
+    harness.sees(alice(0), alice(1))
+    assert harness.subscriber.subjects == ["Alice at front-door 13:30"]
 
 
-def test_an_alert_that_comes_late_says_so(door):
-    door.clock.forward(300)
-    door.sees(alice(0), alice(1))
-    assert "This comes late: it happened 5 min ago." in door.owner.alerts[0].text
+def test_an_alert_that_comes_late_says_so(harness):
+    harness.clock.forward(300)
+    harness.sees(alice(0), alice(1))
+    assert "This comes late: it happened 5 min ago." in harness.subscriber.alerts[0].text
 
 
 def test_an_alert_about_a_person_forgotten_meanwhile_has_no_name(table):
-    door = Door(table, open_session(table))
-    door.sees(alice(0), alice(1))
-    assert door.owner.subjects == ["Somebody you know at front-door 08:00"]
+    harness = AlertHarness(table, open_session(table))
+    harness.sees(alice(0), alice(1))
+    assert harness.subscriber.subjects == ["Somebody you know at front-door 08:00"]

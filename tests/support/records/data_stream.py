@@ -1,0 +1,83 @@
+"""Records put into a camera's data stream by hand, for a session of which only the rows exist."""
+
+import json
+import time
+import uuid
+from contextlib import contextmanager
+from itertools import cycle
+
+from tests.support.records.alert_harness import face, match, record
+from whosthere import settings
+from whosthere.clock import now_ms
+from whosthere.session import lock as locks
+from whosthere.session_store import Session
+
+STREAM = "whosthere-front-door"
+
+
+def frame(moment_ms, *faces):
+    """A record of a frame captured at that moment, and with AWS at once."""
+    made = record(0, *faces)
+    video = made["InputInformation"]["KinesisVideo"]
+    video["ProducerTimestamp"] = video["ServerTimestamp"] = moment_ms / 1000
+    return made
+
+
+def visit(person, first_ms, *more_ms):
+    """Frames that show a person."""
+    return [frame(moment_ms, face(match(person))) for moment_ms in (first_ms, *more_ms)]
+
+
+def poison(moment_ms):
+    """JSON that passes the mappings' filter and is no record."""
+    broken = frame(moment_ms, face(match("p-nobody")))
+    del broken["FaceSearchResponse"][0]["MatchedFaces"][0]["Similarity"]
+    return broken
+
+
+def put(laptop, *bodies, stream=STREAM, halves=(0,)):
+    """Put JSON or bytes into a data stream; their sequence numbers.
+
+    Of a stream with two shards `halves` says which get them in turn.
+    """
+    records = [
+        {
+            "PartitionKey": stream,
+            "ExplicitHashKey": str(half * 2**127),
+            "Data": body if isinstance(body, bytes) else json.dumps(body).encode(),
+        }
+        for body, half in zip(bodies, cycle(halves), strict=False)
+    ]
+    answer = laptop.client("kinesis").put_records(StreamName=stream, Records=records)
+    assert answer["FailedRecordCount"] == 0
+    return [one["SequenceNumber"] for one in answer["Records"]]
+
+
+def enrolled(table, name):
+    """A person nobody else knows of; the id."""
+    person = f"p-{uuid.uuid4().hex[:12]}"
+    table.put_item(Item={"pk": f"person#{person}", "sk": "person", "name": name, "version": 1})
+    return person
+
+
+@contextmanager
+def a_session(table, **changed):
+    """A session on the front door that has just begun; nothing makes records for it."""
+    values = settings.defaults() | changed
+    started_ms = now_ms()
+    session = Session(
+        id=f"rows-{uuid.uuid4().hex[:12]}",
+        camera="front-door",
+        engine="stream-processor",
+        execution="arn:none",
+        started_ms=started_ms,
+        deadline_ms=started_ms + 600_000,
+        ended_ms=None,
+        ended_by=None,
+        held=True,
+        settings=settings.from_values(values),
+    )
+    locks.open_session(table, session, values)
+    time.sleep(0.002)  # so that every frame from now on is later
+    yield session
+    locks.unlock(table, session)
