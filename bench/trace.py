@@ -88,12 +88,16 @@ class Trace:
 def deployed() -> Iterator[tuple[Any, Any]]:
     """Yield the handler's module and the table, on moto, with a topic to publish to."""
     with mock_aws():
-        keys = ("pk", "HASH"), ("sk", "RANGE")
         table = boto3.resource("dynamodb", region_name="us-east-1").create_table(
             TableName=ENVIRONMENT["TABLE"],
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+            AttributeDefinitions=[
+                {"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")
+            ],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
         )
         topic = boto3.client("sns", region_name="us-east-1").create_topic(Name="alerts")
         os.environ.update(ENVIRONMENT | {"TOPIC_ARN": topic["TopicArn"]})
