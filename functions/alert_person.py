@@ -2,7 +2,7 @@
 
 import os
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -14,6 +14,9 @@ from whosthere.ingest.kinesis import KinesisSource
 from whosthere.metrics import ApiCallCounter
 from whosthere.visits.persons import alert_for_batch
 from whosthere.visits.record_sightings import AlertContext, Lease
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
@@ -28,7 +31,7 @@ sent: dict[str, int] = {}
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Alert for the persons in the records; return the records that Lambda redelivers."""
     # The lease on an alert must outlast this invocation.
     lease = Lease(now_ms, context.get_remaining_time_in_millis() + 5000, sent)

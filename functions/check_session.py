@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from whosthere.alerts.message import publish
 from whosthere.names import StackNames
-from whosthere.session.check import CheckContext, Sources, check_session
+from whosthere.session.check import CheckAnswer, CheckContext, Sources, check_session
 
 logger = Logger()
 # An endpoint that hangs must not take the time in which the check could still answer.
@@ -35,7 +35,7 @@ context = CheckContext(
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> CheckAnswer:
     """Return `next`, `sleepSeconds`, `requests` and `ending` for the state machine."""
     return check_session(
         context,

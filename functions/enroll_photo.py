@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -10,6 +10,9 @@ from aws_lambda_powertools import Logger
 from whosthere.ingest.sqs import SqsSource, process_sqs_batch
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 BUCKET = os.environ["BUCKET"]
 
@@ -26,7 +29,7 @@ source = SqsSource(boto3.client("sqs"), os.environ["PHOTOS_QUEUE"], s3, BUCKET, 
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> "PartialItemFailureResponse":
     """Reconcile the photos and return the messages that Lambda has to redeliver."""
     return process_sqs_batch(source, event["Records"], reconcile)
 

@@ -27,7 +27,7 @@ scheduler = boto3.client("scheduler")
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> dict[str, object]:
     """Return what the state machine needs; raise SessionInputError or CameraBusyError."""
     request = event["request"]
     settings.check(request, "input", "input")
@@ -75,4 +75,4 @@ def video_stream(camera: str) -> str:
                 "cameras are the stack's parameter Cameras"
             ) from error
         raise
-    return str(found["StreamInfo"]["StreamARN"])
+    return found["StreamInfo"]["StreamARN"]

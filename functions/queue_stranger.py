@@ -2,7 +2,7 @@
 
 import os
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -17,8 +17,11 @@ from whosthere.strangers.process import StrangerContext, queue_from_batch
 from whosthere.strangers.review_queue import StrangerFiles
 from whosthere.visits.record_sightings import AlertContext, Lease
 
-STACK = os.environ["STACK"]
-BUCKET = os.environ["BUCKET"]
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from mypy_boto3_kinesis_video_archived_media import KinesisVideoArchivedMediaClient
+
+STACK, BUCKET = os.environ["STACK"], os.environ["BUCKET"]
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
@@ -31,7 +34,7 @@ calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, kinesisvideo, rekognition, sns, sts)
 
 
-def archived(endpoint: str) -> Any:
+def archived(endpoint: str) -> "KinesisVideoArchivedMediaClient":
     """Return a client for the stored video at a stream's own endpoint."""
     client = boto3.client("kinesis-video-archived-media", endpoint_url=endpoint)
     calls.watch(client)
@@ -49,7 +52,7 @@ sent: dict[str, int] = {}
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Queue the strangers in the records; return the records that Lambda redelivers."""
     # The lease on a stranger must outlast this invocation.
     lease = Lease(now_ms, context.get_remaining_time_in_millis() + 5000, sent)

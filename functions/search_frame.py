@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -16,6 +16,9 @@ from whosthere.metrics import ApiCallCounter
 from whosthere.strangers.pictures import PresignedUrls
 from whosthere.strangers.review_queue import StrangerFiles
 from whosthere.visits.record_sightings import AlertContext, Lease
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 BUCKET = os.environ["BUCKET"]
 
@@ -40,7 +43,7 @@ sent: dict[str, int] = {}
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Search the images that the messages name; return the messages that SQS redelivers."""
     # The lease on an alert or stranger must outlast this invocation.
     lease = Lease(now_ms, context.get_remaining_time_in_millis() + 5000, sent)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -12,11 +13,11 @@ from whosthere.session.stop import stop_context, stop_ended, stop_engine_of, sto
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-context = stop_context(os.environ, table, boto3.client, logger)
+context = stop_context(os.environ, table, logger)
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> Mapping[str, object]:
     """Stop the session and return how it ended.
 
     Takes the state machine's `{"session", "ending"}` and `{"session", "only": "engine"}`, its
@@ -29,7 +30,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return found
 
 
-def _stop(event: dict[str, Any]) -> dict[str, Any]:
+def _stop(event: dict[str, Any]) -> Mapping[str, object]:
     if "overdue" in event:
         return stop_overdue(context, event["overdue"])
     if "ending" in event:

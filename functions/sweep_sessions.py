@@ -15,7 +15,7 @@ PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-context = stop_context(os.environ, table, boto3.client, logger)
+context = stop_context(os.environ, table, logger)
 
 
 @logger.inject_lambda_context

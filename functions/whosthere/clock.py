@@ -16,6 +16,11 @@ def wait(milliseconds: int) -> None:
     time.sleep(milliseconds / 1000)
 
 
+def utc(milliseconds: int) -> datetime:
+    """Return a time as boto3 takes it."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
 def iso(milliseconds: int) -> str:
     """Return a time as ISO 8601, in UTC with milliseconds."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)

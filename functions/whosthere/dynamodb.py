@@ -3,15 +3,29 @@
 Of two workers one wins; the other gets RowChangedError and reads again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from botocore.exceptions import ClientError
 
 from whosthere.clock import DAY_S
 
-Table = Any  # boto3's DynamoDB table resource
+if TYPE_CHECKING:  # stubs are not in the Lambda runtime
+    from boto3.dynamodb.conditions import ConditionBase
+    from mypy_boto3_dynamodb import service_resource
+    from mypy_boto3_dynamodb.type_defs import (
+        QueryInputTableQueryTypeDef,
+        TableAttributeValueTypeDef,
+        TransactWriteItemTypeDef,
+    )
+
+# Python evaluates an alias only where somebody asks for its value: here the type checker alone.
+type Table = service_resource.Table
+type Attributes = Mapping[str, TableAttributeValueTypeDef]  # a row, or a part of one, to be written
+# A row that was read: DynamoDB has no schema, so each value is anything until the room converts it.
+type Row = Mapping[str, Any]
+type Json = str | float | Decimal | bool | Sequence[Json] | Mapping[str, Json] | None
 KEEP_ROWS_S = 90 * DAY_S  # as long as Step Functions keeps an execution's history
 CONDITION_FAILED = "ConditionalCheckFailedException"
 # The second is the answer to a single write whose row a transaction holds
@@ -24,27 +38,63 @@ class RowChangedError(Exception):
     """Another worker wrote the row since it was read."""
 
 
-def read(table: Table, key: dict[str, str]) -> dict[str, Any] | None:
+class _Request(TypedDict, total=False):
+    ConditionExpression: str
+    ExpressionAttributeNames: Mapping[str, str]
+    ExpressionAttributeValues: Attributes
+    ReturnValuesOnConditionCheckFailure: Literal["ALL_OLD", "NONE"]
+
+
+class PutRequest(_Request):
+    """A row to be written whole."""
+
+    Item: Attributes
+
+
+class UpdateRequest(_Request):
+    """A change of a row's attributes."""
+
+    Key: Mapping[str, str]
+    UpdateExpression: str
+
+
+class DeleteRequest(_Request):
+    """A removal of a row."""
+
+    Key: Mapping[str, str]
+
+
+class WriteRequest(TypedDict, total=False):
+    """One write, as TransactWriteItems takes it but for the table's name."""
+
+    Put: PutRequest
+    Update: UpdateRequest
+    Delete: DeleteRequest
+
+
+def read(table: Table, key: Mapping[str, str]) -> Row | None:
     """Return the row of that key, as last written, or None."""
-    item: dict[str, Any] | None = table.get_item(Key=key, ConsistentRead=True).get("Item")
-    return item
+    return table.get_item(Key=key, ConsistentRead=True).get("Item")
 
 
-def query(table: Table, condition: Any, **more: Any) -> list[dict[str, Any]]:
+def query(table: Table, condition: "ConditionBase") -> list[Row]:
     """Return all rows that meet the key condition, as last written."""
-    more |= {"KeyConditionExpression": condition, "ConsistentRead": True}
-    rows: list[dict[str, Any]] = []
+    wanted: QueryInputTableQueryTypeDef = {
+        "KeyConditionExpression": condition,
+        "ConsistentRead": True,
+    }
+    rows: list[Row] = []
     while True:
-        page = table.query(**more)
+        page = table.query(**wanted)
         rows += page["Items"]
         if "LastEvaluatedKey" not in page:
             return rows
-        more["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        wanted["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def first(table: Table, condition: Any, *, ascending: bool) -> dict[str, Any] | None:
+def first(table: Table, condition: "ConditionBase", *, ascending: bool) -> Row | None:
     """Return the first row, or the last, that meets the key condition, as last written."""
-    found: list[dict[str, Any]] = table.query(
+    found = table.query(
         KeyConditionExpression=condition,
         ConsistentRead=True,
         ScanIndexForward=ascending,
@@ -53,11 +103,11 @@ def first(table: Table, condition: Any, *, ascending: bool) -> dict[str, Any] | 
     return found[0] if found else None
 
 
-def put(item: dict[str, Any], version: int | None) -> dict[str, Any]:
+def put(item: Attributes, version: int | None) -> WriteRequest:
     """Return a put that replaces that version; 0 is a row not there yet, None is any."""
     if version is None:
-        return {"Put": {"Item": item | {"version": 1}}}
-    request: dict[str, Any] = {"Item": item | {"version": version + 1}}
+        return {"Put": {"Item": {**item, "version": 1}}}
+    request: PutRequest = {"Item": {**item, "version": version + 1}}
     if version == 0:
         request["ConditionExpression"] = "attribute_not_exists(pk)"
     else:
@@ -66,7 +116,7 @@ def put(item: dict[str, Any], version: int | None) -> dict[str, Any]:
     return {"Put": request}
 
 
-def touch(key: dict[str, str], version: int) -> dict[str, Any]:
+def touch(key: Mapping[str, str], version: int) -> WriteRequest:
     """Return an update that changes only the version, so that other workers read again."""
     return {
         "Update": {
@@ -78,7 +128,7 @@ def touch(key: dict[str, str], version: int) -> dict[str, Any]:
     }
 
 
-def delete(key: dict[str, str], version: int) -> dict[str, Any]:
+def delete(key: Mapping[str, str], version: int) -> WriteRequest:
     """Return a removal of that version of a row."""
     return {
         "Delete": {
@@ -89,20 +139,27 @@ def delete(key: dict[str, str], version: int) -> dict[str, Any]:
     }
 
 
-def write(table: Table, *requests: dict[str, Any]) -> None:
+def write(table: Table, *requests: WriteRequest) -> None:
     """Do all of these writes or none; raise RowChangedError if a condition fails."""
     try:
         if len(requests) == 1 and "Put" in requests[0]:
             table.put_item(**requests[0]["Put"])  # a transaction costs twice as much
             return
-        for request in requests:
-            for body in request.values():
-                body["TableName"] = table.name
-        table.meta.client.transact_write_items(TransactItems=list(requests))
+        table.meta.client.transact_write_items(
+            TransactItems=[_in_table(request, table.name) for request in requests]
+        )
     except ClientError as error:
         if is_lost(error):
             raise RowChangedError from error
         raise
+
+
+def _in_table(request: WriteRequest, name: str) -> "TransactWriteItemTypeDef":
+    if "Put" in request:
+        return {"Put": {**request["Put"], "TableName": name}}
+    if "Update" in request:
+        return {"Update": {**request["Update"], "TableName": name}}
+    return {"Delete": {**request["Delete"], "TableName": name}}
 
 
 def is_lost(error: ClientError) -> bool:
@@ -116,10 +173,10 @@ def is_lost(error: ClientError) -> bool:
 
 def condition_failed(error: ClientError) -> bool:
     """Return whether a single write was refused for its condition."""
-    return bool(error.response["Error"]["Code"] == CONDITION_FAILED)
+    return error.response["Error"]["Code"] == CONDITION_FAILED
 
 
-def decimals(value: Any) -> Any:
+def decimals(value: Json) -> "TableAttributeValueTypeDef":
     """Return the value as DynamoDB takes it: floats become Decimals."""
     if isinstance(value, float):
         return Decimal(str(value))

@@ -3,9 +3,12 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from whosthere.geometry import Box
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 FACE_PX = 120  # small faces are enlarged to this height, so that a picture can enroll somebody
 MAX_ENLARGEMENT = 4.0
@@ -49,7 +52,7 @@ def _without(cut: Box, box: Box, others: Sequence[Box]) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def _cut(frame: Any, part: Box, scale: float) -> Any:
+def _cut(frame: "PillowImage", part: Box, scale: float) -> "PillowImage":
     edges = (
         round(part.left * frame.width),
         round(part.top * frame.height),
@@ -62,7 +65,7 @@ def _cut(frame: Any, part: Box, scale: float) -> Any:
     return cut.resize((round(cut.width * scale), round(cut.height * scale)))
 
 
-def to_jpeg(image: Any) -> bytes:
+def to_jpeg(image: "PillowImage") -> bytes:
     """Encode a Pillow image as JPEG."""
     out = io.BytesIO()
     image.convert("RGB").save(out, "JPEG", quality=90)

@@ -8,12 +8,21 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.dynamodb import Table
 from whosthere.session_store import session_key
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.model import OperationModel
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import (
+        HistoryEventTypeDef,
+        TaskScheduledEventDetailsTypeDef,
+    )
 
 TRANSITIONS = "states:Transition"
 LATENCY_COUNTER = "within_ms_"
@@ -50,12 +59,12 @@ class ApiCallCounter:
         """Begin without a call."""
         self._calls: Counter[str] = Counter()
 
-    def watch(self, *clients: Any) -> None:
+    def watch(self, *clients: "BaseClient") -> None:
         """Count the calls of these clients from now on."""
         for client in clients:
             client.meta.events.register("before-call", self._count)
 
-    def _count(self, model: Any, **_: Any) -> None:
+    def _count(self, model: "OperationModel", **_: object) -> None:
         self._calls[f"{model.service_model.service_name}:{model.name}"] += 1
 
     def take(self) -> Counter[str]:
@@ -69,7 +78,7 @@ def is_call(counter: str) -> bool:
     return ":" in counter
 
 
-def calls_of_execution(stepfunctions: Any, execution: str) -> Counter[str]:
+def calls_of_execution(stepfunctions: "SFNClient", execution: str) -> Counter[str]:
     """Count an execution's transitions and the API calls of its tasks, from its history.
 
     The answer is empty if the history cannot be read: a report is written all the same.
@@ -84,7 +93,7 @@ def calls_of_execution(stepfunctions: Any, execution: str) -> Counter[str]:
         return Counter()
 
 
-def _calls_of_events(events: list[dict[str, Any]]) -> Counter[str]:
+def _calls_of_events(events: "Sequence[HistoryEventTypeDef]") -> Counter[str]:
     calls: Counter[str] = Counter()
     for event in events:
         if event["type"].endswith("StateEntered"):
@@ -97,7 +106,7 @@ def _calls_of_events(events: list[dict[str, Any]]) -> Counter[str]:
     return calls
 
 
-def _operation(details: dict[str, str]) -> str:
+def _operation(details: "TaskScheduledEventDetailsTypeDef") -> str:
     """Return `rekognition:CreateStreamProcessor` for a task of that SDK integration."""
     service, operation = f"{details['resourceType']}:{details['resource']}".split(":")[-2:]
     operation = operation.partition(".")[0]

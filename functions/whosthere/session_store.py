@@ -1,16 +1,14 @@
 """Sessions: the row of one, from its opening to its end, and whose camera it holds."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere import dynamodb
 from whosthere import settings as _settings
-from whosthere.dynamodb import KEEP_ROWS_S, Table
+from whosthere.dynamodb import KEEP_ROWS_S, Row, Table
 from whosthere.settings import Settings
 
 # A processor that is being stopped still delivers what it had read.
@@ -70,7 +68,7 @@ def history_key(session: Session) -> dict[str, str]:
 
 def was_refused(table: Table, session_id: str) -> bool:
     """Whether the owner was told that no session of that id could be opened."""
-    row = table.get_item(Key=session_key(session_id), ConsistentRead=True).get("Item", {})
+    row = dynamodb.read(table, session_key(session_id)) or {}
     return bool(row.get("told"))
 
 
@@ -98,7 +96,7 @@ def cancel(table: Table, session_id: str, now_ms: int) -> bool:
 
 def latest_session(table: Table, camera: str) -> Session | None:
     """Return the session that holds the camera's lock or, if it is free, the last one."""
-    lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item")
+    lock: Row | None = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item")
     if not lock or "session" not in lock:
         return None
     return read_session(table, lock["session"], lock)
@@ -111,9 +109,7 @@ def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
     return read_session(table, found["session"]) if found else None
 
 
-def read_session(
-    table: Table, session_id: str, lock: Mapping[str, Any] | None = None
-) -> Session | None:
+def read_session(table: Table, session_id: str, lock: Row | None = None) -> Session | None:
     """Return the session of that id, or None; `held` says whether it still holds its camera."""
     row = dynamodb.read(table, session_key(session_id))
     if not row or "camera" not in row:  # cancelled before it was open
@@ -123,7 +119,7 @@ def read_session(
     return session_of(session_id, row, lock)
 
 
-def session_of(session_id: str, row: Mapping[str, Any], lock: Mapping[str, Any]) -> Session | None:
+def session_of(session_id: str, row: Row, lock: Row) -> Session | None:
     """Return the session that its row and its camera's lock tell of; None without a row."""
     if "camera" not in row:
         return None

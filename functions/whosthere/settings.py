@@ -6,10 +6,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from whosthere.errors import SessionInputError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def check(value: object, definition: str, where: str) -> None:
         raise SessionInputError("; ".join(f"{where}: {_explain(error)}" for error in errors))
 
 
-def _explain(error: Any) -> str:
+def _explain(error: "ValidationError") -> str:
     if error.validator == "oneOf" and not error.absolute_path:
         return "give either minutes (at most 1440) or until (HH:MM), not both"
     field = ".".join(str(part) for part in error.absolute_path)

@@ -1,16 +1,19 @@
 """The owner's `settings.json` in the bucket."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from whosthere.errors import SessionInputError
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 KEY = "settings.json"
 
 
-def read(s3: Any, bucket: str) -> dict[str, Any]:
+def read(s3: "S3Client", bucket: str) -> dict[str, Any]:
     """Return the file's unchecked values, empty without a file; raise SessionInputError if broken.
 
     The caller needs `s3:ListBucket`: without it S3 answers 403 for a missing object.

@@ -122,3 +122,16 @@ def test_an_arrow_against_the_order_is_seen() -> None:
     assert room_of("whosthere_other.visits", "functions/whosthere") is None
     lazily = ROOT / "functions" / "whosthere" / "imaging.py"
     assert "PIL.Image" in imported(lazily)
+
+
+def test_no_stub_is_imported_at_run_time() -> None:
+    """The Lambda runtime has no stubs: only the type checker may see them."""
+    seen = 0
+    for path in (ROOT / "functions").rglob("*.py"):
+        whole = path.read_text()
+        seen += "mypy_boto3_" in whole
+        for part in ast.walk(tree := ast.parse(whole)):
+            if isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING":
+                part.body = [ast.Pass()]
+        assert "mypy_boto3_" not in ast.unparse(tree), path
+    assert seen

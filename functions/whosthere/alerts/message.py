@@ -4,9 +4,13 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from whosthere.clock import iso, now_ms
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 PERSON, STRANGER, SESSION, PROBLEM = "person", "stranger", "session", "problem"
 SUBJECT_LENGTH = 99  # SNS, Publish: Subject has fewer than 100 ASCII characters
@@ -31,11 +35,14 @@ class Alert:
     session: str
     subject: str
     text: str
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
 
 
 def publish(
-    sns: Any, topic_arn: str, alert: Alert, also: Mapping[str, Iterable[str]] | None = None
+    sns: "SNSClient",
+    topic_arn: str,
+    alert: Alert,
+    also: Mapping[str, Iterable[str]] | None = None,
 ) -> None:
     """Send the alert to the topic's subscribers; `also` are more message attributes."""
     head = {"kind": alert.kind, "camera": alert.camera, "session": alert.session}
@@ -43,8 +50,9 @@ def publish(
     machine = json.dumps(head | dict(alert.facts) | tail, ensure_ascii=False)
     message = {"default": alert.text} | dict.fromkeys(("sqs", "http", "https", "lambda"), machine)
     filterable = {name: [value] for name, value in head.items() if value}  # SNS refuses empty ones
-    filterable["stranger"] = [alert.facts["stranger"]] if "stranger" in alert.facts else []
-    filterable["person"] = list(alert.facts.get("persons", ()))
+    stranger, persons = alert.facts.get("stranger"), alert.facts.get("persons")
+    filterable["stranger"] = [stranger] if isinstance(stranger, str) else []
+    filterable["person"] = list(persons) if isinstance(persons, list | tuple) else []
     filterable |= {name: sorted(values) for name, values in (also or {}).items()}
     sns.publish(
         TopicArn=topic_arn,
@@ -55,7 +63,7 @@ def publish(
     )
 
 
-def _attributes(filterable: Mapping[str, list[str]]) -> dict[str, dict[str, str]]:
+def _attributes(filterable: Mapping[str, list[str]]) -> "dict[str, MessageAttributeValueTypeDef]":
     """Return message attributes: a filter policy that names any of several values matches."""
     return {
         name: {"DataType": "String", "StringValue": values[0]}

@@ -6,13 +6,12 @@ A mute is for one person, one stranger, all strangers or everybody.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from boto3.dynamodb.conditions import Key
 
 from whosthere import dynamodb
 from whosthere.clock import DAY_S, now_ms
-from whosthere.dynamodb import Table
+from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.settings import Settings, zone
 
@@ -98,5 +97,5 @@ def _key(who: str) -> dict[str, str]:
     return {"pk": _PARTITION, "sk": who}
 
 
-def _mute(item: dict[str, Any]) -> Mute:
+def _mute(item: Row) -> Mute:
     return Mute(item["sk"], int(item["since"]), int(item["until"]))

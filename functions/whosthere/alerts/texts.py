@@ -6,7 +6,7 @@ Functions return whole alerts: the text for people, and the facts for machines.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol, ReadOnly, TypedDict
 
 from whosthere.alerts.message import PERSON, PROBLEM, SESSION, STRANGER, Alert, ascii_subject
 from whosthere.clock import iso
@@ -82,6 +82,54 @@ class AlertedVisit(Protocol):
     @property
     def recognised_ms(self) -> int:
         """When the confirming record was written."""
+
+
+class SessionEnding(Protocol):
+    """How a session ended: by what and, for a problem, with which error."""
+
+    @property
+    def by(self) -> str:
+        """The report's `endedBy`."""
+
+    @property
+    def error(self) -> str:
+        """The error's name, or nothing."""
+
+    @property
+    def cause(self) -> str:
+        """The error's text, or nothing."""
+
+    @property
+    def reason(self) -> tuple[str, str]:
+        """Error and cause, of a problem only."""
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether the owner did not plan it so."""
+
+    @property
+    def is_not_authorized(self) -> bool:
+        """Whether a right is missing."""
+
+
+class RecordsSummary(TypedDict):
+    """The part of a report's `watch` that the session's message needs."""
+
+    records: ReadOnly[int]
+    withFace: ReadOnly[int]
+    problem: ReadOnly[str]
+
+
+class ReportSummary(TypedDict):
+    """The part of a report that the session's message needs."""
+
+    engine: ReadOnly[str]
+    records: ReadOnly[int]
+    unsure: ReadOnly[int]
+    watch: ReadOnly[RecordsSummary | None]
+    latencies: ReadOnly[Mapping[str, Mapping[str, int] | None]]
+    visits: ReadOnly[Sequence[object]]
+    strangers: ReadOnly[Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +241,7 @@ def failed_checks(session: Session, count: int, *, is_over: bool) -> Alert:
     return _alert(PROBLEM, session, subject, text, failedChecks=count)
 
 
-def ended(session: Session, report: str, ending: Any, stack: str) -> Alert:
+def ended(session: Session, report: str, ending: SessionEnding, stack: str) -> Alert:
     """Return the message of the session's end; `report` is its report in a few lines."""
     error, cause = ending.reason
     cause = _short(cause)
@@ -208,7 +256,7 @@ def ended(session: Session, report: str, ending: Any, stack: str) -> Alert:
     return _alert(kind, session, f"{word} {session.camera}", text, **facts)
 
 
-def _records_line(report: Mapping[str, Any]) -> str:
+def _records_line(report: ReportSummary) -> str:
     seen, used, unsure = report["watch"], report["records"], f"unsure faces: {report['unsure']}"
     if report["engine"] == "image-search":
         if not used and not (seen and seen["records"]):
@@ -231,7 +279,7 @@ def report_heading(session: Session) -> str:
     return f"The session at {session.camera} ran from {start} to {end} and ended because {why}."
 
 
-def report_text(session: Session, report: Mapping[str, Any]) -> str:
+def report_text(session: Session, report: ReportSummary) -> str:
     """Return the report in a few lines, for a phone."""
     lines = [
         report_heading(session),
@@ -243,7 +291,7 @@ def report_text(session: Session, report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def unopened(session_id: str, camera: str, ending: Any) -> Alert:
+def unopened(session_id: str, camera: str, ending: SessionEnding) -> Alert:
     """Return the message that a session could not be opened."""
     where = camera or "a camera"
     cause = _short(ending.cause)
@@ -269,7 +317,7 @@ def _short(cause: str) -> str:
     return cause if len(cause) <= LONGEST_CAUSE else cause[:LONGEST_CAUSE] + "…"
 
 
-def _alert(kind: str, session: Session, subject: str, text: str, **facts: Any) -> Alert:
+def _alert(kind: str, session: Session, subject: str, text: str, **facts: object) -> Alert:
     return Alert(kind, session.camera, session.id, subject, text, facts)
 
 

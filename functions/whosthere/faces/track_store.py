@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 from whosthere import dynamodb
-from whosthere.dynamodb import KEEP_ROWS_S, RowChangedError, Table
+from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, RowChangedError, Table
 from whosthere.errors import TryAgainError
 from whosthere.faces.match import Sighting
 from whosthere.faces.tracker import FaceTrack, FaceTracker, TrackerState, TrackState
@@ -138,7 +137,8 @@ def _read(table: Table, camera: str) -> tuple[TrackerState, int]:
 
 
 def _write(table: Table, camera: str, state: TrackerState, version: int, now_ms: int) -> None:
-    item = _key(camera) | {
+    item: Attributes = {
+        **_key(camera),
         "tracks": [_track_item(track) for track in state.tracks],
         "frames": list(state.frames),
         "expires": now_ms // 1000 + KEEP_ROWS_S,
@@ -146,7 +146,7 @@ def _write(table: Table, camera: str, state: TrackerState, version: int, now_ms:
     dynamodb.write(table, dynamodb.put(item, version))
 
 
-def _track_item(track: FaceTrack) -> dict[str, Any]:
+def _track_item(track: FaceTrack) -> Attributes:
     return {
         "id": track.id,
         "box": track.box.to_row(),
@@ -162,7 +162,7 @@ def _track_item(track: FaceTrack) -> dict[str, Any]:
     }
 
 
-def _track(item: dict[str, Any], camera: str) -> FaceTrack:
+def _track(item: Row, camera: str) -> FaceTrack:
     return FaceTrack(
         id=item["id"],
         box=Box.from_row(item["box"]),
@@ -178,7 +178,7 @@ def _track(item: dict[str, Any], camera: str) -> FaceTrack:
     )
 
 
-def _sighting_item(sighting: Sighting) -> dict[str, Any]:
+def _sighting_item(sighting: Sighting) -> Attributes:
     frame, face = sighting.frame, sighting.face
     looks = (face.confidence, face.sharpness, face.brightness, face.yaw)
     return {
@@ -193,7 +193,7 @@ def _sighting_item(sighting: Sighting) -> dict[str, Any]:
     }
 
 
-def _sighting(item: dict[str, Any], camera: str) -> Sighting:
+def _sighting(item: Row, camera: str) -> Sighting:
     face = _face(item["box"], *(float(look) for look in item["looks"]))
     # Of the frame's other faces only the places are kept.
     others = [_face(box, 0.0, 0.0, 0.0, 0.0) for box in item["others"]]

@@ -3,7 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_s3 import S3Client
 
 RECORDS = "failures/records/"
 EVENTS = "failures/events/"
@@ -13,11 +17,11 @@ EVENTS = "failures/events/"
 class DeadLetters:
     """The bucket that dead letters are put into, and the logger that says so."""
 
-    s3: Any
+    s3: "S3Client"
     bucket: str
-    logger: Any
+    logger: "Logger"
 
-    def put(self, prefix: str, name: str, reason: str, given: Mapping[str, Any]) -> str:
+    def put(self, prefix: str, name: str, reason: str, given: Mapping[str, object]) -> str:
         """Store what was given, as it came, and return its key: the same one at every retry."""
         key = f"{prefix}{name}.json"
         body = json.dumps({"reason": reason, "given": given}, ensure_ascii=False).encode()

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,11 @@ from whosthere.geometry import Box
 from whosthere.imaging import crop
 from whosthere.ingest.record import TIMES
 from whosthere.settings import Quality
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_rekognition.type_defs import FaceDetailTypeDef
+    from mypy_boto3_s3 import S3Client
 
 KEY = re.compile(r"^frames/([a-z][a-z0-9-]{0,31})/[^/]+\.(?:jpg|jpeg|png)$")
 MAX_BYTES = 5_242_880  # Rekognition, Image: Bytes
@@ -57,7 +62,7 @@ def camera_of(key: str) -> str | None:
     return found.group(1) if found else None
 
 
-def fetch_image(s3: Any, bucket: str, key: str) -> CameraImage:
+def fetch_image(s3: "S3Client", bucket: str, key: str) -> CameraImage:
     """Return the image under a key; raise PictureError if it cannot be used."""
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
@@ -96,8 +101,8 @@ def _height_px(content: bytes) -> int:
 
 
 def search_faces(
-    rekognition: Any, collection: str, image: CameraImage, quality: Quality
-) -> list[Any]:
+    rekognition: "RekognitionClient", collection: str, image: CameraImage, quality: Quality
+) -> list[dict[str, object]]:
     """Return the record's `FaceSearchResponse`: each face with its matches.
 
     SearchFacesByImage takes only the largest face of an image, so each face is cropped. A face
@@ -106,7 +111,7 @@ def search_faces(
     found = _detect(rekognition, image)
     largest_first = sorted(found, key=lambda face: -face["BoundingBox"]["Height"])
     boxes = [_box(face) for face in largest_first]
-    answers = []
+    answers: list[dict[str, object]] = []
     for face, box in zip(largest_first[:MAX_FACES], boxes, strict=False):
         unclear = face["Confidence"] < quality.confidence
         if unclear or box.height * image.height_px < MIN_FACE_PX:
@@ -122,18 +127,19 @@ def search_faces(
     return answers
 
 
-def _detect(rekognition: Any, image: CameraImage) -> list[Any]:
+def _detect(rekognition: "RekognitionClient", image: CameraImage) -> "list[FaceDetailTypeDef]":
     try:
         answer = rekognition.detect_faces(Image={"Bytes": image.content})
     except ClientError as error:
         if error.response["Error"]["Code"] in UNUSABLE:
             raise PictureError("Rekognition cannot use the image") from error
         raise
-    faces: list[Any] = answer["FaceDetails"]
-    return faces
+    return answer["FaceDetails"]
 
 
-def _matches(rekognition: Any, collection: str, face: bytes) -> list[Any]:
+def _matches(
+    rekognition: "RekognitionClient", collection: str, face: bytes
+) -> list[dict[str, object]]:
     try:
         answer = rekognition.search_faces_by_image(
             CollectionId=collection,
@@ -151,16 +157,16 @@ def _matches(rekognition: Any, collection: str, face: bytes) -> list[Any]:
     ]
 
 
-def _only(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
+def _only(names: Sequence[str], found: Mapping[str, object]) -> dict[str, object]:
     return {name: found[name] for name in names if name in found}
 
 
-def _box(face: Mapping[str, Any]) -> Box:
+def _box(face: "FaceDetailTypeDef") -> Box:
     box = face["BoundingBox"]
     return Box(box["Left"], box["Top"], box["Width"], box["Height"])
 
 
-def build_record(stream_arn: str, image: CameraImage, faces: list[Any]) -> dict[str, Any]:
+def build_record(stream_arn: str, image: CameraImage, faces: Sequence[object]) -> dict[str, object]:
     """Return the record of an image, in the shape of a stream processor's."""
     return {
         "InputInformation": {

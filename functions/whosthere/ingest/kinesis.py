@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whosthere.dynamodb import Table
 from whosthere.errors import RecordError
@@ -18,6 +18,10 @@ from whosthere.ingest.dead_letter import RECORDS, DeadLetters
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome, read_frame
 from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.session_store import Session, last_begun, latest_session
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class KinesisSource:
     stack: str
     dead_letters: DeadLetters
     calls: ApiCallCounter
-    logger: Any
+    logger: "Logger"
 
 
 @dataclass(slots=True)
@@ -50,7 +54,7 @@ class KinesisBatch:
         counts = outcome.counts + self.source.calls.take()
         add_counts(self.source.table, session.id, counts, outcome.last_ms)
 
-    def response(self) -> dict[str, Any]:
+    def response(self) -> "PartialItemFailureResponse":
         """Log what was read, and return the answer that names the records to redeliver."""
         kinds = sorted({type(error).__name__ for error in self.failed.values()})
         facts = {"records": self.size, "failed": len(self.failed), "errors": kinds}

@@ -7,12 +7,18 @@ then the event is lost (Lambda developer guide, error handling of asynchronous i
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.clock import now_ms
 from whosthere.ingest.dead_letter import EVENTS, DeadLetters
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 RETRY_SECONDS = 3600  # as the event source mappings of the data streams do
 MAX_BACKOFF_SECONDS = 60
@@ -22,11 +28,11 @@ MAX_BACKOFF_SECONDS = 60
 class SqsSource:
     """The queue that a function's events come from, and the bucket of the dead letters."""
 
-    sqs: Any
+    sqs: "SQSClient"
     url: str
-    s3: Any
+    s3: "S3Client"
     bucket: str
-    logger: Any
+    logger: "Logger"
     clock: Callable[[], int] = now_ms
 
 
@@ -35,7 +41,7 @@ Work = Callable[[Mapping[str, Any]], object]
 
 def process_sqs_batch(
     source: SqsSource, messages: Sequence[Mapping[str, Any]], work: Work
-) -> dict[str, Any]:
+) -> "PartialItemFailureResponse":
     """Do the work with each message's event; return the answer that names those to redeliver.
 
     (Lambda developer guide, "Handling errors for an SQS event source".)

@@ -6,11 +6,17 @@ This is the only judge of photos: `enroll_photo` runs it on AWS, and the demo be
 import io
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from whosthere.errors import PhotoRefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_rekognition.type_defs import FaceDetailTypeDef, ImageTypeDef
+    from mypy_boto3_s3 import S3Client
+    from PIL.Image import Image as PillowImage
 
 MAX_BYTES = 15_728_640  # Rekognition, guidelines and quotas: 15 MB for an object in S3
 MAX_PIXELS = 50_000_000
@@ -35,8 +41,8 @@ REASONS = {  # Rekognition, IndexFaces: UnindexedFaces, Reasons
 class PeopleCollection:
     """The Rekognition collection of known faces, and the bucket that holds their photos."""
 
-    s3: Any
-    rekognition: Any
+    s3: "S3Client"
+    rekognition: "RekognitionClient"
     bucket: str
     id: str
 
@@ -50,7 +56,7 @@ def enroll(collection: PeopleCollection, key: str, size: int, person: str) -> st
         raise PhotoRefusedError("The photo is larger than 15 MB. Make it smaller.")
     content = collection.s3.get_object(Bucket=collection.bucket, Key=key)["Body"].read()
     height_px = check_picture(content)
-    image = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
+    image: ImageTypeDef = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
     _check_faces(_detect(collection, image), height_px)
     return _index(collection, image, person)
 
@@ -86,7 +92,7 @@ def check_picture(content: bytes) -> int:
     return width if is_sideways else height
 
 
-def _orientation(image: Any) -> int | None:
+def _orientation(image: "PillowImage") -> int | None:
     """Return the orientation in the EXIF data; None if there is none or it is damaged."""
     try:
         orientation: int | None = image.getexif().get(EXIF_ORIENTATION)
@@ -95,7 +101,7 @@ def _orientation(image: Any) -> int | None:
     return orientation
 
 
-def _detect(collection: PeopleCollection, image: dict[str, Any]) -> list[dict[str, Any]]:
+def _detect(collection: PeopleCollection, image: "ImageTypeDef") -> "list[FaceDetailTypeDef]":
     try:
         found = collection.rekognition.detect_faces(Image=image)
     except ClientError as error:
@@ -103,7 +109,7 @@ def _detect(collection: PeopleCollection, image: dict[str, Any]) -> list[dict[st
     return [face for face in found["FaceDetails"] if face["Confidence"] >= MIN_CONFIDENCE]
 
 
-def _check_faces(faces: list[dict[str, Any]], height_px: int) -> None:
+def _check_faces(faces: "list[FaceDetailTypeDef]", height_px: int) -> None:
     if not faces:
         raise PhotoRefusedError("No face was found in this photo." + ADVICE)
     heights = [face["BoundingBox"]["Height"] for face in faces]
@@ -121,7 +127,7 @@ def _check_faces(faces: list[dict[str, Any]], height_px: int) -> None:
         )
 
 
-def _index(collection: PeopleCollection, image: dict[str, Any], person: str) -> str:
+def _index(collection: PeopleCollection, image: "ImageTypeDef", person: str) -> str:
     try:
         found = collection.rekognition.index_faces(
             CollectionId=collection.id,
@@ -133,7 +139,7 @@ def _index(collection: PeopleCollection, image: dict[str, Any], person: str) -> 
     except ClientError as error:
         raise _refusal(error) from error
     if found["FaceRecords"]:
-        return str(found["FaceRecords"][0]["Face"]["FaceId"])
+        return found["FaceRecords"][0]["Face"]["FaceId"]
     reasons = [
         REASONS[reason]
         for face in found.get("UnindexedFaces", ())

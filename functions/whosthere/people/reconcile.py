@@ -5,7 +5,7 @@ is checked again after every write, and a write fails if the row has changed sin
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +14,9 @@ from whosthere.errors import PhotoRefusedError, TryAgainError
 from whosthere.people import photos, store
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.store import PhotoObject, PhotoRow
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 ENROLLED, REFUSED = "enrolled", "refused"
 FORGOTTEN, UNCHANGED, IGNORED = "forgotten", "unchanged", "ignored"
@@ -87,7 +90,7 @@ class _PhotoWorker:
         kept = {row.face_id} if row else set()
         photos.delete_faces(self.collection, list(self.indexed - kept))
 
-    def _enroll(self, old: PhotoRow | None, found: dict[str, Any]) -> str:
+    def _enroll(self, old: PhotoRow | None, found: "HeadObjectOutputTypeDef") -> str:
         face_id, status, reason = "", ENROLLED, ""
         try:
             face_id = photos.enroll(
@@ -121,13 +124,12 @@ class _PhotoWorker:
     def _write(self, row: PhotoRow) -> None:
         store.write_photo(self.table, self.person, self.photo, row)
 
-    def _head(self) -> dict[str, Any] | None:
+    def _head(self) -> "HeadObjectOutputTypeDef | None":
         """Return what S3 says of the photo; None if it is not there."""
         s3, bucket = self.collection.s3, self.collection.bucket
         try:
-            found: dict[str, Any] = s3.head_object(Bucket=bucket, Key=self.photo.key)
+            return s3.head_object(Bucket=bucket, Key=self.photo.key)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
                 return None
             raise
-        return found

@@ -4,12 +4,11 @@ import hashlib
 import hmac
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
 
 from boto3.dynamodb.conditions import Key
 
 from whosthere import dynamodb
-from whosthere.dynamodb import Table
+from whosthere.dynamodb import Row, Table, WriteRequest
 
 PREFIX = "people/"
 NAMELESS = "Somebody you know"
@@ -90,7 +89,7 @@ def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) ->
         "reason": row.reason,
         "stale": list(row.orphaned_faces),
     }
-    named = {
+    named: WriteRequest = {
         "Update": {
             "Key": person_key(person),
             # Counts every photo written, so that a worker that removes the person's row
@@ -124,7 +123,7 @@ def remove_photo(table: Table, person: str, file: str, version: int) -> None:
     dynamodb.write(table, *requests)
 
 
-def _photo_row(item: dict[str, Any]) -> PhotoRow:
+def _photo_row(item: Row) -> PhotoRow:
     return PhotoRow(
         key=item["key"],
         etag=item["etag"],

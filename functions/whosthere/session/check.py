@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere import dynamodb
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
-from whosthere.dynamodb import RowChangedError, Table
+from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
 from whosthere.errors import VideoStreamGoneError, loggable, name_of_error
 from whosthere.metrics import add_counts
 from whosthere.names import StackNames, processor_name, stream_name
@@ -37,8 +37,17 @@ from whosthere.session.health.arrivals import Arrived, arrived, images
 from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.session.health.records import HealthState
 from whosthere.session.lock import start_count
+from whosthere.session.open import NextStep
 from whosthere.session.requests import requests_of
 from whosthere.session_store import Session, lock_key, session_key, session_of
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis_video_archived_media import KinesisVideoArchivedMediaClient
+    from mypy_boto3_kinesisvideo import KinesisVideoClient
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_s3 import S3Client
 
 # What fails is tried again after pauses, unless its answer took so long that the function would
 # be killed: nothing was decided then.
@@ -52,11 +61,11 @@ SHORTEST_LOOP_S = 1.0
 class Sources:
     """Clients of what a check reads; `archived_media` makes one by its endpoint."""
 
-    kinesis: Any
-    kinesisvideo: Any
-    rekognition: Any
-    s3: Any
-    archived_media: Callable[[str], Any]
+    kinesis: "KinesisClient"
+    kinesisvideo: "KinesisVideoClient"
+    rekognition: "RekognitionClient"
+    s3: "S3Client"
+    archived_media: "Callable[[str], KinesisVideoArchivedMediaClient]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,23 @@ class CheckContext:
     sources: Sources
     names: StackNames
     publish: Callable[[Alert], None]
-    logger: Any
+    logger: "Logger"
+
+
+class CheckAnswer(NextStep):
+    """What the state machine does next; `requests` is the count that the answer has seen.
+
+    `failedChecks` is how many have failed in a row, with this one.
+    """
+
+    requests: str
+    failedChecks: int
+    ending: dict[str, str]
 
 
 def check_session(
     context: CheckContext, session_id: str, camera: str, *, failed_checks: int, retries: int
-) -> dict[str, Any]:
+) -> CheckAnswer:
     """Return what the state machine does next, and which requests that answers.
 
     The lock is read first: `requests` covers all that is read after it, so that the machine's
@@ -98,7 +118,7 @@ def check_session(
     return _answer(facts, _check(context, facts, row))
 
 
-def _check(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Decision:
+def _check(context: CheckContext, facts: Facts, row: Row) -> Decision:
     """Return what comes next, also if that cannot be decided after some retries."""
     began, pauses = time.monotonic(), iter(RETRY_PAUSES_S)
     while True:
@@ -116,9 +136,7 @@ def _check(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Decis
         time.sleep(pause_s)
 
 
-def _failed(
-    context: CheckContext, facts: Facts, row: Mapping[str, Any], error: Exception
-) -> Decision:
+def _failed(context: CheckContext, facts: Facts, row: Row, error: Exception) -> Decision:
     decision = decide_without(facts, name_of_error(error), str(error))
     try:
         _note(context, facts, decision, row)
@@ -129,7 +147,7 @@ def _failed(
     return decision
 
 
-def _decided(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Decision:
+def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
     end = ends_at_once(facts)
     if end and not facts.session.held:
         return end
@@ -147,7 +165,7 @@ def _decided(context: CheckContext, facts: Facts, row: Mapping[str, Any]) -> Dec
     return decide(replace(facts, records_problem=problem))
 
 
-def _note(context: CheckContext, facts: Facts, decision: Decision, row: Mapping[str, Any]) -> None:
+def _note(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> None:
     """Send the messages that are due, then note them, and slow down a loop that does not sleep."""
     if decision.next == END:
         return
@@ -177,11 +195,9 @@ def _is_sent(context: CheckContext, alert: Alert) -> bool:
     return True
 
 
-def _write(
-    table: Table, facts: Facts, progress: Mapping[str, Any], began: Mapping[str, int]
-) -> None:
+def _write(table: Table, facts: Facts, progress: Attributes, began: Mapping[str, int]) -> None:
     """Write the progress, unless another copy of this check has; then that one's answer counts."""
-    values = {":check": progress, ":checked": facts.progress.checked}
+    values: dict[str, Attributes | int] = {":check": progress, ":checked": facts.progress.checked}
     update = "SET #check = :check"
     if began:
         update += ", runningAt = if_not_exists(runningAt, :now)"
@@ -200,7 +216,7 @@ def _write(
         raise
 
 
-def _answer(facts: Facts, decision: Decision) -> dict[str, Any]:
+def _answer(facts: Facts, decision: Decision) -> CheckAnswer:
     return {
         "next": decision.next,
         "sleepSeconds": decision.sleep_s,
@@ -238,9 +254,7 @@ def _read_engine(context: CheckContext, session: Session) -> EngineStatus:
     return images_status(sources.kinesisvideo, stream_name(stack, session.camera))
 
 
-def _records_problem(
-    context: CheckContext, facts: Facts, row: Mapping[str, Any], *, searching: bool
-) -> str:
+def _records_problem(context: CheckContext, facts: Facts, row: Row, *, searching: bool) -> str:
     """Return what is wrong with the session's records; empty if all is well.
 
     A look that fails is no reason to fail the check, and none to miss a request or the deadline:

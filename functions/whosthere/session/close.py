@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from whosthere.alerts import texts
 from whosthere.alerts.message import publish
@@ -14,6 +14,7 @@ from whosthere.metrics import calls_of_execution
 from whosthere.names import StackNames
 from whosthere.session.lock import unlock
 from whosthere.session.report import (
+    Report,
     as_json,
     as_lines,
     lines_key,
@@ -21,6 +22,12 @@ from whosthere.session.report import (
     report_key,
 )
 from whosthere.session_store import Session, end_session, mark_told
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 AS_PLANNED = ("stop", "deadline", "silence")
 # An execution that ends like this has not failed, though the owner is told of a problem.
@@ -83,16 +90,31 @@ def _message_of(cause: str) -> str:
     return str(found["errorMessage"]) if has_message else cause
 
 
+class Outcome(TypedDict):
+    """How a session ended, as the state machine ends by it: ids and numbers."""
+
+    session: str
+    endedBy: str
+    succeeded: bool
+    error: str
+    cause: str
+    camera: NotRequired[str]
+    reportFailed: NotRequired[str]
+    visits: NotRequired[int]
+    strangers: NotRequired[int]
+    report: NotRequired[str]
+
+
 @dataclass(frozen=True, slots=True)
 class ClosingContext:
     """What closing a session works with: clients, and the stack's names."""
 
     table: Table
-    s3: Any
-    sns: Any
-    stepfunctions: Any
+    s3: "S3Client"
+    sns: "SNSClient"
+    stepfunctions: "SFNClient"
     names: StackNames
-    logger: Any
+    logger: "Logger"
 
 
 def close(
@@ -102,7 +124,7 @@ def close(
     now_ms: int,
     *,
     is_last_try: bool = True,
-) -> dict[str, Any]:
+) -> Outcome:
     """Close the session and return how it ended, in ids and numbers.
 
     Safe to repeat: the first ending stays, and is what is told. Frees the camera last but for the
@@ -122,17 +144,19 @@ def close(
         # Marked only once it is sent: twice in a crash is better than never.
         _tell(context, session, report, first)
     mark_told(context.table, session.id, reported=report is not None)
-    made = outcome(session.id, first) | {"camera": session.camera}
+    made = outcome(session.id, first)
+    made["camera"] = session.camera
     if report is None:
-        return made | {"reportFailed": type(failure).__name__}
-    return made | {
+        return {**made, "reportFailed": type(failure).__name__}
+    return {
+        **made,
         "visits": len(report["visits"]),
         "strangers": len(report["strangers"]),
         "report": f"s3://{context.names.bucket}/{report_key(session.id)}",
     }
 
 
-def outcome(session_id: str, ending: Ending) -> dict[str, Any]:
+def outcome(session_id: str, ending: Ending) -> Outcome:
     """Return what the state machine ends by."""
     error, cause = ending.reason
     return {
@@ -146,7 +170,7 @@ def outcome(session_id: str, ending: Ending) -> dict[str, Any]:
 
 def _report(
     context: ClosingContext, session: Session, ending: Ending
-) -> tuple[dict[str, Any] | None, Exception | None]:
+) -> tuple[Report | None, Exception | None]:
     """Write the report; return it, or None and the error that prevented it."""
     try:
         made = calls_of_execution(context.stepfunctions, session.execution)
@@ -158,18 +182,16 @@ def _report(
     return report, None
 
 
-def _put(s3: Any, bucket: str, report: dict[str, Any]) -> None:
+def _put(s3: "S3Client", bucket: str, report: Report) -> None:
     """Put the report into the bucket, and its visits as lines of their own if there are any."""
-    json_type = {"Bucket": bucket, "ContentType": "application/json"}
     session_id = report["session"]
-    if lines := as_lines(report):
-        s3.put_object(Key=lines_key(session_id), Body=lines, **json_type)
-    s3.put_object(Key=report_key(session_id), Body=as_json(report), **json_type)
+    lines, whole = as_lines(report), as_json(report)
+    for key, body in ((lines_key(session_id), lines), (report_key(session_id), whole)):
+        if body:
+            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
-def _tell(
-    context: ClosingContext, session: Session, report: dict[str, Any] | None, ending: Ending
-) -> None:
+def _tell(context: ClosingContext, session: Session, report: Report | None, ending: Ending) -> None:
     if ("problem" if ending.is_problem else "end") not in session.settings.tell:
         return
     made = _text(session, report)
@@ -177,7 +199,7 @@ def _tell(
     publish(context.sns, context.names.topic_arn, alert)
 
 
-def _text(session: Session, report: dict[str, Any] | None) -> str:
+def _text(session: Session, report: Report | None) -> str:
     if report is None:
         return f"{texts.report_heading(session)}\n{texts.NO_REPORT}"
     return texts.report_text(session, report)

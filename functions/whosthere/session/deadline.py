@@ -3,11 +3,14 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from whosthere.session_store import Session
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
 
 # So long a session may take to end by itself. A schedule fires within a minute after its time
 # (EventBridge Scheduler, precision), so a session is stopped 3 minutes late at most.
@@ -16,7 +19,12 @@ NAME_LENGTH = 64  # EventBridge Scheduler, CreateSchedule: Name; a session's id 
 
 
 def create_deadline_schedule(
-    scheduler: Any, session: Session, *, group: str, function_arn: str, role_arn: str
+    scheduler: "EventBridgeSchedulerClient",
+    session: Session,
+    *,
+    group: str,
+    function_arn: str,
+    role_arn: str,
 ) -> None:
     """Create the session's schedule, which deletes itself once it has fired; twice is no error."""
     moment = datetime.fromtimestamp(-(-session.deadline_ms // 1000) + GRACE_S, UTC)
@@ -47,7 +55,9 @@ def name_of(session_id: str) -> str:
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
-def delete_deadline_schedule(scheduler: Any, session_id: str, *, group: str) -> None:
+def delete_deadline_schedule(
+    scheduler: "EventBridgeSchedulerClient", session_id: str, *, group: str
+) -> None:
     """Delete the session's schedule; one that is gone is no error."""
     try:
         scheduler.delete_schedule(Name=name_of(session_id), GroupName=group)

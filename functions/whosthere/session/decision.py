@@ -6,12 +6,12 @@ what the first one has noted changes none.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TypedDict
 
 from whosthere.alerts import texts
 from whosthere.alerts.message import Alert
+from whosthere.dynamodb import Attributes, Row
 from whosthere.session.engine import IS_GONE, IS_RUNNING, STREAM_PROCESSOR, EngineStatus
 from whosthere.session.health.media import Media
 from whosthere.session.open import after_failed_check, health_check_s
@@ -62,6 +62,15 @@ class CheckProgress:
     def is_started(self) -> bool:
         """Whether the session has started its engine since it began, or since a pause."""
         return self.ran or self.starts > 0
+
+
+class SentMarks(TypedDict, total=False):
+    """Which messages are noted as sent, by the field of CheckProgress."""
+
+    start_told: bool
+    silence_told: bool
+    records_told: bool
+    failure_told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,7 @@ class Notice:
     """A message that is due, and what is noted once it is sent."""
 
     alert: Alert
-    marks: Mapping[str, Any]
+    marks: SentMarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +202,7 @@ def _goes_on(facts: Facts) -> Decision:
     return _searching(facts)
 
 
-def progress_of(row: Mapping[str, Any]) -> CheckProgress:
+def progress_of(row: Row) -> CheckProgress:
     """Return the progress that a session's row holds."""
     defaults, kept = asdict(CheckProgress()), row.get("check", {})
     return CheckProgress(
@@ -201,7 +210,7 @@ def progress_of(row: Mapping[str, Any]) -> CheckProgress:
     )
 
 
-def as_row(progress: CheckProgress) -> dict[str, Any]:
+def as_row(progress: CheckProgress) -> Attributes:
     """Return the progress as the row holds it."""
     return asdict(progress)
 

@@ -4,11 +4,19 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from whosthere.errors import ProcessorStaysError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesisvideo import KinesisVideoClient
+    from mypy_boto3_kinesisvideo.type_defs import (
+        ImageGenerationConfigurationOutputTypeDef as ImageGeneration,
+    )
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_rekognition.type_defs import DescribeStreamProcessorResponseTypeDef
 
 STREAM_PROCESSOR = "stream-processor"
 # What passes by itself. StopStreamProcessor is limited to 1 call a second for the whole account
@@ -60,18 +68,19 @@ def is_closed(error: ClientError) -> bool:
     return _code(error) == "AccessDeniedException" and not error.response["Error"].get("Message")
 
 
-def describe_processor(rekognition: Any, name: str) -> dict[str, Any] | None:
+def describe_processor(
+    rekognition: "RekognitionClient", name: str
+) -> "DescribeStreamProcessorResponseTypeDef | None":
     """Return the stream processor of that name, or None if there is none."""
     try:
-        found: dict[str, Any] = rekognition.describe_stream_processor(Name=name)
+        return rekognition.describe_stream_processor(Name=name)
     except ClientError as error:
         if is_closed(error) or _code(error) == "ResourceNotFoundException":
             return None
         raise
-    return found
 
 
-def processor_status(rekognition: Any, name: str) -> EngineStatus:
+def processor_status(rekognition: "RekognitionClient", name: str) -> EngineStatus:
     """Return the status of the stream processor of that name."""
     found = describe_processor(rekognition, name)
     if found is None:
@@ -79,13 +88,13 @@ def processor_status(rekognition: Any, name: str) -> EngineStatus:
     return EngineStatus(found["Status"], found.get("StatusMessage", ""))
 
 
-def images_status(kinesisvideo: Any, stream: str) -> EngineStatus:
+def images_status(kinesisvideo: "KinesisVideoClient", stream: str) -> EngineStatus:
     """Return IS_RUNNING while the stream's image generation is on, else IS_GONE."""
     return EngineStatus(IS_RUNNING if images_of(kinesisvideo, stream) else IS_GONE)
 
 
 def stop_processor(
-    rekognition: Any,
+    rekognition: "RekognitionClient",
     name: str,
     *,
     seconds: float = STOP_S,
@@ -98,7 +107,7 @@ def stop_processor(
     although Delete answered that it is gone.
     """
 
-    def retried[Answer](call: Callable[[Any, str], Answer]) -> Answer:
+    def retried[Answer](call: Callable[["RekognitionClient", str], Answer]) -> Answer:
         return retry_with_backoff(lambda: call(rekognition, name), pause, seconds)
 
     false_deletes, slept, wait = 0, 0.0, 0.5
@@ -119,7 +128,7 @@ def stop_processor(
 
 
 def stop_images(
-    kinesisvideo: Any,
+    kinesisvideo: "KinesisVideoClient",
     stream: str,
     *,
     seconds: float = 45,
@@ -132,7 +141,7 @@ def stop_images(
     configuration = retry_with_backoff(lambda: images_of(kinesisvideo, stream), pause, seconds)
     if configuration is None:
         return False
-    off = configuration | {"Status": "DISABLED"}
+    off: ImageGeneration = {**configuration, "Status": "DISABLED"}
     retry_with_backoff(
         lambda: kinesisvideo.update_image_generation_configuration(
             StreamName=stream, ImageGenerationConfiguration=off
@@ -143,7 +152,7 @@ def stop_images(
     return True
 
 
-def images_of(kinesisvideo: Any, stream: str) -> dict[str, Any] | None:
+def images_of(kinesisvideo: "KinesisVideoClient", stream: str) -> "ImageGeneration | None":
     """Return the stream's image generation configuration if it is on, else None."""
     try:
         found = kinesisvideo.describe_image_generation_configuration(StreamName=stream)
@@ -151,12 +160,12 @@ def images_of(kinesisvideo: Any, stream: str) -> dict[str, Any] | None:
         if _code(error) == "ResourceNotFoundException":
             return None
         raise
-    configuration: dict[str, Any] | None = found.get("ImageGenerationConfiguration")
+    configuration = found.get("ImageGenerationConfiguration")
     on = configuration is not None and configuration["Status"] == "ENABLED"
     return configuration if on else None
 
 
-def _stop(rekognition: Any, name: str) -> None:
+def _stop(rekognition: "RekognitionClient", name: str) -> None:
     try:
         rekognition.stop_stream_processor(Name=name)
     except ClientError as error:
@@ -166,7 +175,7 @@ def _stop(rekognition: Any, name: str) -> None:
             raise
 
 
-def _delete(rekognition: Any, name: str) -> ClientError | None:
+def _delete(rekognition: "RekognitionClient", name: str) -> ClientError | None:
     """Delete the processor; return the error if it is still in use."""
     try:
         rekognition.delete_stream_processor(Name=name)
@@ -185,4 +194,4 @@ def _back_off(wait: float, pause: Callable[[float], None]) -> float:
 
 
 def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])
+    return error.response["Error"]["Code"]

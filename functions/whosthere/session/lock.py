@@ -5,20 +5,19 @@ never touch the next one's.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
 from whosthere.clock import iso
-from whosthere.dynamodb import KEEP_ROWS_S, Table
+from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Json, Table, UpdateRequest
 from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
 from whosthere.session_store import Session, history_key, lock_key, session_key
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 
 
-def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> int:
+def open_session(table: Table, session: Session, values: Mapping[str, Json]) -> int:
     """Lock the camera and write the session's rows, all or nothing; twice changes nothing.
 
     Returns how many requests were made at the camera before: a session that sleeps by this
@@ -30,7 +29,7 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> i
     try:
         table.meta.client.transact_write_items(
             TransactItems=[
-                {"Update": _locking(session) | {"TableName": table.name}},
+                {"Update": {**_locking(session), "TableName": table.name}},
                 {
                     "Put": {
                         "TableName": table.name,
@@ -53,7 +52,7 @@ def open_session(table: Table, session: Session, values: Mapping[str, Any]) -> i
     return int(lock.get("requests", 0))
 
 
-def _locking(session: Session) -> dict[str, Any]:
+def _locking(session: Session) -> UpdateRequest:
     return {
         "Key": lock_key(session.camera),
         # The count is never reset: a late copy of this write would hide a request.
@@ -78,13 +77,13 @@ def _locking(session: Session) -> dict[str, Any]:
     }
 
 
-def _found_by(session: Session) -> dict[str, Any]:
+def _found_by(session: Session) -> Attributes:
     """Return the row that finds a session by the time of its camera's records."""
     expires = session.deadline_ms // 1000 + KEEP_ROWS_S
     return history_key(session) | {"session": session.id, "expires": expires}
 
 
-def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
+def _row(session: Session, values: Mapping[str, Json]) -> Attributes:
     return session_key(session.id) | {
         "camera": session.camera,
         "engine": session.engine,
@@ -98,7 +97,7 @@ def _row(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _who_holds(table: Table, camera: str) -> str:
-    lock = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item", {})
+    lock = dynamodb.read(table, lock_key(camera)) or {}
     if lock.get("shut"):
         return f"{camera} takes no session any more: its stack is being deleted"
     until = iso(int(lock["deadline"])) if "deadline" in lock else "its deadline"
@@ -141,7 +140,7 @@ def _write(
     session: Session,
     update: str,
     condition: str,
-    values: Mapping[str, Any],
+    values: Attributes,
     names: Mapping[str, str] | None = None,
 ) -> bool:
     try:

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from whosthere import settings as _settings
 from whosthere.clock import DAY_S
 from whosthere.names import processor_name, stream_name
 from whosthere.session_store import Session, lock_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesisvideo.type_defs import ImageGenerationConfigurationTypeDef
 
 # An execution fails when it has 25,000 events (Step Functions, quotas). A check and its sleep take
 # 13 (counted in tests/statemachine/test_session.py); the rest is for retries and requests.
@@ -18,6 +21,13 @@ LONGEST_SLEEP_S = 600
 MOST_FAILED_CHECKS = 10
 # KinesisVideo, ImageGenerationConfiguration: SamplingInterval, in milliseconds.
 SHORTEST_SAMPLING_MS = 200
+
+
+class NextStep(TypedDict):
+    """What the state machine does next, and how long it sleeps if it does."""
+
+    next: str
+    sleepSeconds: int
 
 
 def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
@@ -69,7 +79,7 @@ def opened(
     data_arn: str,
     bucket: str,
     region: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what the state machine keeps of the session: ids, keys, ARNs, no name of anybody.
 
     `requests` is as DynamoDB takes a number, `deadline` in seconds since the epoch.
@@ -91,7 +101,9 @@ def opened(
     }
 
 
-def image_generation(session: Session, bucket: str, region: str) -> dict[str, Any]:
+def image_generation(
+    session: Session, bucket: str, region: str
+) -> "ImageGenerationConfigurationTypeDef":
     """Return the ImageGenerationConfiguration of Kinesis Video Streams for the session."""
     return {
         "Status": "ENABLED",
@@ -109,15 +121,14 @@ def image_generation(session: Session, bucket: str, region: str) -> dict[str, An
     }
 
 
-def after_failed_check(every_s: int) -> list[dict[str, Any]]:
+def after_failed_check(every_s: int) -> list[NextStep]:
     """Return the answers that stand in for failed checks in a row: sleeps, then the end."""
     sleeps = [
         max(every_s, min(LONGEST_SLEEP_S, every_s * 2**number))
         for number in range(1, MOST_FAILED_CHECKS)
     ]
-    return [{"next": "sleep", "sleepSeconds": one} for one in sleeps] + [
-        {"next": "end", "sleepSeconds": 1}
-    ]
+    steps: list[NextStep] = [{"next": "sleep", "sleepSeconds": one} for one in sleeps]
+    return [*steps, {"next": "end", "sleepSeconds": 1}]
 
 
 def health_check_s(session: Session) -> int:

@@ -8,8 +8,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from decimal import Decimal
+from typing import TypedDict
 
+from whosthere import dynamodb
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.metrics import (
@@ -20,7 +22,7 @@ from whosthere.metrics import (
     latency_of_durations,
 )
 from whosthere.names import STRANGER_PREFIX
-from whosthere.session.health.records import facts, health_of
+from whosthere.session.health.records import HealthFacts, facts, health_of
 from whosthere.session_store import Session, session_key
 from whosthere.visits.store import visits_of
 from whosthere.visits.visit import Visit
@@ -40,15 +42,66 @@ def lines_key(session_id: str) -> str:
     return f"sessions/visits/{session_id}.jsonl"
 
 
+class ReportedVisit(TypedDict):
+    """A visit in a report."""
+
+    visit: str
+    who: str
+    first: str
+    last: str
+    sightings: int
+    similarity: float
+    alert: str
+    captured: str
+    recognised: str
+    sent: str | None
+
+
+class ReportedRun(TypedDict):
+    """A report's head: which session it was, from when to when."""
+
+    session: str
+    camera: str
+    engine: str
+    execution: str
+    started: str
+    running: str | None
+    deadline: str
+    ended: str | None
+    minutes: dict[str, float | None]
+    endedBy: str | None
+
+
+class ReportedCounts(TypedDict):
+    """A report's counts of records."""
+
+    records: int
+    unsure: int
+    drops: dict[str, int]
+    counts: dict[str, int]
+
+
+class Report(ReportedRun, ReportedCounts):
+    """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100."""
+
+    error: str
+    cause: str
+    watch: HealthFacts | None
+    latencies: dict[str, dict[str, int] | None]
+    calls: dict[str, int]
+    visits: list[ReportedVisit]
+    strangers: list[ReportedVisit]
+
+
 def make_report(
     table: Table, session: Session, error: str, cause: str, calls: Mapping[str, int]
-) -> dict[str, Any]:
-    """Return the report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100.
+) -> Report:
+    """Return the report of an ended session.
 
     `calls` are those of the execution; latencies are in milliseconds, and begin at the
     camera's own clock.
     """
-    row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
+    row = dynamodb.read(table, session_key(session.id)) or {}
     visits = [
         visit
         for visit in visits_of(table, session.id, session.camera)
@@ -56,7 +109,7 @@ def make_report(
     ]
     counters = {name: int(count) for name, count in sorted(row["counts"].items())}
     return {
-        **_frame(session, row.get("runningAt")),
+        **_run(session, row.get("runningAt")),
         "error": error,
         "cause": cause,
         **_counted(counters),
@@ -68,7 +121,7 @@ def make_report(
     }
 
 
-def _frame(session: Session, running: Any) -> dict[str, Any]:
+def _run(session: Session, running: Decimal | None) -> ReportedRun:
     return {
         "session": session.id,
         "camera": session.camera,
@@ -83,7 +136,7 @@ def _frame(session: Session, running: Any) -> dict[str, Any]:
     }
 
 
-def _counted(counters: Mapping[str, int]) -> dict[str, Any]:
+def _counted(counters: Mapping[str, int]) -> ReportedCounts:
     counts = {
         name: count
         for name, count in counters.items()
@@ -112,21 +165,23 @@ def _minutes(session: Session) -> dict[str, float | None]:
     }
 
 
-def _latencies(counters: Mapping[str, int], visits: Iterable[Visit]) -> dict[str, Any]:
+def _latencies(
+    counters: Mapping[str, int], visits: Iterable[Visit]
+) -> dict[str, dict[str, int] | None]:
     sent = [visit for visit in visits if visit.sent_ms]
     found: dict[str, Latency | None] = {
         "capturedToRecognised": latency_of_counters(counters),
         "recognisedToSent": latency_of_durations([one.sent_ms - one.recognised_ms for one in sent]),
         "capturedToSent": latency_of_durations([one.sent_ms - one.captured_ms for one in sent]),
     }
-    return {name: latency and asdict(latency) for name, latency in found.items()}
+    return {name: None if latency is None else asdict(latency) for name, latency in found.items()}
 
 
 def _is_stranger(visit: Visit) -> bool:
     return visit.who.startswith(STRANGER_PREFIX)
 
 
-def _visit(visit: Visit) -> dict[str, Any]:
+def _visit(visit: Visit) -> ReportedVisit:
     return {
         "visit": visit.id,
         "who": visit.who,
@@ -141,16 +196,16 @@ def _visit(visit: Visit) -> dict[str, Any]:
     }
 
 
-def as_json(report: dict[str, Any]) -> bytes:
+def as_json(report: Report) -> bytes:
     """Return the report as it is stored in the bucket."""
     return json.dumps(report, indent=2).encode()
 
 
-def as_lines(report: Mapping[str, Any]) -> bytes:
+def as_lines(report: Report) -> bytes:
     """Return each visit as one line of JSON that stands alone, for DuckDB, Athena and the like."""
     lines = []
     for kind, visits in (("person", report["visits"]), ("stranger", report["strangers"])):
         for visit in visits:
             own = {"session": report["session"], "camera": report["camera"], "kind": kind}
-            lines.append(json.dumps(own | visit) + "\n")
+            lines.append(json.dumps({**own, **visit}) + "\n")
     return "".join(lines).encode()

@@ -1,14 +1,16 @@
 """Requests of the owner to a running session, in its lock's row: to stop, or to pause."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
-from whosthere.dynamodb import Table
+from whosthere.dynamodb import Row, Table
 from whosthere.session_store import lock_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class SessionRequests:
     count: int | None = None
 
 
-def requests_of(lock: Mapping[str, Any], session_id: str) -> SessionRequests:
+def requests_of(lock: Row, session_id: str) -> SessionRequests:
     """Return the requests to that session that the lock's row holds."""
     if lock.get("session") != session_id:
         return SessionRequests()
@@ -36,7 +38,7 @@ def read_requests(table: Table, camera: str, session_id: str) -> SessionRequests
     return requests_of(dynamodb.read(table, lock_key(camera)) or {}, session_id)
 
 
-def request_stop(table: Table, stepfunctions: Any, camera: str) -> str | None:
+def request_stop(table: Table, stepfunctions: "SFNClient", camera: str) -> str | None:
     """Ask the session that holds the camera to stop; return its id, or None if none does.
 
     The row is what counts: every check of the session reads it. Waking the task token only
@@ -45,7 +47,9 @@ def request_stop(table: Table, stepfunctions: Any, camera: str) -> str | None:
     return _request(table, stepfunctions, camera, "stopRequested", True)
 
 
-def request_pause(table: Table, stepfunctions: Any, camera: str, until_ms: int) -> str | None:
+def request_pause(
+    table: Table, stepfunctions: "SFNClient", camera: str, until_ms: int
+) -> str | None:
     """Ask the session that holds the camera to search nothing until then, as `request_stop` does.
 
     A moment that has passed ends a pause; the session's own deadline stays.
@@ -54,11 +58,11 @@ def request_pause(table: Table, stepfunctions: Any, camera: str, until_ms: int) 
 
 
 def _request(
-    table: Table, stepfunctions: Any, camera: str, attribute: str, value: bool | int
+    table: Table, stepfunctions: "SFNClient", camera: str, attribute: str, value: bool | int
 ) -> str | None:
     """Write the request and count it: a session that has not seen this count does not sleep."""
     try:
-        lock = table.update_item(
+        lock: Row = table.update_item(
             Key=lock_key(camera),
             UpdateExpression="SET #attribute = :value ADD requests :one",
             ConditionExpression="held = :true",
@@ -75,7 +79,7 @@ def _request(
     return str(lock["session"])
 
 
-def _wake(stepfunctions: Any, token: str) -> None:
+def _wake(stepfunctions: "SFNClient", token: str) -> None:
     try:
         stepfunctions.send_task_success(taskToken=token, output="{}")
     except ClientError as error:

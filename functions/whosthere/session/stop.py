@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.alerts import texts
@@ -15,7 +16,7 @@ from whosthere.dynamodb import Table
 from whosthere.errors import ProcessorStaysError, name_of_error
 from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import StackNames, processor_name, stream_name
-from whosthere.session.close import NOT_STOPPED, ClosingContext, Ending, close, outcome
+from whosthere.session.close import NOT_STOPPED, ClosingContext, Ending, Outcome, close, outcome
 from whosthere.session.deadline import delete_deadline_schedule
 from whosthere.session.engine import (
     STREAM_PROCESSOR,
@@ -24,6 +25,13 @@ from whosthere.session.engine import (
     stop_processor,
 )
 from whosthere.session_store import Session, cancel, mark_told, read_session, was_refused
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_kinesisvideo import KinesisVideoClient
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 # An execution that is stopped does not take back the call that it has just made: look again.
 SETTLE_S = 3.0
@@ -41,7 +49,7 @@ ENDED = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ValidationExcepti
 class Schedules:
     """The scheduler, and the group that the stack's schedules are in."""
 
-    scheduler: Any
+    scheduler: "EventBridgeSchedulerClient"
     group: str
 
 
@@ -49,8 +57,8 @@ class Schedules:
 class EngineClients:
     """Clients of what makes records; `calls` counts theirs for the report."""
 
-    rekognition: Any
-    kinesisvideo: Any
+    rekognition: "RekognitionClient"
+    kinesisvideo: "KinesisVideoClient"
     calls: ApiCallCounter
 
 
@@ -69,17 +77,17 @@ class StopContext:
         return self.closing.table
 
     @property
-    def rekognition(self) -> Any:
+    def rekognition(self) -> "RekognitionClient":
         """The client of Rekognition."""
         return self.engines.rekognition
 
     @property
-    def kinesisvideo(self) -> Any:
+    def kinesisvideo(self) -> "KinesisVideoClient":
         """The client of Kinesis Video Streams."""
         return self.engines.kinesisvideo
 
     @property
-    def stepfunctions(self) -> Any:
+    def stepfunctions(self) -> "SFNClient":
         """The client of Step Functions."""
         return self.closing.stepfunctions
 
@@ -89,19 +97,24 @@ class StopContext:
         return self.closing.names.stack
 
 
-def stop_context(
-    variables: Mapping[str, str], table: Table, client: Callable[..., Any], logger: Any
-) -> StopContext:
+def stop_context(variables: Mapping[str, str], table: Table, logger: "Logger") -> StopContext:
     """Return the context of a function with these environment variables."""
     names = StackNames(variables["STACK"], variables["BUCKET"], variables["TOPIC_ARN"])
-    engines = EngineClients(client("rekognition"), client("kinesisvideo"), ApiCallCounter())
+    engines = EngineClients(
+        boto3.client("rekognition"), boto3.client("kinesisvideo"), ApiCallCounter()
+    )
     engines.calls.watch(engines.rekognition, engines.kinesisvideo)
     return StopContext(
         closing=ClosingContext(
-            table, client("s3"), client("sns"), client("stepfunctions"), names, logger
+            table,
+            boto3.client("s3"),
+            boto3.client("sns"),
+            boto3.client("stepfunctions"),
+            names,
+            logger,
         ),
         engines=engines,
-        schedules=Schedules(client("scheduler"), variables["DEADLINES"]),
+        schedules=Schedules(boto3.client("scheduler"), variables["DEADLINES"]),
     )
 
 
@@ -112,7 +125,7 @@ def stop_ended(
     camera: str = "",
     *,
     is_last_try: bool = True,
-) -> dict[str, Any]:
+) -> Outcome:
     """Stop what an execution left that ends or has ended; safe to repeat.
 
     Tells the owner of one that never opened: a schedule may have started it.
@@ -127,7 +140,7 @@ def stop_ended(
     return stop(context, session, ending, is_last_try=is_last_try)
 
 
-def stop_overdue(context: StopContext, session_id: str) -> dict[str, Any]:
+def stop_overdue(context: StopContext, session_id: str) -> Mapping[str, object]:
     """Stop a session whose schedule has fired: its execution should have ended it."""
     session = read_session(context.table, session_id)
     if session is None:
@@ -135,7 +148,7 @@ def stop_overdue(context: StopContext, session_id: str) -> dict[str, Any]:
     return end(context, session, OVERDUE)
 
 
-def end(context: StopContext, session: Session, ending: Ending) -> dict[str, Any]:
+def end(context: StopContext, session: Session, ending: Ending) -> Outcome:
     """Abort the session's execution, then stop what it started."""
     retry_with_backoff(lambda: abort(context.stepfunctions, session.execution), context.pause)
     return stop(context, session, ending)
@@ -143,7 +156,7 @@ def end(context: StopContext, session: Session, ending: Ending) -> dict[str, Any
 
 def stop(
     context: StopContext, session: Session, ending: Ending, *, is_last_try: bool = True
-) -> dict[str, Any]:
+) -> Outcome:
     """Stop the session's engine and close it; raises what prevented that.
 
     Only the last try tells the owner so: what is tried again soon may work. Until then, what
@@ -209,7 +222,7 @@ def _stop_engine(context: StopContext, session: Session) -> bool:
     return stop_images(context.kinesisvideo, stream, pause=context.pause)
 
 
-def abort(stepfunctions: Any, execution: str) -> None:
+def abort(stepfunctions: "SFNClient", execution: str) -> None:
     """Stop the execution if it runs."""
     try:
         stepfunctions.stop_execution(executionArn=execution)
@@ -218,7 +231,7 @@ def abort(stepfunctions: Any, execution: str) -> None:
             raise
 
 
-def runs(stepfunctions: Any, execution: str) -> bool:
+def runs(stepfunctions: "SFNClient", execution: str) -> bool:
     """Return whether the execution runs."""
     try:
         status = stepfunctions.describe_execution(executionArn=execution)["status"]
@@ -226,7 +239,7 @@ def runs(stepfunctions: Any, execution: str) -> bool:
         if error.response["Error"]["Code"] not in ENDED:
             raise
         return False
-    return bool(status == "RUNNING")
+    return status == "RUNNING"
 
 
 def _publish(context: StopContext, alert: Alert) -> None:

@@ -3,20 +3,30 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from whosthere.clock import utc
 from whosthere.errors import PictureError, TryAgainError
 from whosthere.faces.match import Sighting
 from whosthere.imaging import to_jpeg
 from whosthere.ingest.record import AnalysedFrame
 from whosthere.names import stream_name
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from mypy_boto3_kinesis_video_archived_media import KinesisVideoArchivedMediaClient
+    from mypy_boto3_kinesisvideo import KinesisVideoClient
+    from mypy_boto3_kinesisvideo.literals import APINameType
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 # The same frame: nearer than half the distance of two frames at 10 a second.
 SAME_FRAME_MS = 50
@@ -37,8 +47,8 @@ class StoredVideo:
     """
 
     stack: str
-    kinesisvideo: Any
-    archived: Callable[[str], Any]
+    kinesisvideo: "KinesisVideoClient"
+    archived: "Callable[[str], KinesisVideoArchivedMediaClient]"
     now_ms: Callable[[], int]
 
     def image(self, sighting: Sighting) -> bytes:
@@ -65,7 +75,7 @@ class StoredVideo:
 
     def _image(self, frame: AnalysedFrame) -> bytes | None:
         """Return the frame by its producer time, or None if no image is of just that frame."""
-        start = datetime.fromtimestamp(frame.captured_ms / 1000, UTC)
+        start = utc(frame.captured_ms)
         try:
             found = self._client("GET_IMAGES", frame.camera).get_images(
                 StreamName=stream_name(self.stack, frame.camera),
@@ -95,7 +105,7 @@ class StoredVideo:
         )
         return decode_frame(media["Payload"].read(), frame.offset_ms)
 
-    def _client(self, call: str, camera: str) -> Any:
+    def _client(self, call: "APINameType", camera: str) -> "KinesisVideoArchivedMediaClient":
         stream = stream_name(self.stack, camera)
         endpoint = self.kinesisvideo.get_data_endpoint(StreamName=stream, APIName=call)
         return self.archived(endpoint["DataEndpoint"])
@@ -105,7 +115,7 @@ def decode_frame(fragment: bytes, offset_ms: int) -> bytes | None:
     """Return the frame at an offset from a fragment's first, as JPEG; None if there are none."""
     import av  # only here: it lies in a layer of its own and takes long to load
 
-    nearest: Any = None
+    nearest: VideoFrame | None = None
     apart_s = float("inf")
     try:
         with av.open(io.BytesIO(fragment), "r") as container:
@@ -135,7 +145,7 @@ class SearchedImage:
         return self.content
 
 
-def s3_as(credentials: Mapping[str, str]) -> Any:
+def s3_as(credentials: "CredentialsTypeDef") -> "S3Client":
     """Return an S3 client with the credentials of an assumed role."""
     return boto3.client(
         "s3",
@@ -153,10 +163,10 @@ class PresignedUrls:
     `s3_as` makes an S3 client with the credentials that AssumeRole returns.
     """
 
-    sts: Any
+    sts: "STSClient"
     role_arn: str
     bucket: str
-    s3_as: Callable[[Mapping[str, str]], Any] = s3_as
+    s3_as: "Callable[[CredentialsTypeDef], S3Client]" = s3_as
 
     def sign(self, key: str) -> str:
         """Return a link that works for this picture only, for an hour."""
@@ -172,9 +182,8 @@ class PresignedUrls:
             Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
             DurationSeconds=LINK_SECONDS,
         )
-        url: str = self.s3_as(answer["Credentials"]).generate_presigned_url(
+        return self.s3_as(answer["Credentials"]).generate_presigned_url(
             "get_object",
             Params={"Bucket": self.bucket, "Key": key},
             ExpiresIn=LINK_SECONDS,
         )
-        return url

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whosthere import clock
 from whosthere.alerts.texts import PictureLink, stranger_alert
@@ -36,6 +36,9 @@ from whosthere.visits.record_sightings import (
 from whosthere.visits.store import current_visits, find_visit, read_current
 from whosthere.visits.visit import Visit
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+
 
 @dataclass(frozen=True, slots=True)
 class StrangerContext:
@@ -64,7 +67,7 @@ def queue_from_batch(
     alerting: AlertContext,
     context: StrangerContext,
     records: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
+) -> "PartialItemFailureResponse":
     """Queue the strangers in a Kinesis batch; return the answer with the records to redeliver."""
     batch = read_batch(source, records)
     for session, frames in batch.sessions:
@@ -199,7 +202,7 @@ def _put_in_queue(
     current = read_current(table, session.camera, stranger)
     if find_visit(table, current, moment_ms, gap_ms).stored is not None:
         return
-    facts: dict[str, Any] = {
+    facts = {
         "camera": session.camera,
         "session": session.id,
         "queued": iso(alerting.lease.now_ms()),

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.faces.match import Sighting
 from whosthere.strangers.store import IGNORED, read_stranger, stranger_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_s3 import S3Client
 
 FOLDERS = ("review/pending", "review/ignored")
 
@@ -17,8 +21,8 @@ FOLDERS = ("review/pending", "review/ignored")
 class StrangerFiles:
     """Where strangers' pictures and faces are: the bucket and their collection."""
 
-    s3: Any
-    rekognition: Any
+    s3: "S3Client"
+    rekognition: "RekognitionClient"
     bucket: str
     collection: str
 
@@ -33,7 +37,7 @@ def put_in_queue(
     stranger: str,
     sighting: Sighting,
     picture: bytes | None,
-    facts: Mapping[str, Any],
+    facts: Mapping[str, str | None],
 ) -> str:
     """Put a sighting into the review queue; return the key of its picture, or an empty text."""
     frame, face = sighting.frame, sighting.face

@@ -55,7 +55,16 @@ def save_stranger(
     table: Table, stranger: str, camera: str, *, face_id: str, picture_key: str, moment_ms: int
 ) -> None:
     """Write the row of a stranger who waits for a decision, with the newest picture."""
-    picture = ", pictureKey = :picture" if picture_key else ""
+    values: dict[str, str | int] = {
+        ":pending": PENDING,
+        ":expires": moment_ms // 1000 + KEEP_ROWS_S,
+        ":camera": camera,
+        ":moment": moment_ms,
+        ":none": 0,
+        ":face": face_id,
+    }
+    if picture_key:
+        values[":picture"] = picture_key
     table.update_item(
         Key=stranger_key(stranger),
         UpdateExpression="SET #status = :pending, expires = :expires,"
@@ -63,17 +72,10 @@ def save_stranger(
         " firstSeen = if_not_exists(firstSeen, :moment),"
         " lastSeen = if_not_exists(lastSeen, :moment),"
         " sightings = if_not_exists(sightings, :none),"
-        " faceId = if_not_exists(faceId, :face)" + picture,
+        " faceId = if_not_exists(faceId, :face)"
+        + (", pictureKey = :picture" if picture_key else ""),
         ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={
-            ":pending": PENDING,
-            ":expires": moment_ms // 1000 + KEEP_ROWS_S,
-            ":camera": camera,
-            ":moment": moment_ms,
-            ":none": 0,
-            ":face": face_id,
-        }
-        | ({":picture": picture_key} if picture_key else {}),
+        ExpressionAttributeValues=values,
     )
 
 

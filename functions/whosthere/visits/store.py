@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import TypedDict
 
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
-from whosthere.dynamodb import KEEP_ROWS_S, Table
+from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, Table, WriteRequest
 from whosthere.geometry import Box
 from whosthere.names import STRANGER_PREFIX
 from whosthere.visits.visit import CLAIMED, DUE, SENT, Visit
@@ -41,6 +41,14 @@ class VisitLocation:
     current: StoredVisit | None
     stored: StoredVisit | None
     is_late: bool = False
+
+
+class Settlement(TypedDict):
+    """How a claimed alert's row changes once the alert is sent or released."""
+
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeValues: Attributes
 
 
 def current_key(camera: str, who: str) -> dict[str, str]:
@@ -112,17 +120,17 @@ def save_visit(table: Table, location: VisitLocation, visit: Visit) -> None:
     item = _item(visit)
     current, stored = location.current, location.stored
     if stored is not None:
-        dynamodb.write(table, dynamodb.put(stored.key | item, stored.version))
+        dynamodb.write(table, dynamodb.put({**stored.key, **item}, stored.version))
     elif current is None:
         key = current_key(visit.camera, visit.who)
-        dynamodb.write(table, dynamodb.put(key | item, 0))
+        dynamodb.write(table, dynamodb.put({**key, **item}, 0))
     elif location.is_late:
-        opened = dynamodb.put(closed_key(visit) | item, 0)
+        opened = dynamodb.put({**closed_key(visit), **item}, 0)
         touched = dynamodb.touch(current.key, current.version)
         dynamodb.write(table, touched, opened, _past_row(visit))
     else:
-        closed = dynamodb.put(closed_key(current.visit) | _item(current.visit), None)
-        opened = dynamodb.put(current.key | item, current.version)
+        closed = dynamodb.put({**closed_key(current.visit), **_item(current.visit)}, None)
+        opened = dynamodb.put({**current.key, **item}, current.version)
         dynamodb.write(table, opened, closed, _past_row(current.visit))
 
 
@@ -145,7 +153,7 @@ def release_claim(table: Table, visit: Visit) -> None:
     _settle(table, visit, _settlement(visit, DUE, 0))
 
 
-def _settlement(visit: Visit, alert: str, sent_ms: int) -> dict[str, Any]:
+def _settlement(visit: Visit, alert: str, sent_ms: int) -> Settlement:
     return {
         "UpdateExpression": "SET alert = :alert, lease = :none, sent = :sent ADD version :one",
         "ConditionExpression": "claim = :claim AND alert = :claimed",
@@ -160,7 +168,7 @@ def _settlement(visit: Visit, alert: str, sent_ms: int) -> dict[str, Any]:
     }
 
 
-def _settle(table: Table, visit: Visit, settlement: dict[str, Any]) -> None:
+def _settle(table: Table, visit: Visit, settlement: Settlement) -> None:
     # The next visit may have opened meanwhile and moved this one.
     for key in (current_key(visit.camera, visit.who), closed_key(visit)):
         try:
@@ -171,11 +179,11 @@ def _settle(table: Table, visit: Visit, settlement: dict[str, Any]) -> None:
                 raise
 
 
-def _past_row(visit: Visit) -> dict[str, Any]:
+def _past_row(visit: Visit) -> WriteRequest:
     key = closed_key(visit)
     expires = visit.last_ms // 1000 + KEEP_ROWS_S
-    found_by = {"closedPk": key["pk"], "closedSk": key["sk"], "expires": expires}
-    return dynamodb.put(past_key(visit) | found_by, None)
+    found_by = {"closedPk": key["pk"], "closedSk": key["sk"]}
+    return dynamodb.put({**past_key(visit), **found_by, "expires": expires}, None)
 
 
 def _neighbours(table: Table, visit: Visit, moment_ms: int) -> Iterator[StoredVisit]:
@@ -196,7 +204,7 @@ def _read(table: Table, key: dict[str, str]) -> StoredVisit | None:
     return _stored(item) if item else None
 
 
-def _item(visit: Visit) -> dict[str, Any]:
+def _item(visit: Visit) -> Attributes:
     return {
         "camera": visit.camera,
         "who": visit.who,
@@ -220,7 +228,7 @@ def _item(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _stored(item: dict[str, Any]) -> StoredVisit:
+def _stored(item: Row) -> StoredVisit:
     visit = Visit(
         camera=item["camera"],
         who=item["who"],

@@ -7,7 +7,14 @@ nobody else sees those without: the mappings filter them out.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING
+
+from whosthere.clock import utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, RecordTypeDef
+    from mypy_boto3_s3 import S3Client
 
 # A look is short. A shard gives 5 answers a second to all its readers, of which the two mappings
 # take 2 (Kinesis Data Streams, quotas; Lambda reads once a second). What is left waits.
@@ -30,7 +37,9 @@ class Arrived:
     whole: bool = True
 
 
-def arrived(kinesis: Any, stream: str, positions: Mapping[str, str], since_ms: int) -> Arrived:
+def arrived(
+    kinesis: "KinesisClient", stream: str, positions: Mapping[str, str], since_ms: int
+) -> Arrived:
     """Return what came after `positions` (by shard), or since `since_ms` for a new shard."""
     found = Arrived(positions=positions)
     for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
@@ -39,15 +48,19 @@ def arrived(kinesis: Any, stream: str, positions: Mapping[str, str], since_ms: i
     return found
 
 
-def _read(kinesis: Any, stream: str, shard: str, found: Arrived, since_ms: int) -> Arrived:
-    start: dict[str, Any] = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": since_ms / 1000}
+def _read(
+    kinesis: "KinesisClient", stream: str, shard: str, found: Arrived, since_ms: int
+) -> Arrived:
+    start: GetShardIteratorInputTypeDef = {
+        "StreamName": stream,
+        "ShardId": shard,
+        "ShardIteratorType": "AT_TIMESTAMP",
+    }
     if last := found.positions.get(shard):
-        start = {
-            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
-            "StartingSequenceNumber": last,
-        }
-    answer = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **start)
-    iterator = answer["ShardIterator"]
+        start |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": last}
+    else:
+        start["Timestamp"] = utc(since_ms)
+    iterator = kinesis.get_shard_iterator(**start)["ShardIterator"]
     for _ in range(MOST_ANSWERS):
         answer = kinesis.get_records(ShardIterator=iterator)
         found = _added(found, shard, answer["Records"])
@@ -57,7 +70,7 @@ def _read(kinesis: Any, stream: str, shard: str, found: Arrived, since_ms: int) 
     return replace(found, whole=False)
 
 
-def _added(found: Arrived, shard: str, records: list[dict[str, Any]]) -> Arrived:
+def _added(found: Arrived, shard: str, records: "list[RecordTypeDef]") -> Arrived:
     if not records:
         return found
     kinds = [_has_face(record["Data"]) for record in records]
@@ -82,7 +95,7 @@ def _has_face(data: bytes) -> bool | None:
 
 
 def images(
-    s3: Any, bucket: str, camera: str, positions: Mapping[str, str], since_ms: int
+    s3: "S3Client", bucket: str, camera: str, positions: Mapping[str, str], since_ms: int
 ) -> Arrived:
     """Return the camera's images after the last key that was seen, and since `since_ms`.
 
@@ -95,7 +108,7 @@ def images(
         answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after)
         listed = answer.get("Contents", ())
         times = [round(item["LastModified"].timestamp() * 1000) for item in listed]
-        new = [moment for moment in times if moment >= since_ms - since_ms % 1000]
+        new = [time_ms for time_ms in times if time_ms >= since_ms - since_ms % 1000]
         after = listed[-1]["Key"] if listed else after
         found = replace(
             found,

@@ -1,8 +1,13 @@
 """Whether live media reaches a camera's video stream, by the service's own clock."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from whosthere.clock import utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis_video_archived_media import KinesisVideoArchivedMediaClient
 
 # A fragment is listed only when it is complete (ListFragments; typically within a second),
 # so live media is as old as the fragment under way is long: 20 s at most (PutMedia).
@@ -27,7 +32,9 @@ class Media:
         return self.silent_seconds is None or self.silent_seconds > for_seconds
 
 
-def newest_media(archived_media: Any, stream: str, now_ms: int, since_ms: int) -> Media:
+def newest_media(
+    archived_media: "KinesisVideoArchivedMediaClient", stream: str, now_ms: int, since_ms: int
+) -> Media:
     """Return the newest fragment that the stream received between `since_ms` and `now_ms`.
 
     `archived_media` is a kinesis-video-archived-media client at the stream's own
@@ -39,8 +46,8 @@ def newest_media(archived_media: Any, stream: str, now_ms: int, since_ms: int) -
         FragmentSelector={
             "FragmentSelectorType": "SERVER_TIMESTAMP",
             "TimestampRange": {
-                "StartTimestamp": _moment(since_ms),
-                "EndTimestamp": _moment(now_ms) + timedelta(seconds=1),
+                "StartTimestamp": utc(since_ms),
+                "EndTimestamp": utc(now_ms) + timedelta(seconds=1),
             },
         },
     )
@@ -53,7 +60,3 @@ def newest_media(archived_media: Any, stream: str, now_ms: int, since_ms: int) -
         return Media(None)
     end, length = newest
     return Media(max(0.0, now_ms / 1000 - end), length)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

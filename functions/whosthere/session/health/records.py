@@ -6,18 +6,30 @@ surely wrong is a problem: an empty door makes records without a face for hours,
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TypedDict
 
 from botocore.exceptions import ClientError
 
+from whosthere import dynamodb
 from whosthere.alerts.texts import NO_RECORDS, UNREADABLE, UNSEARCHED, UNUSED
 from whosthere.clock import iso
-from whosthere.dynamodb import Table
+from whosthere.dynamodb import Row, Table
 from whosthere.session.health.arrivals import Arrived
 from whosthere.session_store import Session, session_key
 
 # What every record with a face, and every image, of a session ends as, at least once.
 USED = ("records", "before_session", "after_session", "images_refused")
+
+
+class HealthFacts(TypedDict):
+    """The health as a report tells it; times in ISO 8601 UTC."""
+
+    records: int
+    withFace: int
+    unreadable: int
+    last: str | None
+    looked: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,7 @@ def _wrong(came: Arrived, waiting: bool) -> str:
     return UNUSED if waiting else ""
 
 
-def health_of(row: Mapping[str, Any]) -> HealthState:
+def health_of(row: Row) -> HealthState:
     """Return the health that a session's row holds."""
     kept = row.get("watch", {})
     numbers = {
@@ -97,7 +109,7 @@ def health_of(row: Mapping[str, Any]) -> HealthState:
     )
 
 
-def facts(watch: HealthState) -> dict[str, Any] | None:
+def facts(watch: HealthState) -> HealthFacts | None:
     """Return the health for a report: all records until `looked`; None without a look."""
     if not watch.looked:
         return None
@@ -111,7 +123,7 @@ def facts(watch: HealthState) -> dict[str, Any] | None:
     }
 
 
-def used_of(row: Mapping[str, Any]) -> int:
+def used_of(row: Row) -> int:
     """Return how many records with a face the functions have used, by the session's counters."""
     return sum(int(row["counts"].get(name, 0)) for name in USED)
 
@@ -128,6 +140,5 @@ def keep(table: Table, session: Session, before: HealthState, after: HealthState
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-        row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
-        return health_of(row)
+        return health_of(dynamodb.read(table, session_key(session.id)) or {})
     return after
