@@ -22,8 +22,8 @@ from bench.measure import measure
 from cli.progress import Progress
 from cli.setup.laptop_stack import Sam, Stack, bring_up, drop_aws_settings, table_of
 from local.laptop import LaptopAWS
+from whosthere import dynamodb, settings
 from whosthere import session_store as sessions
-from whosthere import settings
 from whosthere.clock import now_ms
 from whosthere.session import lock as locks
 from whosthere.session_store import Session
@@ -222,13 +222,13 @@ def _has_read(laptop: LaptopAWS, stack: Stack, records: list[bytes]) -> bool:
 
 def _tracked(laptop: LaptopAWS, stack: Stack, moment_ms: int) -> bool:
     key = {"pk": "camera#front-door", "sk": "tracks"}
-    tracks = table_of(laptop, stack).get_item(Key=key).get("Item", {})
+    tracks = dynamodb.read(table_of(laptop, stack), key) or {}
     return moment_ms in tracks.get("frames", ())
 
 
 def _read_by_ours(laptop: LaptopAWS, stack: Stack) -> int:
-    key = sessions.session_key("an-hour")
-    return int(table_of(laptop, stack).get_item(Key=key)["Item"]["counts"].get("records", 0))
+    row = dynamodb.read(table_of(laptop, stack), sessions.session_key("an-hour")) or {}
+    return int(row["counts"].get("records", 0))
 
 
 def _number(laptop: LaptopAWS, queue: str) -> int:

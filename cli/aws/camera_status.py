@@ -1,8 +1,9 @@
 """Read from the table what a camera does at the moment; `status` prints it."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from whosthere import dynamodb
+from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.session.health.records import HealthState, health_of
 from whosthere.session.requests import SessionRequests, read_requests
@@ -26,12 +27,12 @@ class CameraStatus:
     strangers: int = 0
 
 
-def read_camera_status(table: Any, camera: str, now_ms: int) -> CameraStatus:
+def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
     """Return what the camera does now; only confirmed visits count."""
     session = latest_session(table, camera)
     if session is None:
         return CameraStatus(camera, "free")
-    row = table.get_item(Key=session_key(session.id), ConsistentRead=True)["Item"]
+    row = dynamodb.read(table, session_key(session.id)) or {}
     visits = [one for one in visits_of(table, session.id, camera) if one.alert != "none"]
     strangers = sum(one.who.startswith(STRANGER_PREFIX) for one in visits)
     last = row.get("lastRecord")
@@ -51,7 +52,7 @@ def read_camera_status(table: Any, camera: str, now_ms: int) -> CameraStatus:
     )
 
 
-def _state(session: Session, requests: SessionRequests, row: dict[str, Any], now_ms: int) -> str:
+def _state(session: Session, requests: SessionRequests, row: Row, now_ms: int) -> str:
     if not session.held:
         return "free"
     if requests.stop:

@@ -1,10 +1,11 @@
 """Create and revoke a camera's identity in AWS IoT: its thing and its certificates."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from cryptography import x509
@@ -13,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cli.errors import VerbError
+
+if TYPE_CHECKING:
+    from mypy_boto3_iot import IoTClient
 
 # AWS needs some seconds to detach (DetachThingPrincipal).
 DETACH_TIMEOUT_S = 30
@@ -42,7 +46,7 @@ class NewCertificate:
 class ThingRegistry:
     """The IoT things of one stack: one for each camera, named like its video stream."""
 
-    def __init__(self, iot: Any, stack: str) -> None:
+    def __init__(self, iot: "IoTClient", stack: str) -> None:
         """Take the IoT client and the stack's name."""
         self._iot = iot
         self._stack = stack
@@ -70,12 +74,12 @@ class ThingRegistry:
             found = self._iot.describe_role_alias(roleAlias=self.role_alias)
         except self._iot.exceptions.ResourceNotFoundException:
             return None
-        return int(found["roleAliasDescription"]["credentialDurationSeconds"])
+        return found["roleAliasDescription"]["credentialDurationSeconds"]
 
     def credential_endpoint(self) -> str:
         """Return the host that gives credentials to a certificate."""
         found = self._iot.describe_endpoint(endpointType="iot:CredentialProvider")
-        return str(found["endpointAddress"])
+        return found["endpointAddress"]
 
     def certificates(self, camera: str) -> list[Certificate]:
         """Return the certificates attached to the camera's thing."""
@@ -129,7 +133,7 @@ class ThingRegistry:
         self._retry_while_attached(lambda: self._iot.delete_thing(thingName=thing))
         return True
 
-    def _retry_while_attached(self, call: Any) -> None:
+    def _retry_while_attached(self, call: Callable[[], object]) -> None:
         """Call until AWS has detached everything; what is already deleted is no error."""
         until = time.monotonic() + DETACH_TIMEOUT_S
         while time.monotonic() < until:

@@ -11,9 +11,15 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whosthere.ingest import dead_letter
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordInputTypeDef
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 ON_FAILURE_PREFIX = "aws/lambda/"
 
@@ -40,7 +46,9 @@ class ReplayResult:
     unreadable: list[str]
 
 
-def replay_failures(s3: Any, kinesis: Any, sqs: Any, bucket: str) -> ReplayResult:
+def replay_failures(
+    s3: "S3Client", kinesis: "KinesisClient", sqs: "SQSClient", bucket: str
+) -> ReplayResult:
     """Put all failures back, records oldest first, and then remove them from the bucket.
 
     If it is interrupted, the next replay puts everything back again: that alerts no visit twice.
@@ -63,7 +71,9 @@ def replay_failures(s3: Any, kinesis: Any, sqs: Any, bucket: str) -> ReplayResul
     return ReplayResult(counts, events, unreadable)
 
 
-def _resend_events(s3: Any, sqs: Any, bucket: str, unreadable: list[str]) -> dict[str, int]:
+def _resend_events(
+    s3: "S3Client", sqs: "SQSClient", bucket: str, unreadable: list[str]
+) -> dict[str, int]:
     """Send each stored event to its queue again; the functions are idempotent."""
     counts: dict[str, int] = {}
     for key in _keys(s3, bucket, (dead_letter.EVENTS,)):
@@ -106,24 +116,25 @@ def _parse_record(record: Mapping[str, Any]) -> FailedRecord:
     )
 
 
-def _put_records(kinesis: Any, records: list[FailedRecord]) -> dict[str, int]:
+def _put_records(kinesis: "KinesisClient", records: list[FailedRecord]) -> dict[str, int]:
     counts: dict[str, int] = {}
     last: dict[str, str] = {}
     for record in records:
         # One by one, as PutRecords does not keep the order (Kinesis, PutRecord).
-        after = last.get(record.stream)
-        answer = kinesis.put_record(
-            StreamARN=record.stream,
-            Data=record.data,
-            PartitionKey=record.partition_key,
-            **({"SequenceNumberForOrdering": after} if after else {}),
-        )
+        request: PutRecordInputTypeDef = {
+            "StreamARN": record.stream,
+            "Data": record.data,
+            "PartitionKey": record.partition_key,
+        }
+        if after := last.get(record.stream):
+            request["SequenceNumberForOrdering"] = after
+        answer = kinesis.put_record(**request)
         last[record.stream] = answer["SequenceNumber"]
         counts[record.stream] = counts.get(record.stream, 0) + 1
     return counts
 
 
-def _keys(s3: Any, bucket: str, prefixes: tuple[str, ...]) -> Iterator[str]:
+def _keys(s3: "S3Client", bucket: str, prefixes: tuple[str, ...]) -> Iterator[str]:
     for prefix in prefixes:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:

@@ -5,14 +5,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import InputError, VerbError
+from whosthere.dynamodb import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
 CAMERA_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")  # as in settings.schema.json
@@ -28,7 +34,7 @@ class Target:
     account: str
     endpoint: str
     cameras: tuple[str, ...]
-    session: Any
+    session: boto3.Session
     engine: str = ""
     id: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -42,21 +48,15 @@ class Target:
         """Return the first line that every verb prints."""
         return "laptop" if self.is_laptop else f"AWS {self.account} {self.region} {self.stack}"
 
-    def client(self, service: str) -> Any:
-        """Return a client of one service."""
-        return self.session.client(service, config=CLIENT_CONFIG)
-
     def output(self, name: str) -> str:
         """Return one of the stack's outputs; VerbError if it has no such output."""
         if name not in self.outputs:
             raise VerbError(f"the stack {self.stack} has no output {name}; deploy it again")
         return self.outputs[name]
 
-    def table(self) -> Any:
+    def table(self) -> Table:
         """Return the stack's table."""
-        return self.session.resource("dynamodb", config=CLIENT_CONFIG).Table(
-            self.output("TableName")
-        )
+        return self.session.resource("dynamodb").Table(self.output("TableName"))
 
     def authority(self) -> bytes | None:
         """Return the certificate authority of the laptop AWS; None for AWS, whose CA is public."""
@@ -66,11 +66,11 @@ class Target:
 
 def find_stack(stack: str, *, must_exist: bool = True) -> Target:
     """Find the stack that this shell's AWS settings reach; VerbError says why it is not reached."""
-    session: Any = boto3.Session()
+    session = _session()
     try:
-        formation = session.client("cloudformation", config=CLIENT_CONFIG)
-        region = str(formation.meta.region_name)
-        account = session.client("sts", config=CLIENT_CONFIG).get_caller_identity()["Account"]
+        formation = session.client("cloudformation")
+        region = formation.meta.region_name
+        account = session.client("sts").get_caller_identity()["Account"]
         found = _describe(formation, stack)
     except (BotoCoreError, ClientError) as error:
         raise VerbError(
@@ -78,7 +78,7 @@ def find_stack(stack: str, *, must_exist: bool = True) -> Target:
             "For the laptop: paste the lines that `./whosthere up` prints"
         ) from error
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    values = _values(found, "Parameter")
+    values = _parameters(found)
     target = Target(
         stack=stack,
         region=region,
@@ -89,8 +89,8 @@ def find_stack(stack: str, *, must_exist: bool = True) -> Target:
         ),
         session=session,
         engine=values.get("Engine", ""),
-        id=str((found or {}).get("StackId", "")),
-        outputs=_values(found, "Output"),
+        id=found.get("StackId", "") if found else "",
+        outputs=_outputs(found),
     )
     if found is None and must_exist:
         raise VerbError(f"{target}: there is no stack {stack}; `sam build && sam deploy` makes it")
@@ -122,16 +122,27 @@ def require_camera(target: Target, given: str | None) -> str:
     return camera
 
 
-def _describe(formation: Any, stack: str) -> dict[str, Any] | None:
+def _session() -> boto3.Session:
+    """Return a session whose clients give up soon if a service does not answer."""
+    core = botocore.session.get_session()
+    core.set_default_client_config(CLIENT_CONFIG)
+    return boto3.Session(botocore_session=core)
+
+
+def _describe(formation: "CloudFormationClient", stack: str) -> "StackTypeDef | None":
     try:
-        return dict(formation.describe_stacks(StackName=stack)["Stacks"][0])
+        return formation.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
 
 
-def _values(found: Mapping[str, Any] | None, kind: str) -> dict[str, str]:
-    """Return the stack's parameters or outputs, by name."""
-    listed = (found or {}).get(f"{kind}s", [])
-    return {one[f"{kind}Key"]: one[f"{kind}Value"] for one in listed}
+def _parameters(found: "StackTypeDef | None") -> dict[str, str]:
+    listed = found.get("Parameters", []) if found else []
+    return {one["ParameterKey"]: one["ParameterValue"] for one in listed}
+
+
+def _outputs(found: "StackTypeDef | None") -> dict[str, str]:
+    listed = found.get("Outputs", []) if found else []
+    return {one["OutputKey"]: one["OutputValue"] for one in listed}

@@ -2,10 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whosthere.alerts.message import PERSON, PROBLEM, SESSION, STRANGER, Alert, publish
 from whosthere.clock import iso
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import SubscriptionTypeDef
 
 TEST = "test"
 KINDS = (PERSON, STRANGER, SESSION, PROBLEM)
@@ -21,13 +25,13 @@ class Subscription:
     policy: str
 
 
-def list_subscriptions(sns: Any, topic_arn: str) -> list[Subscription]:
+def list_subscriptions(sns: "SNSClient", topic_arn: str) -> list[Subscription]:
     """Return all subscriptions of the topic, including unconfirmed ones."""
     pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
     return [_subscriber(sns, found) for page in pages for found in page["Subscriptions"]]
 
 
-def send_test_alert(sns: Any, topic_arn: str, now_ms: int) -> list[Subscription]:
+def send_test_alert(sns: "SNSClient", topic_arn: str, now_ms: int) -> list[Subscription]:
     """Send a test alert and return all subscriptions; only confirmed ones receive it.
 
     Its attributes have all values that the subscribers' filter policies ask for, so that a
@@ -58,7 +62,7 @@ def _values(rules: Any) -> set[str]:
     return exact | {rule["prefix"] for rule in given if isinstance(rule, dict) and "prefix" in rule}
 
 
-def _subscriber(sns: Any, found: dict[str, str]) -> Subscription:
+def _subscriber(sns: "SNSClient", found: "SubscriptionTypeDef") -> Subscription:
     arn = found["SubscriptionArn"]
     # Before confirmation SNS returns a text instead of an ARN (SNS, Subscribe).
     if not arn.startswith("arn:"):

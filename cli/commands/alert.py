@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     """List the subscriptions or test them; fails if a test alert reaches nobody."""
     with connect(arguments) as target:
-        sns, topic = target.client("sns"), target.output("AlertTopicArn")
+        sns, topic = target.session.client("sns"), target.output("AlertTopicArn")
         found = (
             send_test_alert(sns, topic, now_ms())
             if arguments.tries

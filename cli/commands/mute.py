@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-from typing import Any
 
 from cli.aws.connect import add_options, connect, print_result
 from cli.aws.target import Target
@@ -13,6 +12,7 @@ from whosthere import settings, settings_file
 from whosthere.alerts import mute
 from whosthere.alerts.mute import EVERYBODY, STRANGERS, Mute
 from whosthere.clock import iso, now_ms
+from whosthere.dynamodb import Table
 from whosthere.people.store import NAMELESS, PREFIX, name_of, person_id
 
 HELP = "suppress alerts about somebody for a while; without a name: list who is muted"
@@ -69,16 +69,16 @@ def _id_of(target: Target, name: str) -> str:
 
 def _names(target: Target) -> list[str]:
     """Return the names of people who have photos in the bucket."""
-    pages = target.client("s3").get_paginator("list_objects_v2")
+    pages = target.session.client("s3").get_paginator("list_objects_v2")
     found = pages.paginate(Bucket=target.output("BucketName"), Prefix=PREFIX, Delimiter="/")
     return [one["Prefix"].split("/")[1] for page in found for one in page.get("CommonPrefixes", ())]
 
 
-def _name_of(table: Any, who: str) -> str:
+def _name_of(table: Table, who: str) -> str:
     words = {known: word for word, known in WORDS.items()}
     return words.get(who) or name_of(table, who)
 
 
 def _time_zone(target: Target) -> str:
-    file = settings_file.read(target.client("s3"), target.output("BucketName"))
+    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
     return str(settings.merge(file, "", {})["timeZone"])

@@ -58,7 +58,7 @@ def pair_camera(
     target: Target, camera: str, folder: CameraFolder, settings: dict[str, Any], *, renew: bool
 ) -> NewCertificate | None:
     """Create what is missing; return the certificate if a new one was needed."""
-    registry = ThingRegistry(target.client("iot"), target.stack)
+    registry = ThingRegistry(target.session.client("iot"), target.stack)
     registry.require_role_alias()
     authority = target.authority()
     attached = registry.certificates(camera)

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         camera = resolve_camera(target, given)
         table, now = target.table(), now_ms()
         until_ms = now + 60_000 * minutes
-        session_id = request_pause(table, target.client("stepfunctions"), camera, until_ms)
+        session_id = request_pause(table, target.session.client("stepfunctions"), camera, until_ms)
         session = read_session(table, session_id) if session_id else None
     if session is None:
         raise InputError(f"{camera}: no session runs")

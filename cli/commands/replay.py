@@ -18,9 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     """Replay and return the exit code: 1 if something in `failures/` cannot be read."""
     with connect(arguments) as target:
-        bucket = target.output("BucketName")
-        s3, kinesis, sqs = (target.client(name) for name in ("s3", "kinesis", "sqs"))
-        done = replay_failures(s3, kinesis, sqs, bucket)
+        client, bucket = target.session.client, target.output("BucketName")
+        done = replay_failures(client("s3"), client("kinesis"), client("sqs"), bucket)
     records = {arn.rpartition("/")[2]: count for arn, count in done.records.items()}
     events = {arn.rpartition(":")[2]: count for arn, count in done.events.items()}
     lines = [f"{stream}: {count} records put back" for stream, count in records.items()]

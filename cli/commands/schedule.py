@@ -4,7 +4,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.aws.connect import add_options, connect, print_result
 from cli.aws.price import price_text
@@ -25,6 +25,9 @@ from cli.errors import InputError
 from cli.interrupts import Interrupts
 from cli.tables import format_table
 from whosthere import settings, settings_file
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
 HELP = "start a session every day, or on some days; without a span: list all schedules"
 EXAMPLE = './whosthere schedule front-door "22:00-06:00" --days mon-fri'
@@ -109,7 +112,7 @@ def _parse_words(words: list[str]) -> tuple[str | None, DaySpan | None]:
 def create_schedule(target: Target, camera: str, weekly: WeeklySpan) -> str:
     """Create the schedule and return a text about it; InputError if it cannot work."""
     span = weekly.span
-    file = settings_file.read(target.client("s3"), target.output("BucketName"))
+    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
     planned = SessionSchedule(camera, weekly, str(settings.merge(file, camera, {})["timeZone"]))
     today = datetime.now(settings.zone(planned.time_zone)).date()
     if day := next_skipped_day(weekly, planned.time_zone, today):
@@ -118,7 +121,7 @@ def create_schedule(target: Target, camera: str, weekly: WeeklySpan) -> str:
             "session would start. Choose a start an hour earlier or later"
         )
     check_gap(weekly, [one.weekly for one in list_schedules(target) if one.camera == camera])
-    target.client("scheduler").create_schedule(
+    target.session.client("scheduler").create_schedule(
         Name=planned.name,
         GroupName=target.output("ScheduleGroupName"),
         Description=f"A session at {camera} from {str(span).replace('-', ' to ')}",
@@ -149,13 +152,13 @@ def delete_schedule(target: Target, camera: str, span: DaySpan, days: frozenset[
         raise InputError(f"{camera} has no schedule {WeeklySpan(span, days) if days else span}")
     for one in gone:
         group = target.output("ScheduleGroupName")
-        target.client("scheduler").delete_schedule(Name=one.name, GroupName=group)
+        target.session.client("scheduler").delete_schedule(Name=one.name, GroupName=group)
     return "\n".join(f"{one}: removed; a running session continues" for one in gone)
 
 
 def list_schedules(target: Target) -> list[SessionSchedule]:
     """Return the stack's schedules, ordered by camera and start."""
-    scheduler, group = target.client("scheduler"), target.output("ScheduleGroupName")
+    scheduler, group = target.session.client("scheduler"), target.output("ScheduleGroupName")
     pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
     names = [found["Name"] for page in pages for found in page["Schedules"]]
     kept = [scheduler.get_schedule(Name=name, GroupName=group) for name in names]
@@ -163,7 +166,7 @@ def list_schedules(target: Target) -> list[SessionSchedule]:
     return sorted(found, key=lambda one: (one.camera, one.weekly.starts, one.name))
 
 
-def _parse_schedule(found: dict[str, Any]) -> SessionSchedule | None:
+def _parse_schedule(found: "GetScheduleOutputTypeDef") -> SessionSchedule | None:
     camera, _, rest = found["Name"].partition(".")
     digits, _, days = rest.partition(".")
     text = f"{digits[:2]}:{digits[2:7]}:{digits[7:]}"

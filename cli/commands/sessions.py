@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -22,6 +22,9 @@ from whosthere.clock import iso, now_ms
 from whosthere.people.store import name_of
 from whosthere.session.report import report_key
 from whosthere.session_store import Session, read_session
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
 HELP = "list running and past sessions and how they ended, or show the report of one"
 EXAMPLE = "./whosthere sessions --last 5"
@@ -49,12 +52,12 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     return 0
 
 
-def list_executions(target: Target, number: int) -> list[dict[str, Any]]:
+def list_executions(target: Target, number: int) -> "list[ExecutionListItemTypeDef]":
     """Return the latest executions, newest first; AWS keeps each for 90 days."""
 
-    def pages() -> Iterator[dict[str, Any]]:
+    def pages() -> "Iterator[ExecutionListItemTypeDef]":
         machine = target.output("StateMachineArn")
-        paginator = target.client("stepfunctions").get_paginator("list_executions")
+        paginator = target.session.client("stepfunctions").get_paginator("list_executions")
         for page in paginator.paginate(stateMachineArn=machine):
             yield from page["executions"]
 
@@ -66,7 +69,7 @@ def read_report(target: Target, session_id: str) -> dict[str, Any]:
     """Read the report of an ended session; InputError if there is none."""
     bucket = target.output("BucketName")
     try:
-        answer = target.client("s3").get_object(Bucket=bucket, Key=report_key(session_id))
+        answer = target.session.client("s3").get_object(Bucket=bucket, Key=report_key(session_id))
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchKey":
             raise
@@ -83,7 +86,7 @@ def _report_lines(target: Target, report: dict[str, Any]) -> Iterator[str]:
     return report_lines(report, partial(name_of, table), zone, now_ms())
 
 
-def _session_json(target: Target, execution: dict[str, Any]) -> dict[str, Any]:
+def _session_json(target: Target, execution: "ExecutionListItemTypeDef") -> dict[str, Any]:
     session = read_session(target.table(), execution["name"])
     stopped = execution.get("stopDate")
     content = {
@@ -106,9 +109,9 @@ def _end_time(session: Session | None) -> dict[str, Any]:
     return {"ended": iso(session.ended_ms)} if session and session.ended_ms else {}
 
 
-def _refused_execution(target: Target, execution: dict[str, Any]) -> dict[str, Any]:
+def _refused_execution(target: Target, execution: "ExecutionListItemTypeDef") -> dict[str, Any]:
     arn = execution["executionArn"]
-    found = target.client("stepfunctions").describe_execution(executionArn=arn)
+    found = target.session.client("stepfunctions").describe_execution(executionArn=arn)
     return {"endedBy": "refused", "error": found.get("cause") or found.get("error")}
 
 

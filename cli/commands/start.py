@@ -101,7 +101,7 @@ def _refuse_busy(target: Target, camera: str) -> None:
 
 
 def _plan_text(target: Target, camera: str, request: dict[str, Any]) -> str:
-    file = settings_file.read(target.client("s3"), target.output("BucketName"))
+    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
     values = settings.merge(file, camera, request.get("settings", {}))
     now = now_ms()
     deadline_ms = deadline_of(request, now, values["timeZone"])
@@ -118,7 +118,7 @@ def _price_text(target: Target, length_ms: int) -> str:
 def start_session(target: Target, request: dict[str, Any]) -> Session:
     """Start the execution and wait for its session; VerbError if it is refused."""
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
-    execution = target.client("stepfunctions").start_execution(
+    execution = target.session.client("stepfunctions").start_execution(
         stateMachineArn=target.output("StateMachineArn"), name=name, input=json.dumps(request)
     )["executionArn"]
     try:
@@ -129,7 +129,7 @@ def start_session(target: Target, request: dict[str, Any]) -> Session:
 
 
 def _wait_until_open(target: Target, execution: str, name: str) -> Session:
-    table, machine = target.table(), target.client("stepfunctions")
+    table, machine = target.table(), target.session.client("stepfunctions")
     until = time.monotonic() + OPEN_TIMEOUT_SECONDS
     while time.monotonic() < until:
         if session := read_session(table, name):

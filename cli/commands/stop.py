@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     with connect(arguments) as target:
         # A camera that was removed from the stack may still have a session.
         camera = resolve_camera(target, arguments.camera)
-        session_id = request_stop(target.table(), target.client("stepfunctions"), camera)
+        session_id = request_stop(target.table(), target.session.client("stepfunctions"), camera)
         if session_id is None:
             content = {"camera": camera, "session": None, "endedBy": None}
             print_result(arguments, content, f"{camera}: no session runs")

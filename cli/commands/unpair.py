@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     target = find_stack(arguments.stack, must_exist=False)
     print(target, file=sys.stderr)
     camera = resolve_camera(target, arguments.camera)
-    registry = ThingRegistry(target.client("iot"), target.stack)
+    registry = ThingRegistry(target.session.client("iot"), target.stack)
     try:
         revoked = registry.certificates(camera)
         for certificate in revoked:

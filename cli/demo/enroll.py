@@ -4,13 +4,13 @@ Before the stack is deployed, the judge that the deployed function runs tries ea
 """
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from cli.demo.photos import People, PhotoFile, RefusedPhoto, find_refused
 from cli.errors import VerbError
 from cli.setup.laptop_stack import Stack, table_of
 from local.laptop import LaptopAWS
+from whosthere.dynamodb import Row, Table
 from whosthere.errors import PhotoRefusedError
 from whosthere.people import photos
 from whosthere.people.photos import PeopleCollection
@@ -89,8 +89,8 @@ def _wait_for_rows(
         time.sleep(POLL_SECONDS)
 
 
-def _photo_rows(table: Any) -> Iterator[tuple[tuple[str, str], str | None]]:
-    rows = table.scan(ConsistentRead=True)["Items"]
+def _photo_rows(table: Table) -> Iterator[tuple[tuple[str, str], str | None]]:
+    rows: Sequence[Row] = table.scan(ConsistentRead=True)["Items"]
     names = {row["pk"]: row["name"] for row in rows if row["sk"] == "person"}
     for row in rows:
         if row["pk"] in names and row["sk"].startswith("photo#") and "status" in row:

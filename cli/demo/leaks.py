@@ -1,10 +1,12 @@
 """Check that nothing is left running or locked after a session and after the laptop AWS."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from cli.setup.laptop_stack import CAMERA, NAME, Stack, table_of
 from local.laptop import LaptopAWS
+from whosthere.dynamodb import Row
 
 GRACE_SECONDS = 5  # for processes and ports that are just closing
 
@@ -12,7 +14,7 @@ GRACE_SECONDS = 5  # for processes and ports that are just closing
 def session_leaks(laptop: LaptopAWS, stack: Stack) -> dict[str, list[str]]:
     """Return what a session should have removed; call it while the laptop AWS still runs."""
     processors = laptop.client("rekognition").list_stream_processors()["StreamProcessors"]
-    rows: list[dict[str, Any]] = table_of(laptop, stack).scan(ConsistentRead=True)["Items"]
+    rows: Sequence[Row] = table_of(laptop, stack).scan(ConsistentRead=True)["Items"]
     held = [row["pk"] for row in rows if row["sk"] == "lock" and row.get("held")]
     asked = laptop.client("kinesisvideo").describe_image_generation_configuration(
         StreamName=f"{NAME}-{CAMERA}"

@@ -9,6 +9,7 @@ from cli.demo.session import ObservedSession
 from cli.setup.laptop_stack import CAMERA, Stack, table_of
 from local.laptop import LaptopAWS
 from whosthere.clock import iso
+from whosthere.dynamodb import Row
 
 ALERT_FIELDS = (
     "kind",
@@ -41,7 +42,7 @@ class DemoResult:
 
 def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -> DemoResult:
     """Read what the session wrote, as the owner's tools would."""
-    rows: list[dict[str, Any]] = table_of(laptop, stack).scan(ConsistentRead=True)["Items"]
+    rows: Sequence[Row] = table_of(laptop, stack).scan(ConsistentRead=True)["Items"]
     session = next(
         (row for row in rows if row["pk"] == f"session#{observed.id}" and row["sk"] == "session"),
         {},
@@ -64,7 +65,7 @@ def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -
     )
 
 
-def _session(observed: ObservedSession, row: Mapping[str, Any]) -> dict[str, Any]:
+def _session(observed: ObservedSession, row: Row) -> dict[str, Any]:
     known = "endedAt" in row and "startedAt" in row
     return {
         "id": observed.id,
@@ -76,7 +77,7 @@ def _session(observed: ObservedSession, row: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _stranger(row: Mapping[str, Any]) -> dict[str, Any]:
+def _stranger(row: Row) -> dict[str, Any]:
     stranger = row["pk"].removeprefix("stranger#")
     return {
         "id": stranger,
@@ -88,9 +89,7 @@ def _stranger(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pictures(
-    laptop: LaptopAWS, stack: Stack, rows: Sequence[Mapping[str, Any]]
-) -> dict[str, bytes]:
+def _pictures(laptop: LaptopAWS, stack: Stack, rows: Sequence[Row]) -> dict[str, bytes]:
     s3 = laptop.client("s3")
     return {
         row["pk"].removeprefix("stranger#"): s3.get_object(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from cli.demo.drain import DrainMonitor
 from cli.demo.edge_process import EdgeProcess
@@ -17,6 +16,8 @@ from cli.interrupts import Interrupts
 from cli.progress import Progress
 from cli.setup.laptop_stack import CAMERA, Stack, table_of
 from local.laptop import LaptopAWS
+from whosthere import dynamodb
+from whosthere.dynamodb import Row
 from whosthere.session.requests import request_stop
 from whosthere.session_store import session_key
 
@@ -178,9 +179,8 @@ class DemoSession:
             self._observed.received.append(received)
             self._on_alert(received, self._observed.first_capture)
 
-    def _row(self) -> dict[str, Any]:
-        key = session_key(self._observed.id)
-        return dict(self._table.get_item(Key=key, ConsistentRead=True).get("Item", {}))
+    def _row(self) -> Row:
+        return dynamodb.read(self._table, session_key(self._observed.id)) or {}
 
     def _status(self, *, ended: bool) -> str:
         """Return the text of the live line."""

@@ -17,6 +17,7 @@ from cli.progress import Progress
 from cli.setup.processes import stop_process, tail_log
 from cli.setup.toolchain import ROOT, WORK_DIR
 from local.laptop import LaptopAWS, NotLoopbackError, assert_loopback
+from whosthere.dynamodb import Table
 
 NAME = "whosthere"  # as in samconfig.toml
 CAMERA = "front-door"  # the template's default
@@ -161,7 +162,7 @@ def describe_stack(laptop: LaptopAWS, name: str = NAME) -> Stack:
     )
 
 
-def table_of(laptop: LaptopAWS, stack: Stack) -> Any:
+def table_of(laptop: LaptopAWS, stack: Stack) -> Table:
     """Return the stack's table."""
     return laptop.session().resource("dynamodb", endpoint_url=laptop.endpoint).Table(stack.table)
 

@@ -5,6 +5,7 @@ use each other.
 """
 
 import ast
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -125,9 +126,10 @@ def test_an_arrow_against_the_order_is_seen() -> None:
 
 
 def test_no_stub_is_imported_at_run_time() -> None:
-    """The Lambda runtime has no stubs: only the type checker may see them."""
+    """Neither the Lambda runtime nor the camera has stubs: only the type checker may see them."""
     seen = 0
-    for path in (ROOT / "functions").rglob("*.py"):
+    parts = ("functions", "cli", "edge")
+    for path in chain.from_iterable((ROOT / part).rglob("*.py") for part in parts):
         whole = path.read_text()
         seen += "mypy_boto3_" in whole
         for part in ast.walk(tree := ast.parse(whole)):

@@ -19,7 +19,7 @@ def alice(target, table):
     person = person_id("Alice", target.id)
     key = person_key(person)
     table.put_item(Item=key | {"name": "Alice", "version": 1})
-    target.client("s3").put_object(Bucket=BUCKET, Key="people/Alice/1.jpg", Body=b"jpeg")
+    target.session.client("s3").put_object(Bucket=BUCKET, Key="people/Alice/1.jpg", Body=b"jpeg")
     return person
 
 
@@ -82,7 +82,7 @@ def test_nothing_to_replay_is_said(verb):
 
 
 def test_failures_are_put_back_and_what_is_none_is_named(verb, target):
-    kinesis, s3 = boto3.client("kinesis"), target.client("s3")
+    kinesis, s3 = boto3.client("kinesis"), target.session.client("s3")
     kinesis.create_stream(StreamName="whosthere-front-door", ShardCount=1)
     arn = kinesis.describe_stream(StreamName="whosthere-front-door")["StreamDescription"]
     given = {

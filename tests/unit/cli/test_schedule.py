@@ -18,7 +18,7 @@ def scheduled(target, verb):
     scheduler.create_schedule_group(Name="whosthere")
     target.outputs["ScheduleGroupName"] = "whosthere"
     target.outputs["ScheduleRoleArn"] = "arn:aws:iam::111122223333:role/schedule"
-    target.client("s3").put_object(
+    target.session.client("s3").put_object(
         Bucket=BUCKET, Key="settings.json", Body=b'{"timeZone": "Europe/Berlin"}'
     )
 

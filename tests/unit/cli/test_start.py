@@ -77,7 +77,9 @@ def test_a_session_that_cannot_be_is_refused_before_aws_is_asked(arguments, told
 
 def executions(target):
     machine = target.outputs["StateMachineArn"]
-    return target.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    return target.session.client("stepfunctions").list_executions(stateMachineArn=machine)[
+        "executions"
+    ]
 
 
 def test_a_busy_camera_is_refused_with_its_session_and_until_when(verb, target, table):
@@ -113,6 +115,8 @@ def test_which_camera_has_to_be_said_if_there_are_two(verb):
 
 
 def test_a_bad_settings_file_is_told_before_anything_starts(verb, target):
-    target.client("s3").put_object(Bucket=BUCKET, Key="settings.json", Body=b'{"tell": "all"}')
+    target.session.client("s3").put_object(
+        Bucket=BUCKET, Key="settings.json", Body=b'{"tell": "all"}'
+    )
     with pytest.raises(InputError, match=r"settings.json: tell"):
         verb(start, "front-door", "--minutes", "5", "--yes")

@@ -87,7 +87,7 @@ def test_sessions_lists_how_each_ended_also_who_was_refused(verb, target, table,
     sessions.end_session(table, ended, "deadline", now_ms())
     locks.unlock(table, ended)
     running_session(table, session_id="present")
-    machine = target.client("stepfunctions")
+    machine = target.session.client("stepfunctions")
     for name in ("past", "present"):
         machine.start_execution(
             stateMachineArn=target.outputs["StateMachineArn"], name=name, input="{}"
@@ -116,7 +116,7 @@ def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target
     report["visits"] = [visit]
     report["latencies"]["capturedToSent"] = {"p50": 1500, "p95": 2500, "of": 1}
     body = reports.as_json(report)
-    target.client("s3").put_object(Bucket=BUCKET, Key=reports.report_key("one"), Body=body)
+    target.session.client("s3").put_object(Bucket=BUCKET, Key=reports.report_key("one"), Body=body)
     _, out = verb(sessions_verb, "one")
     assert "Zoë" not in body.decode() and "\n  Zoë, " in out
     assert "12 sightings, best 97.2 of 100, alert sent" in out
