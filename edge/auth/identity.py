@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import botocore.session
+from botocore.client import BaseClient
+from botocore.credentials import Credentials
 from botocore.loaders import Loader
 
 from ..config import Config
@@ -35,11 +37,11 @@ class BotocoreSession(botocore.session.Session):
         self.iot_credentials: IotCredentials | None = None
         self._endpoint_url = endpoint_url
 
-    def get_credentials(self) -> Any:
+    def get_credentials(self) -> Credentials | None:
         """Return the camera's credentials, else those that the AWS chain finds."""
         return self.iot_credentials or super().get_credentials()
 
-    def create_client(self, service_name: str, **options: Any) -> Any:  # type: ignore[override]
+    def create_client(self, service_name: str, **options: Any) -> BaseClient:  # type: ignore[override]
         """Create a client of that service at this session's endpoint."""
         if self._endpoint_url:
             options.setdefault("endpoint_url", self._endpoint_url)
@@ -53,11 +55,10 @@ class SmallDataLoader(Loader):
     partitions, and a small file has those too.
     """
 
-    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+    def load_data_with_path(self, name: str) -> tuple[dict[str, Any], str]:
         """Return a data file's content and path; build `endpoints` from the partitions."""
         if name != "endpoints":
-            given: tuple[Any, str] = super().load_data_with_path(name)
-            return given
+            return super().load_data_with_path(name)
         known, path = super().load_data_with_path("partitions")
         partitions = [_without_services(partition) for partition in known["partitions"]]
         return {"version": 3, "partitions": partitions}, path

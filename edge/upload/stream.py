@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -47,7 +47,10 @@ class VideoStream:
     """A Kinesis video stream that the camera sends to."""
 
     def __init__(
-        self, name: str, session: Any = None, log: Callable[[str], None] = lambda text: None
+        self,
+        name: str,
+        session: botocore.session.Session | None = None,
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Create the client; raises RefusedError without a region or with wrong settings."""
         self.name = name
@@ -106,10 +109,10 @@ class VideoStream:
         refresh_needed = getattr(self._session.get_credentials(), "refresh_needed", None)
         return refresh_needed is not None and bool(refresh_needed(REFRESH_S))
 
-    def _before_call(self, **_: Any) -> None:
+    def _before_call(self, **_: object) -> None:
         self._asked = time.time()
 
-    def _after_call(self, http_response: Any, **_: Any) -> None:
+    def _after_call(self, http_response: AWSResponse, **_: object) -> None:
         self._clock_skew.check(http_response.headers.get("Date"), self._asked, time.time())
 
     def _data_endpoint(self) -> str:
@@ -167,7 +170,7 @@ def _translate_errors(stream: str) -> Iterator[None]:
         raise RefusedError(f"The AWS settings are not usable: {exc}") from exc
 
 
-def _refusal(stream: str, exc: Any) -> EdgeError:
+def _refusal(stream: str, exc: ClientError) -> EdgeError:
     code, message = exc.response["Error"]["Code"], exc.response["Error"]["Message"]
     text = f"{exc.operation_name} on stream {stream}: {code}: {message}"
     if exc.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:

@@ -24,7 +24,7 @@ def loggable(error: Exception) -> dict[str, str]:
     """Return class and AWS's code of an error for a log; its text may hold names."""
     found = {"error": type(error).__name__}
     if isinstance(error, ClientError):
-        found["code"] = str(error.response["Error"]["Code"])
+        found["code"] = error.response["Error"]["Code"]
     return found
 
 
