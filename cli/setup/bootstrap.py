@@ -109,6 +109,8 @@ def _make_environment(uv: str, name: str) -> None:
         base = find_python(uv)
         options = ["--quiet", "--no-project", "--clear", "--python", base]
         run_uv(uv, "venv", *options, str(place))
+    # Read before it is installed: a lock that changes meanwhile is installed at the next start.
+    stamp = _wanted_stamp(name)
     lock = str(ROOT / "environments" / f"{name}.lock")
     # Compiled now, as later starts may not be allowed to write bytecode.
     options = ["--require-hashes", "--compile-bytecode", "--python", python]
@@ -116,5 +118,5 @@ def _make_environment(uv: str, name: str) -> None:
         options.append("--quiet")
     run_uv(uv, "pip", "sync", *options, lock)
     part = place / "stamp.part"
-    part.write_text("\n".join(_wanted_stamp(name)) + "\n")
+    part.write_text("\n".join(stamp) + "\n")
     part.replace(place / "stamp")

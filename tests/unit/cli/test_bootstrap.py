@@ -33,6 +33,8 @@ venv)
     cp "{place}/entered" "$last/bin/python"
     sleep {delay} ;;
 pip)
+    for file; do :; done
+    [ ! -e "{place}/pull" ] || mv "{place}/pull" "$file"
     [ ! -e "{place}/hang" ] || sleep 20
     [ ! -e "{place}/fail" ] ;;
 python) exit 1 ;;
@@ -135,6 +137,17 @@ def test_a_changed_lock_file_updates_its_environment_only(machine: Machine) -> N
     assert machine.run("demo")[0] == 0
     assert machine.calls("venv") == []
     assert [Path(call.split()[-1]).name for call in machine.calls("pip sync")] == ["lambda.lock"]
+
+
+def test_a_lock_file_that_changes_while_it_is_installed_is_installed_by_the_next_run(
+    machine: Machine,
+) -> None:
+    machine.uv()
+    (machine.place / "pull").write_text("# newer\n")  # as a `git pull` in another shell would
+    assert machine.run("demo")[0] == 0
+    (machine.place / "calls").unlink()
+    assert machine.run("demo")[0] == 0
+    assert len(machine.calls("pip sync")) == 1
 
 
 def test_a_checkout_that_was_moved_is_prepared_anew(machine: Machine) -> None:
