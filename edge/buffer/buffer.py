@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import takewhile
 
 from ..media import mkv
 from .fragment import DROP_MESSAGES, Counts, Fragment, Limits
@@ -27,25 +28,17 @@ class FragmentBuffer:
         holds_until_complete: bool = False,
         recovered: Iterable[Fragment] = (),
     ) -> None:
-        # This lock guards all fields of the buffer and of its fragments. These threads call:
-        # - capture: begin, add, end, close; only begin waits, and only if `ahead` is set
-        # - sender: next_after, mark_sent, remove, set_online, is_done, stop_waiting_for_room,
-        #   notify, wait_until, wait_for_change
-        # - ack reader: remove, set_online, notify
-        # - disk writer: in_memory, write_delay_s, mark_written, make_room_on_disk, deletable,
-        #   messages, wait_for_change; it reads `pieces` without the lock, because those of a
-        #   complete fragment do not change
-        # - main: drop_older_than, in_memory, oldest_complete, is_done, close, notify,
-        #   stop_waiting_for_room, wait_until
-        # Sender and main read counts, sizes and `version` without the lock: each is replaced,
-        # never changed in place. No thread holds the lock while it uses a file, a socket or the
-        # log. The lock is re-entrant: public methods call each other. Each change raises
-        # `version`: a waiter misses none.
+        # This lock guards all fields of the buffer and of its fragments. The threads of capture,
+        # sender, ack reader and disk writer and the main thread call; only capture waits, in
+        # begin. Without the lock they read `counts`, `buffered_bytes` and `version`, which are
+        # replaced, never changed in place, and the `pieces` of a complete fragment, which do not
+        # change. No thread holds the lock while it uses a file, a socket or the log. It is
+        # re-entrant: public methods call each other. Each change raises `version`: a waiter
+        # misses none.
         self.lock = threading.Condition()
         self.version = 0
         self.counts = Counts()
         self.buffered_bytes = 0
-        self.memory_bytes = 0
         self.captured_at = time.monotonic()
         self._is_closed = False
         self._holds_until_complete = holds_until_complete
@@ -53,18 +46,13 @@ class FragmentBuffer:
         self._limits = limits or Limits()
         self._ahead = self._limits.ahead
         self._fragments: dict[int, Fragment] = {}  # by number, in order of capture
-        self._in_memory: dict[int, Fragment] = {}  # complete, and in no file
         self.deletable: deque[str] = deque()  # paths of unneeded files
         self.messages: deque[str] = deque()  # for the log
         self._dropped_at: dict[str, float] = {}
         self._current: Fragment | None = None
-        self._last_ms = 0
+        self._last_ms = self._shift_ms = 0
         for fragment in recovered:
             self._register(fragment)
-            self.buffered_bytes += fragment.size
-            if not fragment.path:
-                self._in_memory[fragment.number] = fragment
-                self.memory_bytes += fragment.size
 
     def begin(self, at_ms: int, track: mkv.VideoTrack) -> None:
         """Begin the next fragment; with a limit `ahead`, wait for room first."""
@@ -72,10 +60,9 @@ class FragmentBuffer:
             self.end(is_tagged=False)
             self.lock.wait_for(lambda: len(self._fragments) < self._ahead)
             overlap_ms = self._last_ms + 1 - at_ms
-            shift_ms = overlap_ms if 0 < overlap_ms <= OVERLAP_MS else 0
-            timecode = at_ms + shift_ms
-            self._current = Fragment(timecode, track, last_ms=timecode, shift_ms=shift_ms)
-            self.drop_older_than(timecode)
+            self._shift_ms = overlap_ms if 0 < overlap_ms <= OVERLAP_MS else 0
+            self._current = Fragment(at_ms + self._shift_ms, track)
+            self.drop_older_than(self._current.timecode)
 
     def add(self, frame: mkv.EncodedFrame) -> None:
         """Add a frame to the current fragment."""
@@ -87,18 +74,18 @@ class FragmentBuffer:
             if not fragment.frames:  # an empty fragment would hold up all that follow
                 self._register(fragment)
                 self._append(fragment, mkv.cluster(fragment.timecode))
-            offset_ms = frame.at_ms + fragment.shift_ms - fragment.timecode
+            offset_ms = frame.at_ms + self._shift_ms - fragment.timecode
             offset_ms = max(0, min(offset_ms, LONGEST_OFFSET_MS))
             if not fragment.is_removed:
                 self._append(fragment, mkv.block(offset_ms, is_key=frame.is_key, data=frame.data))
             fragment.frames += 1
             fragment.last_ms = self._last_ms = fragment.timecode + offset_ms
             self.captured_at = time.monotonic()
-            self._count(frames=1)
+            self._count("frames")
             while self.buffered_bytes > self._limits.buffer_bytes and len(self._fragments) > 1:
                 self.remove(next(iter(self._fragments.values())), "buffer full")
-            while self.memory_bytes > 2 * self._limits.memory_bytes and self._in_memory:
-                self.remove(next(iter(self._in_memory.values())), "disk failed")
+            while self.memory_bytes > 2 * self._limits.memory_bytes and self.in_memory():
+                self.remove(self.in_memory()[0], "disk failed")
             self.notify()
 
     def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
@@ -114,7 +101,6 @@ class FragmentBuffer:
                 self._append(fragment, mkv.image_generation())
             self._append(fragment, mkv.end_of_fragment())
             fragment.is_complete, fragment.completed_at = True, time.monotonic()
-            self._in_memory[fragment.number] = fragment
             self.notify()
 
     def close(self) -> None:
@@ -145,7 +131,7 @@ class FragmentBuffer:
             fragment.sent_at = time.monotonic()
             if not fragment.was_sent:
                 fragment.was_sent = True
-                self._count(sent=1)
+                self._count("sent")
 
     def remove(self, fragment: Fragment, outcome: str) -> bool:
         """Remove a fragment and count its outcome; return False if it was removed before.
@@ -160,13 +146,10 @@ class FragmentBuffer:
             self.buffered_bytes -= fragment.size
             if fragment.path:
                 self.deletable.append(fragment.path)
-            else:
-                self._in_memory.pop(fragment.number, None)
-                self.memory_bytes -= fragment.size
             if outcome in DROP_MESSAGES:
                 self._count_drop(outcome)
             else:
-                self._count(**{outcome: 1})
+                self._count(outcome)
             self.notify()
             return True
 
@@ -186,13 +169,13 @@ class FragmentBuffer:
     def in_memory(self) -> list[Fragment]:
         """Return the complete fragments that are not on disk."""
         with self.lock:
-            return list(self._in_memory.values())
+            return [f for f in reversed(self._not_on_disk()) if f.is_complete]
 
-    def write_delay_s(self, fragment: Fragment) -> float:
-        """Return the seconds until a fragment in memory must be written to disk; 0 means now."""
-        if not self._is_online or self.memory_bytes > self._limits.memory_bytes:
-            return 0.0
-        return max(0.0, fragment.completed_at + self._limits.memory_s - time.monotonic())
+    def is_due(self, fragment: Fragment) -> bool:
+        """Return whether a fragment in memory must be written to disk now."""
+        is_full = self.memory_bytes > self._limits.memory_bytes
+        age_s = time.monotonic() - fragment.completed_at
+        return is_full or not self._is_online or age_s >= self._limits.memory_s
 
     def mark_written(self, fragment: Fragment, path: str) -> None:
         """Note the file of a fragment and free its memory."""
@@ -201,8 +184,6 @@ class FragmentBuffer:
                 self.deletable.append(path)
                 return
             fragment.path = path
-            del self._in_memory[fragment.number]
-            self.memory_bytes -= fragment.size
             fragment.pieces = []  # a new list, because the sender may read the old one
 
     def make_room_on_disk(self) -> bool:
@@ -229,6 +210,12 @@ class FragmentBuffer:
             return self.lock.wait_for(condition, timeout_s)
 
     @property
+    def memory_bytes(self) -> int:
+        """Return the size of all fragments in memory, with that of the current one."""
+        with self.lock:
+            return sum(fragment.size for fragment in self._not_on_disk())
+
+    @property
     def oldest_complete(self) -> Fragment | None:
         """Return the oldest fragment that is not stored, if it is complete."""
         with self.lock:
@@ -244,13 +231,17 @@ class FragmentBuffer:
     def _register(self, fragment: Fragment) -> None:
         fragment.number = self.counts.fragments
         self._fragments[fragment.number] = fragment
-        self._count(fragments=1)
+        self._count("fragments")
+        self.buffered_bytes += fragment.size
+
+    def _not_on_disk(self) -> list[Fragment]:
+        # Newest first. The disk writer writes the oldest first, so that these are in a row.
+        return list(takewhile(lambda f: not f.path, reversed(self._fragments.values())))
 
     def _append(self, fragment: Fragment, piece: bytes) -> None:
         fragment.pieces.append(piece)
         fragment.size += len(piece)
         self.buffered_bytes += len(piece)
-        self.memory_bytes += len(piece)
 
     def _count_drop(self, reason: str) -> None:
         by, now = self.counts.dropped_by, time.monotonic()
@@ -259,6 +250,5 @@ class FragmentBuffer:
             self.messages.append(f"{DROP_MESSAGES[reason]}. The status counts them.")
         self._dropped_at[reason] = now
 
-    def _count(self, **more: int) -> None:
-        changed = {name: getattr(self.counts, name) + number for name, number in more.items()}
-        self.counts = replace(self.counts, **changed)
+    def _count(self, name: str) -> None:
+        self.counts = replace(self.counts, **{name: getattr(self.counts, name) + 1})

@@ -13,6 +13,7 @@ from .storage import FragmentFiles
 # A power cut loses what was written since the last sync; each sync wears out a memory card.
 SYNC_S = 5.0
 RETRY_S = 5.0
+POLL_S = 0.25
 # A full disk that takes a fragment whenever an old one makes room is not writable again.
 WRITABLE_AFTER_S = 60.0
 # A Pi's memory card may need this long for the fragments in memory.
@@ -49,7 +50,10 @@ class DiskWriter(threading.Thread):
         try:
             while not self._is_stopping:
                 version = self._buffer.version
-                self._buffer.wait_for_change(version, self._work())
+                self._work()
+                # One file at a time: a slow card must not delay the next fragment's file or copy.
+                if not (self._files and self._files.sync_next(SYNC_S)):
+                    self._buffer.wait_for_change(version, POLL_S)
             self._work()
         finally:
             for folder in (self._copies, self._files):
@@ -62,55 +66,42 @@ class DiskWriter(threading.Thread):
         self._buffer.notify()
         self.join(LAST_WRITE_S)
 
-    def _work(self) -> float:
-        """Write and delete what is due; return the seconds until more may be due."""
-        pause_s = self._work_on_disk(self._files) if self._files else SYNC_S
+    def _work(self) -> None:
+        """Write and delete what is due."""
+        if self._files:
+            self._write_due(self._files)
+            self._delete_files(self._files)
         if self._copies:
             self._update_copies(self._copies)
-        while self._buffer.messages:
-            self._log(self._buffer.messages.popleft())
-        # One file at a time: a slow card must not delay the next fragment's file or copy.
-        return 0.0 if self._files and self._files.sync_next(SYNC_S) else pause_s
-
-    def _work_on_disk(self, files: FragmentFiles) -> float:
-        self._delete_files(files)
-        pause_s = self._write_due(files)
-        self._delete_files(files)
         if not self._retry_at and 0 < self._failed_at < time.monotonic() - WRITABLE_AFTER_S:
             self._log("The disk is writable again.")
             self._failed_at = 0.0
-        return pause_s
+        while self._buffer.messages:
+            self._log(self._buffer.messages.popleft())
 
-    def _delete_files(self, files: FragmentFiles) -> None:
-        while self._buffer.deletable:
-            files.delete(self._buffer.deletable.popleft())
-
-    def _write_due(self, files: FragmentFiles) -> float:
-        for fragment in self._buffer.in_memory():
-            wait_s = max(self._buffer.write_delay_s(fragment), self._retry_at - time.monotonic())
-            if wait_s > 0 and not self._is_stopping:
-                return min(wait_s, SYNC_S)
-            if not fragment.is_removed and not self._write(files, fragment):
-                return RETRY_S
-        return SYNC_S
-
-    def _write(self, files: FragmentFiles, fragment: Fragment) -> bool:
-        """Write a fragment; on a full disk, drop the oldest ones to make room for it."""
-        while True:
+    def _write_due(self, files: FragmentFiles) -> None:
+        """Write what is due; on a full disk, drop the oldest fragments to make room for it."""
+        while (fragments := self._buffer.in_memory()) and self._is_due(fragments[0]):
+            self._delete_files(files)
             try:
-                self._buffer.mark_written(fragment, files.write(fragment))
+                self._buffer.mark_written(fragments[0], files.write(fragments[0]))
+                self._retry_at = 0.0
             except OSError as exc:
                 if not self._failed_at:
                     self._log(f"The disk is not writable, video stays in memory: {exc.strerror}.")
                 self._failed_at = time.monotonic()
-                self._retry_at = self._failed_at + RETRY_S
                 is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
                 if not is_full or not self._buffer.make_room_on_disk():
-                    return False
-                self._delete_files(files)
-            else:
-                self._retry_at = 0.0
-                return True
+                    self._retry_at = self._failed_at + RETRY_S
+                    return
+
+    def _is_due(self, fragment: Fragment) -> bool:
+        may_retry = time.monotonic() >= self._retry_at
+        return self._is_stopping or (may_retry and self._buffer.is_due(fragment))
+
+    def _delete_files(self, files: FragmentFiles) -> None:
+        while self._buffer.deletable:
+            files.delete(self._buffer.deletable.popleft())
 
     def _update_copies(self, copies: FragmentFiles) -> None:
         wanted = {fragment.number: fragment for fragment in self._buffer.in_memory()}

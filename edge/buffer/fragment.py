@@ -28,7 +28,6 @@ class Fragment:
     frames: int = 0
     size: int = 0
     last_ms: int = 0
-    shift_ms: int = 0
     is_complete: bool = False
     is_removed: bool = False
     completed_at: float = 0.0

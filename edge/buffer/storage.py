@@ -3,8 +3,8 @@
 `0000012/0000012345.fragment` holds a header, the track's codec data, and the Matroska cluster
 that PutMedia accepts. The header, with sizes in bytes, big-endian, times in ms since 1970:
 
-    CRC-32 of all fields below and the codec data 4 | frames 4 | timecode 8 | last frame 8 |
-    width 2 | height 2 | size of codec data 4 | size of cluster 4 | CRC-32 of cluster 4
+    frames 4 | timecode 8 | last frame 8 | width 2 | height 2 | size of codec data 4 |
+    size of cluster 4 | CRC-32 of codec data and cluster 4 | CRC-32 of all fields before 4
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from ..media.mkv import VideoTrack
 from .fragment import Fragment
 
 FILES_PER_FOLDER = 1000
-CHECKSUM, HEADER = struct.Struct(">I"), struct.Struct(">IqqHHIII")
+HEADER = struct.Struct(">IqqHHIII")  # without its own checksum
 
 
 class FragmentFiles:
@@ -34,8 +34,7 @@ class FragmentFiles:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
         self._next = 1
-        self._written: set[Path] = set()  # since the last sync began
-        self._unsynced: list[Path] = []  # by the sync under way
+        self._unsynced: set[Path] = set()
         self._synced_at = time.monotonic()
         self._lock = os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
@@ -61,7 +60,7 @@ class FragmentFiles:
             try:
                 self._next = int(path.stem) + 1
                 found.append(read_header(path))
-            except (OSError, ValueError, struct.error):
+            except (OSError, ValueError):
                 self.delete(str(path))
         return found
 
@@ -77,27 +76,25 @@ class FragmentFiles:
             self.delete(str(path))
             raise
         self._next += 1
-        self._written.add(path)
+        self._unsynced |= {path, folder, self._folder}
         return str(path)
 
     def delete(self, path: str) -> None:
         """Delete a file, and its folder if that is empty then."""
-        self._written.discard(Path(path))
+        file = Path(path)
+        self._unsynced.discard(file)
         with contextlib.suppress(OSError):  # the folder is not empty, or the disk read-only
-            Path(path).unlink(missing_ok=True)
-            Path(path).parent.rmdir()
+            file.unlink(missing_ok=True)
+            file.parent.rmdir()
+            self._unsynced.discard(file.parent)
 
     def sync_next(self, interval_s: float) -> bool:
         """Sync one new file, or the folder of one; return whether one was due.
 
-        A sync begins `interval_s` after the last one. Each call syncs one path, because a slow
-        card takes a second for each; syncfs() would wait for what all other programs wrote too.
+        The first is due `interval_s` after all were synced. Each call syncs one path, because a
+        slow card takes a second for each; syncfs() would wait for what other programs wrote too.
         """
-        if not self._unsynced and time.monotonic() - self._synced_at >= interval_s:
-            self._synced_at = time.monotonic()
-            folders = {folder for path in self._written for folder in (self._folder, path.parent)}
-            self._unsynced, self._written = [*folders, *self._written], set()
-        if not self._unsynced:
+        if not self._unsynced or time.monotonic() < self._synced_at + interval_s:
             return False
         with contextlib.suppress(OSError):  # the next write fails too, and is logged
             file = os.open(self._unsynced.pop(), os.O_RDONLY)
@@ -105,7 +102,8 @@ class FragmentFiles:
                 os.fsync(file)
             finally:
                 os.close(file)
-        self._synced_at = time.monotonic()
+        if not self._unsynced:
+            self._synced_at = time.monotonic()
         return True
 
     def close(self) -> None:
@@ -149,43 +147,42 @@ def recover_copies(
         with contextlib.suppress(OSError):
             if fragment.timecode not in timecodes:
                 fragment.pieces = [read_cluster(fragment)]
-        fragment.path, fragment.copy = "", fragment.path
-        if fragment.pieces:
-            found.append(fragment)
-        else:
-            copies.delete(fragment.copy)
+                fragment.path, fragment.copy = "", fragment.path
+                found.append(fragment)
+                continue
+        copies.delete(fragment.path)
     return found
 
 
 def read_cluster(fragment: Fragment) -> bytes:
     """Read the cluster of a fragment on disk; raise OSError if it is damaged."""
-    cluster = Path(fragment.path).read_bytes()[-fragment.size :]
-    if zlib.crc32(cluster) != fragment.checksum:
+    body = Path(fragment.path).read_bytes()[HEADER.size + 4 :]
+    if zlib.crc32(body) != fragment.checksum:
         raise OSError(f"The checksum of {fragment.path} does not match.")
-    return cluster
+    return body[-fragment.size :]
 
 
 def read_header(path: Path) -> Fragment:
-    """Read a fragment without its cluster; raise OSError or struct.error if incomplete."""
+    """Read a fragment without its cluster; raise OSError if it is incomplete."""
     with path.open("rb") as file:
-        checksum, header = file.read(CHECKSUM.size), file.read(HEADER.size)
+        header, checksum = file.read(HEADER.size), file.read(4)
+        if checksum != zlib.crc32(header).to_bytes(4):
+            raise OSError(f"The header of {path} is incomplete.")
         frames, timecode, last_ms, width, height, codec_size, size, crc = HEADER.unpack(header)
-        # Compared before it is read: of a garbage file the size may be 4 GB.
-        whole = CHECKSUM.size + HEADER.size + codec_size + size
-        is_whole = frames > 0 and whole == os.fstat(file.fileno()).st_size
-        codec = file.read(codec_size) if is_whole else b""
-    if not is_whole or checksum != CHECKSUM.pack(zlib.crc32(header + codec)):
-        raise OSError(f"{path} is incomplete.")
-    fragment = Fragment(timecode, VideoTrack(width, height, codec), is_complete=True)
-    fragment.frames, fragment.last_ms, fragment.size = frames, last_ms, size
-    fragment.path, fragment.checksum = str(path), crc
+        whole = len(header + checksum) + codec_size + size
+        if not frames or os.fstat(file.fileno()).st_size != whole:
+            raise OSError(f"{path} is incomplete.")
+        track = VideoTrack(width, height, file.read(codec_size))
+    fragment = Fragment(timecode, track, frames=frames, size=size, last_ms=last_ms, path=str(path))
+    fragment.is_complete, fragment.checksum = True, crc
     return fragment
 
 
 def _encode(fragment: Fragment) -> bytes:
-    cluster, track = b"".join(fragment.pieces), fragment.track
-    fragment.checksum = zlib.crc32(cluster)
+    track, cluster = fragment.track, b"".join(fragment.pieces)
+    body = track.codec_private + cluster
+    fragment.checksum = zlib.crc32(body)
     times = fragment.frames, fragment.timecode, fragment.last_ms
     sizes = track.width, track.height, len(track.codec_private), len(cluster)
-    header = HEADER.pack(*times, *sizes, fragment.checksum) + track.codec_private
-    return CHECKSUM.pack(zlib.crc32(header)) + header + cluster
+    header = HEADER.pack(*times, *sizes, fragment.checksum)
+    return header + zlib.crc32(header).to_bytes(4) + body
