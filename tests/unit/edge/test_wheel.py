@@ -20,7 +20,9 @@ from cli.aws.camera_folder import EDGE, build_wheel
 from cli.setup.toolchain import ROOT, find_uv
 
 LIMIT_S = 300
-WHEEL = "whosthere_edge-0.1.0-py3-none-any.whl"
+PROJECT = tomllib.loads((EDGE / "pyproject.toml").read_text())
+NAME = f"whosthere_edge-{PROJECT['project']['version']}"
+WHEEL = f"{NAME}-py3-none-any.whl"
 WITHOUT_NETWORK = ("unshare", "--net", "--map-root-user")
 WRITE_FOLDER = """
 import socket, sys
@@ -42,7 +44,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_that_installs_it(wheel):
         names = set(opened.namelist())
     modules = {path.relative_to(EDGE).as_posix() for path in EDGE.rglob("*.py")}
     own = {name for name in modules if not name.startswith("pi/")}
-    about = {name for name in names if name.startswith("whosthere_edge-0.1.0.dist-info/")}
+    about = {name for name in names if name.startswith(f"{NAME}.dist-info/")}
     assert names - about == {f"whosthere_edge/{name}" for name in own}
     assert len(about) == 4
 
@@ -55,9 +57,9 @@ def test_the_wheel_says_what_it_needs_and_how_it_is_called(wheel):
         scripts.read_string(opened.read(place.replace("METADATA", "entry_points.txt")).decode())
     assert metadata["Requires-Python"] == ">=3.11"
     needed = metadata.get_all("Requires-Dist")
-    project = tomllib.loads((EDGE / "pyproject.toml").read_text())["project"]
     extra = "opencv-python-headless>=4.13,<5; extra == 'face'"
-    assert set(map(Requirement, needed)) == set(map(Requirement, [*project["dependencies"], extra]))
+    asked = [*PROJECT["project"]["dependencies"], extra]
+    assert set(map(Requirement, needed)) == set(map(Requirement, asked))
     assert metadata["Provides-Extra"] == "face"
     assert scripts["console_scripts"]["whosthere-edge"] == "whosthere_edge.__main__:main"
 
@@ -126,9 +128,8 @@ def test_pip_can_install_the_folder_itself(tmp_path):
 
 
 def test_the_folder_names_the_build_tool_that_is_installed_here():
-    project = tomllib.loads((EDGE / "pyproject.toml").read_text())
     version = importlib.metadata.version("hatchling")
-    assert project["build-system"]["requires"] == [f"hatchling=={version}"]
+    assert PROJECT["build-system"]["requires"] == [f"hatchling=={version}"]
 
 
 def can_cut_the_network():
