@@ -1,6 +1,6 @@
 """Make the locked environments under `.whosthere/` and enter the project's.
 
-    environments/<name>.lock --uv--> .whosthere/<name>/    project, emulator, lambda
+    environments/<name>.txt --uv--> .whosthere/<name>/    project, emulator, lambda
 
 Runs on Python 3.9 and later. Writes nothing outside the checkout but uv's cache.
 """
@@ -95,7 +95,7 @@ def _read_stamp(name: str) -> list[str]:
 
 def _wanted_stamp(name: str) -> list[str]:
     # The scripts of an environment carry its path: after a move it is made again.
-    lock = (ROOT / "environments" / f"{name}.lock").read_bytes()
+    lock = (ROOT / "environments" / f"{name}.txt").read_bytes()
     return [str(ROOT), hashlib.sha256(lock).hexdigest()]
 
 
@@ -111,7 +111,7 @@ def _make_environment(uv: str, name: str) -> None:
         run_uv(uv, "venv", *options, str(place))
     # Read before it is installed: a lock that changes meanwhile is installed at the next start.
     stamp = _wanted_stamp(name)
-    lock = str(ROOT / "environments" / f"{name}.lock")
+    lock = str(ROOT / "environments" / f"{name}.txt")
     # Compiled now, as later starts may not be allowed to write bytecode.
     options = ["--require-hashes", "--compile-bytecode", "--python", python]
     if not sys.stderr.isatty():

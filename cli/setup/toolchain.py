@@ -76,7 +76,7 @@ def _uv_by_pip(place: Path) -> bool:
 
 
 def _pip_install() -> list[str]:
-    lock = str(ROOT / "environments" / "uv.lock")
+    lock = str(ROOT / "environments" / "uv.txt")
     return ["-m", "pip", "install", "--no-cache-dir", "--require-hashes", "-r", lock]
 
 

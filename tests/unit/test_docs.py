@@ -125,7 +125,7 @@ def test_every_package_that_is_asked_for_earns_its_place() -> None:
 
 
 def test_the_lock_files_name_no_registry() -> None:
-    for lock in (ROOT / "environments").glob("*.lock"):
+    for lock in (ROOT / "environments").glob("*.txt"):
         assert "://" not in lock.read_text(), lock.name
 
 

@@ -101,7 +101,7 @@ def machine(tmp_path: Path) -> Machine:
         shutil.copy(ROOT / name, target)
     (made.checkout / "environments").mkdir()
     for name in ("project", "emulator", "lambda", "uv"):
-        (made.checkout / "environments" / f"{name}.lock").write_text(f"# {name}\n")
+        (made.checkout / "environments" / f"{name}.txt").write_text(f"# {name}\n")
     (tmp_path / "home").mkdir()
     made.script("entered", ENTERED)
     made.script("bin/python3.13", "#!/bin/sh\nexit 0\n")
@@ -133,10 +133,10 @@ def test_a_changed_lock_file_updates_its_environment_only(machine: Machine) -> N
     machine.uv()
     machine.run("demo")
     (machine.place / "calls").unlink()
-    (machine.checkout / "environments" / "lambda.lock").write_text("# another\n")
+    (machine.checkout / "environments" / "lambda.txt").write_text("# another\n")
     assert machine.run("demo")[0] == 0
     assert machine.calls("venv") == []
-    assert [Path(call.split()[-1]).name for call in machine.calls("pip sync")] == ["lambda.lock"]
+    assert [Path(call.split()[-1]).name for call in machine.calls("pip sync")] == ["lambda.txt"]
 
 
 def test_a_lock_file_that_changes_while_it_is_installed_is_installed_by_the_next_run(
