@@ -41,7 +41,7 @@ class FragmentBuffer:
         self.buffered_bytes = 0
         self.captured_at = time.monotonic()
         self._is_closed = False
-        self._holds_until_complete = holds_until_complete
+        self._is_holding = holds_until_complete
         self._is_online = True
         self._limits = limits or Limits()
         self._ahead = self._limits.ahead
@@ -120,10 +120,8 @@ class FragmentBuffer:
         """Return the next fragment after `before`, or the first; None if it cannot be sent yet."""
         with self.lock:
             last = -1 if before is None else before.number
-            following = next((f for f in self._fragments.values() if f.number > last), None)
-            if following is None or (self._holds_until_complete and not following.is_complete):
-                return None
-            return following
+            following = (f for f in self._fragments.values() if f.number > last)
+            return next((f for f in following if f.is_complete or not self._is_holding), None)
 
     def mark_sent(self, fragment: Fragment) -> None:
         """Note that all bytes of a fragment were sent on a connection."""

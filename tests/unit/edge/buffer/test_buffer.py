@@ -51,6 +51,17 @@ def test_a_fragment_that_is_not_wanted_is_never_sent():
     assert (buffer.counts.unwanted, buffer.counts.waiting) == (1, 1)
 
 
+def test_a_file_whose_fragment_is_stored_while_it_is_written_is_deleted():
+    buffer = FragmentBuffer()
+    buffer.begin(1000, TRACK)
+    buffer.add(EncodedFrame(1000, True, b"frame"))
+    buffer.end(is_tagged=False)
+    (fragment,) = buffer.in_memory()
+    buffer.remove(fragment, "persisted")
+    buffer.mark_written(fragment, "file")
+    assert list(buffer.deletable) == ["file"]
+
+
 def test_a_fragment_that_got_no_frame_does_not_hold_up_those_that_follow():
     buffer = FragmentBuffer()
     buffer.begin(1000, TRACK)

@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -197,6 +198,42 @@ def test_on_a_disk_that_others_fill_the_oldest_makes_room_for_the_newest(disk, m
         "The buffer is full",
         "The disk is not writable, video stays in memory",
     ]
+
+
+def test_what_was_acknowledged_makes_room_before_the_disk_counts_as_full(disk, monkeypatch):
+    kept, write = disk(), Path.write_bytes
+    kept.buffer.set_online(False)
+    kept.put(1000)
+    kept.written(1)
+
+    def write_one(path, data):
+        if any(one != path for one in kept.files()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_one)
+    with kept.buffer.lock:
+        kept.buffer.remove(kept.waiting()[0], "persisted")
+        kept.put(2000)
+    kept.written(1)
+    assert kept.said == []
+
+
+def test_a_disk_that_takes_nothing_is_tried_again_only_after_a_while(disk, monkeypatch):
+    tried = []
+
+    def refuse(path, _data):
+        tried.append(path)
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    kept = disk(Limits(memory_s=0))
+    kept.put(1000)
+    wait_for(lambda: tried)
+    for timecode in range(2000, 12_000, 1000):
+        kept.put(timecode)
+        time.sleep(0.02)  # the writer looks at each change
+    assert len(tried) == 1
 
 
 def test_memory_is_bounded_while_the_disk_takes_nothing(disk, monkeypatch):
