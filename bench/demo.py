@@ -15,7 +15,8 @@ from cli.setup.toolchain import ROOT
 FRAGMENT_SECONDS = 1.0  # an alert cannot come before its fragment is whole
 LIMITS = {
     "demo seconds": 75,
-    "seconds before the film": 20,
+    "seconds before the film": 15,
+    "seconds to the first alert": 6,
     "alert seconds beyond the fragment": 1.5,
 }
 
@@ -28,11 +29,12 @@ def once() -> Mapping[str, float]:
     if done.returncode:
         sys.exit(f"the demo failed:\n{done.stderr}")
     report = json.loads(done.stdout)
-    late = statistics.median(latency(alert) for alert in report["alerts"])
+    late = [latency(alert) for alert in report["alerts"]]  # in order of capture
     return {
         "demo seconds": report["run_seconds"],
         "seconds before the film": report["setup_seconds"],
-        "alert seconds beyond the fragment": late - FRAGMENT_SECONDS,
+        "seconds to the first alert": late[0],
+        "alert seconds beyond the fragment": statistics.median(late) - FRAGMENT_SECONDS,
     }
 
 
