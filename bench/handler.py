@@ -17,6 +17,7 @@ from bench import hour
 from bench.measure import measure
 from whosthere import session_store as sessions
 from whosthere import settings
+from whosthere.alarm_metrics import alarm_metrics
 from whosthere.dynamodb import decimals
 from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.kinesis import KinesisSource
@@ -83,7 +84,7 @@ def once() -> Mapping[str, float]:
     table: Any = memory
     logger: Any = Silent()
     no_client: Any = None
-    letters = DeadLetters(no_client, "bucket", logger)
+    letters = DeadLetters(no_client, "bucket", logger, alarm_metrics())
     source = KinesisSource(table, "whosthere", letters, ApiCallCounter(), logger)
     context = AlertContext(table, _nobody, Lease(lambda: BEGUN_MS, 65_000))
 

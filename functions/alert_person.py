@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 
+from whosthere.alarm_metrics import alarm_metrics
 from whosthere.alerts.message import publish
 from whosthere.clock import now_ms
 from whosthere.ingest.dead_letter import DeadLetters
@@ -19,17 +20,19 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 logger = Logger()
+metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
 calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, sns)
-dead_letters = DeadLetters(s3, os.environ["BUCKET"], logger)
+dead_letters = DeadLetters(s3, os.environ["BUCKET"], logger, metrics)
 source = KinesisSource(table, os.environ["STACK"], dead_letters, calls, logger)
 publisher = partial(publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}
 
 
+@metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Alert for the persons in the records; return the records that Lambda redelivers."""

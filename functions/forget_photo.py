@@ -1,13 +1,14 @@
 """Forget a photo that was removed from `people/`, or a stranger without a picture left."""
 
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.ingest.sqs import SqsSource, process_sqs_batch
+from whosthere.alarm_metrics import alarm_metrics
+from whosthere.ingest.dead_letter import DeadLetters
+from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.strangers.review_queue import StrangerFiles, forget_if_gone, stranger_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 BUCKET = os.environ["BUCKET"]
 
 logger = Logger()
+metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 rekognition = boto3.client("rekognition")
@@ -27,18 +29,21 @@ reconciler = PhotoReconciler(
     collection=PeopleCollection(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"]),
     salt=os.environ["PERSON_SALT"],
 )
-source = SqsSource(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], s3, BUCKET, logger)
+dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
+source = SqsSource(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], dead_letters)
 
 
+@metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> "PartialItemFailureResponse":
     """Reconcile the deletions and return the messages that Lambda has to redeliver."""
     return process_sqs_batch(source, event["Records"], reconcile)
 
 
-def reconcile(deleted: Mapping[str, Any]) -> None:
+def reconcile(deleted: ObjectEvent) -> None:
     """Make table and collections agree with what S3 holds now."""
-    key = deleted["detail"]["object"]["key"]
-    stranger = stranger_of(key)
-    done = forget_if_gone(table, files, stranger) if stranger else reconciler.reconcile_photo(key)
+    if stranger := stranger_of(deleted.key):
+        done = forget_if_gone(table, files, stranger)
+    else:
+        done = reconciler.reconcile_photo(deleted.key)
     logger.info("deletion reconciled", extra={"done": done})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from aws_lambda_powertools import Logger
 
+from whosthere.alarm_metrics import alarm_metrics
 from whosthere.alerts.message import publish
 from whosthere.clock import now_ms
 from whosthere.ingest.dead_letter import DeadLetters
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 STACK, BUCKET = os.environ["STACK"], os.environ["BUCKET"]
 
 logger = Logger()
+metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 kinesisvideo = boto3.client("kinesisvideo")
@@ -41,7 +43,8 @@ def archived(endpoint: str) -> "KinesisVideoArchivedMediaClient":
     return client
 
 
-source = KinesisSource(table, STACK, DeadLetters(s3, BUCKET, logger), calls, logger)
+dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
+source = KinesisSource(table, STACK, dead_letters, calls, logger)
 strangers = StrangerContext(
     files=StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"]),
     urls=PresignedUrls(sts, os.environ["PICTURE_ROLE_ARN"], BUCKET),
@@ -51,6 +54,7 @@ publisher = partial(publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}
 
 
+@metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Queue the strangers in the records; return the records that Lambda redelivers."""

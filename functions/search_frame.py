@@ -1,17 +1,18 @@
 """Search the faces of one image of a camera: the engine image-search."""
 
 import os
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
+from whosthere.alarm_metrics import alarm_metrics
 from whosthere.alerts.message import publish
 from whosthere.clock import now_ms
 from whosthere.image_search import ImageSearch, search_image
-from whosthere.ingest.sqs import SqsSource, process_sqs_batch
+from whosthere.ingest.dead_letter import DeadLetters
+from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 from whosthere.metrics import ApiCallCounter
 from whosthere.strangers.pictures import PresignedUrls
 from whosthere.strangers.review_queue import StrangerFiles
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BUCKET = os.environ["BUCKET"]
 
 logger = Logger()
+metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 rekognition = boto3.client("rekognition")
@@ -30,7 +32,8 @@ sns = boto3.client("sns")
 sts = boto3.client("sts")
 calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, rekognition, sns, sts)
-source = SqsSource(boto3.client("sqs"), os.environ["FRAMES_QUEUE"], s3, BUCKET, logger)
+dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
+source = SqsSource(boto3.client("sqs"), os.environ["FRAMES_QUEUE"], dead_letters)
 images = ImageSearch(
     stack=os.environ["STACK"],
     files=StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"]),
@@ -42,6 +45,7 @@ publisher = partial(publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}
 
 
+@metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Search the images that the messages name; return the messages that SQS redelivers."""
@@ -52,8 +56,8 @@ def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse"
     )
 
 
-def search(alerting: AlertContext, created: Mapping[str, Any]) -> None:
+def search(alerting: AlertContext, created: ObjectEvent) -> None:
     """Search the image that S3's event `Object Created` names."""
-    arn_prefix = f"arn:aws:kinesisvideo:{created['region']}:{created['account']}:stream/"
-    done = search_image(images, alerting, created["detail"]["object"]["key"], arn_prefix)
+    arn_prefix = f"arn:aws:kinesisvideo:{created.region}:{created.account}:stream/"
+    done = search_image(images, alerting, created.key, arn_prefix)
     logger.info("image settled", extra={"done": done})

@@ -4,7 +4,8 @@ The bucket holds three kinds: records that the functions rejected (`failures/rec
 each), events of a queue whose retries ended (`failures/events/`), and batches of a data stream
 whose retries ended (`aws/lambda/`, Lambda developer guide, "Configuring destinations for event
 source mapping invocations": only S3 gets the whole event, as `payload`). A record on which both
-functions failed is put back once: both get it.
+functions failed is put back once: both get it. The dead-letter queue holds events that killed
+their workers or were never tried.
 """
 
 import base64
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 ON_FAILURE_PREFIX = "aws/lambda/"
+SOURCE = "DeadLetterQueueSourceArn"  # SQS names the queue that a dead letter comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class FailedRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """The number of items put back, by ARN of stream or queue, and the keys left in the bucket.
+    """The number of items put back, by ARN of stream or queue, and what is left by key or id.
 
     Events of a queue that no longer exists (the engine was changed) are left as well.
     """
@@ -94,6 +96,40 @@ def _resend_events(
         s3.delete_object(Bucket=bucket, Key=key)
         counts[queue] = counts.get(queue, 0) + 1
     return counts
+
+
+def resend_dead_letters(sqs: Any, url: str) -> ReplayResult:
+    """Send what lies in a dead-letter queue to the queues it came from; name what stays by id.
+
+    If it is interrupted, an event may be sent twice: the functions are idempotent.
+    """
+    counts: dict[str, int] = {}
+    left = []
+    for message in _received(sqs, url):
+        queue = message.get("Attributes", {}).get(SOURCE, "")
+        if not _is_resent(sqs, queue, message["Body"]):
+            left.append(message["MessageId"])
+            continue
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        counts[queue] = counts.get(queue, 0) + 1
+    return ReplayResult({}, counts, left)
+
+
+def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
+    """Yield each message of a queue once: those that stay are hidden for two minutes."""
+    asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}
+    asked |= {"VisibilityTimeout": 120, "MessageSystemAttributeNames": [SOURCE]}
+    while found := sqs.receive_message(**asked).get("Messages"):
+        yield from found
+
+
+def _is_resent(sqs: Any, queue: str, body: str) -> bool:
+    try:
+        url = sqs.get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
+    except (ValueError, sqs.exceptions.QueueDoesNotExist):
+        return False
+    sqs.send_message(QueueUrl=url, MessageBody=body)
+    return True
 
 
 def parse_failure(body: bytes) -> list[FailedRecord]:

@@ -1,9 +1,10 @@
-"""`./whosthere replay`: put failures back into the data streams and queues they came from."""
+"""`./whosthere replay`: put failures and dead letters back where they came from."""
 
 import argparse
+from collections import Counter
 
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.replay_failures import replay_failures
+from cli.aws.replay_failures import replay_failures, resend_dead_letters
 from cli.interrupts import Interrupts
 
 HELP = "put failed records and events back, once their cause is fixed"
@@ -16,17 +17,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
-    """Replay and return the exit code: 1 if something in `failures/` cannot be read."""
+    """Replay and return the exit code: 1 if something cannot be put back."""
     with connect(arguments) as target:
         client, bucket = target.session.client, target.output("BucketName")
-        done = replay_failures(client("s3"), client("kinesis"), client("sqs"), bucket)
+        sqs = client("sqs")
+        done = replay_failures(client("s3"), client("kinesis"), sqs, bucket)
+        dead = resend_dead_letters(sqs, target.output("DeadLetterQueueUrl"))
     records = {arn.rpartition("/")[2]: count for arn, count in done.records.items()}
-    events = {arn.rpartition(":")[2]: count for arn, count in done.events.items()}
+    counts = Counter(done.events) + Counter(dead.events)
+    events = {arn.rpartition(":")[2]: count for arn, count in counts.items()}
     lines = [f"{stream}: {count} records put back" for stream, count in records.items()]
     lines += [f"{queue}: {count} events put back" for queue, count in events.items()]
     lines += [
         f"left in the bucket, as it holds nothing to put back: {key}" for key in done.unreadable
     ]
-    content = {"records": records, "events": events, "unreadable": done.unreadable}
+    lines += [
+        f"left in the dead-letter queue, as its queue is gone: {id}" for id in dead.unreadable
+    ]
+    left = done.unreadable + dead.unreadable
+    content = {"records": records, "events": events, "unreadable": left}
     print_result(arguments, content, "\n".join(lines) or "nothing has failed")
-    return 1 if done.unreadable else 0
+    return 1 if left else 0

@@ -7,6 +7,8 @@ WhosthereError
 |-- VideoStreamGoneError  the camera's video stream does not exist any more
 |-- ProcessorStaysError   a stream processor runs on although it was stopped and deleted
 |-- RecordError           a record that does not follow the record's schema
+|-- EventError            a message that is no event of S3
+|-- WorkersKilledError    a message that every worker so far was killed by
 |-- PhotoRefusedError     a photo that cannot enroll anybody
 |-- PictureError          there is no picture of a sighting
 `-- TryAgainError         another worker is at work on the same row
@@ -54,6 +56,14 @@ class ProcessorStaysError(WhosthereError):
 
 class RecordError(WhosthereError):
     """JSON that is no record; the text says which field is wrong."""
+
+
+class EventError(WhosthereError):
+    """A message that is no event of S3; the text says what is wrong."""
+
+
+class WorkersKilledError(WhosthereError):
+    """A message that every worker so far was killed by; no other one is risked."""
 
 
 class PhotoRefusedError(WhosthereError):

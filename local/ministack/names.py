@@ -175,6 +175,17 @@ MAPPING_POSITIONS = Name("services.lambda_svc", "_kinesis_positions")
 RECORD_METRIC = Name(
     "services.cloudwatch", "record_metric", "namespace, metric_name, value, unit, dimensions"
 )
+EMIT_LOGS = Name(
+    "services.lambda_svc",
+    "_emit_lambda_logs",
+    "func, request_id, log_text, error, duration_ms, log_source",
+)
+STORE_DATUM = Name(
+    "services.cloudwatch",
+    "_store_datum",
+    "namespace, name, dims, ts, unit, value, values, counts, stat_values",
+)
+EVALUATE_ALARMS = Name("services.cloudwatch", "_evaluate_all_alarms", "")
 INVALID_PARAMETER = Name("services.lambda_svc", "_invalid_parameter_value", "message")
 STREAMS = Name("services.kinesis", "_streams")
 SHARD_ITERATORS = Name("services.kinesis", "_shard_iterators")

@@ -8,6 +8,7 @@ from local.patches import (
     events,
     executions,
     functions,
+    metrics,
     permissions,
     policy_variables,
     queues,
@@ -26,6 +27,7 @@ def install() -> None:
     permissions.install()
     policy_variables.install()
     functions.install()
+    metrics.install()
     executions.install()
     tasks.install()
     branches.install()

@@ -15,7 +15,7 @@ HANDLERS = "the handlers"
 
 LAYERS = {
     "functions/whosthere": [
-        "clock errors geometry",
+        "alarm_metrics clock errors geometry",
         "dynamodb imaging names settings settings_file",
         "people session_store",
         "metrics",

@@ -1,5 +1,6 @@
 """The template keeps its promises before anything is deployed."""
 
+import json
 import re
 import tomllib
 
@@ -8,6 +9,9 @@ import yaml
 from samcli.yamlhelper import yaml_dump
 
 from tests.support.stack.sam import ROOT, resources, template_text, text, transformed
+from whosthere.alarm_metrics import FAILED_EVENT_AGE, NAMESPACE, SET_ASIDE
+from whosthere.clock import DAY_S
+from whosthere.ingest.sqs import MAX_BACKOFF_SECONDS, RETRY_SECONDS
 
 
 def references(value, names):
@@ -237,6 +241,7 @@ def test_what_fails_is_tried_again_by_age_and_then_kept_whole():
 def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
     assert "KmsMasterKeyId" not in resources("AWS::SNS::Topic")["AlarmTopic"]["Properties"]
     both = {"RecordsSetAside", "AlertsUndelivered", "EventsFailing", "PhotosWait", "DeletionsWait"}
+    both |= {"DeadLettersWait"}
     alarms_of = {
         "stream-processor": both | {"PersonsReadLate", "StrangersReadLate"},
         "image-search": both | {"ImagesWait"},
@@ -256,20 +261,84 @@ def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
     )
 
 
-@pytest.mark.parametrize(
-    ("counted", "alarm", "file"),
-    [
-        ("SetAsideInLogs", "RecordsSetAside", "ingest/dead_letter.py"),
-        ("EventsFailLong", "EventsFailing", "ingest/sqs.py"),
-    ],
-)
-def test_an_alarm_of_the_logs_counts_the_line_that_the_functions_log(counted, alarm, file):
-    found = resources("AWS::Logs::MetricFilter")[counted]["Properties"]
-    phrase = re.search('"(.+?)"', found["FilterPattern"])[1]
-    assert f'logger.warning("{phrase}"' in (ROOT / "functions/whosthere" / file).read_text()
-    (made,) = found["MetricTransformations"]
-    kept = resources("AWS::CloudWatch::Alarm")[alarm]["Properties"]
-    assert (made["MetricNamespace"], made["MetricName"]) == (kept["Namespace"], kept["MetricName"])
+def test_behind_each_queue_lies_the_one_for_what_killed_its_workers():
+    queues = resources("AWS::SQS::Queue", Engine="image-search")
+    dead = queues.pop("DeadLetterQueue")["Properties"]
+    assert "RedrivePolicy" not in dead
+    assert len(queues) == 3
+    hour = sum(1 for _ in receipts_of(RETRY_SECONDS))
+    for queue in queues.values():
+        redrive = queue["Properties"]["RedrivePolicy"]
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+        # A while before: an event whose dead letter cannot be stored is retried on.
+        assert hour + 30 < redrive["maxReceiveCount"] < 1000
+        # SQS developer guide: an event that moves keeps the time when it was sent.
+        kept_s = queue["Properties"].get("MessageRetentionPeriod", 4 * DAY_S)
+        assert dead["MessageRetentionPeriod"] > kept_s
+    alarm = resources("AWS::CloudWatch::Alarm")["DeadLettersWait"]["Properties"]
+    assert (alarm["MetricName"], alarm["Threshold"], alarm["Statistic"]) == (
+        "ApproximateNumberOfMessagesVisible",
+        0,
+        "Maximum",
+    )
+    queue = {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
+
+
+def receipts_of(seconds):
+    """When an event that fails at once is received, until it is that old."""
+    age_s, times = 0, 1
+    while age_s <= seconds:
+        yield age_s
+        age_s, times = age_s + min(2**times, MAX_BACKOFF_SECONDS), times + 1
+
+
+def test_an_alarm_of_ours_watches_a_metric_that_the_functions_write_and_no_log_phrase():
+    assert not resources("AWS::Logs::MetricFilter")
+    alarms = [body["Properties"] for body in resources("AWS::CloudWatch::Alarm").values()]
+    ours = [alarm for alarm in alarms if not alarm["Namespace"].startswith("AWS/")]
+    assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ours} == {
+        (NAMESPACE, SET_ASIDE),
+        (NAMESPACE, FAILED_EVENT_AGE),
+    }
+    for alarm in ours:
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": "whosthere"}]
+    for function in resources("AWS::Lambda::Function").values():
+        variables = function["Properties"]["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
+def test_an_event_that_fails_for_more_than_five_minutes_is_told():
+    alarm = resources("AWS::CloudWatch::Alarm")["EventsFailing"]["Properties"]
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanThreshold")
+    assert alarm["Threshold"] == 300
+    assert alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
+
+
+def dashboards(**parameters):
+    """The condition and the body of each dashboard, references filled in."""
+    for dashboard in resources("AWS::CloudWatch::Dashboard", **parameters).values():
+        body = re.sub(r"\$\{(.+?)}", r"<\1>", text(dashboard["Properties"]["DashboardBody"]))
+        yield dashboard["Condition"], json.loads(body)
+
+
+def test_a_dashboard_shows_what_the_alarms_watch_and_is_off_until_somebody_wants_it():
+    template = template_text()
+    assert template["Parameters"]["Dashboard"]["Default"] == "off"
+    assert template["Conditions"]["HasDashboard"] == {"Fn::Equals": [{"Ref": "Dashboard"}, "on"]}
+    ((condition, body),) = dashboards()
+    assert condition == "HasDashboard"
+    shown = set()
+    for widget in body["widgets"]:
+        # CloudWatch user guide, "Dashboard body structure": a graph needs its Region.
+        assert (widget["type"], widget["properties"]["region"]) == ("metric", "us-east-1")
+        assert widget["properties"]["stat"] in ("Maximum", "Sum")
+        shown |= {(row[0], row[1]) for row in widget["properties"]["metrics"] if row[0] != "..."}
+    alarms = resources("AWS::CloudWatch::Alarm").values()
+    watched = [one["Properties"] for one in alarms]
+    assert shown == {(one["Namespace"], one["MetricName"]) for one in watched} | {
+        ("AWS/Lambda", "Errors")
+    }
 
 
 def test_only_alarms_and_the_rule_on_what_was_given_up_write_to_the_topic_of_alarms():
@@ -332,7 +401,11 @@ def test_the_machine_logs_what_failed_and_none_of_its_data():
 
 
 def test_only_its_rule_sends_to_a_queue():
-    queues = resources("AWS::SQS::Queue", Engine="image-search")
+    queues = set(resources("AWS::SQS::Queue", Engine="image-search")) - {"DeadLetterQueue"}
+    assert len(queues) == 3
+    assert set(resources("AWS::SQS::QueuePolicy", Engine="image-search")) == {
+        f"{queue}Policy" for queue in queues
+    }
     for queue in queues:
         policy = resources("AWS::SQS::QueuePolicy", Engine="image-search")[f"{queue}Policy"]
         assert policy["Properties"]["Queues"] == [{"Ref": queue}]

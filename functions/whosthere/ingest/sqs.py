@@ -1,42 +1,59 @@
-"""SQS queues of S3's events: failed events are retried by age, and then become dead letters.
+"""SQS queues of S3's events: what may succeed later is retried by age, the rest is kept.
 
-A function that S3's events invoke directly is retried only twice within three minutes, and
+An event that no retry can mend becomes a dead letter under `failures/` at once, one that has
+failed for an hour does so then. The dead-letter queue is for what killed its workers or was never
+tried. A function that S3's events invoke directly is retried only twice within three minutes, and
 then the event is lost (Lambda developer guide, error handling of asynchronous invocations).
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
 from botocore.exceptions import BotoCoreError, ClientError
 
+from whosthere.alarm_metrics import FAILED_EVENT_AGE
 from whosthere.clock import now_ms
+from whosthere.errors import EventError, RecordError, WorkersKilledError
 from whosthere.ingest.dead_letter import EVENTS, DeadLetters
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from mypy_boto3_s3 import S3Client
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from mypy_boto3_sqs import SQSClient
 
 RETRY_SECONDS = 3600  # as the event source mappings of the data streams do
 MAX_BACKOFF_SECONDS = 60
+PERMANENT = (EventError, RecordError)
 
 
 @dataclass(frozen=True, slots=True)
 class SqsSource:
-    """The queue that a function's events come from, and the bucket of the dead letters."""
+    """The queue that a function's events come from, and where its dead letters go."""
 
     sqs: "SQSClient"
     url: str
-    s3: "S3Client"
-    bucket: str
-    logger: "Logger"
+    dead_letters: DeadLetters
     clock: Callable[[], int] = now_ms
 
 
-Work = Callable[[Mapping[str, Any]], object]
+@dataclass(frozen=True, slots=True)
+class ObjectEvent:
+    """What S3 tells EventBridge about an object that was created or deleted."""
+
+    key: str
+    region: str
+    account: str
+
+
+Work = Callable[[ObjectEvent], object]
 
 
 def process_sqs_batch(
@@ -46,50 +63,71 @@ def process_sqs_batch(
 
     (Lambda developer guide, "Handling errors for an SQS event source".)
     """
-    failed = [one["messageId"] for one in messages if not _is_done(source, one, work)]
-    return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
+    # Raising would make Lambda poll the queue less.
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    handler = partial(record_handler, source, work)
+    return process_partial_response({"Records": messages}, handler, processor)
 
 
-def _is_done(source: SqsSource, message: Mapping[str, Any], work: Work) -> bool:
-    age_s = (source.clock() - int(message["attributes"]["SentTimestamp"])) / 1000
-    if age_s > 2 * RETRY_SECONDS and _receive_count(message) > 1:
-        # The worker before crashed on it: store it instead of crashing again.
-        return _is_dead_lettered(source, message, "no worker survived it")
+def record_handler(source: SqsSource, work: Work, record: "SQSRecord") -> None:
+    """Do the work with one message's event; raise if the message has to be redelivered."""
+    age_s = (source.clock() - int(record.attributes.sent_timestamp)) / 1000
     try:
-        work(json.loads(message["body"]))
+        _settle(source, work, record, age_s)
+    except Exception as error:
+        letters = source.dead_letters
+        facts = {"error": type(error).__name__, "age": round(age_s)}
+        letters.logger.warning("event failed", extra={"event": record.message_id} | facts)
+        letters.metrics.add_metric(FAILED_EVENT_AGE, "Seconds", age_s)
+        _back_off(source, record, error)
+        raise
+
+
+def _settle(source: SqsSource, work: Work, record: "SQSRecord", age_s: float) -> None:
+    """Do the work, or keep an event that no retry mends or that failed for too long."""
+    if age_s > 2 * RETRY_SECONDS and _receive_count(record) > 1:
+        raise WorkersKilledError("the event is left to the dead-letter queue")
+    try:
+        work(read_event(record.body))
+        return
+    except PERMANENT as error:
+        reason = str(error)
     except Exception as error:  # a failure concerns this event only
-        kind = type(error).__name__
-        facts = {"event": message["messageId"], "error": kind, "age": round(age_s)}
-        # template.yaml's metric filter counts this phrase: the alarm EventsFailing.
-        source.logger.warning("event failed", extra=facts)
-        if age_s > RETRY_SECONDS and _is_dead_lettered(source, message, kind):
-            return True
-        _back_off(source, message)
-        return False
-    return True
+        if age_s <= RETRY_SECONDS:
+            raise
+        reason = type(error).__name__
+    source.dead_letters.put(EVENTS, record.message_id, reason, record.raw_event)
 
 
-def _receive_count(message: Mapping[str, Any]) -> int:
-    return int(message["attributes"]["ApproximateReceiveCount"])
-
-
-def _is_dead_lettered(source: SqsSource, message: Mapping[str, Any], reason: str) -> bool:
+def read_event(body: str) -> ObjectEvent:
+    """Read a message's body; raise EventError if it is no event of S3."""
     try:
-        letters = DeadLetters(source.s3, source.bucket, source.logger)
-        letters.put(EVENTS, message["messageId"], reason, message)
-    except (BotoCoreError, ClientError):
-        return False
-    return True
+        event = json.loads(body)
+        # Not decoded: S3 does not URL-encode keys in the events that it sends to EventBridge.
+        found = ObjectEvent(event["detail"]["object"]["key"], event["region"], event["account"])
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise EventError("the message is no event of S3") from error
+    if not isinstance(found.key, str):
+        raise EventError("the event's key is no text")
+    return found
 
 
-def _back_off(source: SqsSource, message: Mapping[str, Any]) -> None:
-    """Retry sooner than the queue's visibility timeout, which outlasts an invocation."""
-    seconds = min(2 ** min(_receive_count(message), 10), MAX_BACKOFF_SECONDS)
+def _receive_count(record: "SQSRecord") -> int:
+    return int(record.attributes.approximate_receive_count)
+
+
+def _back_off(source: SqsSource, record: "SQSRecord", error: Exception) -> None:
+    """Retry sooner than the queue's visibility timeout, which outlasts an invocation.
+
+    What killed its workers is received at once until SQS moves it into the dead-letter queue.
+    """
+    seconds = min(2 ** min(_receive_count(record), 10), MAX_BACKOFF_SECONDS)
     try:
         source.sqs.change_message_visibility(
             QueueUrl=source.url,
-            ReceiptHandle=message["receiptHandle"],
-            VisibilityTimeout=seconds,
+            ReceiptHandle=record.receipt_handle,
+            VisibilityTimeout=0 if isinstance(error, WorkersKilledError) else seconds,
         )
-    except (BotoCoreError, ClientError) as error:  # it is retried when the timeout is over
-        source.logger.warning("event retried later", extra={"error": type(error).__name__})
+    except (BotoCoreError, ClientError) as refused:  # it is retried when the timeout is over
+        kind = type(refused).__name__
+        source.dead_letters.logger.warning("event retried later", extra={"error": kind})

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.aws.replay_failures import replay_failures
+from cli.aws.replay_failures import replay_failures, resend_dead_letters
 from local.tests.support.laptop.parts import unique
 from tests.support.records.alert_harness import RIGHT, face, match
 from tests.support.records.data_stream import STREAM, a_session, enrolled, frame, poison, put, visit
@@ -151,6 +151,61 @@ def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(
     assert stream.endswith(STREAM) and done.records[stream] >= 2
     assert kept(product, place) == []
     assert len(inbox.settled(alice)) == 1
+
+
+def url_of(product, queue):
+    return product.client("sqs").get_queue_url(QueueName=f"{product.stack.name}-{queue}")[
+        "QueueUrl"
+    ]
+
+
+def test_a_message_that_is_no_event_is_kept_at_once_with_the_reason(product, wait_until):
+    sqs = product.client("sqs")
+    id = sqs.send_message(QueueUrl=url_of(product, "photos"), MessageBody="{")["MessageId"]
+    key = f"failures/events/{id}.json"
+    wait_until(lambda: key in kept(product, key), PATIENCE)
+    assert body(product, key)["reason"] == "the message is no event of S3"
+    assert body(product, key)["given"]["body"] == "{"
+    product.client("s3").delete_object(Bucket=product.stack.bucket, Key=key)
+
+
+@contextmanager
+def killed(product, word, queue):
+    """No worker of a function survives its start; its queue gives up after the second."""
+    lambdas, sqs, url = product.client("lambda"), product.client("sqs"), url_of(product, queue)
+    name = function(product, word)["FunctionName"]
+    whole = lambdas.get_function_configuration(FunctionName=name)["Environment"]
+    asked = {"QueueUrl": url, "AttributeNames": ["RedrivePolicy", "VisibilityTimeout"]}
+    before = sqs.get_queue_attributes(**asked)["Attributes"]
+    redrive = json.loads(before["RedrivePolicy"])
+    soon = {"RedrivePolicy": json.dumps(redrive | {"maxReceiveCount": 2}), "VisibilityTimeout": "2"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=soon)
+    lacking = {key: value for key, value in whole["Variables"].items() if key != "PERSON_SALT"}
+    lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": lacking})
+    try:
+        yield
+    finally:
+        lambdas.update_function_configuration(FunctionName=name, Environment=whole)
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
+
+
+def test_what_killed_its_workers_waits_in_the_dead_letter_queue_and_comes_back(product, wait_until):
+    s3, sqs, dead = product.client("s3"), product.client("sqs"), url_of(product, "dead-letters")
+    key = f"people/{unique('Somebody')}/1.jpg"
+
+    def lie_there():
+        asked = {"QueueUrl": dead, "AttributeNames": ["ApproximateNumberOfMessages"]}
+        return int(sqs.get_queue_attributes(**asked)["Attributes"]["ApproximateNumberOfMessages"])
+
+    with killed(product, "EnrollPhoto", "photos"):
+        s3.put_object(Bucket=product.stack.bucket, Key=key, Body=b"no photo")
+        wait_until(lie_there, PATIENCE)
+    before = len(logged(product, "EnrollPhoto", "photo reconciled"))
+    done = resend_dead_letters(sqs, dead)
+    assert [arn.rpartition("-")[2] for arn in done.events] == ["photos"]
+    wait_until(lambda: len(logged(product, "EnrollPhoto", "photo reconciled")) > before, PATIENCE)
+    assert (lie_there(), done.unreadable) == (0, [])
+    s3.delete_object(Bucket=product.stack.bucket, Key=key)
 
 
 @contextmanager

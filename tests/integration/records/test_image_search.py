@@ -25,7 +25,7 @@ FAILING = {"sqs:ChangeMessageVisibility", "s3:PutObject"}
 @pytest.fixture(scope="module")
 def images(laptop, stack):
     """A second stack in the same laptop AWS, of the other engine, of the same template."""
-    return deploy_beside(laptop, stack, NAME, Engine="image-search")
+    return deploy_beside(laptop, stack, NAME, Engine="image-search", Dashboard="on")
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,22 @@ def test_the_report_counts_the_images(seen):
 
 def test_this_engine_has_no_idle_shard(images, laptop):
     assert f"{NAME}-front-door" not in laptop.client("kinesis").list_streams()["StreamNames"]
+
+
+def test_only_the_stack_that_asks_for_a_dashboard_has_one_and_it_is_of_what_is_there(
+    images, laptop, stack
+):
+    cloudwatch, sqs = laptop.client("cloudwatch"), laptop.client("sqs")
+    names = [one["DashboardName"] for one in cloudwatch.list_dashboards()["DashboardEntries"]]
+    assert (NAME in names, stack.name in names) == (True, False)
+    body = json.loads(cloudwatch.get_dashboard(DashboardName=NAME)["DashboardBody"])
+    rows = [row for one in body["widgets"] for row in one["properties"]["metrics"]]
+    places = {one for row in rows for one in row if isinstance(one, str) and one.startswith(NAME)}
+    queues = {url.rpartition("/")[2] for url in sqs.list_queues(QueueNamePrefix=NAME)["QueueUrls"]}
+    functions = laptop.client("lambda").list_functions()["Functions"]
+    there = {one["FunctionName"] for one in functions} | queues | {f"{NAME}-alerts", NAME}
+    assert places <= there
+    assert {f"{NAME}-{queue}" for queue in ("frames", "dead-letters")} <= places
 
 
 def test_no_log_of_the_laptop_aws_holds_a_name(seen, laptop):

@@ -1,14 +1,12 @@
 """What watches over the system itself: each alarm, fired by its own metric, reaches its topic.
 
 The laptop's CloudWatch takes the metrics that AWS's services publish from a test, and looks at
-none of their dimensions; those, and metrics made of log lines, are held against what AWS documents
-and the functions log.
+none of their dimensions; those are held against what AWS documents. The functions' own metrics
+come from real failures.
 """
 
-import json
-import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,16 +14,20 @@ from local.tests.support.laptop.parts import unique
 from tests.support.records.data_stream import a_session, enrolled, poison, put, visit
 from tests.support.stack.deployed import inbox_of, taken
 from tests.support.stack.outages import function, logged, refused
+from whosthere.alarm_metrics import FAILED_EVENT_AGE, NAMESPACE, SET_ASIDE
 from whosthere.clock import now_ms
 from whosthere.session_store import latest_session, session_key
 
 # Developer guides: Lambda "Types of metrics", SQS and SNS "Available CloudWatch metrics".
 DOCUMENTED = {
     "AWS/Lambda": {"IteratorAge": {"FunctionName"}},
-    "AWS/SQS": {"ApproximateAgeOfOldestMessage": {"QueueName"}},
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage": {"QueueName"},
+        "ApproximateNumberOfMessagesVisible": {"QueueName"},
+    },
     "AWS/SNS": {"NumberOfNotificationsFailed": {"TopicName"}},
 }
-OF_LOGS = {"RecordsSetAside", "EventsFailing"}
+OURS = {SET_ASIDE, FAILED_EVENT_AGE}
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +53,17 @@ def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(
     laptop, stack, topic, product
 ):
     found = alarms(laptop, topic)
-    assert len(found) == 7
+    assert len(found) == 8
     there = {
         "FunctionName": {function(product, word)["FunctionName"] for word in ("AlertP", "QueueS")},
-        "QueueName": {f"{stack.name}-photos", f"{stack.name}-deletions"},
+        "QueueName": {f"{stack.name}-{queue}" for queue in ("photos", "deletions", "dead-letters")},
         "TopicName": {f"{stack.name}-alerts"},
     }
     for alarm in found:
         names = {one["Name"] for one in alarm["Dimensions"]}
-        if alarm["Namespace"] == stack.name:
-            assert alarm["MetricName"] in OF_LOGS and not names
+        if alarm["Namespace"] == NAMESPACE:
+            assert alarm["MetricName"] in OURS
+            assert alarm["Dimensions"] == [{"Name": "service", "Value": stack.name}]
             continue
         assert names == DOCUMENTED[alarm["Namespace"]][alarm["MetricName"]]
         for one in alarm["Dimensions"]:
@@ -76,7 +79,8 @@ def test_each_alarm_reaches_its_topic(laptop, topic, told, wait_until):
         datum = {
             "MetricName": alarm["MetricName"],
             "Dimensions": alarm["Dimensions"],
-            "Timestamp": datetime.now(UTC),
+            # Not of this minute, of which another test reads the metric.
+            "Timestamp": datetime.now(UTC) - timedelta(seconds=0.8 * alarm["Period"]),
             "Value": alarm["Threshold"] + 1,
         }
         cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[datum])
@@ -99,22 +103,31 @@ def test_what_a_mapping_gave_up_is_told_with_its_place(laptop, stack, told, wait
     assert f"s3://{stack.bucket}/{key}. " in texts[0] and "./whosthere replay" in texts[0]
 
 
-def test_the_alarm_of_poison_counts_the_line_that_is_really_logged(laptop, product, wait_until):
-    line, group = "record set aside", function(product, "AlertPerson")["LoggingConfig"]["LogGroup"]
+def one_alarm(laptop, topic, word):
+    """The stack's alarm with that word in its name, back in the state OK."""
+    (alarm,) = [one for one in alarms(laptop, topic) if word in one["AlarmName"]]
+    laptop.client("cloudwatch").set_alarm_state(
+        AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="before the test"
+    )
+    return alarm
+
+
+def test_poison_that_a_function_sets_aside_fires_its_alarm(
+    laptop, product, topic, told, wait_until
+):
+    alarm = one_alarm(laptop, topic, "RecordsSetAside")
+    told()
     with a_session(product.table):
         (number,) = put(laptop, poison(now_ms()))
-        found = wait_until(
-            lambda: [
-                one for one in logged(product, "AlertPerson", line) if one["record"] == number
-            ],
-            90,
-        )
-    filters = laptop.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
-    patterns = {
-        one["metricTransformations"][0]["metricName"]: one["filterPattern"] for one in filters
-    }
-    assert counts(patterns["RecordsSetAside"], found[0])
-    assert not counts(patterns["EventsFailing"], found[0])
+        fired = []
+
+        def has_fired():
+            fired.extend(one for one in told() if one.get("AlarmName") == alarm["AlarmName"])
+            return "ALARM" in {one["NewStateValue"] for one in fired}
+
+        wait_until(has_fired, 90)
+    said = [one["record"] for one in logged(product, "AlertPerson", "record set aside")]
+    assert number in said
 
 
 @pytest.mark.long
@@ -160,15 +173,46 @@ def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_
     assert len(alerts()) == 1
 
 
-@pytest.mark.parametrize(("age", "late"), [(299, False), (301, True)])
-def test_the_alarm_of_events_counts_those_that_fail_for_more_than_five_minutes(
-    laptop, product, age, late
+def test_a_photo_that_fails_for_long_fires_the_alarm_of_failing_events(
+    laptop, stack, product, topic, told, wait_until
 ):
-    """As `functions/whosthere/ingest/sqs.py` logs them: tests/unit/functions/ingest/test_sqs.py."""
-    group = function(product, "EnrollPhoto")["LoggingConfig"]["LogGroup"]
-    filters = laptop.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
-    (pattern,) = [one["filterPattern"] for one in filters if "event failed" in one["filterPattern"]]
-    assert counts(pattern, {"message": "event failed", "event": "x", "age": age}) is late
+    """An alarm as the stack's, but after three seconds instead of five minutes."""
+    alarm = one_alarm(laptop, topic, "EventsFailing")
+    assert (alarm["MetricName"], alarm["Threshold"]) == (FAILED_EVENT_AGE, 300)
+    name, cloudwatch, s3 = unique("sooner"), laptop.client("cloudwatch"), laptop.client("s3")
+    wait_until(lambda: highest(cloudwatch, alarm) <= 3, 90)  # nothing fails in another test
+    same = ("Namespace", "MetricName", "Dimensions", "Statistic", "EvaluationPeriods")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        **{field: alarm[field] for field in (*same, "ComparisonOperator", "AlarmActions")},
+        Threshold=3,
+        Period=60,
+    )
+    fired, begun, key = [], time.monotonic(), f"people/{unique('Somebody')}/1.jpg"
+
+    def has_fired():
+        fired.extend(one for one in told() if one.get("AlarmName") == name)
+        return "ALARM" in {one["NewStateValue"] for one in fired}
+
+    with refused(product, "dynamodb:*", "EnrollPhoto"):
+        s3.put_object(Bucket=stack.bucket, Key=key, Body=b"no photo")
+        wait_until(has_fired, 90)
+        assert time.monotonic() > begun + 3
+    s3.delete_object(Bucket=stack.bucket, Key=key)
+    cloudwatch.delete_alarms(AlarmNames=[name])
+
+
+def highest(cloudwatch, alarm):
+    """The highest value of an alarm's metric in the last minute, or 0."""
+    now = datetime.now(UTC)
+    found = cloudwatch.get_metric_statistics(
+        **{field: alarm[field] for field in ("Namespace", "MetricName", "Dimensions")},
+        StartTime=now - timedelta(seconds=60),
+        EndTime=now,
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    return max((one["Maximum"] for one in found["Datapoints"]), default=0)
 
 
 def counted(product):
@@ -176,16 +220,3 @@ def counted(product):
     session = latest_session(product.table, "front-door")
     row = product.table.get_item(Key=session_key(session.id))["Item"]
     return int(row["counts"].get("records", 0))
-
-
-def counts(pattern, line):
-    """Whether a filter of terms `$.name = "text"` and `$.name > number` takes a line of JSON.
-
-    (CloudWatch Logs user guide, "Filter pattern syntax".)
-    """
-    terms = re.fullmatch(r"\{ (.+) \}", pattern)[1].split(" && ")
-    found = [re.fullmatch(r"\$\.(\w+) (=|>) (.+)", term).groups() for term in terms]
-    return all(
-        line.get(name) == json.loads(value) if sign == "=" else line.get(name, 0) > float(value)
-        for name, sign, value in found
-    )

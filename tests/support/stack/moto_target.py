@@ -25,6 +25,7 @@ def deployed_target(table):
         definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
         roleArn=role["Role"]["Arn"],
     )["stateMachineArn"]
+    dead_letters = boto3.client("sqs").create_queue(QueueName="whosthere-dead-letters")["QueueUrl"]
     return Target(
         stack="whosthere",
         region="eu-west-1",
@@ -34,7 +35,12 @@ def deployed_target(table):
         session=boto3.Session(),
         engine="stream-processor",
         id="arn:aws:cloudformation:eu-west-1:111122223333:stack/whosthere/one",
-        outputs={"TableName": table.name, "BucketName": BUCKET, "StateMachineArn": machine},
+        outputs={
+            "TableName": table.name,
+            "BucketName": BUCKET,
+            "StateMachineArn": machine,
+            "DeadLetterQueueUrl": dead_letters,
+        },
     )
 
 

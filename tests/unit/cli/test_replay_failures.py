@@ -3,11 +3,12 @@
 import base64
 import json
 import logging
+from unittest.mock import Mock
 
 import boto3
 import pytest
 
-from cli.aws.replay_failures import parse_failure, replay_failures
+from cli.aws.replay_failures import parse_failure, replay_failures, resend_dead_letters
 from tests.support.records.alert_harness import record
 from whosthere.ingest import dead_letter
 
@@ -32,7 +33,7 @@ def sqs(clients):
 
 
 def letters(s3):
-    return dead_letter.DeadLetters(s3, BUCKET, logging.getLogger())
+    return dead_letter.DeadLetters(s3, BUCKET, logging.getLogger(), Mock())
 
 
 def came(number, body, camera="front-door"):
@@ -170,3 +171,65 @@ def test_events_of_a_queue_that_is_gone_stay_and_hide_no_others(clients, sqs):
     done = replay_failures(s3, kinesis, sqs, BUCKET)
     assert done.unreadable == ["failures/events/a.json", "failures/events/c.json"]
     assert list(done.events.values()) == [1]
+
+
+class NamesSources:
+    """A client of SQS that says where a dead letter comes from, as AWS does and moto does not."""
+
+    def __init__(self, sqs):
+        self.sqs = sqs
+
+    def __getattr__(self, name):
+        return getattr(self.sqs, name)
+
+    def receive_message(self, MessageSystemAttributeNames, **given):
+        found = self.sqs.receive_message(**given)
+        for message in found.get("Messages", ()):
+            name = message["Body"].removesuffix("!")
+            if MessageSystemAttributeNames == ["DeadLetterQueueSourceArn"] and " " not in name:
+                arn = f"arn:aws:sqs:us-east-1:123456789012:whosthere-{name}"
+                message["Attributes"] = {"DeadLetterQueueSourceArn": arn}
+        return found
+
+
+@pytest.fixture
+def dead_letters(sqs):
+    """The dead-letter queue of two queues, with an event of each; its URL."""
+    url = sqs.create_queue(QueueName="whosthere-dead-letters")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:123456789012:whosthere-dead-letters"
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    for name in ("frames", "photos"):
+        queue = sqs.create_queue(QueueName=f"whosthere-{name}")["QueueUrl"]
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": redrive})
+        sqs.send_message(QueueUrl=queue, MessageBody=f"{name}!")
+        for _ in range(2):
+            sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)
+    return url
+
+
+def waiting(sqs, queue):
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    found = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0).get("Messages", ())
+    return [message["Body"] for message in found]
+
+
+def test_dead_letters_come_back_into_the_queues_that_they_came_from(sqs, dead_letters):
+    done = resend_dead_letters(NamesSources(sqs), dead_letters)
+    assert done.events == {
+        f"arn:aws:sqs:us-east-1:123456789012:whosthere-{name}": 1 for name in ("frames", "photos")
+    }
+    assert (done.records, done.unreadable) == ({}, [])
+    assert waiting(sqs, "whosthere-frames") == ["frames!"]
+    assert waiting(sqs, "whosthere-photos") == ["photos!"]
+    assert resend_dead_letters(NamesSources(sqs), dead_letters).events == {}
+
+
+def test_a_dead_letter_of_a_queue_that_is_gone_stays_and_is_named(sqs, dead_letters):
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="whosthere-frames")["QueueUrl"])
+    sqs.send_message(QueueUrl=dead_letters, MessageBody="put here by hand")
+    done = resend_dead_letters(NamesSources(sqs), dead_letters)
+    assert list(done.events.values()) == [1]
+    assert len(done.unreadable) == 2
+    counted = ["ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=counted)
+    assert found["Attributes"] == {counted[0]: "2"}

@@ -26,6 +26,14 @@ class Logger:
     warning = info
 
 
+class Metrics:
+    def __init__(self):
+        self.added = []
+
+    def add_metric(self, name, unit, value):
+        self.added.append((name, unit, value))
+
+
 @pytest.fixture
 def s3(aws):
     client = boto3.client("s3")
@@ -47,8 +55,8 @@ class Consumer:
     """A consumer that notes which frames it got, and may fail some."""
 
     def __init__(self, table, s3, *, fails=()):
-        self.fails, self.processed, self.logger = fails, [], Logger()
-        letters = DeadLetters(s3, BUCKET, self.logger)
+        self.fails, self.processed, self.logger, self.metrics = fails, [], Logger(), Metrics()
+        letters = DeadLetters(s3, BUCKET, self.logger, self.metrics)
         self.source = KinesisSource(table, "whosthere", letters, ApiCallCounter(), self.logger)
 
     def consume(self, *records):
@@ -89,6 +97,7 @@ def test_poison_becomes_a_dead_letter_with_the_reason_and_the_rest_goes_on(table
     assert set(letters) == {"failures/records/2.json", "failures/records/3.json"}
     assert "FaceSearchResponse" in letters["failures/records/2.json"]["reason"]
     assert ("record set aside", {"record": "2"}) in consumer.logger.said
+    assert consumer.metrics.added == [("RecordsSetAside", "Count", 1)] * 2
     counts = table.get_item(Key={"pk": "session#one", "sk": "session"})["Item"]["counts"]
     assert counts == {"records": 2}
 
@@ -104,6 +113,7 @@ def test_poison_that_cannot_become_a_dead_letter_is_redelivered(table):
     poison, good = kinesis_record("1", b"?"), kinesis_record("2", record(0))
     assert consumer.consume(poison, good) == {"1"}
     assert consumer.processed == ["2"]
+    assert consumer.metrics.added == []
 
 
 def test_records_that_failed_are_named_and_no_others(table, s3):
@@ -131,6 +141,7 @@ def test_records_of_a_camera_that_never_had_a_session_are_dropped(table, s3):
 def test_a_dead_letter_is_whole_and_has_the_same_name_at_every_retry(s3):
     given = {"kinesis": {"data": "e30="}, "eventSourceARN": "arn"}
     for _ in range(2):
-        key = DeadLetters(s3, BUCKET, Logger()).put(RECORDS, "495", "a field is missing", given)
+        letters = DeadLetters(s3, BUCKET, Logger(), Metrics())
+        key = letters.put(RECORDS, "495", "a field is missing", given)
     assert dead_letters(s3) == {key: {"reason": "a field is missing", "given": given}}
     assert key == "failures/records/495.json"

@@ -1,4 +1,4 @@
-"""Events of a queue: tried again by age, sooner first, then kept whole; none hides another."""
+"""Events of a queue: tried again by age, or kept whole with the reason; none hides another."""
 
 import json
 from types import SimpleNamespace
@@ -7,7 +7,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere.ingest.sqs import SqsSource, process_sqs_batch
+from whosthere.errors import RecordError
+from whosthere.ingest.dead_letter import DeadLetters
+from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 
 BUCKET = "whosthere-messages"
 SENT = 1_800_000_000_000
@@ -36,19 +38,26 @@ def queue(aws, s3):
     sqs = SimpleNamespace(
         change_message_visibility=lambda **given: waits.append(given["VisibilityTimeout"])
     )
-    logger = Logger()
+    logger, measured = Logger(), []
+    metrics = SimpleNamespace(add_metric=lambda *metric: measured.append(metric))
 
     def at(age_ms, s3=s3):
-        return SqsSource(sqs, "url", s3, BUCKET, logger, lambda: SENT + age_ms)
+        letters = DeadLetters(s3, BUCKET, logger, metrics)
+        return SqsSource(sqs, "url", letters, lambda: SENT + age_ms)
 
-    return SimpleNamespace(at=at, waits=waits, said=logger.said)
+    return SimpleNamespace(at=at, waits=waits, said=logger.said, measured=measured)
 
 
-def message(name="one", times=1, body='{"detail": 1}'):
+def s3_event(key):
+    detail = {"bucket": {"name": BUCKET}, "object": {"key": key}}
+    return {"account": "123456789012", "region": "us-east-1", "detail": detail}
+
+
+def message(name="one", times=1, body=None):
     return {
         "messageId": name,
         "receiptHandle": f"handle-{name}",
-        "body": body,
+        "body": json.dumps(s3_event("a key")) if body is None else body,
         "attributes": {"SentTimestamp": str(SENT), "ApproximateReceiveCount": str(times)},
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:whosthere-frames",
     }
@@ -73,7 +82,7 @@ def kept(s3):
 def test_an_event_that_is_done_is_not_redelivered(queue):
     done = []
     assert failed(process_sqs_batch(queue.at(0), [message()], done.append)) == []
-    assert done == [{"detail": 1}]
+    assert done == [ObjectEvent("a key", "us-east-1", "123456789012")]
     assert queue.waits == []
 
 
@@ -81,13 +90,18 @@ def test_one_that_fails_hides_no_other(queue):
     done = []
 
     def work(event):
-        if event == 2:
+        if event.key == "2":
             fails(event)
-        done.append(event)
+        done.append(event.key)
 
-    batch = [message(str(number), body=str(number)) for number in (1, 2, 3)]
+    batch = [message(key, body=json.dumps(s3_event(key))) for key in "123"]
     assert failed(process_sqs_batch(queue.at(0), batch, work)) == ["2"]
-    assert done == [1, 3]
+    assert done == ["1", "3"]
+
+
+def test_all_events_may_fail_and_the_function_does_not(queue):
+    batch = [message(name) for name in ("one", "two")]
+    assert failed(process_sqs_batch(queue.at(0), batch, fails)) == ["one", "two"]
 
 
 def test_a_failed_event_is_retried_with_a_growing_backoff(queue):
@@ -101,11 +115,18 @@ def test_a_failed_event_is_retried_for_an_hour_whatever_the_number_of_tries(queu
     assert kept(s3) == {}
 
 
+def test_the_age_of_a_failed_event_is_measured_and_of_none_that_is_done(queue):
+    process_sqs_batch(queue.at(301_000), [message()], fails)
+    process_sqs_batch(queue.at(301_000), [message()], lambda _event: None)
+    assert queue.measured == [("FailedEventAge", "Seconds", 301)]
+
+
 def test_after_an_hour_it_becomes_a_dead_letter_with_the_reason_and_a_log_line(queue, s3):
     given = message(times=70)
     assert failed(process_sqs_batch(queue.at(HOUR_MS + 1), [given], fails)) == []
     assert kept(s3) == {"failures/events/one.json": {"reason": "ClientError", "given": given}}
     assert queue.said[-1] == ("record set aside", {"record": "one"})
+    assert queue.measured[-1] == ("RecordsSetAside", "Count", 1)
 
 
 def test_an_event_whose_dead_letter_cannot_be_stored_is_retried(queue):
@@ -118,28 +139,57 @@ def test_an_event_that_succeeds_after_an_hour_is_done(queue, s3):
     assert kept(s3) == {}
 
 
-def test_an_event_that_no_worker_survived_becomes_a_dead_letter_untried(queue, s3):
+def test_an_event_that_no_worker_survived_is_left_untried_to_the_dead_letter_queue(queue, s3):
     tried = []
     batch = [message("old", times=20), message("late", times=1)]
-    assert failed(process_sqs_batch(queue.at(2 * HOUR_MS + 1), batch, tried.append)) == []
+    assert failed(process_sqs_batch(queue.at(2 * HOUR_MS + 1), batch, tried.append)) == ["old"]
     assert len(tried) == 1  # the late one was never tried before
-    assert list(kept(s3)) == ["failures/events/old.json"]
+    assert queue.waits == [0]  # until it was received often enough
+    assert kept(s3) == {}
 
 
-def test_a_message_that_is_no_json_is_a_failure_like_any(queue):
-    assert failed(process_sqs_batch(queue.at(0), [message(body="{")], lambda _event: None)) == [
-        "one"
-    ]
+NO_EVENTS = ["{", "[]", "null", '{"detail": {"object": {}}}', json.dumps(s3_event(7)), "[" * 9999]
+
+
+@pytest.mark.parametrize("body", NO_EVENTS)
+def test_what_is_no_event_of_s3_is_kept_at_once_with_the_reason(queue, s3, body):
+    given = message(body=body)
+    assert failed(process_sqs_batch(queue.at(0), [given], fails)) == []
+    ((key, found),) = kept(s3).items()
+    assert key == "failures/events/one.json"
+    assert (found["given"], "event" in found["reason"]) == (given, True)
+    assert queue.said == [("record set aside", {"record": "one"})]
+    assert queue.measured == [("RecordsSetAside", "Count", 1)]
+
+
+def test_an_event_that_no_retry_can_mend_is_kept_at_once_with_the_reason(queue, s3):
+    def refuses(_event):
+        raise RecordError("Similarity is missing")
+
+    assert failed(process_sqs_batch(queue.at(0), [message()], refuses)) == []
+    (found,) = kept(s3).values()
+    assert found["reason"] == "Similarity is missing"
+
+
+def test_what_cannot_be_kept_at_once_is_retried(queue):
+    refusing = queue.at(0, SimpleNamespace(put_object=lambda **_: fails(None)))
+    assert failed(process_sqs_batch(refusing, [message(body="{")], fails)) == ["one"]
+    assert queue.waits == [2]
+
+
+def test_no_log_and_no_metric_says_more_of_an_event_than_its_id(queue):
+    def fails_by_name(event):
+        raise ValueError(event.key)
+
+    body = json.dumps(s3_event("people/Alice/1.jpg"))
+    for age_ms in (0, HOUR_MS + 1, 2 * HOUR_MS + 1):
+        process_sqs_batch(queue.at(age_ms), [message(times=2, body=body)], fails_by_name)
+    assert len(queue.said) == 3
+    assert "Alice" not in json.dumps([queue.said, queue.measured])
 
 
 def test_without_the_right_to_change_the_visibility_the_queues_timeout_holds(queue):
     at = queue.at(0)
-    hindered = SqsSource(
-        SimpleNamespace(change_message_visibility=lambda **_: fails(None)),
-        at.url,
-        at.s3,
-        at.bucket,
-        at.logger,
-        at.clock,
-    )
+    refusing = SimpleNamespace(change_message_visibility=lambda **_: fails(None))
+    hindered = SqsSource(refusing, at.url, at.dead_letters, at.clock)
     assert failed(process_sqs_batch(hindered, [message()], fails)) == ["one"]
