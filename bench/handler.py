@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from bench import hour
@@ -18,12 +19,12 @@ from bench.measure import measure
 from whosthere import session_store as sessions
 from whosthere import settings
 from whosthere.alarm_metrics import alarm_metrics
-from whosthere.dynamodb import decimals
+from whosthere.dynamodb import STAMP, decimals
 from whosthere.ingest.dead_letter import DeadLetters
-from whosthere.ingest.kinesis import KinesisSource
+from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.metrics import ApiCallCounter
 from whosthere.session_store import Session
-from whosthere.visits.persons import alert_for_batch
+from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import AlertContext, Lease
 from whosthere.visits.store import current_key
 
@@ -87,9 +88,10 @@ def once() -> Mapping[str, float]:
     letters = DeadLetters(no_client, "bucket", logger, alarm_metrics())
     source = KinesisSource(table, "whosthere", letters, ApiCallCounter(), logger)
     context = AlertContext(table, _nobody, Lease(lambda: BEGUN_MS, 65_000))
+    work = partial(alert_persons, context)
 
     def ours() -> None:
-        assert alert_for_batch(source, context, records) == {"batchItemFailures": []}
+        assert process_batch(source, records, work) == {"batchItemFailures": []}
 
     def bare() -> None:
         for record in records:
@@ -153,9 +155,11 @@ def open_session(table: Any) -> Session:
         held=True,
         settings=settings.from_values(values),
     )
-    table.put_item(Item=sessions.lock_key("front-door") | {"session": "one", "held": True})
+    lock = sessions.lock_key("front-door") | STAMP
+    table.put_item(Item=lock | {"session": "one", "held": True})
     table.put_item(
         Item=sessions.session_key("one")
+        | STAMP
         | {
             "camera": session.camera,
             "engine": session.engine,

@@ -11,9 +11,9 @@ from whosthere.alarm_metrics import alarm_metrics
 from whosthere.alerts.message import publish
 from whosthere.clock import now_ms
 from whosthere.ingest.dead_letter import DeadLetters
-from whosthere.ingest.kinesis import KinesisSource
+from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.metrics import ApiCallCounter
-from whosthere.visits.persons import alert_for_batch
+from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import AlertContext, Lease
 
 if TYPE_CHECKING:
@@ -36,6 +36,6 @@ sent: dict[str, int] = {}
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Alert for the persons in the records; return the records that Lambda redelivers."""
-    # The lease on an alert must outlast this invocation.
     lease = Lease(now_ms, context.get_remaining_time_in_millis() + 5000, sent)
-    return alert_for_batch(source, AlertContext(table, publisher, lease), event["Records"])
+    alerting = AlertContext(table, publisher, lease)
+    return process_batch(source, event["Records"], partial(alert_persons, alerting))

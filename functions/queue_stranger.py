@@ -11,10 +11,10 @@ from whosthere.alarm_metrics import alarm_metrics
 from whosthere.alerts.message import publish
 from whosthere.clock import now_ms
 from whosthere.ingest.dead_letter import DeadLetters
-from whosthere.ingest.kinesis import KinesisSource
+from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.metrics import ApiCallCounter
 from whosthere.strangers.pictures import PresignedUrls, StoredVideo
-from whosthere.strangers.process import StrangerContext, queue_from_batch
+from whosthere.strangers.process import StrangerContext, queue_strangers
 from whosthere.strangers.review_queue import StrangerFiles
 from whosthere.visits.record_sightings import AlertContext, Lease
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis_video_archived_media import KinesisVideoArchivedMediaClient
 
 STACK, BUCKET = os.environ["STACK"], os.environ["BUCKET"]
-
 logger = Logger()
 metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
@@ -36,19 +35,17 @@ calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, kinesisvideo, rekognition, sns, sts)
 
 
-def archived(endpoint: str) -> "KinesisVideoArchivedMediaClient":
-    """Return a client for the stored video at a stream's own endpoint."""
+def _archived(endpoint: str) -> "KinesisVideoArchivedMediaClient":
     client = boto3.client("kinesis-video-archived-media", endpoint_url=endpoint)
     calls.watch(client)
     return client
 
 
-dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
-source = KinesisSource(table, STACK, dead_letters, calls, logger)
+source = KinesisSource(table, STACK, DeadLetters(s3, BUCKET, logger, metrics), calls, logger)
 strangers = StrangerContext(
     files=StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"]),
     urls=PresignedUrls(sts, os.environ["PICTURE_ROLE_ARN"], BUCKET),
-    image=StoredVideo(STACK, kinesisvideo, archived, now_ms).image,
+    image=StoredVideo(STACK, kinesisvideo, _archived, now_ms).image,
 )
 publisher = partial(publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}
@@ -58,7 +55,6 @@ sent: dict[str, int] = {}
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Queue the strangers in the records; return the records that Lambda redelivers."""
-    # The lease on a stranger must outlast this invocation.
     lease = Lease(now_ms, context.get_remaining_time_in_millis() + 5000, sent)
     alerting = AlertContext(table, publisher, lease)
-    return queue_from_batch(source, alerting, strangers, event["Records"])
+    return process_batch(source, event["Records"], partial(queue_strangers, alerting, strangers))

@@ -49,15 +49,12 @@ sent: dict[str, int] = {}
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Search the images that the messages name; return the messages that SQS redelivers."""
-    # The lease on an alert or stranger must outlast this invocation.
     lease = Lease(now_ms, context.get_remaining_time_in_millis() + 5000, sent)
-    return process_sqs_batch(
-        source, event["Records"], partial(search, AlertContext(table, publisher, lease))
-    )
+    alerting = AlertContext(table, publisher, lease)
+    return process_sqs_batch(source, event["Records"], partial(search, alerting))
 
 
 def search(alerting: AlertContext, created: ObjectEvent) -> None:
     """Search the image that S3's event `Object Created` names."""
-    arn_prefix = f"arn:aws:kinesisvideo:{created.region}:{created.account}:stream/"
-    done = search_image(images, alerting, created.key, arn_prefix)
+    done = search_image(images, alerting, created.key, created.stream_arn_prefix)
     logger.info("image settled", extra={"done": done})

@@ -1,6 +1,7 @@
 """Reads and conditional writes of rows: optimistic locks by a `version` in each shared row.
 
-Of two workers one wins; the other gets RowChangedError and reads again.
+Of two workers one wins; the other gets RowChangedError and reads again. `schemaVersion` says
+which attributes a row has: older rows are upgraded as they are read, newer ones refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from botocore.exceptions import ClientError
 
 from whosthere.clock import DAY_S
+from whosthere.errors import NewerRowError
 
 if TYPE_CHECKING:  # stubs are not in the Lambda runtime
     from boto3.dynamodb.conditions import ConditionBase
@@ -32,6 +34,12 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 # (DynamoDB developer guide, "Transaction conflict handling").
 LOST = (CONDITION_FAILED, "TransactionConflictException")
 LOST_IN_TRANSACTION = {"ConditionalCheckFailed", "TransactionConflict"}
+# Of the rows that this version writes; one without it is of the first schema. An update that
+# may create a row writes it too. Stopping must be possible in each schema, so these keep their
+# names and meaning: of a lock `held` and `session`; of a session all but its settings, counts
+# and checks.
+SCHEMA = 2
+STAMP = {"schemaVersion": SCHEMA}
 
 
 class RowChangedError(Exception):
@@ -72,9 +80,31 @@ class WriteRequest(TypedDict, total=False):
     Delete: DeleteRequest
 
 
-def read(table: Table, key: Mapping[str, str]) -> Row | None:
-    """Return the row of that key, as last written, or None."""
-    return table.get_item(Key=key, ConsistentRead=True).get("Item")
+def upgraded(row: Row) -> Row:
+    """Return a row in today's schema; raise NewerRowError for a later one."""
+    if is_newer(row):
+        kind = row["sk"].partition("#")[0]  # the rest may name a photo
+        raise NewerRowError(
+            f"the row {kind!r} of {row['pk']} has schema {row['schemaVersion']}, and this version"
+            f" of Whosthere reads up to {SCHEMA}: deploy the newer version again"
+        )
+    if row.get("schemaVersion", 1) == 1 and row["sk"] == "session":
+        # It was not noted yet that there is a report: whoever was told had one.
+        return {"reported": bool(row.get("told")), **row}
+    return row
+
+
+def is_newer(row: Row) -> bool:
+    """Return whether a newer version wrote the row."""
+    return bool(row.get("schemaVersion", 1) > SCHEMA)
+
+
+def read(table: Table, key: Mapping[str, str], *, any_schema: bool = False) -> Row | None:
+    """Return the row of that key, as last written, or None; `any_schema` takes newer ones too."""
+    row: Row | None = table.get_item(Key=key, ConsistentRead=True).get("Item")
+    if row is None or row.get("schemaVersion") == SCHEMA or (any_schema and is_newer(row)):
+        return row
+    return upgraded(row)
 
 
 def query(table: Table, condition: "ConditionBase") -> list[Row]:
@@ -86,7 +116,8 @@ def query(table: Table, condition: "ConditionBase") -> list[Row]:
     rows: list[Row] = []
     while True:
         page = table.query(**wanted)
-        rows += page["Items"]
+        for row in page["Items"]:
+            rows.append(row if row.get("schemaVersion") == SCHEMA else upgraded(row))
         if "LastEvaluatedKey" not in page:
             return rows
         wanted["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -100,14 +131,14 @@ def first(table: Table, condition: "ConditionBase", *, ascending: bool) -> Row |
         ScanIndexForward=ascending,
         Limit=1,
     )["Items"]
-    return found[0] if found else None
+    return upgraded(found[0]) if found else None
 
 
 def put(item: Attributes, version: int | None) -> WriteRequest:
     """Return a put that replaces that version; 0 is a row not there yet, None is any."""
     if version is None:
-        return {"Put": {"Item": {**item, "version": 1}}}
-    request: PutRequest = {"Item": {**item, "version": version + 1}}
+        return {"Put": {"Item": {**item, **STAMP, "version": 1}}}
+    request: PutRequest = {"Item": {**item, **STAMP, "version": version + 1}}
     if version == 0:
         request["ConditionExpression"] = "attribute_not_exists(pk)"
     else:

@@ -3,6 +3,7 @@
 WhosthereError
 |-- SessionInputError     the session asked for cannot be opened as asked
 |-- CameraBusyError       another session holds the camera
+|-- NewerRowError         a row that a newer version wrote, after a deployment was rolled back
 |-- LockLostError         the session does not hold its camera any more
 |-- VideoStreamGoneError  the camera's video stream does not exist any more
 |-- ProcessorStaysError   a stream processor runs on although it was stopped and deleted
@@ -11,7 +12,7 @@ WhosthereError
 |-- WorkersKilledError    a message that every worker so far was killed by
 |-- PhotoRefusedError     a photo that cannot enroll anybody
 |-- PictureError          there is no picture of a sighting
-`-- TryAgainError         another worker is at work on the same row
+`-- TryAgainError         another worker is at work on the same row, or AWS is too busy
 """
 
 from botocore.exceptions import ClientError
@@ -40,6 +41,10 @@ class SessionInputError(WhosthereError):
 
 class CameraBusyError(WhosthereError):
     """Another session holds the camera; the text says which and until when."""
+
+
+class NewerRowError(WhosthereError):
+    """A row that a newer version of Whosthere wrote; the text says which."""
 
 
 class LockLostError(WhosthereError):
@@ -75,4 +80,4 @@ class PictureError(WhosthereError):
 
 
 class TryAgainError(WhosthereError):
-    """Another worker is at work on the same row: the record has to be retried."""
+    """Another worker is at work on the same row, or AWS is too busy: it has to be retried."""

@@ -27,6 +27,20 @@ def stream_name(stack: str, camera: str) -> str:
     return f"{stack}-{camera}"
 
 
+def images_prefix(camera: str) -> str:
+    """Return the prefix of the keys that the camera's images have in the bucket."""
+    return f"frames/{camera}/"
+
+
+def images_uri(bucket: str, camera: str) -> str:
+    """Return where image generation puts the camera's images.
+
+    Kinesis Video Streams appends `_<account>_<stream>_...` or `/`; the last slash makes the
+    camera a folder of its own either way.
+    """
+    return f"s3://{bucket}/{images_prefix(camera)}"
+
+
 def processor_name(stack: str, camera: str, session: str) -> str:
     """Return the name of a session's processor: with its id, so no other session's is touched."""
     if not SESSION_ID.match(session):

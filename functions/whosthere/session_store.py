@@ -68,7 +68,7 @@ def history_key(session: Session) -> dict[str, str]:
 
 def was_refused(table: Table, session_id: str) -> bool:
     """Whether the owner was told that no session of that id could be opened."""
-    row = dynamodb.read(table, session_key(session_id)) or {}
+    row = dynamodb.read(table, session_key(session_id), any_schema=True) or {}
     return bool(row.get("told"))
 
 
@@ -80,11 +80,13 @@ def cancel(table: Table, session_id: str, now_ms: int) -> bool:
     try:
         table.update_item(
             Key=session_key(session_id),
-            UpdateExpression="SET endedAt = if_not_exists(endedAt, :now), expires = :expires",
+            UpdateExpression="SET endedAt = if_not_exists(endedAt, :now), expires = :expires,"
+            " schemaVersion = :schema",
             ConditionExpression="attribute_not_exists(camera)",
             ExpressionAttributeValues={
                 ":now": now_ms,
                 ":expires": now_ms // 1000 + KEEP_ROWS_S,
+                ":schema": dynamodb.SCHEMA,
             },
         )
     except ClientError as error:
@@ -94,12 +96,12 @@ def cancel(table: Table, session_id: str, now_ms: int) -> bool:
     return True
 
 
-def latest_session(table: Table, camera: str) -> Session | None:
+def latest_session(table: Table, camera: str, *, to_stop: bool = False) -> Session | None:
     """Return the session that holds the camera's lock or, if it is free, the last one."""
-    lock: Row | None = table.get_item(Key=lock_key(camera), ConsistentRead=True).get("Item")
+    lock = dynamodb.read(table, lock_key(camera), any_schema=to_stop)
     if not lock or "session" not in lock:
         return None
-    return read_session(table, lock["session"], lock)
+    return read_session(table, lock["session"], lock, to_stop=to_stop)
 
 
 def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
@@ -109,13 +111,21 @@ def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
     return read_session(table, found["session"]) if found else None
 
 
-def read_session(table: Table, session_id: str, lock: Row | None = None) -> Session | None:
-    """Return the session of that id, or None; `held` says whether it still holds its camera."""
-    row = dynamodb.read(table, session_key(session_id))
+def read_session(
+    table: Table, session_id: str, lock: Row | None = None, *, to_stop: bool = False
+) -> Session | None:
+    """Return the session of that id, or None; `held` says whether it still holds its camera.
+
+    `to_stop` reads it also from rows that a newer version wrote; its settings are the defaults
+    then.
+    """
+    row = dynamodb.read(table, session_key(session_id), any_schema=to_stop)
     if not row or "camera" not in row:  # cancelled before it was open
         return None
     if lock is None:
-        lock = dynamodb.read(table, lock_key(row["camera"])) or {}
+        lock = dynamodb.read(table, lock_key(row["camera"]), any_schema=to_stop) or {}
+    if to_stop and dynamodb.is_newer(row):
+        row = {**row, "settings": _settings.defaults()}
     return session_of(session_id, row, lock)
 
 
@@ -161,7 +171,7 @@ def end_session(
         ReturnValues="ALL_NEW",
     )["Attributes"]
     assert row["camera"] == session.camera
-    found = read_session(table, session.id)
+    found = read_session(table, session.id, to_stop=True)
     assert found is not None  # the row has just been written
     return found
 

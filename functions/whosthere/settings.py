@@ -147,6 +147,5 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         silence_limit_seconds=int(values["silenceLimitSeconds"]),
         records_missing_seconds=int(values["recordsMissingSeconds"]),
         time_zone=str(values["timeZone"]),
-        # A session that was opened before there was this setting goes on without it.
-        quiet_hours=tuple(values.get("quietHours", ())),
+        quiet_hours=tuple(values["quietHours"]),
     )

@@ -36,6 +36,7 @@ def mute(table: Table, who: str, until_ms: int, since_ms: int | None = None) -> 
     """Mute the id of a person or stranger, all strangers or everybody; by default from now on."""
     table.put_item(
         Item=_key(who)
+        | dynamodb.STAMP
         | {
             "since": now_ms() if since_ms is None else since_ms,
             "until": until_ms,
@@ -56,25 +57,20 @@ def mutes(table: Table) -> Iterator[Mute]:
         yield _mute(item)
 
 
-def is_muted(table: Table, who: Sequence[str], *moments_ms: int) -> bool:
-    """Return whether all of these ids were muted at one of the moments."""
-    muted = {mute.who for mute in mutes(table) if mute.holds(*moments_ms)}
-    if STRANGERS in muted:
-        muted |= {one for one in who if one.startswith(STRANGER_PREFIX)}
-    return EVERYBODY in muted or (bool(who) and muted.issuperset(who))
-
-
 def is_suppressed(
     table: Table, settings: Settings, who: Sequence[str], captured_ms: int, now_ms: int
 ) -> bool:
     """Return whether the owner wants no alert about these ids, by quiet hours or mutes.
 
     Quiet hours go by the time of capture. A mute also holds for earlier captures whose alert
-    is due now.
+    is due now; of several ids that it may be, all have to be muted.
     """
     if settings.quiet_hours and in_hours(captured_ms, settings.quiet_hours, settings.time_zone):
         return True
-    return is_muted(table, who, captured_ms, now_ms)
+    muted = {mute.who for mute in mutes(table) if mute.holds(captured_ms, now_ms)}
+    if STRANGERS in muted:
+        muted |= {one for one in who if one.startswith(STRANGER_PREFIX)}
+    return EVERYBODY in muted or (bool(who) and muted.issuperset(who))
 
 
 def in_hours(moment_ms: int, hours: Iterable[str], time_zone: str) -> bool:

@@ -7,8 +7,8 @@ developer guide, "Configuring partial batch response with Kinesis").
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -35,57 +35,59 @@ class KinesisSource:
     logger: "Logger"
 
 
-@dataclass(slots=True)
-class KinesisBatch:
-    """A batch being processed: its frames by session, and errors by the id of the record."""
-
-    source: KinesisSource
-    size: int
-    sessions: list[tuple[Session, list[AnalysedFrame]]] = field(default_factory=list)
-    failed: dict[str, Exception] = field(default_factory=dict)
-
-    def fail(self, frames: Sequence[AnalysedFrame], error: Exception) -> None:
-        """Add an error that concerns these frames only, so that it hides no others."""
-        self.failed |= {frame.id: error for frame in frames}
-
-    def add(self, session: Session, outcome: ProcessingOutcome) -> None:
-        """Add the outcome of one session's frames: the failures, and the session's counters."""
-        self.failed |= outcome.failed
-        counts = outcome.counts + self.source.calls.take()
-        add_counts(self.source.table, session.id, counts, outcome.last_ms)
-
-    def response(self) -> "PartialItemFailureResponse":
-        """Log what was read, and return the answer that names the records to redeliver."""
-        kinds = sorted({type(error).__name__ for error in self.failed.values()})
-        facts = {"records": self.size, "failed": len(self.failed), "errors": kinds}
-        self.source.logger.info("records read", extra=facts)
-        return {"batchItemFailures": [{"itemIdentifier": id} for id in self.failed]}
+# What is done with one session's frames.
+Work = Callable[[Session, Sequence[AnalysedFrame]], ProcessingOutcome]
 
 
-def read_batch(source: KinesisSource, records: Sequence[Mapping[str, Any]]) -> KinesisBatch:
-    """Read the records of a batch, and find the sessions that their frames belong to."""
-    batch = KinesisBatch(source, len(records))
+def process_batch(
+    source: KinesisSource, records: Sequence[Mapping[str, Any]], work: Work
+) -> "PartialItemFailureResponse":
+    """Do the work with the frames of each session in a batch; return the records to redeliver."""
+    failed: dict[str, Exception] = {}
     cameras: dict[str, list[AnalysedFrame]] = {}
     for record in records:
-        id = record["kinesis"]["sequenceNumber"]
         try:
-            frame = _read(record["kinesis"], id, source.stack)
+            frame = _read(record["kinesis"], source.stack)
         except RecordError as error:
-            batch.failed |= _dead_letter(source, id, error, record)
+            failed |= _dead_letter(source, record, error)
         else:
             cameras.setdefault(frame.camera, []).append(frame)
     for camera, frames in cameras.items():
+        failed |= _process_camera(source, camera, frames, work)
+    kinds = sorted({type(error).__name__ for error in failed.values()})
+    facts = {"records": len(records), "failed": len(failed), "errors": kinds}
+    source.logger.info("records read", extra=facts)
+    return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
+
+
+def _process_camera(
+    source: KinesisSource, camera: str, frames: Sequence[AnalysedFrame], work: Work
+) -> dict[str, Exception]:
+    """Do the work with a camera's frames and count it; return errors by the id of the record.
+
+    An error concerns the frames of its session only, so that it hides no others.
+    """
+    try:
+        sessions = frames_by_session(source.table, camera, frames)
+    except Exception as error:
+        return {frame.id: error for frame in frames}
+    failed: dict[str, Exception] = {}
+    for session, own in sessions:
         try:
-            batch.sessions += frames_by_session(source.table, camera, frames)
+            outcome = work(session, own)
+            failed |= outcome.failed
+            counts = outcome.counts + source.calls.take()
+            add_counts(source.table, session.id, counts, outcome.last_ms)
         except Exception as error:
-            batch.fail(frames, error)
-    return batch
+            failed |= {frame.id: error for frame in own}
+    return failed
 
 
 def _dead_letter(
-    source: KinesisSource, id: str, reason: RecordError, record: Mapping[str, Any]
+    source: KinesisSource, record: Mapping[str, Any], reason: RecordError
 ) -> dict[str, Exception]:
     """Store a broken record, and return the error if that fails."""
+    id = record["kinesis"]["sequenceNumber"]
     try:
         source.dead_letters.put(RECORDS, id, str(reason), record)
     except Exception as error:
@@ -93,7 +95,8 @@ def _dead_letter(
     return {}
 
 
-def _read(kinesis: Mapping[str, Any], id: str, stack: str) -> AnalysedFrame:
+def _read(kinesis: Mapping[str, Any], stack: str) -> AnalysedFrame:
+    id = kinesis["sequenceNumber"]
     recognised_ms = round(1000 * kinesis["approximateArrivalTimestamp"])
     try:
         record = json.loads(base64.b64decode(kinesis["data"]))
@@ -118,8 +121,10 @@ def frames_by_session(
     for frame in sorted(frames, key=attrgetter("server_ms"), reverse=True):
         if known is not None and frame.server_ms < known.started_ms:
             known = last_begun(table, camera, frame.server_ms)
-        answers = known is not None and known.answers_for(frame.server_ms)
-        owners[frame.id] = known if known is not None and answers else latest
+        if known is None or known is latest or not known.answers_for(frame.server_ms):
+            owners[frame.id] = latest
+        else:
+            owners[frame.id] = known
     sessions = {owner.id: owner for owner in owners.values()}
     return [
         (session, [frame for frame in frames if owners[frame.id].id == session.id])

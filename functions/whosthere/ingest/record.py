@@ -21,6 +21,8 @@ from whosthere.names import camera_of_arn
 TIMES = (0, 100_000_000_000)
 SIZES = (0.0001, 100)  # of a frame's width or height; the least is 1 in a row of the table
 OTHERS = (-180, 180)  # percent, degrees, and shares: a face may lie partly outside the frame
+# Ids become part of keys: a sort key has at most 1,024 bytes (DynamoDB, Quotas).
+TEXT_BYTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,12 @@ def schema() -> dict[str, Any]:
 def _face(found: Any) -> Face:
     face = found["DetectedFace"]
     box, quality, matches = face["BoundingBox"], face["Quality"], found["MatchedFaces"]
-    width, height = _checked((box["Width"], box["Height"]), SIZES)
-    left, top, confidence, sharpness, brightness, yaw = _checked(
+    left, top, width, height, confidence, sharpness, brightness, yaw = _checked(
         (
             box["Left"],
             box["Top"],
+            box["Width"],
+            box["Height"],
             face["Confidence"],
             quality["Sharpness"],
             quality["Brightness"],
@@ -136,6 +139,8 @@ def _face(found: Any) -> Face:
         ),
         OTHERS,
     )
+    if min(width, height) < SIZES[0] or max(width, height) > SIZES[1]:
+        raise ValueError("the box has no size, or is out of bounds")
     if type(matches) is not list:
         raise TypeError("the list of matches is missing")
     matches = tuple([_match(match) for match in matches])
@@ -154,12 +159,12 @@ def _match(match: Any) -> Match:
 def _checked(
     numbers: tuple[Any, ...], bounds: tuple[float, float], texts: tuple[Any, ...] = ()
 ) -> list[float]:
-    """Return the numbers as floats; raise TypeError for what is no text or no number in bounds."""
+    """Return the numbers as floats; raise TypeError if one of them or a text is not in bounds."""
     least, most = bounds
     for number in numbers:
         if type(number) not in (float, int) or not least <= number <= most:
             raise TypeError("a number is missing or out of bounds")
     for text in texts:
-        if type(text) is not str or not text:
-            raise TypeError("a text is missing")
+        if type(text) is not str or not 0 < len(text.encode()) <= TEXT_BYTES:
+            raise TypeError("a text is missing or too long")
     return [float(number) for number in numbers]

@@ -52,6 +52,11 @@ class ObjectEvent:
     region: str
     account: str
 
+    @property
+    def stream_arn_prefix(self) -> str:
+        """What the ARN of each video stream there begins with."""
+        return f"arn:aws:kinesisvideo:{self.region}:{self.account}:stream/"
+
 
 Work = Callable[[ObjectEvent], object]
 

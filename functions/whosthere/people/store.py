@@ -94,9 +94,13 @@ def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) ->
             "Key": person_key(person),
             # Counts every photo written, so that a worker that removes the person's row
             # notices a photo written in between.
-            "UpdateExpression": "SET #name = :name ADD version :one",
+            "UpdateExpression": "SET #name = :name, schemaVersion = :schema ADD version :one",
             "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": {":name": photo.name, ":one": 1},
+            "ExpressionAttributeValues": {
+                ":name": photo.name,
+                ":one": 1,
+                ":schema": dynamodb.SCHEMA,
+            },
         }
     }
     dynamodb.write(table, named, dynamodb.put(item, row.version))

@@ -12,9 +12,9 @@ from whosthere import dynamodb
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
 from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
-from whosthere.errors import VideoStreamGoneError, loggable, name_of_error
+from whosthere.errors import NewerRowError, VideoStreamGoneError, loggable, name_of_error
 from whosthere.metrics import add_counts
-from whosthere.names import StackNames, processor_name, stream_name
+from whosthere.names import StackNames, images_uri, processor_name, stream_name
 from whosthere.session.decision import (
     END,
     Decision,
@@ -99,12 +99,14 @@ def check_session(
     sleep is refused if one came since. What fails after that is answered too: only so does the
     machine know how many requests there are, and sleep.
     """
-    lock = dynamodb.read(context.table, lock_key(camera)) or {}
-    row = dynamodb.read(context.table, session_key(session_id)) or {}
+    try:
+        lock = dynamodb.read(context.table, lock_key(camera)) or {}
+        row = dynamodb.read(context.table, session_key(session_id)) or {}
+    except NewerRowError as error:
+        return _ended("NewerRowError", str(error))
     session = session_of(session_id, row, lock)
     if session is None:
-        lost = {"endedBy": "problem", "Error": "LockLostError", "Cause": "there is no such session"}
-        return {"next": END, "sleepSeconds": 1, "requests": "0", "failedChecks": 0, "ending": lost}
+        return _ended("LockLostError", "there is no such session")
     facts = Facts(
         session,
         now_ms(),
@@ -116,6 +118,12 @@ def check_session(
     if session.held and facts.requests.count is None:
         start_count(context.table, session)
     return _answer(facts, _check(context, facts, row))
+
+
+def _ended(error: str, cause: str) -> CheckAnswer:
+    """Return the end of a session that cannot be read."""
+    ending = {"endedBy": "problem", "Error": error, "Cause": cause}
+    return {"next": END, "sleepSeconds": 1, "requests": "0", "failedChecks": 0, "ending": ending}
 
 
 def _check(context: CheckContext, facts: Facts, row: Row) -> Decision:
@@ -247,11 +255,12 @@ def _read_media(context: CheckContext, facts: Facts) -> Media:
 
 
 def _read_engine(context: CheckContext, session: Session) -> EngineStatus:
-    stack, sources = context.names.stack, context.sources
+    stack, sources, camera = context.names.stack, context.sources, session.camera
     if session.engine == STREAM_PROCESSOR:
-        name = processor_name(stack, session.camera, session.id)
+        name = processor_name(stack, camera, session.id)
         return processor_status(sources.rekognition, name)
-    return images_status(sources.kinesisvideo, stream_name(stack, session.camera))
+    uri = images_uri(context.names.bucket, camera)
+    return images_status(sources.kinesisvideo, stream_name(stack, camera), uri)
 
 
 def _records_problem(context: CheckContext, facts: Facts, row: Row, *, searching: bool) -> str:

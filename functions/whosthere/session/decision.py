@@ -110,7 +110,7 @@ class Facts:
         """Status of the session's own engine.
 
         Image generation is the stream's: until the session has switched it on, what is on
-        was left over or is somebody else's. A pause stops that too.
+        was left over. A pause stops that too.
         """
         assert self.engine is not None
         is_own = self.session.engine == STREAM_PROCESSOR or self.progress.is_started

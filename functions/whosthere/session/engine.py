@@ -88,9 +88,11 @@ def processor_status(rekognition: "RekognitionClient", name: str) -> EngineStatu
     return EngineStatus(found["Status"], found.get("StatusMessage", ""))
 
 
-def images_status(kinesisvideo: "KinesisVideoClient", stream: str) -> EngineStatus:
-    """Return IS_RUNNING while the stream's image generation is on, else IS_GONE."""
-    return EngineStatus(IS_RUNNING if images_of(kinesisvideo, stream) else IS_GONE)
+def images_status(kinesisvideo: "KinesisVideoClient", stream: str, uri: str) -> EngineStatus:
+    """Return IS_RUNNING while the stream's images are put under that URI, else IS_GONE."""
+    found = images_of(kinesisvideo, stream)
+    is_ours = found is not None and found["DestinationConfig"]["Uri"] == uri
+    return EngineStatus(IS_RUNNING if is_ours else IS_GONE)
 
 
 def stop_processor(

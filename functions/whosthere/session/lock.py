@@ -25,7 +25,8 @@ def open_session(table: Table, session: Session, values: Mapping[str, Json]) -> 
     Raises CameraBusyError if another session holds the camera or it is shut, LockLostError
     if this one was given up meanwhile.
     """
-    lock = dynamodb.read(table, lock_key(session.camera)) or {}
+    # Whatever wrote a lock that is free: it is written anew.
+    lock = dynamodb.read(table, lock_key(session.camera), any_schema=True) or {}
     try:
         table.meta.client.transact_write_items(
             TransactItems=[
@@ -57,7 +58,8 @@ def _locking(session: Session) -> UpdateRequest:
         "Key": lock_key(session.camera),
         # The count is never reset: a late copy of this write would hide a request.
         "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
-        " deadline = :deadline, requests = if_not_exists(requests, :zero)"
+        " deadline = :deadline, requests = if_not_exists(requests, :zero),"
+        " schemaVersion = :schema"
         " REMOVE #token, stopRequested, pausedUntil",
         "ConditionExpression": "attribute_not_exists(shut)"
         " AND (attribute_not_exists(held) OR held = :false OR #session = :session)",
@@ -73,6 +75,7 @@ def _locking(session: Session) -> UpdateRequest:
             ":true": True,
             ":false": False,
             ":zero": 0,
+            ":schema": dynamodb.SCHEMA,
         },
     }
 
@@ -80,11 +83,12 @@ def _locking(session: Session) -> UpdateRequest:
 def _found_by(session: Session) -> Attributes:
     """Return the row that finds a session by the time of its camera's records."""
     expires = session.deadline_ms // 1000 + KEEP_ROWS_S
-    return history_key(session) | {"session": session.id, "expires": expires}
+    return history_key(session) | dynamodb.STAMP | {"session": session.id, "expires": expires}
 
 
 def _row(session: Session, values: Mapping[str, Json]) -> Attributes:
     return session_key(session.id) | {
+        **dynamodb.STAMP,
         "camera": session.camera,
         "engine": session.engine,
         "execution": session.execution,
@@ -97,7 +101,7 @@ def _row(session: Session, values: Mapping[str, Json]) -> Attributes:
 
 
 def _who_holds(table: Table, camera: str) -> str:
-    lock = dynamodb.read(table, lock_key(camera)) or {}
+    lock = dynamodb.read(table, lock_key(camera), any_schema=True) or {}
     if lock.get("shut"):
         return f"{camera} takes no session any more: its stack is being deleted"
     until = iso(int(lock["deadline"])) if "deadline" in lock else "its deadline"
@@ -108,15 +112,18 @@ def close_camera(table: Table, camera: str) -> None:
     """Refuse further sessions at the camera; the one that holds it goes on."""
     table.update_item(
         Key=lock_key(camera),
-        UpdateExpression="SET shut = :true",
-        ExpressionAttributeValues={":true": True},
+        UpdateExpression="SET shut = :true, schemaVersion = :schema",
+        ExpressionAttributeValues={":true": True, ":schema": dynamodb.SCHEMA},
     )
 
 
 def unlock(table: Table, session: Session) -> bool:
-    """Free the camera if this session holds it; return whether it did."""
-    free = "SET held = :false REMOVE #token, stopRequested, pausedUntil"
-    values = {":true": True, ":false": False}
+    """Free the camera if this session holds it; return whether it did.
+
+    A free lock has nothing that differs between schemas, so this version reads it from now on.
+    """
+    free = "SET held = :false, schemaVersion = :schema REMOVE #token, stopRequested, pausedUntil"
+    values = {":true": True, ":false": False, ":schema": dynamodb.SCHEMA}
     return _write(table, session, free, "held = :true", values, {"#token": "token"})
 
 

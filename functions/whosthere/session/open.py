@@ -1,17 +1,26 @@
 """From the input of a session to its plan, and to what the state machine needs to know of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from botocore.exceptions import ClientError, HTTPClientError
+
 from whosthere import settings as _settings
+from whosthere import settings_file
 from whosthere.clock import DAY_S
-from whosthere.names import processor_name, stream_name
+from whosthere.dynamodb import Table
+from whosthere.errors import SessionInputError, TryAgainError
+from whosthere.names import images_uri, processor_name, stream_name
+from whosthere.session.lock import open_session
 from whosthere.session_store import Session, lock_key
 
 if TYPE_CHECKING:
+    from mypy_boto3_kinesisvideo import KinesisVideoClient
     from mypy_boto3_kinesisvideo.type_defs import ImageGenerationConfigurationTypeDef
+    from mypy_boto3_s3 import S3Client
 
 # An execution fails when it has 25,000 events (Step Functions, quotas). A check and its sleep take
 # 13 (counted in tests/statemachine/test_session.py); the rest is for retries and requests.
@@ -28,6 +37,99 @@ class NextStep(TypedDict):
 
     next: str
     sleepSeconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the deployed stack is called, and the parts of it that a session is planned with."""
+
+    stack: str
+    engine: str
+    bucket: str
+    region: str
+    data_stream_arn_prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenContext:
+    """What opening works with; `create_schedule` plans the stop after the deadline."""
+
+    table: Table
+    s3: "S3Client"
+    kinesisvideo: "KinesisVideoClient"
+    create_schedule: Callable[[Session], object]
+    deployment: Deployment
+
+
+def open_requested_session(
+    context: OpenContext,
+    request: Mapping[str, Any],
+    *,
+    session_id: str,
+    execution: str,
+    started_ms: int,
+) -> dict[str, object]:
+    """Open the session that is asked for; return what the state machine keeps of it.
+
+    Raises SessionInputError for an input that cannot be used, CameraBusyError if another session
+    holds the camera, and TryAgainError if AWS stayed busy for longer than the SDK retries.
+    """
+    _settings.check(request, "input", "input")
+    try:
+        return _open(context, request, session_id, execution, started_ms)
+    except HTTPClientError as error:  # no answer
+        raise TryAgainError(str(error)) from error
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("MaxAttemptsReached"):
+            raise TryAgainError(str(error)) from error
+        raise
+
+
+def _open(
+    context: OpenContext,
+    request: Mapping[str, Any],
+    session_id: str,
+    execution: str,
+    started_ms: int,
+) -> dict[str, object]:
+    stack, bucket = context.deployment.stack, context.deployment.bucket
+    file, camera = settings_file.read(context.s3, bucket), request["camera"]
+    values = _settings.merge(file, camera, request.get("settings", {}))
+    session = plan(
+        request,
+        values,
+        stack=stack,
+        engine=context.deployment.engine,
+        session_id=session_id,
+        execution=execution,
+        started_ms=started_ms,
+    )
+    video_arn = _video_stream_arn(context.kinesisvideo, stack, camera)
+    requests = open_session(context.table, session, values)
+    context.create_schedule(session)
+    return opened(
+        session,
+        requests=requests,
+        stack=stack,
+        video_arn=video_arn,
+        data_arn=f"{context.deployment.data_stream_arn_prefix}{camera}",
+        bucket=bucket,
+        region=context.deployment.region,
+    )
+
+
+def _video_stream_arn(kinesisvideo: "KinesisVideoClient", stack: str, camera: str) -> str:
+    """Return the ARN of a video stream, which holds its time of creation."""
+    try:
+        found = kinesisvideo.describe_stream(StreamName=stream_name(stack, camera))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise SessionInputError(
+                f"camera: {camera!r} is no camera of stack {stack}; "
+                "cameras are the stack's parameter Cameras"
+            ) from error
+        raise
+    return found["StreamInfo"]["StreamARN"]
 
 
 def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
@@ -109,9 +211,7 @@ def image_generation(
         "Status": "ENABLED",
         "ImageSelectorType": "PRODUCER_TIMESTAMP",
         "DestinationConfig": {
-            # Kinesis Video Streams appends `_<account>_<stream>_...` or `/` to this; the last
-            # slash makes the camera a folder of its own either way.
-            "Uri": f"s3://{bucket}/frames/{session.camera}/",
+            "Uri": images_uri(bucket, session.camera),
             "DestinationRegion": region,
         },
         "SamplingInterval": max(

@@ -34,7 +34,7 @@ def drain(context: StopContext, cameras: Iterable[str], *, for_good: bool = Fals
     for camera in cameras:
         if for_good:
             close_camera(context.table, camera)
-        session = latest_session(context.table, camera)
+        session = latest_session(context.table, camera, to_stop=True)
         if session is not None and session.held:
             end(context, session, REMOVED)
             count += 1

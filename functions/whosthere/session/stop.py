@@ -135,14 +135,14 @@ def stop_ended(
             _publish(context, texts.unopened(session_id, camera, ending))
             mark_told(context.table, session_id)
         return outcome(session_id, ending)
-    session = read_session(context.table, session_id)
+    session = read_session(context.table, session_id, to_stop=True)
     assert session is not None  # else it would have been cancelled
     return stop(context, session, ending, is_last_try=is_last_try)
 
 
 def stop_overdue(context: StopContext, session_id: str) -> Mapping[str, object]:
     """Stop a session whose schedule has fired: its execution should have ended it."""
-    session = read_session(context.table, session_id)
+    session = read_session(context.table, session_id, to_stop=True)
     if session is None:
         return {}
     return end(context, session, OVERDUE)
@@ -195,7 +195,7 @@ def _delete_schedule(context: StopContext, session_id: str) -> None:
 
 def stop_engine_of(context: StopContext, session_id: str) -> bool:
     """Stop the engine of a session that goes on; return whether there was anything to stop."""
-    session = read_session(context.table, session_id)
+    session = read_session(context.table, session_id, to_stop=True)
     return session is not None and session.held and stop_engine(context, session)
 
 
@@ -215,7 +215,7 @@ def _stop_engine(context: StopContext, session: Session) -> bool:
         name = processor_name(context.stack, session.camera, session.id)
         return stop_processor(context.rekognition, name, pause=context.pause)
     # Image generation is the camera's, so it goes off only while the lock is this session's.
-    now = read_session(context.table, session.id)
+    now = read_session(context.table, session.id, to_stop=True)
     if now is None or not now.held:
         return False
     stream = stream_name(context.stack, session.camera)

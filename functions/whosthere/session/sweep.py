@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.clock import DAY_S, now_ms
 from whosthere.errors import ProcessorStaysError
-from whosthere.names import camera_of_arn, stack_prefix, stream_name
+from whosthere.names import camera_of_arn, images_uri, stack_prefix, stream_name
 from whosthere.session.close import Ending
 from whosthere.session.deadline import GRACE_S
 from whosthere.session.engine import (
@@ -73,7 +73,7 @@ def _each(
 
 
 def _free(context: StopContext, camera: str) -> bool:
-    session = latest_session(context.table, camera)
+    session = latest_session(context.table, camera, to_stop=True)
     if session is None:
         return False
     if session.held:
@@ -129,7 +129,7 @@ def _stop_orphan(context: StopContext, name: str, role_name: str) -> bool:
         return False
     camera = camera_of_arn(context.stack, found["Input"]["KinesisVideoStream"]["Arn"])
     session_id = name.removeprefix(f"{stream_name(context.stack, camera)}-")
-    session = read_session(context.table, session_id)
+    session = read_session(context.table, session_id, to_stop=True)
     if session is not None and session.held:
         return _end_unless_alive(context, session)
     if session is not None:
@@ -143,10 +143,10 @@ def _stop_images(context: StopContext, camera: str) -> bool:
     configuration = retry_with_backoff(
         lambda: images_of(context.kinesisvideo, stream), context.pause
     )
-    ours = f"s3://{context.closing.names.bucket}/frames/{camera}/"
+    ours = images_uri(context.closing.names.bucket, camera)
     if configuration is None or configuration["DestinationConfig"]["Uri"] != ours:
         return False
-    session = latest_session(context.table, camera)
+    session = latest_session(context.table, camera, to_stop=True)
     if session is None:
         return False
     if session.held and session.engine != STREAM_PROCESSOR:

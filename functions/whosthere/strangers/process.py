@@ -1,9 +1,8 @@
 """From frames to strangers, the review queue and the alerts about strangers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from whosthere import clock
 from whosthere.alerts.texts import PictureLink, stranger_alert
@@ -18,7 +17,6 @@ from whosthere.faces.track_store import (
 )
 from whosthere.faces.tracker import FaceTrack
 from whosthere.imaging import Crops, crop
-from whosthere.ingest.kinesis import KinesisSource, read_batch
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome
 from whosthere.session_store import Session
 from whosthere.strangers import store
@@ -35,9 +33,6 @@ from whosthere.visits.record_sightings import (
 )
 from whosthere.visits.store import current_visits, find_visit, read_current
 from whosthere.visits.visit import Visit
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +55,6 @@ class Snapshot:
     sighting: Sighting
     crops: Crops | None
     reason: str
-
-
-def queue_from_batch(
-    source: KinesisSource,
-    alerting: AlertContext,
-    context: StrangerContext,
-    records: Sequence[Mapping[str, Any]],
-) -> "PartialItemFailureResponse":
-    """Queue the strangers in a Kinesis batch; return the answer with the records to redeliver."""
-    batch = read_batch(source, records)
-    for session, frames in batch.sessions:
-        try:
-            batch.add(session, queue_strangers(alerting, context, session, frames))
-        except Exception as error:
-            batch.fail(frames, error)
-    return batch.response()
 
 
 def queue_strangers(

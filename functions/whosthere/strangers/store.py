@@ -61,13 +61,14 @@ def save_stranger(
         ":camera": camera,
         ":moment": moment_ms,
         ":none": 0,
+        ":schema": dynamodb.SCHEMA,
         ":face": face_id,
     }
     if picture_key:
         values[":picture"] = picture_key
     table.update_item(
         Key=stranger_key(stranger),
-        UpdateExpression="SET #status = :pending, expires = :expires,"
+        UpdateExpression="SET #status = :pending, expires = :expires, schemaVersion = :schema,"
         " camera = if_not_exists(camera, :camera),"
         " firstSeen = if_not_exists(firstSeen, :moment),"
         " lastSeen = if_not_exists(lastSeen, :moment),"

@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
 
 from whosthere.alerts.texts import person_alert
 from whosthere.faces.match import ASSOCIATION_WINDOW_MS, Sighting, classify_face
 from whosthere.geometry import Box, distance
-from whosthere.ingest.kinesis import KinesisSource, read_batch
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome
 from whosthere.metrics import latency_counter
 from whosthere.people.store import name_of
@@ -24,23 +22,7 @@ from whosthere.visits.record_sightings import (
 from whosthere.visits.store import StoredVisit
 from whosthere.visits.visit import Visit
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-
 Positions = dict[str, tuple[int, Box]]  # when and where each person was seen last
-
-
-def alert_for_batch(
-    source: KinesisSource, context: AlertContext, records: Sequence[Mapping[str, Any]]
-) -> "PartialItemFailureResponse":
-    """Alert for the persons in a Kinesis batch; return the answer with the records to redeliver."""
-    batch = read_batch(source, records)
-    for session, frames in batch.sessions:
-        try:
-            batch.add(session, alert_persons(context, session, frames))
-        except Exception as error:
-            batch.fail(frames, error)
-    return batch.response()
 
 
 def alert_persons(

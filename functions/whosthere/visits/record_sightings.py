@@ -26,7 +26,7 @@ from whosthere.faces.match import Sighting
 from whosthere.session_store import Session
 from whosthere.visits import store
 from whosthere.visits.store import StoredVisit, VisitLocation
-from whosthere.visits.visit import CLAIMED, QUIET, SENT, Visit, add_sightings, open_visit
+from whosthere.visits.visit import CLAIMED, QUIET, SENT, Visit, VisitBuilder, open_visit
 
 SERVICE_ERRORS = (ClientError, BotoCoreError)
 ATTEMPTS = 8  # how often a row may change under a worker before the record is retried
@@ -90,7 +90,7 @@ def record_sightings(
         current = None  # it has to be read again after each write
         stored = location.stored
         before = stored.visit if stored else open_visit(camera, who, session.id, pending[0])
-        update = add_sightings(before, pending, session.settings)
+        update = VisitBuilder(before, session.settings).add(pending)
         try:
             recorded = _write(context, session, location, before, update.visit, alerts=alerts)
         except RowChangedError as error:

@@ -94,24 +94,12 @@ def open_visit(camera: str, who: str, session: str, sighting: Sighting) -> Visit
     )
 
 
-def add_sightings(visit: Visit, sightings: Sequence[Sighting], settings: Settings) -> VisitUpdate:
-    """Add sightings in order of capture, up to the first that belongs to another visit."""
-    builder = VisitBuilder(visit, settings)
-    added, has_duplicates = 0, False
-    for sighting in sightings:
-        if not builder.covers(sighting.frame.captured_ms):
-            break
-        has_duplicates |= not builder.add(sighting)
-        added += 1
-    return VisitUpdate(builder.visit(), added, has_duplicates)
-
-
 class VisitBuilder:
     """Adds the sightings of a batch to a visit: copying the visit for each takes long."""
 
     def __init__(self, visit: Visit, settings: Settings) -> None:
         """Begin with the visit as it was written last."""
-        self._visit, self._settings, self._gap_ms = visit, settings, settings.gap_ms
+        self._visit, self._settings = visit, settings
         self._first_ms, self._last_ms = visit.first_ms, visit.last_ms
         self._box, self._box_ms = visit.box, visit.box_ms
         self._times, self._sightings = list(visit.times), visit.sightings
@@ -119,17 +107,42 @@ class VisitBuilder:
         self._captured_ms, self._recognised_ms = visit.captured_ms, visit.recognised_ms
         self._is_open = visit.alert == NONE
 
-    def covers(self, moment_ms: int) -> bool:
-        """Return whether a sighting at that moment belongs to the visit as it is by now."""
-        return self._first_ms - self._gap_ms <= moment_ms <= self._last_ms + self._gap_ms
+    def add(self, sightings: Sequence[Sighting]) -> VisitUpdate:
+        """Add sightings in order of capture, up to the first that belongs to another visit.
 
-    def add(self, sighting: Sighting) -> bool:
+        The visit is equal to the one before if all of them are duplicates.
+        """
+        gap_ms, added, has_duplicates = self._settings.gap_ms, 0, False
+        for sighting in sightings:
+            moment_ms = sighting.frame.captured_ms
+            if not self._first_ms - gap_ms <= moment_ms <= self._last_ms + gap_ms:
+                break
+            has_duplicates |= not self._add(sighting, moment_ms)
+            added += 1
+        is_confirmed = self._visit.alert == NONE and not self._is_open
+        visit = replace(
+            self._visit,
+            first_ms=self._first_ms,
+            last_ms=self._last_ms,
+            box=self._box,
+            box_ms=self._box_ms,
+            times=tuple(self._times),
+            sightings=self._sightings,
+            similarity=self._similarity,
+            persons=self._persons,
+            alert=DUE if is_confirmed else self._visit.alert,
+            captured_ms=self._captured_ms,
+            recognised_ms=self._recognised_ms,
+        )
+        return VisitUpdate(visit, added, has_duplicates)
+
+    def _add(self, sighting: Sighting, moment_ms: int) -> bool:
         """Add a sighting; return False if it is a duplicate, which changes nothing.
 
         An unmatched face, turned away, keeps the visit open and counts for nothing else.
         """
-        moment_ms, times = sighting.frame.captured_ms, self._times
         if sighting.who:
+            times = self._times
             is_forgotten = len(times) == REMEMBERED and moment_ms < times[0]
             if is_forgotten or moment_ms in times:
                 return False
@@ -144,24 +157,6 @@ class VisitBuilder:
         if sighting.who and self._is_open:
             self._confirm(sighting)
         return True
-
-    def visit(self) -> Visit:
-        """Return the visit with what was added; equal to the one before if nothing was."""
-        is_confirmed = self._visit.alert == NONE and not self._is_open
-        return replace(
-            self._visit,
-            first_ms=self._first_ms,
-            last_ms=self._last_ms,
-            box=self._box,
-            box_ms=self._box_ms,
-            times=tuple(self._times),
-            sightings=self._sightings,
-            similarity=self._similarity,
-            persons=self._persons,
-            alert=DUE if is_confirmed else self._visit.alert,
-            captured_ms=self._captured_ms,
-            recognised_ms=self._recognised_ms,
-        )
 
     def _confirm(self, sighting: Sighting) -> None:
         # Whoever stays possible in every sighting is named: one clear sighting ends a doubt.

@@ -8,7 +8,8 @@ import pytest
 from cli.commands import alert, mute, replay
 from cli.errors import InputError
 from tests.support.stack.moto_target import BUCKET, MINUTE_MS
-from whosthere.alerts.mute import is_muted, mutes
+from whosthere import settings
+from whosthere.alerts.mute import is_suppressed, mutes
 from whosthere.clock import now_ms
 from whosthere.people.store import person_id, person_key
 
@@ -21,6 +22,11 @@ def alice(target, table):
     table.put_item(Item=key | {"name": "Alice", "version": 1})
     target.session.client("s3").put_object(Bucket=BUCKET, Key="people/Alice/1.jpg", Body=b"jpeg")
     return person
+
+
+def is_muted(table, who, moment):
+    never_quiet = settings.from_values(settings.defaults())
+    return is_suppressed(table, never_quiet, who, moment, moment)
 
 
 def test_somebody_is_muted_by_name_listed_and_told_of_again(verb, table, alice):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, RecordTypeDef
     from mypy_boto3_s3 import S3Client
 
+from whosthere.names import images_prefix
+
 # A look is short. A shard gives 5 answers a second to all its readers, of which the two mappings
 # take 2 (Kinesis Data Streams, quotas; Lambda reads once a second). What is left waits.
 MOST_ANSWERS = 5
@@ -102,7 +104,7 @@ def images(
     Of one camera, their keys are in the order of their time (Kinesis Video Streams developer
     guide, "Automated real-time image generation"); a late one may be overlooked.
     """
-    prefix = f"frames/{camera}/"
+    prefix = images_prefix(camera)
     found, after = Arrived(positions=positions, whole=False), positions.get(prefix, prefix)
     for _ in range(MOST_ANSWERS):
         answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after)

@@ -1,6 +1,7 @@
 """What comes after its session's end is still of that session: told late, and never twice."""
 
 import logging
+from functools import partial
 
 import boto3
 import pytest
@@ -21,7 +22,7 @@ from tests.support.records.drawn_faces import RED, draw
 from whosthere import image_search
 from whosthere import session_store as sessions
 from whosthere.ingest import image as images
-from whosthere.ingest.kinesis import KinesisSource
+from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.metrics import ApiCallCounter
 from whosthere.session import lock as locks
 from whosthere.visits import persons, store
@@ -66,7 +67,8 @@ class Camera:
     def sees(self, *records):
         logger = logging.getLogger()
         source = KinesisSource(self.table, "whosthere", None, ApiCallCounter(), logger)
-        answer = persons.alert_for_batch(source, self.harness.worker(), records)
+        work = partial(persons.alert_persons, self.harness.worker())
+        answer = process_batch(source, records, work)
         return {one["itemIdentifier"]: "failed" for one in answer["batchItemFailures"]}
 
     def counts(self, id):

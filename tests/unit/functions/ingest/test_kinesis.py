@@ -7,11 +7,19 @@ from collections import Counter
 import boto3
 import pytest
 
-from tests.support.records.alert_harness import START, open_session, record
+from tests.support.records.alert_harness import (
+    START,
+    AlertHarness,
+    face,
+    match,
+    open_session,
+    record,
+)
 from whosthere.ingest.dead_letter import RECORDS, DeadLetters
-from whosthere.ingest.kinesis import KinesisSource, read_batch
+from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.ingest.record import ProcessingOutcome
 from whosthere.metrics import ApiCallCounter
+from whosthere.visits.store import visits_of
 
 BUCKET = "whosthere-failures"
 
@@ -61,12 +69,10 @@ class Consumer:
 
     def consume(self, *records):
         """The sequence numbers of the records that are redelivered."""
-        batch = read_batch(self.source, records)
-        for session, frames in batch.sessions:
-            batch.add(session, self.process(frames))
-        return {one["itemIdentifier"] for one in batch.response()["batchItemFailures"]}
+        answer = process_batch(self.source, records, self.process)
+        return {one["itemIdentifier"] for one in answer["batchItemFailures"]}
 
-    def process(self, frames):
+    def process(self, _session, frames):
         self.processed += [frame.id for frame in frames]
         errors = {frame.id: OSError() for frame in frames if frame.id in self.fails}
         return ProcessingOutcome(errors, Counter({"records": len(frames) - len(errors)}))
@@ -100,6 +106,19 @@ def test_poison_becomes_a_dead_letter_with_the_reason_and_the_rest_goes_on(table
     assert consumer.metrics.added == [("RecordsSetAside", "Count", 1)] * 2
     counts = table.get_item(Key={"pk": "session#one", "sk": "session"})["Item"]["counts"]
     assert counts == {"records": 2}
+
+
+def test_an_id_too_long_for_a_key_becomes_a_dead_letter_and_the_longest_is_recorded(table, s3):
+    session = open_session(table)
+    consumer = Consumer(table, s3)
+    longest, longer = "p" * 1000, "p" * 1001
+    seen = [kinesis_record(str(second), record(second, face(match(longest)))) for second in (0, 90)]
+    bad = kinesis_record("1", record(0, face(match(longer))))
+    harness = AlertHarness(table, session)
+    consumer.process = lambda _session, frames: harness.sees(*frames)
+    assert consumer.consume(bad, *seen) == set()
+    assert "ExternalImageId" in dead_letters(s3)["failures/records/1.json"]["reason"]
+    assert [visit.who for visit in visits_of(table, "one", "front-door")] == [longest] * 2
 
 
 def test_poison_that_cannot_become_a_dead_letter_is_redelivered(table):

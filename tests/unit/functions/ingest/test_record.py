@@ -68,6 +68,10 @@ BROKEN = [
     ("FaceSearchResponse.0.DetectedFace.BoundingBox.Height", 1e200),
     ("FaceSearchResponse.0.DetectedFace.Quality.Sharpness", 10**400),
     ("FaceSearchResponse.0.MatchedFaces.0.Similarity", 1e200),
+    # Texts that are no part of a key.
+    ("FaceSearchResponse.0.MatchedFaces.0.Face.ExternalImageId", "p" * 1001),
+    ("FaceSearchResponse.0.MatchedFaces.0.Face.FaceId", "f" * 1001),
+    ("InputInformation.KinesisVideo.FragmentNumber", "9" * 1001),
 ]
 
 
@@ -87,6 +91,12 @@ def test_a_broken_record_is_refused_and_the_field_is_named(path, value):
 def test_json_of_another_kind_is_refused_with_a_reason(text):
     with pytest.raises(RecordError, match="."):
         read_frame(json.loads(text), "whosthere")
+
+
+@pytest.mark.parametrize("text", ["ä" * 501, "\ud800"])
+def test_a_text_is_bounded_in_bytes_of_utf_8(text):
+    with pytest.raises(RecordError, match=r"too long|surrogates"):
+        read_frame(record(0, face(match(text))), "whosthere")
 
 
 def test_numbers_that_are_none_are_refused():

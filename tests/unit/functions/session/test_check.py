@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.stack.moto_target import running_session
 from whosthere.clock import now_ms
-from whosthere.dynamodb import RowChangedError
+from whosthere.dynamodb import SCHEMA, RowChangedError
 from whosthere.names import StackNames
 from whosthere.session import check as health_check
 from whosthere.session import lock as locks
@@ -333,3 +333,34 @@ def test_nothing_is_searched_without_a_processor(table, context, services):
     assert "runningAt" not in row(table)
     services.is_live = True
     assert check(context)["next"] == "start"
+
+
+@pytest.mark.parametrize("key", [lock_key("front-door"), session_key("one")])
+def test_a_session_whose_rows_a_newer_version_wrote_ends_by_that_name(context, table, sent, key):
+    running_session(table)
+    newer = table.get_item(Key=key)["Item"] | {"schemaVersion": SCHEMA + 1}
+    table.put_item(Item=newer)
+    answer = check(context)
+    assert (answer["next"], answer["ending"]["Error"]) == ("end", "NewerRowError")
+    assert f"has schema {SCHEMA + 1}" in answer["ending"]["Cause"]
+    assert table.get_item(Key=key)["Item"] == newer
+    assert sent == []
+
+
+def images_go_to(uri):
+    images = {"Status": "ENABLED", "DestinationConfig": {"Uri": uri}}
+    return {"ImageGenerationConfiguration": images}
+
+
+@pytest.mark.parametrize(
+    ("uri", "following"),
+    [("s3://bucket/frames/front-door/", "sleep"), ("s3://somebody/else/", "start")],
+)
+def test_images_that_go_elsewhere_are_not_the_sessions(table, context, services, uri, following):
+    running_session(table)
+    key = session_key("one")
+    table.put_item(Item=table.get_item(Key=key)["Item"] | {"engine": "image-search"})
+    services.describe_image_generation_configuration = lambda StreamName: images_go_to(uri)
+    # What switches them on was answered, but its own answer was lost.
+    assert check(context)["next"] == "start"
+    assert check(context)["next"] == following

@@ -1,13 +1,29 @@
 """From the input of a session to what the state machine keeps of it."""
 
+import io
 import itertools
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from whosthere import settings
-from whosthere.errors import SessionInputError
-from whosthere.session.open import after_failed_check, health_check_s, opened, plan
+from whosthere.errors import SessionInputError, TryAgainError
+from whosthere.session.open import (
+    Deployment,
+    OpenContext,
+    after_failed_check,
+    health_check_s,
+    open_requested_session,
+    opened,
+    plan,
+)
+from whosthere.session_store import latest_session
 
 NOW = 1_800_000_000_000
 
@@ -86,3 +102,74 @@ def test_failed_checks_are_slept_over_ever_longer_and_ten_in_a_row_end_the_sessi
     seconds = [every] + [one["sleepSeconds"] for one in sleeps]
     for before, after in itertools.pairwise(seconds):
         assert after == max(every, min(600, 2 * before))
+
+
+class Answering:
+    """A service that answers a call with that status and code, as often as it is asked."""
+
+    def __init__(self, client, status, code):
+        self.asked, self._status, self._code = 0, status, code
+        client.meta.events.register_first("before-send", self._answer)
+
+    def _answer(self, request, **_):
+        self.asked += 1
+        body = json.dumps({"__type": self._code, "message": "too much"}).encode()
+        raw = SimpleNamespace(stream=lambda: iter([body]))
+        return AWSResponse(request.url, self._status, {"x-amzn-errortype": self._code}, raw)
+
+
+def a_context(table, **changes):
+    s3 = SimpleNamespace(get_object=lambda **_: {"Body": io.BytesIO(b"{}")})
+    streams = {"StreamInfo": {"StreamARN": "V"}}
+    kinesisvideo = SimpleNamespace(describe_stream=lambda **_: streams)
+    deployment = Deployment("whosthere", "stream-processor", "B", "us-east-1", "arn:data/")
+    return replace(
+        OpenContext(table, s3, kinesisvideo, lambda _session: None, deployment), **changes
+    )
+
+
+def open_front_door(context):
+    request = {"camera": "front-door", "minutes": 10}
+    return open_requested_session(
+        context, request, session_id="one", execution="arn:one", started_ms=NOW
+    )
+
+
+def test_a_session_is_opened_as_requested(table):
+    scheduled = []
+    kept = open_front_door(a_context(table, create_schedule=scheduled.append))
+    assert (kept["id"], kept["videoArn"], kept["dataArn"]) == ("one", "V", "arn:data/front-door")
+    assert scheduled == [latest_session(table, "front-door")]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (400, "ThrottlingException", TryAgainError),
+        (500, "InternalServerError", TryAgainError),
+        (400, "AccessDeniedException", ClientError),
+    ],
+)
+def test_what_is_busy_beyond_the_sdks_retries_is_tried_again(table, status, code, error):
+    few = Config(retries={"total_max_attempts": 2})
+    busy = boto3.resource("dynamodb", config=few).Table("whosthere")
+    asked = Answering(busy.meta.client, status, code)
+    with pytest.raises(error, match=code):
+        open_front_door(a_context(busy))
+    assert asked.asked == (2 if error is TryAgainError else 1)
+
+
+def test_a_service_without_an_answer_is_tried_again(table):
+    def hangs(**_):
+        raise ReadTimeoutError(endpoint_url="https://kinesisvideo")
+
+    with pytest.raises(TryAgainError):
+        open_front_door(a_context(table, kinesisvideo=SimpleNamespace(describe_stream=hangs)))
+
+
+def test_a_camera_that_the_stack_does_not_have_is_refused(table):
+    def unknown(**_):
+        raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "any")
+
+    with pytest.raises(SessionInputError, match="no camera of stack whosthere"):
+        open_front_door(a_context(table, kinesisvideo=SimpleNamespace(describe_stream=unknown)))

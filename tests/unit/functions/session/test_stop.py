@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from whosthere import session_store as sessions
 from whosthere import settings
+from whosthere.dynamodb import SCHEMA
 from whosthere.errors import CameraBusyError, LockLostError
 from whosthere.metrics import ApiCallCounter
 from whosthere.names import StackNames
@@ -593,3 +594,49 @@ def test_a_count_that_cannot_be_kept_keeps_nothing_from_being_stopped(context):
     )
     assert stop_ended(context, "one", Ending("stop"))["endedBy"] == "stop"
     assert free(context) and not context.rekognition.running
+
+
+NEWER = {
+    "lock": [sessions.lock_key("front-door")],
+    "session": [sessions.session_key("one")],
+    "both": [sessions.lock_key("front-door"), sessions.session_key("one")],
+}
+
+
+def written_by_a_newer_version(context, keys):
+    for key in keys:
+        row = context.table.get_item(Key=key)["Item"]
+        # What may change from one version to the next is something else now.
+        unknown = {"settings": "other", "counts": "other", "check": "other"}
+        newer = {name: value for name, value in unknown.items() if name in row}
+        context.table.put_item(Item=row | newer | {"schemaVersion": SCHEMA + 1})
+
+
+@pytest.mark.parametrize("rows", NEWER)
+@pytest.mark.parametrize("engine", ["stream-processor", "image-search"])
+@pytest.mark.parametrize("way", ["event", "schedule", "sweep", "removal"])
+def test_a_camera_whose_rows_a_newer_version_wrote_is_stopped_and_freed(context, way, engine, rows):
+    running(context, engine=engine)
+    written_by_a_newer_version(context, NEWER[rows])
+    if way == "event":
+        stop_ended(context, "one", ABORTED)
+    elif way == "schedule":
+        stop_overdue(context, "one")
+    elif way == "sweep":
+        context.stepfunctions.running.clear()
+        assert swept(context, engine=engine)["locks"] == 1
+    else:
+        drain(context, ["front-door"])
+    assert not context.rekognition.running
+    on = context.kinesisvideo.images.values()
+    assert all(images["Status"] == "DISABLED" for images in on)
+    assert subjects() == ["Problem at front-door"]
+    running(context, "two")
+    assert not free(context)
+
+
+def test_a_pause_stops_the_engine_of_a_newer_versions_session(context):
+    running(context)
+    written_by_a_newer_version(context, NEWER["both"])
+    assert stop_engine_of(context, "one")
+    assert not context.rekognition.running
