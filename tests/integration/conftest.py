@@ -23,14 +23,19 @@ def downloads(no_account: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def stack(
-    laptop: LaptopAWS, tmp_path_factory: pytest.TempPathFactory, downloads: dict[str, str]
-) -> Stack:
-    """The real template, built and deployed by sam."""
+def built(tmp_path_factory: pytest.TempPathFactory, downloads: dict[str, str]) -> Sam:
+    """What builds and deploys the real template, which is built: the next build is warm."""
     sam = Sam("stream-processor", tmp_path_factory.mktemp("sam"), downloads, verbose=False)
-    with sam_lock(), sam.building() as built:
-        built()
-        sam.deploy(laptop)
+    with sam_lock(), sam.building() as done:
+        done()
+    return sam
+
+
+@pytest.fixture(scope="session")
+def stack(laptop: LaptopAWS, built: Sam) -> Stack:
+    """The real template, built and deployed by sam."""
+    with sam_lock():
+        built.deploy(laptop)
     return describe_stack(laptop)
 
 

@@ -1,10 +1,8 @@
 """What all tests share: `--long`, their order and processes, figures, waiting with a deadline."""
 
-import itertools
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,30 +11,31 @@ from xdist.scheduler import LoadScopeScheduling
 POLL_SECONDS = 0.05
 SAID = "said"
 LONG_SECONDS = 1800
-NUMBERS = itertools.count()
-FILES = pytest.StashKey[dict[Path, int]]()
-PLACE = pytest.StashKey[tuple[int, int]]()
+PLACES = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests marked `long` run only when asked for."""
     parser.addoption("--long", action="store_true", help="also the tests that take minutes")
-    parser.addini("in_order", "folders whose tests keep the order of their file", type="linelist")
+    parser.addini("slowest_first", "files that start before all others", type="linelist")
     parser.addini("one_process", "`GROUP FILE`: files of a group share a process", type="linelist")
 
 
+def file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Note the place of a test's file, and of the test itself if its folder is `in_order`."""
-    number = next(NUMBERS)
-    first = item.config.stash.setdefault(FILES, {}).setdefault(item.path, number)
-    kept = item.nodeid.startswith(tuple(item.config.getini("in_order")))
-    item.stash[PLACE] = (first, number if kept else 0)
+    """Note the place of a test's file: among the slowest, or after them as it was collected."""
+    slowest, file = item.config.getini("slowest_first"), file_of(item.nodeid)
+    places = item.config.stash.setdefault(PLACES, {name: at for at, name in enumerate(slowest)})
+    places.setdefault(file, len(places))
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest itself groups by fixtures then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave of pytest-randomly's order only that inside a file; skip or prolong the long tests."""
-    items.sort(key=lambda item: item.stash[PLACE])
+    items.sort(key=lambda item: config.stash[PLACES][file_of(item.nodeid)])
     skip = pytest.mark.skip(reason="takes minutes; runs with --long")
     for item in items:
         if "long" not in item.keywords:
@@ -51,7 +50,7 @@ class TogetherWhatShares(LoadScopeScheduling):
     """Tests of one file, and those of a group (`one_process`), run in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
+        file = file_of(nodeid)
         lines = (line.split() for line in self.config.getini("one_process"))
         return {path: group for group, path in lines}.get(file, file)
 
@@ -79,7 +78,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(text)
 
 
-def wait_until_true(condition: Callable[[], Any], seconds: float = 10) -> Any:
+def wait_until_true(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """What the condition gives once it is true; fails when the deadline passes first."""
     until = time.monotonic() + seconds
     while not (found := condition()):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def printed(
-    stack: Any, tmp_path_factory: pytest.TempPathFactory, wait_until: Callable[..., Any]
+    built: Any, tmp_path_factory: pytest.TempPathFactory, wait_until: Callable[..., Any]
 ) -> Iterator[str]:
     """What `up` prints, while it is up."""
     output = tmp_path_factory.mktemp("up") / "output"
@@ -68,7 +68,7 @@ def test_every_aws_command_that_up_prints_works_as_printed(printed: str) -> None
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
-@pytest.mark.long
+@pytest.mark.long  # plays the whole film, in real time
 def test_the_edge_command_that_up_prints_works_as_printed(printed: str) -> None:
     (command,) = lines(printed, "python -m edge")
     done = paste(printed, command)

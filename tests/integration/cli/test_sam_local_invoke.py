@@ -84,6 +84,7 @@ def invoke(request):
     return request.getfixturevalue(getattr(request, "param", "in_container"))
 
 
+# A container takes ten seconds and more; one function is tried in it by default.
 by_default_deployed = pytest.mark.parametrize(
     "invoke", ["deployed", pytest.param("in_container", marks=pytest.mark.long)], indirect=True
 )
@@ -96,7 +97,8 @@ def succeeded(answer):
 
 def function_named(client, words):
     functions = client.list_functions()["Functions"]
-    return next(one["FunctionName"] for one in functions if words in one["FunctionName"])
+    names = [one["FunctionName"] for one in functions]
+    return next(name for name in names if name.startswith(f"whosthere-{words}"))
 
 
 @pytest.fixture
@@ -105,6 +107,7 @@ def held(product, stack):
     session = sample_opened(product)
     yield session
     forget_sample(product)
+    take_away_visits(product)
 
 
 def sample_opened(product):
@@ -149,6 +152,7 @@ def forget_all(product):
     product.client("s3").delete_object(Bucket=product.stack.bucket, Key=PHOTO)
 
 
+@by_default_deployed
 def test_open_session_locks_the_camera(invoke, product):
     answer = invoke("open_session")
     try:
@@ -191,11 +195,10 @@ def test_stop_session_cleans_up_after_an_aborted_execution(invoke, held, product
 def test_alert_person_sends_the_alert(invoke, held, product, wait_until):
     who = json.loads((ROOT / "events" / "alert_person.json").read_text())
     assert invoke("alert_person") == {"batchItemFailures": []}
-    alerts = wait_until(product.messages, 10)
+    alerts = wait_until(product.messages)
     assert [alert["kind"] for alert in alerts] == ["person"]
     assert alerts[0]["session"] == "sample"
     assert len(who["Records"]) == 2
-    take_away_visits(product)
 
 
 @by_default_deployed
@@ -208,13 +211,12 @@ def test_alert_person_sets_poison_aside_whole(invoke, held, product):
 @by_default_deployed
 def test_queue_stranger_puts_the_stranger_into_the_queue(invoke, held, product, wait_until):
     assert invoke("queue_stranger") == {"batchItemFailures": []}
-    (alert,) = wait_until(product.messages, 10)
+    (alert,) = wait_until(product.messages)
     assert alert["kind"] == "stranger"
     found = product.client("s3").list_objects_v2(
         Bucket=product.stack.bucket, Prefix=f"review/pending/{alert['name']}/"
     )
     assert found["KeyCount"] >= 1
-    take_away_visits(product)
 
 
 @by_default_deployed
@@ -251,7 +253,6 @@ def test_search_frame_makes_the_record_of_an_image(invoke, held, product, tmp_pa
     before = counted(product)
     assert invoke("search_frame") == {"batchItemFailures": []}
     assert counted(product) == before + 1
-    take_away_visits(product)
 
 
 def counted(product):

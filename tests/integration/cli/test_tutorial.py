@@ -91,7 +91,7 @@ def stop_processor(reader, laptop, wait_until):
         assert status == 0 or "ThrottlingException" in err
         return status == 0
 
-    wait_until(accepted, 30)
+    wait_until(accepted)
     wait_for_other(reader, laptop, wait_until, "STOPPING")
     found = reader.aws("rekognition describe-stream-processor --name {name}")
     assert found["Status"] == "STOPPED"

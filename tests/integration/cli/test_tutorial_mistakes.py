@@ -94,7 +94,7 @@ def test_what_goes_wrong_in_the_tutorial_has_aws_s_name(reader, laptop, wait_unt
             said[line] = reader.refused(line)[0]
             return said[line] != "ThrottlingException"
 
-        wait_until(refused, 30)
+        wait_until(refused)
         assert said[line] == name, line
     # The processor itself says what is wrong with its role, once it is started.
     reader.aws("rekognition start-stream-processor --name {name}")

@@ -1,17 +1,17 @@
 """The verbs on a deployed stack as its owner types them: a session from start to report."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from cli.__main__ import main
 from local.laptop import ROOT
 from tests.support.stack.camera import streaming
+from tests.support.stack.command import called, in_shell
 
 LIMIT_S = 180
 QUICK = ["--set", "healthCheckSeconds=2", "--set", "mediaWaitSeconds=60", "--set", 'tell=["end"]']
@@ -19,23 +19,21 @@ QUICK = ["--set", "healthCheckSeconds=2", "--set", "mediaWaitSeconds=60", "--set
 
 @pytest.fixture(scope="module")
 def verb(laptop, stack):
-    """Run a verb in a shell that has what `./whosthere up` prints; standard output and error."""
+    """Run a verb with what `./whosthere up` prints; standard output, or error if it fails."""
+    return partial(output, laptop.environment(), partial(called, main))
 
-    def run(*arguments, fails=False):
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "cli", *arguments],
-            cwd=ROOT,
-            env=laptop.environment() | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'functions'}"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-        )
-        assert done.returncode == int(fails), done.stderr
-        assert done.stderr.startswith("laptop\n")
-        return done.stderr if fails else done.stdout
 
-    return run
+@pytest.fixture(scope="module")
+def shell(laptop, stack):
+    """Run a verb in a shell that has what `./whosthere up` prints."""
+    return partial(output, laptop.environment(), in_shell)
+
+
+def output(environment, run, *arguments, fails=False):
+    done = run(arguments, ROOT, environment)
+    assert done.returncode == int(fails), done.stderr
+    assert done.stderr.startswith("laptop\n")
+    return done.stderr if fails else done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +65,7 @@ def front_door(answer):
     return found
 
 
-def test_a_session_from_its_start_to_its_report(started, verb, answer, product, wait_until):
+def test_a_session_from_its_start_to_its_report(started, verb, shell, answer, product, wait_until):
     assert (started["camera"], "at most $14.40" in started["cost"]) == ("front-door", True)
     length = datetime.fromisoformat(started["until"]) - datetime.fromisoformat(started["started"])
     assert length == timedelta(hours=2)
@@ -77,7 +75,7 @@ def test_a_session_from_its_start_to_its_report(started, verb, answer, product, 
     wait_until(lambda: front_door(answer)["state"] == "searching", 90)
     seen = front_door(answer)
     assert (seen["session"], seen["until"]) == (started["session"], started["until"])
-    assert "front-door: searching since " in verb("status")
+    assert "front-door: searching since " in shell("status")
     listed = answer("sessions", "--last", "1")["sessions"]
     assert [(one["session"], one["endedBy"]) for one in listed] == [(started["session"], None)]
 
@@ -108,8 +106,8 @@ def test_a_pause_is_seen_in_the_status_and_ends(started, verb, answer, product, 
     assert answer("stop")["endedBy"] == "stop"
 
 
-def test_a_bad_session_is_refused_with_each_field(verb):
-    refused = verb("start", "--minutes", "2000", "--set", "strangers=maybe", fails=True)
+def test_a_bad_session_is_refused_with_each_field(shell):
+    refused = shell("start", "--minutes", "2000", "--set", "strangers=maybe", fails=True)
     assert "1440" in refused and "settings.strangers" in refused
 
 
@@ -140,7 +138,7 @@ def test_schedules_mutes_and_subscribers(verb, answer, product):
     assert verb("replay") == "nothing has failed\n"
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits for the next minute of the clock
 def test_a_schedule_starts_a_session_on_the_clock_of_its_time_zone(
     verb, answer, product, stack, camera, wait_until
 ):

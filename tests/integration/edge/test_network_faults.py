@@ -20,7 +20,7 @@ def test_a_cut_is_made_good_in_order_and_nothing_comes_twice(
     persisted(1)
     proxy.cut()
     run.wait_for("Reconnecting")
-    wait_until(lambda: len(on_disk(run.config.buffer_folder)) >= 3, 40)
+    wait_until(lambda: len(on_disk(run.config.buffer_folder)) >= 3)
     began, mended = len(proxy.acks), time.monotonic()
     proxy.mend()
     persisted(5)
@@ -36,7 +36,7 @@ def test_a_cut_is_made_good_in_order_and_nothing_comes_twice(
     assert not on_disk(run.config.buffer_folder), "what is stored is deleted"
 
 
-@pytest.mark.long
+@pytest.mark.long  # cuts the network for a minute
 def test_a_minutes_cut_is_made_good_in_about_twenty_seconds(
     laptop, proxy, stream, edge, persisted, wait_until
 ):
@@ -54,7 +54,7 @@ def test_a_minutes_cut_is_made_good_in_about_twenty_seconds(
     assert_whole(Stored(laptop, stream), ended["frames"], doubled=1)
 
 
-@pytest.mark.long
+@pytest.mark.long  # two waits to reconnect; one cut is tried above
 def test_a_connection_that_dies_within_a_fragment_costs_nothing(
     laptop, proxy, stream, edge, persisted
 ):
@@ -96,7 +96,7 @@ def test_acks_that_stop_while_tcp_lives_bring_a_new_connection(
     assert len(again - unheard) <= 1
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits to reconnect; lost acks are tried above
 def test_a_peer_that_takes_nothing_is_left_and_nothing_is_lost(
     laptop, proxy, stream, edge, persisted, timeouts
 ):
@@ -142,7 +142,6 @@ def test_an_error_about_one_fragment_leaves_out_that_one_alone(
     assert set(stored.frames.values()) == {1}
 
 
-@pytest.mark.long
 def test_an_error_that_may_pass_has_the_fragment_sent_again(laptop, proxy, stream, edge, persisted):
     proxy.on_ack = error_for(3, 5000)
     run = edge()
@@ -170,7 +169,7 @@ def test_an_error_about_the_stream_stops_and_what_was_captured_is_kept(
     assert stored.repeated <= 1, "only the one that was under way"
 
 
-@pytest.mark.long
+@pytest.mark.long  # several lives of a connection, in real time
 def test_a_new_connection_in_time_leaves_no_gap_and_doubles_nothing(
     laptop, proxy, stream, edge, persisted, timeouts
 ):

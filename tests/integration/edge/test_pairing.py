@@ -1,17 +1,14 @@
 """A camera from pairing to unpairing, with the real verbs, stack and edge."""
 
-import io
 import json
 import os
 import re
-import signal
+import shutil
 import stat
 import subprocess
-import sys
-import time
+import threading
 import tomllib
-from contextlib import redirect_stderr, redirect_stdout
-from types import SimpleNamespace
+from contextlib import contextmanager
 
 import boto3
 import pytest
@@ -20,33 +17,14 @@ from botocore.exceptions import ClientError
 import edge.__main__
 from cli.__main__ import main
 from edge.auth import credential_endpoint
-from edge.auth.credential_endpoint import TemporaryCredentials
 from edge.auth.credentials import IotCredentials
 from edge.config import parse
 from edge.errors import RefusedError
 from local.laptop import ROOT
 from local.tests.support.media.films import draw
+from tests.support.edge.faults import good_until
 from tests.support.edge.run import fragments_in
-
-LIMIT_S = 120
-
-
-def called(command, arguments, folder, environment):
-    """Run a command in this process, with its own folder and environment."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.chdir(folder)
-        for name in os.environ:
-            patch.delenv(name)
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        try:
-            code = command([str(part) for part in arguments])
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+from tests.support.stack.command import called, in_shell
 
 
 @pytest.fixture(scope="module")
@@ -66,27 +44,33 @@ def shell(laptop, verb):
     """Run a verb in a shell, so that the test can type."""
 
     def run(*arguments, typed=""):
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "cli", *arguments],
-            cwd=verb.folder,
-            env=laptop.environment() | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'functions'}"},
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-        )
+        return in_shell(arguments, verb.folder, laptop.environment(), typed)
 
     return run
 
 
-@pytest.fixture(scope="module")
-def paired(shell, verb):
-    """Return the folder of front-door after `./whosthere pair`."""
+@pytest.fixture
+def place(verb):
+    """Where front-door's folder will be; afterwards it is gone and the camera unpaired."""
+    yield verb.folder / "front-door"
+    verb("unpair", "front-door")
+    shutil.rmtree(verb.folder / "front-door")
+
+
+@pytest.fixture
+def paired(verb, place):
+    """Pair front-door; return its folder."""
+    done = verb("pair", "front-door")
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+def test_a_new_folder_is_made_and_it_is_said_where_it_goes(shell, place):
     done = shell("pair")
     assert done.returncode == 0, done.stderr
     assert done.stderr == "laptop\n"
     assert "scp -r front-door pi:" in done.stdout
-    return verb.folder / "front-door"
+    assert (place / "private.key").is_file()
 
 
 def keys(folder):
@@ -237,31 +221,30 @@ def test_the_pipeline_for_kvssink_names_the_certificate_and_holds_no_key(paired)
     assert "PRIVATE KEY" not in done.stdout
 
 
+@contextmanager
 def running_out(paired, say):
-    """Return a running edge's credentials shortly before they expire."""
-
-    def fetch():
-        return TemporaryCredentials(keys(paired).frozen, time.monotonic() + 60)
-
-    renewed = IotCredentials(fetch, say)
+    """Give a running edge's credentials shortly before they expire."""
+    end = threading.Event()
+    renewed = IotCredentials(lambda: good_until(end, keys(paired).frozen), say)
     renewed.get_frozen_credentials()
-    return renewed
+    yield renewed
+    end.set()
 
 
 def test_after_unpairing_nothing_is_left_and_the_edge_says_so(
     paired, verb, laptop, tmp_path, wait_until
 ):
     said = []
-    running = running_out(paired, said.append)
-    old = client(laptop, "kinesisvideo", paired)
-    done = verb("unpair", "front-door")
-    assert done.returncode == 0, done.stderr
-    assert "deactivated, detached and deleted" in done.stdout
-    assert "at most 15 minutes" in done.stdout
-    # The window that the README states: keys that are out stay good.
-    assert old.describe_stream(StreamName="whosthere-front-door")
-    assert not running.refresh_needed(30)
-    wait_until(lambda: said, 30)
+    with running_out(paired, said.append) as running:
+        old = client(laptop, "kinesisvideo", paired)
+        done = verb("unpair", "front-door")
+        assert done.returncode == 0, done.stderr
+        assert "deactivated, detached and deleted" in done.stdout
+        assert "at most 15 minutes" in done.stdout
+        # The window that the README states: keys that are out stay good.
+        assert old.describe_stream(StreamName="whosthere-front-door")
+        assert not running.refresh_needed(30)
+        wait_until(lambda: said)
     assert "Refreshing the credentials was refused" in said[0]
     iot = laptop.client("iot")
     assert "whosthere-front-door" not in things(iot)

@@ -16,7 +16,7 @@ def rpicam(tmp_path, monkeypatch):
     return stand_in
 
 
-@pytest.mark.long
+@pytest.mark.long  # three starts of a camera, in real time
 def test_unplugged_back_and_of_another_size_all_that_was_captured_is_stored(
     laptop, stream, edge, persisted, rpicam
 ):

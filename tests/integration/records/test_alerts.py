@@ -108,7 +108,7 @@ def test_a_filter_policy_lets_through_what_it_says_and_test_alerts(product, wait
             alerts.publish(product.client("sns"), product.stack.topic_arn, marked)
         found = send_test_alert(product.client("sns"), product.stack.topic_arn, now_ms())
         assert all(one.is_confirmed for one in found if one.protocol == "sqs")
-        wait_until(lambda: any(got["kind"] == "test" for got in filtered.read()), 30)
+        wait_until(lambda: any(got["kind"] == "test" for got in filtered.read()))
         labels = [got.get("label") for got in filtered.got if got["kind"] != "test"]
         assert sorted(labels) == sorted(WANTED[name])
         assert [got["kind"] for got in filtered.got].count("test") == 1

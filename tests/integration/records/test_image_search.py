@@ -205,14 +205,14 @@ def test_images_that_come_while_dynamodb_refuses_are_searched_after_it(seen, wai
     assert refuse_images(product, execution, wait_until, "dynamodb:*") == ["person"]
 
 
-@pytest.mark.long
+@pytest.mark.long  # five minutes each
 @pytest.mark.parametrize("action", ["sns:Publish", "dynamodb:*", "s3:GetObject"])
 def test_five_minutes_of_refusals_lose_and_double_no_image(seen, wait_until, action):
     product, execution, *_ = seen
     assert refuse_images(product, execution, wait_until, action, 300) == ["person"]
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits for the retries of two queues
 def test_a_photo_put_or_removed_while_a_service_refuses_is_settled_after_it(seen, wait_until):
     product, *_ = seen
     s3, key = product.client("s3"), "people/Ravi/1.jpg"
@@ -229,7 +229,7 @@ def test_a_photo_put_or_removed_while_a_service_refuses_is_settled_after_it(seen
     wait_until(lambda: is_empty(product, "photos") and is_empty(product, "deletions"), 60)
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits until records are missed for half a minute
 def test_images_that_nobody_searches_are_told_and_so_is_their_end(
     images, laptop, tmp_path, wait_until
 ):

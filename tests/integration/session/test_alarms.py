@@ -90,14 +90,14 @@ def test_each_alarm_reaches_its_topic(laptop, topic, told, wait_until):
         fired.extend(one for one in told() if one.get("NewStateValue") == "ALARM")
         return {one["AlarmName"] for one in fired} >= expected
 
-    wait_until(all_fired, 30)
+    wait_until(all_fired)
     assert all(one["AlarmDescription"].endswith(".") for one in fired)
 
 
 def test_what_a_mapping_gave_up_is_told_with_its_place(laptop, stack, told, wait_until):
     s3, key = laptop.client("s3"), f"aws/lambda/{unique('mapping')}/shardId-000000000000/one"
     s3.put_object(Bucket=stack.bucket, Key=key, Body=b"{}")
-    texts = wait_until(lambda: [one for one in told() if isinstance(one, str)], 30)
+    texts = wait_until(lambda: [one for one in told() if isinstance(one, str)])
     s3.delete_object(Bucket=stack.bucket, Key=key)
     assert len(texts) == 1
     assert f"s3://{stack.bucket}/{key}. " in texts[0] and "./whosthere replay" in texts[0]
@@ -130,7 +130,7 @@ def test_poison_that_a_function_sets_aside_fires_its_alarm(
     assert number in said
 
 
-@pytest.mark.long
+@pytest.mark.long  # five minutes
 def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_late_records(
     laptop, stack, product, told, wait_until
 ):

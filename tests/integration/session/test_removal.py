@@ -10,7 +10,7 @@ from tests.support.stack.deployed import subscribed
 from tests.support.stack.rights import unused
 from whosthere.session_store import lock_key
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # deploys and deletes a stack of its own
 
 
 def started(product, wait_until, camera):
@@ -30,7 +30,7 @@ def running(product, execution):
 
 def problems(product, wait_until):
     """The problems told by now, at least one."""
-    return wait_until(lambda: [one for one in product.messages() if one["kind"] == "problem"], 20)
+    return wait_until(lambda: [one for one in product.messages() if one["kind"] == "problem"])
 
 
 def test_a_dropped_camera_and_a_changed_stack_in_mid_session(laptop, stack, tmp_path, wait_until):
@@ -72,7 +72,7 @@ def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_un
             cloudformation.delete_stack(StackName=name)
             wait_until(lambda: status(cloudformation, name) == "DELETE_FAILED", 120)
         wait_until(lambda: not running(product, execution), 60)
-        wait_until(lambda: len(told.texts()) == 2, 20)
+        wait_until(lambda: len(told.texts()) == 2)
         assert "AccessDeniedException" in told.texts()[0]
         assert len(rules(product)) == 2
 
@@ -103,7 +103,7 @@ def test_a_session_of_a_stack_that_is_deleted_ends_first(laptop, stack, tmp_path
         assert len(running(product, execution)) == 1
         laptop.client("cloudformation").delete_stack(StackName=name)
         wait_until(lambda: not running(product, execution), 60)
-        (text,) = wait_until(Told(product, execution).texts, 20)
+        (text,) = wait_until(Told(product, execution).texts)
         assert "its camera or the stack was removed" in text
         wait_until(lambda: is_gone(laptop.client("cloudformation"), name), 120)
     # What only a camera's images, or a session that outlives all, would need.

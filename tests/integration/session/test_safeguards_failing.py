@@ -17,7 +17,7 @@ from tests.support.session.safeguards import (
 )
 from tests.support.stack.functions import invoke, without_rule
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # sessions that cannot be stopped wait through all retries
 STOP = "rekognition:StopStreamProcessor"
 THROTTLED, DENIED = "ThrottlingException", "AccessDeniedException"
 
@@ -69,7 +69,7 @@ def test_a_rule_function_that_failed_is_tried_again(product, wait_until, operati
     wait_until(product.nothing_is_left, 60)
     assert product.report(execution)["endedBy"] == "not-stopped"
     told = Told(product, execution)
-    wait_until(lambda: len(told.texts()) == 2, 20)
+    wait_until(lambda: len(told.texts()) == 2)
     assert DENIED in told.texts()[0]
     assert "is stopped now" in told.texts()[1]
 
@@ -79,13 +79,13 @@ def test_a_rule_function_without_rights_leaves_it_to_the_sweep(product, wait_unt
         execution = watched(product, wait_until)
         told = Told(product, execution)
         abort(product, execution)
-        wait_until(told.texts, 30)
+        wait_until(told.texts)
         assert DENIED in told.texts()[0]
         assert product.processors()
         assert not product.is_free()
         invoke(product, "SweepSessionsFunction", {})
     assert product.nothing_is_left()
-    wait_until(lambda: len(told.texts()) == 2, 20)
+    wait_until(lambda: len(told.texts()) == 2)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def broken(product, name, faults):
 def test_after_two_failures_the_rule_stops_it(product, wait_until, case):
     execution = broken(product, f"two-{list(TWO_FAILURES).index(case)}", TWO_FAILURES[case])
     wait_until(product.nothing_is_left, 30)
-    wait_until(lambda: product.has_report(execution), 10)
-    wait_until(Told(product, execution).texts, 10)
+    wait_until(lambda: product.has_report(execution))
+    wait_until(Told(product, execution).texts)
 
 
 @pytest.mark.parametrize("case", TWO_FAILURES)
@@ -156,7 +156,7 @@ def test_after_two_failures_and_without_the_rule_the_sweep_does(product, wait_un
         assert not product.nothing_is_left()
         invoke(product, "SweepSessionsFunction", {})
     assert product.nothing_is_left()
-    wait_until(Told(product, execution).texts, 10)
+    wait_until(Told(product, execution).texts)
     assert product.has_report(execution)
 
 
@@ -167,7 +167,7 @@ def test_a_start_whose_answer_was_lost_is_no_failure(product, wait_until):
     execution = product.execute(
         {"camera": "front-door", "minutes": 2, "settings": settings}, "unheard"
     )
-    wait_until(lambda: product.is_watching(execution), 40)
+    wait_until(lambda: product.is_watching(execution))
     product.stop()
     assert product.ended(execution)["status"] == "SUCCEEDED"
     assert product.nothing_is_left()

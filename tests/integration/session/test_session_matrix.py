@@ -122,25 +122,26 @@ def test_every_right_of_a_session_has_a_row():
     assert {one for one in named - rights if one[1] != "lambda:Invoke"} == set()
 
 
-def test_a_sample_of_the_matrix_is_clean(laptop, stack, film, tmp_path, say):
+def test_a_sample_of_the_matrix_is_clean(laptop, stack, lanes, film, tmp_path, say):
+    ((beside,), _) = lanes(PROCESSOR, 1)
     with streaming(laptop, tmp_path, film=film, stack=stack.name):
-        judge(played(laptop, sample(), [stack]), sample(), say)
+        judge(played(laptop, sample(), [stack, beside]), sample(), say)
 
 
-@pytest.mark.long
+@pytest.mark.long  # all cells of the first engine
 @pytest.mark.timeout(3000)
 def test_nothing_is_left_whatever_call_fails(laptop, lanes, film, tmp_path, say):
     wanted, (lit, dark) = cells(PROCESSOR), lanes(PROCESSOR, LANES, DARK_LANES)
     judge(played(laptop, wanted, lit, dark, film, tmp_path), wanted, say)
 
 
-@pytest.mark.long
+@pytest.mark.long  # all cells of the other engine
 def test_nothing_is_left_of_image_generation_either(laptop, lanes, say):
     wanted, (lit, _) = cells(IMAGES), lanes(IMAGES, LANES)
     judge(played(laptop, wanted, lit), wanted, say)
 
 
-@pytest.mark.long
+@pytest.mark.long  # deploys a stack of the other engine
 def test_who_lost_the_camera_leaves_the_images_of_the_next_session_on(laptop, lanes, wait_until):
     ((still,), _) = lanes(IMAGES, 1)
     stream = f"{still.name}-front-door"
@@ -152,10 +153,10 @@ def test_who_lost_the_camera_leaves_the_images_of_the_next_session_on(laptop, la
 
     with subscribed(laptop, still) as product:
         first = product.start(healthCheckSeconds=15)
-        wait_until(lambda: product.is_watching(first), 40)
+        wait_until(lambda: product.is_watching(first))
         unlock(product.table, latest_session(product.table, "front-door"))
         second = product.start()
-        wait_until(lambda: product.is_watching(second), 40)
+        wait_until(lambda: product.is_watching(second))
         assert product.ended(first)["error"] == "LockLostError"
         assert images() == "ENABLED"
         assert not product.is_free()

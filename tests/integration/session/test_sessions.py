@@ -35,7 +35,7 @@ def no_faults(laptop):
 def watching(product, camera, wait_until):
     """A session that searches; stopped afterwards, whatever the test did."""
     execution = product.start()
-    wait_until(lambda: product.is_watching(execution), 40)
+    wait_until(lambda: product.is_watching(execution))
     yield execution
     product.stop()
     product.ended(execution)
@@ -124,7 +124,7 @@ def test_an_aborted_execution_leaves_nothing(product, watching, wait_until):
     product.client("stepfunctions").stop_execution(executionArn=watching)
     wait_until(product.nothing_is_left, 20)
     assert product.report(watching)["endedBy"] == "aborted"
-    messages = wait_until(product.messages, 10)
+    messages = wait_until(product.messages)
     assert "problem" in [message["kind"] for message in messages]
 
 
@@ -173,28 +173,46 @@ def test_a_service_that_is_closed_is_explained_to_the_owner(product, camera):
     assert "Engine=image-search" in problem["message"]
 
 
+FAILING_SLEEP = {"state": "Sleep", "error": "DynamoDb.InternalServerErrorException", "times": 1}
+
+
 def test_no_request_is_slept_through(product, watching, say):
     """Bursts of requests: some come between a check and its sleep, which then must be refused."""
     slowest, count, random_ = 0.0, 0, random.Random(7)
+    session = watching.rpartition(":")[2]
     product.table.update_item(
-        Key=session_key(watching.rpartition(":")[2]),
+        Key=session_key(session),
         UpdateExpression="SET settings.healthCheckSeconds = :long",
         ExpressionAttributeValues={":long": 60},
     )
     before = int(product.table.get_item(Key=lock_key("front-door"))["Item"]["requests"])
+
+    def ask():
+        over = round(time.time() * 1000) - 1  # a pause that is over changes nothing
+        return request_pause(product.table, product.client("stepfunctions"), "front-door", over)
+
+    def seen(number):
+        """The seconds until a check has seen that many requests."""
+        asked = time.monotonic()
+        while not product.row(watching)["check"]["answer"].endswith(f" {before + number}"):
+            assert time.monotonic() - asked < 20, f"request {number} is slept through"
+            time.sleep(0.01)
+        return time.monotonic() - asked
+
     for burst in range(40):
-        if burst >= 10 and sleeps_refused(product, watching) >= 3:
-            break  # on a busy machine few requests come in that moment
+        if burst >= 4 and sleeps_refused(product, watching) >= 3:
+            break
         for _ in range(random_.randint(5, 15)):
-            over = round(time.time() * 1000) - 1  # a pause that is over changes nothing
-            assert request_pause(product.table, product.client("stepfunctions"), "front-door", over)
+            assert ask()
             time.sleep(random_.uniform(0, 0.06))
             count += 1
-        asked = time.monotonic()
-        while not product.row(watching)["check"]["answer"].endswith(f" {before + count}"):
-            assert time.monotonic() - asked < 20, f"the end of burst {burst} is slept through"
-            time.sleep(0.05)
-        slowest = max(slowest, time.monotonic() - asked)
+        slowest = max(slowest, seen(count))
+        # The next sleep begins at its second try, up to a second after its check.
+        meet(product.laptop, FAILING_SLEEP | {"execution": session, "burst": burst})
+        for _ in range(2):
+            assert ask()
+            count += 1
+            slowest = max(slowest, seen(count))
     refused = sleeps_refused(product, watching)
     say(f"{count} requests: the last was seen after {slowest:.2f} s, {refused} came before a sleep")
     assert refused >= 3

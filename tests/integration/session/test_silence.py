@@ -21,13 +21,13 @@ def told(product, inbox):
 def test_silence_ends_a_session_that_is_set_so(product, laptop, stack, tmp_path, wait_until):
     with streaming(laptop, tmp_path):
         execution = product.start(onSilence="end", silenceLimitSeconds=5)
-        wait_until(lambda: product.is_watching(execution), 40)
+        wait_until(lambda: product.is_watching(execution))
     found = product.ended(execution)
     assert json.loads(found["output"])["endedBy"] == "silence"
     assert product.nothing_is_left()
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits through three silences
 def test_silence_is_told_once_and_so_is_its_end_and_one_that_lasts_ends_the_session(
     product, laptop, stack, tmp_path, wait_until
 ):
@@ -35,10 +35,10 @@ def test_silence_is_told_once_and_so_is_its_end_and_one_that_lasts_ends_the_sess
     limits = {"healthCheckSeconds": 1, "onSilence": "end", "silenceLimitSeconds": 45}
     with streaming(laptop, tmp_path):
         execution = product.start(**limits)
-        wait_until(lambda: product.is_watching(execution), 40)
-    wait_until(lambda: "No video from front-door" in told(product, inbox), 30)
+        wait_until(lambda: product.is_watching(execution))
+    wait_until(lambda: "No video from front-door" in told(product, inbox))
     with streaming(laptop, tmp_path):
-        wait_until(lambda: "Video is back at front-door" in told(product, inbox), 30)
+        wait_until(lambda: "Video is back at front-door" in told(product, inbox))
     assert inbox == ["No video from front-door", "Video is back at front-door"]
     found = product.ended(execution, 90)
     told(product, inbox)
@@ -87,7 +87,7 @@ def test_records_that_stop_are_told_once_and_so_is_their_return(
     assert told(product, inbox) == [FAILED, BACK]
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits through four changes of the records' health
 def test_records_that_are_unreadable_or_not_used_are_told_once_each_and_so_is_their_end(
     product, laptop, stack, tmp_path, wait_until
 ):

@@ -11,7 +11,7 @@ from tests.support.stack.deploy import deploy
 from tests.support.stack.deployed import subscribed
 from tests.support.stack.functions import invoke
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # builds and deploys a stack of its own
 # A health check of 2 s and 10 s more, and as much for a machine that has other things to do.
 LIMIT_SECONDS = 24
 
@@ -94,9 +94,9 @@ def test_a_session_ends_when_it_is_taken_away(bare, wait_until, what):
         taken = time.monotonic()
         wait_until(bare.nothing_is_left, 60)
         seconds = time.monotonic() - taken
-        wait_until(lambda: bare.has_report(execution), 10)
+        wait_until(lambda: bare.has_report(execution))
         assert bare.ended(execution)["status"] == "FAILED"
-        (text,) = wait_until(told.texts, 10)
+        (text,) = wait_until(told.texts)
         assert why in text
         assert bare.report(execution)["endedBy"] == ended_by
     assert seconds < LIMIT_SECONDS
@@ -109,7 +109,7 @@ def test_a_session_that_cannot_be_checked_any_more_ends_after_its_deadline(bare,
     with without_role("CheckSessionFunctionRole")(bare):
         wait_until(bare.nothing_is_left, deadline + 110 - time.time())
         assert time.time() > deadline
-        wait_until(lambda: bare.has_report(execution), 10)
+        wait_until(lambda: bare.has_report(execution))
         assert is_told(bare, wait_until, execution, "something failed")
         assert bare.report(execution)["endedBy"] == "problem"
 

@@ -11,7 +11,7 @@ from edge.media.mkv import EncodedFrame
 from edge.upload.delivery import Delivery
 
 TRACK, OTHER = mkv.VideoTrack(64, 48, b"\x01one"), mkv.VideoTrack(96, 64, b"\x01two")
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 def wait_for(condition):

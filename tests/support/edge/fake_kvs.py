@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -206,10 +205,3 @@ def running() -> Iterator[KinesisVideo]:
         finally:
             service.shutdown()
             thread.join()
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,6 +8,7 @@ from threading import current_thread, main_thread
 
 import pytest
 
+from edge.auth.credential_endpoint import TemporaryCredentials
 from edge.buffer.storage import read_header
 from tests.support.edge.proxy import Proxy, detoured
 
@@ -58,13 +59,22 @@ def timeouts(monkeypatch):
 def persisted(proxy, wait_until):
     """Wait until so many fragments were acknowledged since the test began."""
 
-    def wait(number, seconds=40):
+    def wait(number, seconds=120):
         def is_so():
             return sum(ack["EventType"] == "PERSISTED" for ack in proxy.acks) >= number
 
         wait_until(is_so, seconds)
 
     return wait
+
+
+def good_until(end, frozen):
+    """Return credentials that are good for a minute, or until the event `end`."""
+
+    class Keys(TemporaryCredentials):
+        seconds_left = property(lambda _: 0.0 if end.is_set() else 60.0)
+
+    return Keys(frozen, expires_at=0.0)
 
 
 def on_disk(folder):

@@ -15,7 +15,7 @@ from edge.run import run
 from edge.sources import barcode
 from local.tests.support.plugin import wait_until_true
 
-LIMIT_S = 60
+LIMIT_S = 120
 SMALL = ("--source", "test", "--size", "320x240", "--rate", "10", "--tag", "never")
 
 

@@ -53,7 +53,7 @@ class Told:
 def is_told(product, wait_until, execution, text):
     """Whether exactly one problem of that session was told, with that text."""
     told = Told(product, execution)
-    wait_until(told.texts, 10)
+    wait_until(told.texts)
     return len(told.texts()) == 1 and text in told.texts()[0]
 
 

@@ -44,7 +44,7 @@ def streaming(
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         drain.join()
         process.stdout.close()
         if process.stdin is not None:

@@ -54,7 +54,7 @@ class DeployedProduct:
     def state(self, execution):
         return self.client("stepfunctions").describe_execution(executionArn=execution)
 
-    def ended(self, execution, seconds=60):
+    def ended(self, execution, seconds=120):
         until = time.monotonic() + seconds
         while (found := self.state(execution))["status"] == "RUNNING":
             assert time.monotonic() < until, "the session does not end"

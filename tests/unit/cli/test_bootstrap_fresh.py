@@ -25,7 +25,7 @@ def oldest_python() -> str:
     return str(found[0]) if found else sys.executable
 
 
-@pytest.mark.long
+@pytest.mark.long  # downloads all environments
 def test_a_fresh_machine_with_an_old_python_and_a_broken_shim_gets_everything(
     tmp_path: Path,
 ) -> None:

@@ -98,7 +98,7 @@ def test_the_wheel_runs_under_its_own_name(wheel):
         ("3.13", "x86_64-unknown-linux-gnu", "highest"),
     ],
 )
-@pytest.mark.long
+@pytest.mark.long  # asks the package index
 def test_all_it_needs_is_there_as_wheels(python, platform, resolution, tmp_path):
     """Resolved for bookworm (3.11) and trixie (3.13), the oldest and the newest that is allowed."""
     command = [find_uv(), "pip", "compile", str(EDGE / "pyproject.toml")]

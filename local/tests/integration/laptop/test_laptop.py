@@ -202,7 +202,7 @@ def test_our_own_requests_leave_no_connection_behind(own, wait_until):
     wait_until(lambda: len(list(files.iterdir())) < before + 10, 20)
 
 
-@pytest.mark.long
+@pytest.mark.long  # waits twice until a connection is idle
 def test_an_idle_connection_is_closed_and_clients_do_not_notice(laptop, tmp_path, wait_until):
     where = "127.0.0.1", urlsplit(laptop.endpoint).port
     client = laptop.client("kinesisvideo")

@@ -26,7 +26,6 @@ from edge.auth.credentials import IotCredentials
 from edge.config import parse
 from edge.errors import RefusedError, UnreachableError
 from edge.settings import Identity
-from tests.support.edge.fake_kvs import free_port
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -175,11 +174,11 @@ def test_a_provider_that_cannot_prove_itself_gets_nothing(provider, paired):
     assert provider.asked == []
 
 
-def test_a_provider_that_is_not_there_may_come_back(paired, tmp_path):
+def test_a_provider_that_is_not_there_may_come_back(paired, tmp_path, closed_port):
     nobody = Identity(
         paired.thing,
         paired.role_alias,
-        f"localhost:{free_port()}",
+        f"localhost:{closed_port}",
         paired.certificate,
         paired.key,
     )

@@ -20,7 +20,7 @@ from edge.upload.clock_skew import ClockStepDetector
 from local.tests.support.media.films import draw
 from tests.support.edge import fake_kvs
 
-LIMIT_S = 30
+LIMIT_S = 60
 OPTIONS = ["--camera", "front-door", "--source", "test", "--size", "64x48", "--tag", "never"]
 
 

@@ -109,7 +109,9 @@ def test_a_strangers_alert_is_at_most_three_seconds_later(harness):
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 12))]
+    # Ten more dice, seconds each.
+    "seed",
+    [0, 1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 12))],
 )
 def test_a_quarter_of_a_visits_faces_unmatched_is_one_alert_and_no_stranger(harness, seed):
     """At five frames a second, walking, in batches that end anywhere."""

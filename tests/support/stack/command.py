@@ -1,0 +1,46 @@
+"""The commands as their users type them: in a shell, or faster in this process."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from types import SimpleNamespace
+
+import pytest
+
+from local.laptop import ROOT
+
+LIMIT_S = 180
+
+
+def called(command, arguments, folder, environment):
+    """Run a command in this process, with its own folder and environment."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name in os.environ:
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        try:
+            code = command([str(part) for part in arguments])
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def in_shell(arguments, folder, environment, typed=""):
+    """Run a verb in a process of its own, which gets what the test types."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "cli", *arguments],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'functions'}"},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
