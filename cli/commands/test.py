@@ -14,7 +14,7 @@ TAKES_MORE = True  # pytest's options
 # One more than cores, as tests wait a lot; but each process has a laptop AWS of its own.
 MOST_PROCESSES = 4
 EMULATOR = ("local", "local/tests")  # the word, and the folder that pytest gets for it
-# As collected, so that the slow ones come first.
+# In the order of pyproject.toml: the slowest files first.
 IN_ORDER = ("--dist", "loadfile", "--no-loadscope-reorder")
 
 

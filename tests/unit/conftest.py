@@ -1,14 +1,25 @@
 """Fixtures of the unit tests: AWS by moto, in this process, with keys that open nothing."""
 
 import argparse
+import functools
 
 import boto3
+import botocore.session
 import pytest
 from moto import mock_aws
 
 from cli.aws import connect
 from cli.interrupts import Interrupts
 from tests.support.stack.moto_target import FIRST_LINE, deployed_target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_are_read_once():
+    """moto begins a session for each test, and each session would read AWS's models anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        shared = functools.cache(botocore.session.create_loader)
+        patch.setattr(botocore.session, "create_loader", shared)
+        yield
 
 
 @pytest.fixture(autouse=True)
