@@ -113,12 +113,13 @@ class Connection:
             yield message.get("body", b"")
             more = message.get("more_body", False)
 
-    async def wait_for(self, event: asyncio.Event) -> bool:
-        """Wait for an event; return False when the client disconnects first."""
+    async def wait_for(self, event: asyncio.Event, timeout: float) -> bool:
+        """Wait for an event or so many seconds; return False when the client disconnects first."""
         waiting = self._listen()
         happened = asyncio.ensure_future(event.wait())
         try:
-            await asyncio.wait({waiting, happened}, return_when=asyncio.FIRST_COMPLETED)
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait({waiting, happened}, timeout=timeout, return_when=first)
         finally:
             happened.cancel()
         return not self.client_left

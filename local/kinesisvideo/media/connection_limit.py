@@ -16,6 +16,10 @@ class ConnectionLimit:
         self._operation, self._most, self._error = operation, most, error
         self._open: Counter[str] = Counter()
 
+    def is_used(self, stream: Stream) -> bool:
+        """Return whether a connection to the stream is open."""
+        return self._open[stream.arn] > 0
+
     @contextmanager
     def acquire(self, stream: Stream) -> Iterator[None]:
         """Count a connection while the block runs; raise the operation's error at the limit."""

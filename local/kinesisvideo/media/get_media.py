@@ -1,5 +1,6 @@
 """GetMedia: send fragments as they arrive, each a Matroska document of its own."""
 
+import asyncio
 import logging
 from contextlib import closing
 
@@ -7,6 +8,7 @@ from local.kinesisvideo import requests
 from local.kinesisvideo.errors import invalid_argument
 from local.kinesisvideo.media.connection import Connection
 from local.kinesisvideo.media.connection_limit import ConnectionLimit
+from local.kinesisvideo.media.put_media import SESSIONS
 from local.kinesisvideo.mkv import ebml
 from local.kinesisvideo.store.fragment_index import Fragment, Selector
 from local.kinesisvideo.store.state import KinesisVideo
@@ -14,6 +16,12 @@ from local.kinesisvideo.store.streams import Stream
 
 LOGGER = logging.getLogger(__name__)
 MAX_READERS = 3  # GetMedia connections per stream (Kinesis Video Streams quotas)
+# AWS documents no end. Its clients see the response end some seconds after the producer stopped
+# (amazon-kinesis-video-streams-parser-library, issues 110 and 121: about three) and after 40 to 50
+# minutes in any case (issues 16, 108, 120).
+QUIET_SECONDS = 5.0
+LONGEST_SECONDS = 45 * 60.0
+POLL_SECONDS = 1.0
 CONTENT_TYPE = "video/webm"
 PREFIX = "AWS_KINESISVIDEO_"
 # A document without media, for error tags.
@@ -30,7 +38,11 @@ async def get_media(
     parameters: requests.Parameters,
     connection: Connection,
 ) -> None:
-    """Send fragments from a start position and each new one until the client disconnects."""
+    """Send fragments from a start position and each new one.
+
+    It ends when the client disconnects, when nobody has sent media for a while, and in any case
+    after `LONGEST_SECONDS`.
+    """
     with READERS.acquire(stream), closing(connection):
         arrival = _start(service, stream, parameters["StartSelector"])
         await connection.begin(200, {"content-type": CONTENT_TYPE})
@@ -81,20 +93,35 @@ async def _follow_and_report_errors(
 async def _follow(
     service: KinesisVideo, stream: Stream, arrival: int, connection: Connection
 ) -> None:
-    store = service.store
-    with store.watch(stream.arn) as news:
-        while not connection.client_left and service.streams.by_arn(stream.arn):
+    clock = asyncio.get_running_loop().time
+    begun = heard = clock()
+    with service.store.watch(stream.arn) as news:
+        while _is_open(service, stream, connection) and clock() < begun + LONGEST_SECONDS:
             news.clear()
-            fragments = store.after(stream.arn, arrival)
+            fragments = service.store.after(stream.arn, arrival)
             for fragment in fragments:
                 arrival = fragment.arrival
-                media = await service.on_disk(store.read, stream.arn, fragment)
-                if media and not connection.client_left:
-                    behind = store.latest_ms(stream.arn) - fragment.server_ms
-                    for piece in _pieces(fragment, *media, behind):
-                        await connection.write(piece)
+                await _send(service, stream, fragment, connection)
+            if fragments or SESSIONS.is_used(stream):
+                heard = clock()
+            if clock() > heard + QUIET_SECONDS:
+                return
             if not fragments:
-                await connection.wait_for(news)
+                await connection.wait_for(news, POLL_SECONDS)
+
+
+def _is_open(service: KinesisVideo, stream: Stream, connection: Connection) -> bool:
+    return not connection.client_left and service.streams.by_arn(stream.arn) is not None
+
+
+async def _send(
+    service: KinesisVideo, stream: Stream, fragment: Fragment, connection: Connection
+) -> None:
+    media = await service.on_disk(service.store.read, stream.arn, fragment)
+    if media and not connection.client_left:
+        behind = service.store.latest_ms(stream.arn) - fragment.server_ms
+        for piece in _pieces(fragment, *media, behind):
+            await connection.write(piece)
 
 
 def _pieces(

@@ -57,6 +57,7 @@ class MediaReceiver:
                     pause = FIRST_PAUSE_SECONDS
                     self._arrived.put(TimedFragment(fragment, time.monotonic()))
                     self._last = fragment.number
+                pause = FIRST_PAUSE_SECONDS  # GetMedia ends whenever the producer pauses
             except DeniedError:
                 return self._arrived.put("denied")
             except MissingError:

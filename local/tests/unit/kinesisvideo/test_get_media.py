@@ -1,6 +1,7 @@
 """What GetMedia says when it can't go on, over a made-up connection."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -48,6 +49,33 @@ def test_a_disk_that_cannot_be_read_ends_the_film_with_an_internal_error(
     assert b"AWS_KINESISVIDEO_ERROR_ID" in said
     assert b"5000" in said
     assert "a fragment could not be read" in caplog.text
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """GetMedia with its seconds as hundredths."""
+    monkeypatch.setattr(get_media, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(get_media, "POLL_SECONDS", 0.01)
+
+
+def test_it_ends_some_seconds_after_the_producer_stopped(service, hurried):
+    stream = service.streams.create("door", retention_hours=1)
+    now = round(service.clock() * 1000)
+    media = FragmentFinished(0, 0, 1000, b"header", b"cluster", ())
+    service.store.add(stream.arn, "1", media, producer=now, server=now)
+    assert answered(service, stream, EARLIEST).count(b"cluster") == 1
+    assert answered(service, stream, {"StartSelector": {"StartSelectorType": "NOW"}}) == b""
+
+
+def test_while_somebody_sends_it_goes_on_and_ends_after_three_quarters_of_an_hour(
+    service, hurried, monkeypatch
+):
+    monkeypatch.setattr(get_media, "LONGEST_SECONDS", 0.5)
+    stream = service.streams.create("door", retention_hours=1)
+    begun = time.monotonic()
+    with get_media.SESSIONS.acquire(stream):
+        answered(service, stream, EARLIEST)
+    assert 0.5 <= time.monotonic() - begun < 3
 
 
 def test_a_fragment_that_expired_while_others_were_sent_is_left_out(service, monkeypatch):
