@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import errno
 import os
 import sys
 from types import ModuleType
@@ -23,7 +24,7 @@ from cli.commands import (
     up,
 )
 from cli.errors import VerbError
-from cli.interrupts import Interrupts
+from cli.interrupts import Interrupts, discard_output
 from cli.setup.run_dirs import failed_run_dir
 from cli.tables import format_table
 
@@ -42,6 +43,10 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
 }
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 INTERRUPTED = 130
+# What this machine refuses, and no mistake of ours: full disk, too many files, no rights.
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EACCES)
+# Nobody reads what is printed: a closed terminal, or `| head`.
+UNREAD = (errno.EPIPE, errno.EIO)
 
 
 def main(arguments: list[str]) -> int:
@@ -75,14 +80,21 @@ def _run_verb(verb: str, arguments: list[str]) -> int:
     if more and not getattr(module, "TAKES_MORE", False):
         parser.error(f"unknown: {' '.join(more)}")
     interrupts = Interrupts()
-    interrupts.install()
     try:
+        interrupts.install()
         return int(module.run(parsed, interrupts))
     except VerbError as error:
         print(f"\nwhosthere {verb}: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"\nwhosthere {verb}: stopped", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        if error.errno in UNREAD:
+            discard_output()
+        elif error.errno not in REFUSED:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"\nwhosthere {verb}: {where}{error.strerror}", file=sys.stderr)
     if logs := failed_run_dir():
         print(f"\nThe logs of this run: {logs}", file=sys.stderr)
     return 1

@@ -1,11 +1,13 @@
 """`python -m local`: run the laptop AWS in the foreground.
 
-It ends on Ctrl-C, on SIGTERM and, if standard input is a pipe, when that is closed.
+It ends on Ctrl-C, on SIGTERM, with its terminal and, if standard input is a pipe, when that is
+closed.
 """
 
 import argparse
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -19,14 +21,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from local import server
+from local.laptop import LaptopError, allow_open_files
+
+HIGHEST_PORT = 65535
+# What the machine refuses, and no mistake of ours.
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EACCES)
+PRIVATE = 0o077  # the umask: what lies here are keys, faces and names
 
 
 def main() -> None:
     """Start the laptop AWS, print its addresses as one line of JSON, and wait for the end."""
     arguments = _arguments()
-    with _directory(arguments.directory) as directory:
-        _log_to(directory / "laptop.log")
-        asyncio.run(_run(arguments.port, arguments.media_port, directory))
+    os.umask(PRIVATE)
+    try:
+        allow_open_files()
+        with _directory(arguments.directory) as directory:
+            _log_to(directory / "laptop.log")
+            asyncio.run(_run(arguments.port, arguments.media_port, directory))
+    except (LaptopError, server.PortTakenError) as error:
+        sys.exit(str(error))
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        sys.exit(f"{error.strerror}: {error.filename}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -34,11 +51,11 @@ def _arguments() -> argparse.Namespace:
         prog="python -m local", description="Run an AWS emulator on this laptop."
     )
     parser.add_argument(
-        "--port", type=int, default=0, help="port of every service; 0 takes a free one"
+        "--port", type=_port, default=0, help="port of every service; 0 takes a free one"
     )
     parser.add_argument(
         "--media-port",
-        type=int,
+        type=_port,
         default=0,
         help="port of Kinesis Video's media; 0 takes a free one",
     )
@@ -48,10 +65,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
 async def _run(port: int, media_port: int, directory: Path) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     _end_with_standard_input(lambda: loop.call_soon_threadsafe(ended.set))
     async with server.running(port, media_port, directory) as facts:

@@ -1,7 +1,9 @@
 """The laptop AWS from another environment: start, stop, clients and a safe environment."""
 
+import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -19,12 +21,20 @@ from botocore.config import Config
 
 from local.security.loopback import LOOPBACK, NotLoopbackError, assert_loopback
 
-__all__ = ["LaptopAWS", "LaptopError", "NotLoopbackError", "Process", "assert_loopback"]
+__all__ = [
+    "LaptopAWS",
+    "LaptopError",
+    "NotLoopbackError",
+    "Process",
+    "allow_open_files",
+    "assert_loopback",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".whosthere"
 START_SECONDS = 60
 STOP_SECONDS = 20
+OPEN_FILES = 512
 # Variables that children inherit; AWS_ variables and proxies are left out.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TERM", "TZ", "UV_CACHE_DIR")
 # Makes a botocore session read no file and no profile.
@@ -37,6 +47,18 @@ NO_FILES = {
 
 class LaptopError(Exception):
     """The laptop AWS did not start or has died."""
+
+
+def allow_open_files() -> None:
+    """Raise the limit of open files of this process and its children if it is too low."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= OPEN_FILES:
+        return
+    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
+        raise LaptopError(
+            f"only {hard} files may be open here; the laptop AWS needs {OPEN_FILES} (`ulimit -n`)"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, hard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,8 @@ class LaptopAWS:
 
     def start(self) -> None:
         """Start it and wait until it answers; raise LaptopError with its log if it fails."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        allow_open_files()
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [self.emulator, "-m", "local", "--directory", self.directory.resolve()]
         command += ["--port", str(self.port), "--media-port", str(self.media_port)]
         with (self.directory / "errors.log").open("wb") as errors:
@@ -112,7 +135,7 @@ class LaptopAWS:
         line = self._process.stdout.readline() if ready else b""
         if not line:
             reason = (self.directory / "errors.log").read_text(errors="replace")[-2000:]
-            raise LaptopError(f"the laptop AWS did not start: {reason or 'no answer'}")
+            raise LaptopError(f"the laptop AWS did not start: {reason.strip() or 'no answer'}")
         return dict(json.loads(line))
 
     def stop(self) -> None:
@@ -123,11 +146,11 @@ class LaptopAWS:
             self._clients.popitem()[1].close()
         if self._process.stdin is not None:
             self._process.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # also workers that outlived it
+        self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
 

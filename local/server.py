@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import importlib
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +27,10 @@ AUTHORITY = "authority.pem"
 GRACE_SECONDS = 1
 IDLE_SECONDS = 15  # clients reopen a pooled connection that was closed
 START_SECONDS = 30
+
+
+class PortTakenError(Exception):
+    """Another program listens on a port that was asked for, or only root may."""
 
 
 @contextlib.asynccontextmanager
@@ -145,7 +150,10 @@ class MediaPlane:
 
 @contextlib.contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    except OSError as error:
+        raise PortTakenError(f"port {port}: {os.strerror(error.errno or 0)}") from error
     try:
         yield listener
     finally:

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from cli.demo.output import create_folder, write_results
+from cli.demo.output import result_folder, write_results
 from cli.demo.report import summary_lines
 from cli.demo.result import find_differences
 from cli.demo.runner import DemoRunner, FinishedDemo
@@ -80,14 +80,14 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     downloads = drop_aws_settings()
     progress = Progress(to_stderr=arguments.json)
     scenario = _scenario(arguments)
-    folder = create_folder(arguments.output)
-    with run_dir("demo", keep=arguments.verbose) as logs:
-        config = DemoConfig(scenario, arguments.engine, logs, downloads, arguments.verbose)
-        finished = DemoRunner(config, progress, interrupts).run()
-    wrong: list[str] = []
-    if scenario.truth is not None and not finished.interrupted:
-        wrong = find_differences(finished.result, scenario.truth)
-    write_results(folder, finished, scenario, wrong)
+    with result_folder(arguments.output) as folder:
+        with run_dir("demo", keep=arguments.verbose) as logs:
+            config = DemoConfig(scenario, arguments.engine, logs, downloads, arguments.verbose)
+            finished = DemoRunner(config, progress, interrupts).run()
+        wrong: list[str] = []
+        if scenario.truth is not None and not finished.interrupted:
+            wrong = find_differences(finished.result, scenario.truth)
+        write_results(folder, finished, scenario, wrong)
     if arguments.json:
         print(json.dumps(finished.report, ensure_ascii=False))
     _print_summary(progress, folder, finished, wrong)

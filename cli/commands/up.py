@@ -4,7 +4,8 @@ import argparse
 import json
 import shlex
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cli.demo.leaks import laptop_leaks
@@ -13,7 +14,7 @@ from cli.errors import VerbError
 from cli.interrupts import Interrupts
 from cli.progress import Progress
 from cli.setup.laptop_stack import BINARIES, CAMERA, Sam, Stack, bring_up, drop_aws_settings
-from cli.setup.run_dirs import run_dir
+from cli.setup.run_dirs import private_files, run_dir
 from cli.setup.toolchain import WORK_DIR
 from local.laptop import LaptopAWS, LaptopError
 from local.relay import gateway, relaying
@@ -28,7 +29,9 @@ IN_THE_WAY = (
     "AWS_SESSION_TOKEN",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 )
-# The functions' variables for `sam local invoke`; samconfig.toml names this file.
+HIGHEST_PORT = 65534  # the next one is that of media
+# The functions' variables for `sam local invoke`; samconfig.toml names this file. A link: the
+# owner's key lies in the run directory, which goes with its run however that ends.
 INVOKE_ENVIRONMENT = WORK_DIR / "invoke.json"
 INVOKE = "sam local invoke OpenSessionFunction --config-env local --event events/open_session.json"
 
@@ -36,7 +39,10 @@ INVOKE = "sam local invoke OpenSessionFunction --config-env local --event events
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
     parser.add_argument(
-        "--port", type=int, default=0, help="of every service (default: a free one)"
+        "--port",
+        type=_port,
+        default=0,
+        help="of every service; media has the next one (default: free ones)",
     )
     parser.add_argument(
         "--engine",
@@ -52,25 +58,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show what sam says")
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Start it, print how to reach it, and wait; 0 after Ctrl-C, which is the normal end."""
     downloads = drop_aws_settings()
     progress = Progress()
     with run_dir("up") as logs:
         sam = Sam(arguments.engine, logs, downloads, verbose=arguments.verbose)
-        laptop = LaptopAWS(logs / "laptop", port=arguments.port)
+        media_port = arguments.port and arguments.port + 1
+        laptop = LaptopAWS(logs / "laptop", port=arguments.port, media_port=media_port)
         try:
             stack = bring_up(laptop, sam, progress)
-            write_invoke_environment(laptop, stack)
-            progress.print(directions(laptop, stack, containers=arguments.containers))
-            with _reachable(laptop, arguments.containers), interrupts.deferred():
-                _wait(laptop, interrupts)
+            with _containers(laptop, stack, logs, asked=arguments.containers) as invoke:
+                progress.print(directions(laptop, stack, invoke))
+                with interrupts.deferred():
+                    _wait(laptop, interrupts)
         except LaptopError as error:
             raise VerbError(str(error)) from error
         finally:
             interrupts.ignore()
             laptop.stop()
-            INVOKE_ENVIRONMENT.unlink(missing_ok=True)
         left = laptop_leaks(laptop)
     progress.print(leaks_line(left))
     return 1 if any(left.values()) else 0
@@ -83,17 +95,36 @@ def _wait(laptop: LaptopAWS, interrupts: Interrupts) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _reachable(laptop: LaptopAWS, containers: bool) -> AbstractContextManager[None]:
-    """Open the laptop AWS to containers if that was asked for."""
-    if not containers:
-        return nullcontext()
+@contextmanager
+def _containers(laptop: LaptopAWS, stack: Stack, logs: Path, *, asked: bool) -> Iterator[list[str]]:
+    """Open the laptop AWS to containers if that was asked for; yield the command that uses it."""
+    if not asked:
+        yield []
+        return
     address = gateway()
     if address is None:
         raise VerbError("--containers needs a running Docker engine, and `docker` finds none here")
-    return relaying(address, laptop.ports())
+    written = logs / INVOKE_ENVIRONMENT.name
+    write_invoke_environment(laptop, stack, written)
+    with relaying(address, laptop.ports()), published(written) as is_default:
+        yield [INVOKE if is_default else f"{INVOKE} --env-vars {shlex.quote(str(written))}"]
 
 
-def directions(laptop: LaptopAWS, stack: Stack, *, containers: bool = False) -> str:
+@contextmanager
+def published(written: Path) -> Iterator[bool]:
+    """Link samconfig.toml's name to the file, unless another `up` that runs has it."""
+    is_free = not (INVOKE_ENVIRONMENT.is_symlink() and INVOKE_ENVIRONMENT.exists())
+    if is_free:
+        INVOKE_ENVIRONMENT.unlink(missing_ok=True)  # of a run that was killed
+        INVOKE_ENVIRONMENT.symlink_to(written)
+    try:
+        yield is_free
+    finally:
+        if is_free:
+            INVOKE_ENVIRONMENT.unlink(missing_ok=True)
+
+
+def directions(laptop: LaptopAWS, stack: Stack, invoke: list[str]) -> str:
     """Return the lines to paste into another shell, and commands that work there as printed."""
     names = {name: value for name, value in laptop.environment().items() if name.startswith("AWS_")}
     exports = [f"export {name}={shlex.quote(value)}" for name, value in names.items()]
@@ -118,14 +149,14 @@ def directions(laptop: LaptopAWS, stack: Stack, *, containers: bool = False) -> 
             f"aws s3 ls --recursive s3://{stack.bucket}/",
             # Version 1 of the CLI ignores AWS_ENDPOINT_URL for SQS and would call AWS itself.
             'aws sqs list-queues --endpoint-url "$AWS_ENDPOINT_URL"  # sqs alone needs to be told',
-            *([INVOKE] if containers else []),
+            *invoke,
             "",
             "Ctrl-C here stops it and deletes all it holds.",
         ]
     )
 
 
-def write_invoke_environment(laptop: LaptopAWS, stack: Stack) -> None:
+def write_invoke_environment(laptop: LaptopAWS, stack: Stack, target: Path) -> None:
     """Write the variables with which `sam local invoke` reaches the laptop AWS and the stack."""
     endpoint = {
         name: value
@@ -143,4 +174,5 @@ def write_invoke_environment(laptop: LaptopAWS, stack: Stack) -> None:
         for name, value in each.items()
     }
     content = json.dumps({"Parameters": own | endpoint}, indent=2)
-    INVOKE_ENVIRONMENT.write_text(content + "\n")
+    with private_files():
+        target.write_text(content + "\n")

@@ -1,6 +1,9 @@
 """Write the folder of a demo's results: alerts as text, strangers' pictures, page and report."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +11,31 @@ from cli.demo.page import render_page
 from cli.demo.runner import FinishedDemo
 from cli.demo.scenario import Scenario
 from cli.errors import InputError
+from cli.setup.run_dirs import private_files
 from cli.setup.toolchain import ROOT
+
+IGNORED = ".gitignore"
+
+
+@contextmanager
+def result_folder(given: Path | None) -> Iterator[Path]:
+    """Yield a new folder for the results, and remove it if nothing has come into it."""
+    is_new = given is None or not given.exists()
+    with private_files():
+        folder = create_folder(given)
+        try:
+            yield folder
+        finally:
+            if [path.name for path in folder.iterdir()] == [IGNORED]:
+                _remove(folder, is_new=is_new)
+
+
+def _remove(folder: Path, *, is_new: bool) -> None:
+    (folder / IGNORED).unlink()
+    if is_new:
+        shutil.rmtree(folder)
+        with suppress(OSError):  # other demos' results lie there
+            (ROOT / "demo-output").rmdir()
 
 
 def create_folder(given: Path | None) -> Path:
@@ -22,7 +49,7 @@ def create_folder(given: Path | None) -> Path:
     except OSError as error:
         raise InputError(f"--output {folder}: cannot be written: {error.strerror}") from error
     # Faces never end up in a commit by accident.
-    (folder / ".gitignore").write_text("*\n")
+    (folder / IGNORED).write_text("*\n")
     return folder
 
 

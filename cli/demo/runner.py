@@ -54,9 +54,11 @@ class DemoRunner:
             raise VerbError(str(error)) from error
         finally:
             self.interrupts.ignore()
-            if laptop.ports():
-                function_logs.save(laptop, config.logs / "functions.log")
-            laptop.stop()
+            try:
+                if laptop.ports():
+                    function_logs.save(laptop, config.logs / "functions.log")
+            finally:  # also on a full disk
+                laptop.stop()
         report = _report(result, left | laptop_leaks(laptop), begun)
         return FinishedDemo(result, observed.received, report, observed.interrupted)
 

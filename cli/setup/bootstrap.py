@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENVIRONMENTS = ("project", "emulator", "lambda")
+# Held back while Python imports, so that a Ctrl-C then ends in one line and not in a traceback.
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def main(arguments: list[str]) -> NoReturn:
     """Prepare the environments, then become `python -m cli` in the project's."""
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         prepare()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until cli.interrupts handles them
     except BootstrapError as error:
         sys.exit(f"whosthere: {error}")
     except OSError as error:

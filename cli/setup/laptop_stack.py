@@ -19,12 +19,14 @@ from cli.errors import VerbError
 from cli.progress import Progress
 from cli.setup.processes import stop_process, tail_log
 from cli.setup.toolchain import ROOT, WORK_DIR
-from local.laptop import LaptopAWS, NotLoopbackError, assert_loopback
+from local.laptop import LaptopAWS, NotLoopbackError, allow_open_files, assert_loopback
 from whosthere.dynamodb import Table
 
 NAME = "whosthere"  # as in samconfig.toml
 CAMERA = "front-door"  # the template's default
 BINARIES = WORK_DIR / "project" / "bin"
+# sam's files end up in functions, which another user runs: they stay readable.
+SAM_UMASK = 0o022
 # Variables that pip needs for the layers' packages behind a proxy or a mirror.
 FOR_DOWNLOADS = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE")
 
@@ -108,15 +110,18 @@ class Sam:
         command = [str(BINARIES / "sam"), verb, "--config-env", "local", *options]
         command += overrides(self._engine)
         log = self._logs / f"sam-{verb}.log"
+        temporary = self._logs / f"sam-{verb}-files"  # which sam leaves when it is interrupted
+        temporary.mkdir()
         with log.open("w") as file:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**variables, **_sam_variables()},
+                env={**variables, **_sam_variables(), "TMPDIR": str(temporary)},
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr if self._verbose else file,
                 stderr=sys.stderr if self._verbose else file,
                 start_new_session=True,  # this process forwards a Ctrl-C
+                umask=SAM_UMASK,
             )
 
         def done() -> None:
@@ -127,6 +132,7 @@ class Sam:
             yield done
         finally:
             stop_process(process)
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def template_with_zips(built: Path, kept: Path) -> Path:
@@ -208,6 +214,7 @@ def bring_up(
     laptop: LaptopAWS, sam: Sam, progress: Progress, meanwhile: Callable[[], None] | None = None
 ) -> Stack:
     """Start the laptop AWS and deploy into it; call `meanwhile` while sam still builds."""
+    allow_open_files()  # for sam too
     with sam_lock(), sam.building() as built:
         with progress.step("starting the laptop AWS"):
             laptop.start()

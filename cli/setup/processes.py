@@ -12,13 +12,16 @@ TAIL_LINES = 40
 
 def stop_process(process: subprocess.Popen[Any], seconds: float = 5) -> None:
     """Stop the process and its whole group, gently first; it has to lead the group."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        if process.poll() is not None:
-            return
+    if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+            os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
+    # Also what an ended process has left of its group.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
 
 
 def tail_log(log: Path) -> str:

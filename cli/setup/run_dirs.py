@@ -7,24 +7,46 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from cli.errors import InputError
+from cli.errors import InputError, VerbError
 from cli.setup.toolchain import WORK_DIR
 
 RUNS = WORK_DIR / "runs"
+PRIVATE = 0o077  # the umask of files that hold keys or faces
+FULL_BYTES = 1024 * 1024  # with less left a disk counts as full
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Make the files that are written in this block readable by their owner only."""
+    before = os.umask(PRIVATE)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager
 def run_dir(verb: str, *, keep: bool = False) -> Iterator[Path]:
-    """Make a directory for this run, and remove it at the end unless the run fails or `keep`."""
+    """Make a directory for this run, and remove it at the end unless the run fails or `keep`.
+
+    On a full disk nothing is kept, and InputError says where there is no space.
+    """
     _clear()
     now = datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     folder = RUNS / f"{now}-{verb}-{os.getpid()}"
-    folder.mkdir(parents=True)
     try:
-        yield folder
+        with private_files():
+            folder.mkdir(parents=True)
+            RUNS.chmod(0o700)  # an earlier version may have made it
+            yield folder
     except (KeyboardInterrupt, InputError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    except (VerbError, OSError) as error:
+        if not _is_full(RUNS):
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"the disk of {RUNS} is full") from error
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -42,8 +64,17 @@ def _clear() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_alive(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
+def _is_full(folder: Path) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < FULL_BYTES
     return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

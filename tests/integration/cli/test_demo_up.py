@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cli.commands.up import write_invoke_environment
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -75,9 +77,23 @@ def test_the_edge_command_that_up_prints_works_as_printed(printed: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_up_writes_what_sam_local_invoke_gives_the_functions(printed: str) -> None:
-    given = json.loads((ROOT / ".whosthere" / "invoke.json").read_text())["Parameters"]
+def test_what_sam_local_invoke_gives_the_functions_is_written_for_their_owner_only(
+    laptop: Any, stack: Any, tmp_path: Path
+) -> None:
+    written = tmp_path / "invoke.json"
+    write_invoke_environment(laptop, stack, written)
+    assert written.stat().st_mode & 0o077 == 0
+    given = json.loads(written.read_text())["Parameters"]
     # the name under which a container finds the relay
     assert given["AWS_ENDPOINT_URL"].startswith("http://localhost:")
-    assert given["STACK"] == "whosthere"
-    assert f"s3://{given['BUCKET']}/" in printed
+    assert given["STACK"] == stack.name
+    assert given["BUCKET"] == stack.bucket
+
+
+def test_up_without_containers_writes_no_key_and_what_it_writes_is_its_owners(printed: str) -> None:
+    assert "sam local invoke" not in printed
+    assert not (ROOT / ".whosthere" / "invoke.json").exists()
+    runs = ROOT / ".whosthere" / "runs"
+    readable = [path for path in runs.rglob("*") if path.lstat().st_mode & 0o077]
+    assert runs.stat().st_mode & 0o077 == 0
+    assert not [path for path in readable if path.parent == runs or path.suffix == ".jsonl"]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cli.commands.up import write_invoke_environment
+from cli.commands.up import published, write_invoke_environment
 from cli.setup.laptop_stack import BINARIES, sam_lock
 from local.laptop import ROOT
 from local.relay import gateway, relaying
@@ -43,11 +43,12 @@ def why_not():
 
 
 @pytest.fixture(scope="module")
-def in_container(laptop, stack):
+def in_container(laptop, stack, tmp_path_factory):
     """`in_container("open_session")`: run the function on its sample event; its answer."""
     if reason := why_not():
         pytest.skip(reason)
-    write_invoke_environment(laptop, stack)
+    written = tmp_path_factory.mktemp("invoke") / "invoke.json"
+    write_invoke_environment(laptop, stack, written)
     variables = laptop.environment() | {"SAM_CLI_TELEMETRY": "0"}
     variables["PATH"] = f"{BINARIES}:{variables['PATH']}"
 
@@ -60,7 +61,7 @@ def in_container(laptop, stack):
         assert done.returncode == 0, done.stderr
         return succeeded(json.loads(done.stdout.strip().splitlines()[-1]))
 
-    with relaying(gateway(), laptop.ports()):
+    with relaying(gateway(), laptop.ports()), published(written):
         yield run
 
 
