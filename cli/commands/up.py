@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import shlex
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from cli.demo.leaks import laptop_leaks
 from cli.demo.report import leaks_line
-from cli.errors import VerbError
+from cli.errors import InputError, VerbError
 from cli.interrupts import Interrupts
 from cli.progress import Progress
 from cli.setup.laptop_stack import BINARIES, CAMERA, Sam, Stack, bring_up, drop_aws_settings
@@ -64,8 +66,19 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _check_ports(port: int) -> None:
+    """Raise InputError if a port that was asked for is taken."""
+    for number in (port, port + 1) if port else ():
+        try:
+            socket.create_server(("127.0.0.1", number)).close()
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            raise InputError(f"--port {port}: {number} cannot be used: {reason}") from error
+
+
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Start it, print how to reach it, and wait; 0 after Ctrl-C, which is the normal end."""
+    _check_ports(arguments.port)
     downloads = drop_aws_settings()
     progress = Progress()
     with run_dir("up") as logs:

@@ -15,11 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.errors import VerbError
+from cli.errors import InputError, VerbError
 from cli.progress import Progress
 from cli.setup.processes import stop_process, tail_log
 from cli.setup.toolchain import ROOT, WORK_DIR
-from local.laptop import LaptopAWS, NotLoopbackError, allow_open_files, assert_loopback
+from local.laptop import (
+    LaptopAWS,
+    LaptopError,
+    NotLoopbackError,
+    allow_open_files,
+    assert_loopback,
+)
 from whosthere.dynamodb import Table
 
 NAME = "whosthere"  # as in samconfig.toml
@@ -214,7 +220,10 @@ def bring_up(
     laptop: LaptopAWS, sam: Sam, progress: Progress, meanwhile: Callable[[], None] | None = None
 ) -> Stack:
     """Start the laptop AWS and deploy into it; call `meanwhile` while sam still builds."""
-    allow_open_files()  # for sam too
+    try:
+        allow_open_files()  # for sam too
+    except LaptopError as error:
+        raise InputError(str(error)) from error
     with sam_lock(), sam.building() as built:
         with progress.step("starting the laptop AWS"):
             laptop.start()

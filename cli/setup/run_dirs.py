@@ -1,5 +1,6 @@
 """Run directories: the laptop AWS's files and the logs, kept only after a failure."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def run_dir(verb: str, *, keep: bool = False) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except (VerbError, OSError) as error:
-        if not _is_full(RUNS):
+        if not _tells_of_full_disk(error):
             raise
         shutil.rmtree(folder, ignore_errors=True)
         raise InputError(f"the disk of {RUNS} is full") from error
@@ -64,9 +65,11 @@ def _clear() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_full(folder: Path) -> bool:
+def _tells_of_full_disk(error: Exception) -> bool:
+    if os.strerror(errno.ENOSPC) in str(error):  # also in what sam said
+        return True
     with suppress(OSError):
-        return shutil.disk_usage(folder).free < FULL_BYTES
+        return shutil.disk_usage(RUNS).free < FULL_BYTES
     return False
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,9 +44,18 @@ def test_what_a_run_writes_is_readable_by_its_owner_only(runs):
     assert list(runs.iterdir()) == []
 
 
-@pytest.mark.parametrize("error", [VerbError("sam failed"), OSError(errno.ENOSPC, "no space")])
-def test_on_a_full_disk_one_sentence_says_so_and_no_log_is_kept(runs, monkeypatch, error):
-    monkeypatch.setattr(run_dirs, "FULL_BYTES", 2**80)
+@pytest.mark.parametrize(
+    ("error", "full_bytes"),
+    [
+        (VerbError("sam failed"), 2**80),
+        (VerbError("sam failed: [Errno 28] No space left on device"), 0),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 0),
+    ],
+)
+def test_on_a_full_disk_one_sentence_says_so_and_no_log_is_kept(
+    runs, monkeypatch, error, full_bytes
+):
+    monkeypatch.setattr(run_dirs, "FULL_BYTES", full_bytes)
     with pytest.raises(InputError, match="the disk of .* is full"), run_dirs.run_dir("up"):
         raise error
     assert list(runs.iterdir()) == []
@@ -103,6 +113,16 @@ def test_a_port_that_is_none_is_refused_before_anything_starts(port, capsys):
         command.main(["up", f"--port={port}"])
     assert ended.value.code == 2
     assert f"{port!r} is no port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("taken", [0, 1], ids=["of every service", "of media"])
+def test_a_port_that_is_taken_is_one_sentence(taken, capsys, monkeypatch):
+    monkeypatch.setattr(command.Interrupts, "install", lambda _self: None)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert command.main(["up", "--port", str(port - taken)]) == 1
+    said = f"--port {port - taken}: {port} cannot be used: Address already in use"
+    assert capsys.readouterr().err == f"\nwhosthere up: {said}\n"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EACCES])
