@@ -42,9 +42,10 @@ async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[
         provider = CredentialProvider(device)
         services = _install(provider.address)
         ended = asyncio.Event()
-        gate: Any = Guard(SizeLimit(names.APP.get()), ports[0])
+        gate: Any = Guard(SizeLimit(names.APP.get()), ports[0], ministack.refusal())
         server = asyncio.create_task(serve(gate, _config(control), shutdown_trigger=ended.wait))
-        plane = MediaPlane(Guard(_media_application(), ports[1]), media)
+        refusal = ministack.refusal("kinesisvideo")
+        plane = MediaPlane(Guard(_media_application(), ports[1], refusal), media)
         try:
             # Making certificates takes as long as starting does.
             await asyncio.gather(

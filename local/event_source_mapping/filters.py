@@ -57,9 +57,13 @@ def compile_pattern(text: str) -> Pattern:
     """Compile the text of one Pattern, or raise FilterError."""
     try:
         pattern = json.loads(text)
+        alternatives = tuple(_alternatives(pattern, ()))
+    except FilterError:
+        raise
     except (TypeError, ValueError) as error:
         raise FilterError("the pattern is not JSON") from error
-    alternatives = tuple(_alternatives(pattern, ()))
+    except RecursionError as error:
+        raise FilterError("the pattern is nested too deep") from error
     paths = {condition.path for alternative in alternatives for condition in alternative}
     prefixes = {path[:length] for path in paths for length in range(1, len(path) + 1)}
     return Pattern(alternatives, frozenset(prefixes))

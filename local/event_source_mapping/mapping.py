@@ -66,7 +66,7 @@ class EventSourceMapping:
         seen = {**event, **event["kinesis"]} if event else {}
         for name in ("kinesis", "data"):
             seen.pop(name, None)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             seen["data"] = json.loads(record.data)
 
         # Data that is not JSON fails every pattern on data, not those on the rest (page
@@ -74,7 +74,10 @@ class EventSourceMapping:
         def known(path: Path) -> bool:
             return path[0] != "data" or "data" in seen
 
-        return any(pattern.matches(seen, known=known) for pattern in self.filters)
+        try:
+            return any(pattern.matches(seen, known=known) for pattern in self.filters)
+        except RecursionError:  # nested too deep to look into, though not to parse
+            return False
 
 
 def parse_mapping(settings: Mapping[str, Any]) -> EventSourceMapping:

@@ -42,6 +42,7 @@ from local.ministack.names import (
     STREAMS,
     UPDATE_MAPPING,
 )
+from local.ministack.refusals import refusal
 from local.ministack.requests import call_as, get_object_as, publish_as, put_object_as
 from local.ministack.roles import arn_of_role, assume_role_as_service, check_trust
 from local.ministack.running import (
@@ -117,6 +118,7 @@ __all__ = [
     "set_mapping_result",
     "publish_as",
     "put_object_as",
+    "refusal",
     "register_service",
     "request_resource",
     "requested_operation",

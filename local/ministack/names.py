@@ -76,6 +76,9 @@ ERROR_ANSWER = Name(
     "error_response_json",
     "code, message, status, extra, message_key, content_type",
 )
+CREDENTIAL_FAILURE = Name(
+    "app", "_credential_failure", "service, iam_action, request_id, denied, headers"
+)
 NOW = Name("core.responses", "now_iso", "")
 
 # The caller of a request, and its authorization.
@@ -130,6 +133,20 @@ SIGNATURE_FAILURE = Name(
 )
 PRINCIPAL_KEYS = Name("core.iam_evaluator", "_principal_keys", "credential")
 ROLES = Name("services.iam", "_roles")
+USER_POLICIES = Name("services.iam", "_user_inline_policies")
+GROUP_POLICIES = Name("services.iam", "_group_inline_policies")
+PUT_ROLE_POLICY = Name("services.iam", "_put_role_policy", "p")
+PUT_USER_POLICY = Name("services.iam", "_put_user_policy", "p")
+PUT_GROUP_POLICY = Name("services.iam", "_put_group_policy", "p")
+ATTACH_ROLE_POLICY = Name("services.iam", "_attach_role_policy", "p")
+ATTACH_USER_POLICY = Name("services.iam", "_attach_user_policy", "p")
+ATTACH_GROUP_POLICY = Name("services.iam", "_attach_group_policy", "p")
+ATTACH_POLICY = Name("services.iam", "attach_managed_policy", "entity, policy_arn")
+POLICY_KNOWN = Name("services.iam", "policy_known", "arn, account_id")
+MANAGED_POLICIES = Name("services.iam", "_aws_managed_policies")
+NEW_MANAGED_POLICY = Name("services.iam", "_make_aws_managed_record", "name, document, description")
+IAM_HANDLERS = Name("services.iam", "_IAM_HANDLERS")
+IAM_ERROR = Name("services.iam", "_error", "status, code, message, ns")
 NEW_SESSION_KEY = Name("services.iam", "_gen_session_access_key", "")
 NEW_SECRET = Name("services.iam", "_gen_secret", "")
 NEW_TOKEN = Name("services.iam", "_gen_session_token", "")

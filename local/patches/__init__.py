@@ -8,6 +8,7 @@ from local.patches import (
     events,
     executions,
     functions,
+    identity_policies,
     metrics,
     permissions,
     policy_variables,
@@ -26,6 +27,7 @@ def install() -> None:
     """Install every patch; call it once, after `names.check_names`."""
     permissions.install()
     policy_variables.install()
+    identity_policies.install()
     functions.install()
     metrics.install()
     executions.install()

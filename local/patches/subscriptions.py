@@ -1,11 +1,13 @@
-"""SNS: e-mail subscriptions stay pending, because the laptop sends no mail."""
+"""SNS: pending e-mail subscriptions, as the laptop sends no mail, and topics' default policy."""
 
 import functools
+import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from local import ministack
 from local.ministack import names
 
 BY_MAIL = ("email", "email-json")
@@ -17,6 +19,28 @@ Answer = tuple[int, dict[str, str], bytes]
 def install() -> None:
     """Patch MiniStack's SNS."""
     names.SUBSCRIBE.replace(_pending(names.SUBSCRIBE.get()))
+    handlers = names.CFN_HANDLERS.get()["AWS::SNS::Topic"]
+    handlers["create"] = _closed(handlers["create"])
+
+
+def _closed(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a template's topic the default policy, which lets services of its account in only.
+
+    MiniStack's would let everybody in. A user or role of the account publishes by rights of its
+    own (SNS developer guide, "Example cases for Amazon SNS access control": the owner's default).
+    """
+
+    @functools.wraps(create)
+    def made(*given: Any, **named: Any) -> Any:
+        answer = create(*given, **named)
+        attributes = names.TOPICS.get()[answer[0]]["attributes"]
+        policy = json.loads(attributes["Policy"])
+        for statement in policy["Statement"]:
+            statement["Condition"] = {"StringEquals": {"AWS:SourceOwner": ministack.ACCOUNT}}
+        attributes["Policy"] = json.dumps(policy)
+        return answer
+
+    return made
 
 
 def _pending(subscribe: Callable[[Mapping[str, Any]], Answer]) -> Callable[..., Answer]:

@@ -8,7 +8,9 @@ account's root, so these never get through; every other key is looked up, and it
 signature checked, behind this gate.
 """
 
+import json
 import re
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +20,12 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = tuple[int, Mapping[str, str], bytes]
+# Makes the answer to a request without a usable key in the form of the service it is for.
+Refusal = Callable[[Scope, Mapping[str, str], Mapping[str, list[str]], str], Answer]
 
+REQUEST_IDS = (b"x-amzn-requestid", b"x-amz-request-id")
+MISSING_KEY, UNKNOWN_KEY = "MissingAuthenticationToken", "UnrecognizedClientException"
 HEALTH = "/_ministack/health"
 # Where a custom resource puts its answer: on AWS a presigned URL, here a token nobody can guess.
 CUSTOM_RESOURCE_RESPONSE = re.compile(
@@ -49,9 +56,10 @@ VERSION_2 = frozenset({"awsaccesskeyid", "signature"})
 class Guard:
     """An ASGI middleware that passes on requests of this laptop's own programs only."""
 
-    def __init__(self, application: Application, port: int) -> None:
-        """Guard an application that listens on a port."""
+    def __init__(self, application: Application, port: int, refusal: Refusal | None = None) -> None:
+        """Guard an application that listens on a port; `refusal` words what AWS refuses too."""
         self._application = application
+        self._refusal = refusal or _plain_refusal
         self._own = {f"{name}:{port}" for name in LOOPBACK}
         # The C++ producer SDK leaves the port out of its Host.
         self._hosts = self._own | set(LOOPBACK)
@@ -61,28 +69,36 @@ class Guard:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
-        reason = self._refusal(scope) if scope["type"] == "http" else None
-        if reason is not None:
-            await _refuse(send, reason)
+        answer = self._refused(scope) if scope["type"] == "http" else None
+        if answer is not None:
+            await _refuse(_with_request_id(send), *answer)
             return
-        await self._application(scope, receive, send)
+        await self._application(scope, receive, _with_request_id(send))
 
-    def _refusal(self, scope: Scope) -> str | None:
+    def _refused(self, scope: Scope) -> Answer | None:
         headers = _single(scope["headers"])
         if headers is None:
-            return "A header that may stand only once was sent twice"
+            return _forbidden("A header that may stand only once was sent twice")
+        if reason := self._foreign(scope, headers):
+            return _forbidden(reason)
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if _is_open(scope, query):
+            return None
+        if scope["path"].startswith(INTERNAL):
+            return _forbidden("The laptop AWS keeps the emulator's own paths to itself")
+        if code := _key_fault(headers, query):
+            return self._refusal(scope, headers, query, code)
+        return None
+
+    def _foreign(self, scope: Scope, headers: Mapping[str, str]) -> str | None:
+        """Return what shows that a web page sends this, or None."""
         if headers.get("host", "").lower() not in self._hosts:
             return "The laptop AWS answers only to a loopback Host"
         if not self._is_own_origin(headers.get("origin")):
             return "The laptop AWS answers no web page of another origin"
         if scope["method"] == "OPTIONS":
             return "The laptop AWS answers no preflight"
-        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if _is_open(scope, query):
-            return None
-        if scope["path"].startswith(INTERNAL):
-            return "The laptop AWS keeps the emulator's own paths to itself"
-        return None if _carries_key(headers, query) else "Missing Authentication Token"
+        return None
 
     def _is_own_origin(self, origin: str | None) -> bool:
         if origin is None:
@@ -113,6 +129,17 @@ def _is_open(scope: Scope, query: Mapping[str, list[str]]) -> bool:
     return set(query) == {"Action", "TopicArn", "Token"} and query["Action"] == [
         "ConfirmSubscription"
     ]
+
+
+def _key_fault(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> str | None:
+    """Return AWS's code for a request that does not name exactly one key of ours, or None."""
+    if _carries_key(headers, query):
+        return None
+    signed = SIGNED.fullmatch(headers.get("authorization", ""))
+    key = signed[1] if signed else ""
+    for name in ("X-Amz-Credential", "AWSAccessKeyId"):
+        key = key or query.get(name, [""])[0].partition("/")[0]
+    return UNKNOWN_KEY if key and not KEY.fullmatch(key) else MISSING_KEY
 
 
 def _carries_key(headers: Mapping[str, str], query: Mapping[str, list[str]]) -> bool:
@@ -147,12 +174,35 @@ def _is_presigned_by_version_2(query: Mapping[str, list[str]]) -> bool:
     )
 
 
-async def _refuse(send: Send, reason: str) -> None:
-    body = f'{{"message": "{reason}"}}'.encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),  # a refused upload is not read to its end
-    ]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+def _forbidden(reason: str) -> Answer:
+    return 403, {"content-type": "application/json"}, json.dumps({"message": reason}).encode()
+
+
+def _plain_refusal(_scope: Scope, _headers: object, _query: object, code: str) -> Answer:
+    return _forbidden(code)
+
+
+def _with_request_id(send: Send) -> Send:
+    """Give every answer a request id, which clients expect and MiniStack's refusals lack."""
+
+    async def send_with_id(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", [])]
+            if not {name.lower() for name, _ in headers} & set(REQUEST_IDS):
+                request_id = str(uuid.uuid4()).encode()
+                headers += [(name, request_id) for name in REQUEST_IDS]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_with_id
+
+
+async def _refuse(send: Send, status: int, named: Mapping[str, str], body: bytes) -> None:
+    own = {
+        **named,
+        "content-length": str(len(body)),
+        "connection": "close",  # a refused upload is not read to its end
+    }
+    headers = [(name.lower().encode(), value.encode()) for name, value in own.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

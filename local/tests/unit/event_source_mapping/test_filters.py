@@ -177,6 +177,21 @@ def test_data_that_is_not_json_fails_a_filter_on_data_only():
     assert passes(b"plain text", SOME_FACE, {"partitionKey": ["camera"]})
 
 
+@pytest.mark.parametrize("depth", [500, 990, 20_000])
+@pytest.mark.parametrize("opened", ["[", '{"DetectedFace":'])
+def test_data_that_is_nested_too_deep_passes_no_filter_and_stops_nothing(depth, opened):
+    closed = "]" if opened == "[" else "}"
+    for end in ("", "1" + closed * depth + "}"):
+        data = '{"FaceSearchResponse":' + opened * depth + end
+        assert not passes(data.encode(), SOME_FACE)
+
+
+def test_a_pattern_that_is_nested_too_deep_is_refused():
+    for text in ('{"a":' * 20_000, '{"a":' * 900 + '["x"]' + "}" * 900):
+        with pytest.raises(FilterError):
+            compile_pattern(text)
+
+
 def test_a_filter_may_be_on_data_and_partition_key():
     pattern = {"partitionKey": [{"prefix": "cam"}], **leaf([1])}
     assert passes({"x": 1}, pattern)
