@@ -107,10 +107,14 @@ def latency(alert: Mapping[str, Any]) -> float:
 
 
 def film_position(alert: Mapping[str, Any], first_capture: datetime | None) -> float | None:
-    """Return the position in the film of the alert's sighting, in seconds."""
+    """Return the position in the film of the alert's sighting, in seconds.
+
+    A film stands on its first picture until it plays: who is seen then is at its beginning.
+    """
     if first_capture is None:
         return None
-    return (datetime.fromisoformat(alert["captured"]) - first_capture).total_seconds()
+    captured = datetime.fromisoformat(alert["captured"])
+    return max(0.0, (captured - first_capture).total_seconds())
 
 
 def find_differences(result: DemoResult, truth: Mapping[str, Any]) -> list[str]:

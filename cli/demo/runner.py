@@ -103,7 +103,9 @@ class DemoRunner:
     def _print_alert(self, received: ReceivedAlert, first_capture: datetime | None) -> None:
         alert = received.body
         if alert["kind"] in VISIT_KINDS:
-            self.progress.print(alert_line(alert, film_position(alert, first_capture)))
+            # Before the film plays, it stands on its first picture.
+            at = film_position(alert, first_capture) or 0.0
+            self.progress.print(alert_line(alert, at))
         else:
             self.progress.print(f"  {alert['kind']}: {alert.get('message', '')}")
 

@@ -8,6 +8,7 @@ from av.error import FFmpegError
 
 from cli.errors import InputError
 from edge.commands.cameras import Camera, find_cameras
+from edge.sources.film import DEFAULT_RATE
 from edge.urls import has_password
 
 SHORTEST_FILM_SECONDS = 1  # a single picture decodes too
@@ -47,18 +48,24 @@ def _probe(path: Path, container: "av.container.InputContainer") -> float:
         return float(container.duration / av.time_base)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    return _seconds_of_packets(container, stream)
+    return _seconds_of_packets(path)
 
 
-def _seconds_of_packets(
-    container: "av.container.InputContainer", stream: "av.video.stream.VideoStream"
-) -> float:
-    # Some recorders never write the length into the file: read on to its end.
-    last = 0.0
-    for packet in container.demux(stream):
-        if packet.pts is not None and packet.time_base is not None:
-            last = max(last, float(packet.pts * packet.time_base))
-    return last
+def _seconds_of_packets(path: Path) -> float:
+    """Return the length of a file that does not state it, as some recorders write them.
+
+    A bare stream of a codec (`rpicam-vid -o door.h264`) has no times: then its frames count, at
+    the rate at which the edge plays them.
+    """
+    last, frames = 0.0, 0
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+        for packet in container.demux(stream):
+            frames += bool(packet.size)
+            if packet.pts is not None and packet.time_base is not None:
+                last = max(last, float(packet.pts * packet.time_base))
+    return last or frames / rate
 
 
 def camera_seconds(text: str) -> int:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from whosthere.errors import SessionInputError
 
 # As long as the name of an execution: who is started by a schedule gets a name from AWS.
-SESSION_ID = re.compile(r"^[0-9A-Za-z_-]{1,80}$")
+SESSION_ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
 PROCESSOR_NAME_LENGTH = 128  # Rekognition, CreateStreamProcessor: Name
 # Ids of strangers begin with it and ids of persons with `p-`, so they sort after those.
 STRANGER_PREFIX = "s-"
@@ -43,7 +43,7 @@ def images_uri(bucket: str, camera: str) -> str:
 
 def processor_name(stack: str, camera: str, session: str) -> str:
     """Return the name of a session's processor: with its id, so no other session's is touched."""
-    if not SESSION_ID.match(session):
+    if not SESSION_ID.fullmatch(session):
         raise SessionInputError(
             f"name of the execution: {session!r} has to be 1 to 80 of 0-9 A-Z a-z _ -"
         )

@@ -14,6 +14,9 @@ from whosthere.errors import SessionInputError
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
+SMALLEST_NUMBER = 1e-6
+MESSAGE_LENGTH, MOST_TOLD = 300, 20
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -99,16 +102,39 @@ def check(value: object, definition: str, where: str) -> None:
     from jsonschema import Draft202012Validator
 
     wanted = {"$ref": f"#/$defs/{definition}", "$defs": schema()["$defs"]}
-    errors = sorted(Draft202012Validator(wanted).iter_errors(value), key=str)
-    if errors:
-        raise SessionInputError("; ".join(f"{where}: {_explain(error)}" for error in errors))
+    try:
+        told = [_explain(error) for error in Draft202012Validator(wanted).iter_errors(value)]
+        told += _unusable_numbers(value, "")
+    except RecursionError as error:
+        raise SessionInputError(f"{where}: nested too deep") from error
+    if told:
+        raise SessionInputError("; ".join(f"{where}: {one}" for one in sorted(told)[:MOST_TOLD]))
 
 
 def _explain(error: "ValidationError") -> str:
     if error.validator == "oneOf" and not error.absolute_path:
         return "give either minutes (at most 1440) or until (HH:MM), not both"
     field = ".".join(str(part) for part in error.absolute_path)
-    return f"{field}: {error.message}" if field else str(error.message)
+    # The message shows the value, which may be of any length.
+    message = str(error.message)
+    if len(message) > MESSAGE_LENGTH:
+        message = f"{message[: MESSAGE_LENGTH // 2]} ... {message[-MESSAGE_LENGTH // 2 :]}"
+    return f"{field}: {message}" if field else message
+
+
+def _unusable_numbers(value: object, field: str) -> list[str]:
+    """Return which numbers no row of the table can hold, though they fit the schema.
+
+    DynamoDB knows no NaN and nothing between 0 and 1E-130.
+    """
+    if isinstance(value, dict):
+        parts = (
+            (f"{field}.{name}" if field else str(name), inner) for name, inner in value.items()
+        )
+        return [told for name, inner in parts for told in _unusable_numbers(inner, name)]
+    if isinstance(value, float) and not (value == 0 or abs(value) >= SMALLEST_NUMBER):
+        return [f"{field}: {value} is no number, or too close to 0"]
+    return []
 
 
 @cache
@@ -116,7 +142,7 @@ def zone(name: str) -> ZoneInfo:
     """Return the time zone of that IANA name; raise SessionInputError if there is none."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: "Europe" is a folder
         raise SessionInputError(
             f"timeZone: {name!r} is no IANA time zone such as Europe/Berlin"
         ) from error

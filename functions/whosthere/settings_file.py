@@ -28,6 +28,8 @@ def read(s3: "S3Client", bucket: str) -> dict[str, Any]:
         loaded = json.loads(body)
     except ValueError as error:
         raise SessionInputError(f"{KEY}: not JSON: {error}") from error
+    except RecursionError as error:
+        raise SessionInputError(f"{KEY}: nested too deep") from error
     if not isinstance(loaded, dict):
         raise SessionInputError(f"{KEY}: has to be an object")
     return loaded

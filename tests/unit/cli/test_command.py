@@ -14,6 +14,7 @@ from PIL import Image
 from cli import __main__ as command
 from cli.demo import output, scenario, video_source
 from cli.errors import InputError
+from edge.sources.film import FilmSource
 
 ROOT = Path(__file__).parents[3]
 
@@ -120,6 +121,23 @@ def test_the_length_of_a_film_is_known(tmp_path: Path, kind: str) -> None:
 def test_the_length_is_read_off_the_frames_where_the_file_does_not_tell_it(tmp_path: Path) -> None:
     path = write_film(tmp_path / "film.m4v", frames=25)  # a bare stream, no container
     assert video_source.film_seconds(path) >= 1
+
+
+def test_a_bare_stream_is_as_long_as_the_edge_plays_it(tmp_path: Path) -> None:
+    path = tmp_path / "door.h264"  # what rpicam-vid writes: no container, no times
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        picture = numpy.zeros((48, 64, 3), dtype=numpy.uint8)
+        for _ in range(80):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source = FilmSource(path)
+    times = [sample.seconds for sample in source.samples()]
+    source.close()
+    assert len(times) == 80
+    assert video_source.film_seconds(path) == pytest.approx(80 / source.rate)
 
 
 def test_photos_of_the_same_person_are_kept_apart(photo: Path) -> None:

@@ -107,6 +107,12 @@ def test_latency_runs_from_capture_to_sending() -> None:
     assert film_position(RIGHT[0], BEGIN) == pytest.approx(4)
 
 
+def test_who_is_on_the_first_picture_is_seen_at_the_beginning_of_the_film() -> None:
+    # which stands on it for minutes, until the session runs
+    at = film_position(RIGHT[0], BEGIN + timedelta(minutes=2))
+    assert report.format_position(at) == "00:00.0"
+
+
 def test_the_report_tells_when_who_how_sure_and_how_late() -> None:
     text = "\n".join(report.summary_lines(outcome(RIGHT), LEFT))
     assert re.search(r"00:04\.0\s+Zoë\s+97\.2 %\s+1\.2 s after", text)

@@ -1,9 +1,11 @@
 """Settings: defaults, three layers, and errors that name each bad field."""
 
+import io
+
 import jsonschema
 import pytest
 
-from whosthere import settings
+from whosthere import settings, settings_file
 from whosthere.errors import SessionInputError
 
 
@@ -81,9 +83,60 @@ def test_a_bad_settings_file_says_where():
         settings.merge({"cameras": {"front-door": {"strangers": "x"}}}, "front-door", {})
 
 
-def test_an_unknown_time_zone_is_named():
-    with pytest.raises(SessionInputError, match="Mars/Base"):
-        settings.merge({}, "front-door", {"timeZone": "Mars/Base"})
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"camera": "front-door\n", "minutes": 1}, "camera"),
+        ({"camera": "front-door", "until": "07:00\n"}, "until"),
+        ({"camera": "front-door", "minutes": 1e-300}, "minutes"),
+        ({"camera": "front-door", "minutes": 1, "settings": {"margin": 1e-300}}, "settings.margin"),
+        (
+            {"camera": "front-door", "minutes": 1, "settings": {"quietHours": ["22:00-06:00\n"]}},
+            "settings.quietHours.0",
+        ),
+        (
+            {"camera": "front-door", "minutes": 1, "settings": {"quality": {"yaw": 1e-320}}},
+            "settings.quality.yaw",
+        ),
+        (
+            {"camera": "front-door", "minutes": 1, "settings": {"margin": float("nan")}},
+            "settings.margin",
+        ),
+    ],
+)
+def test_what_a_later_step_could_not_hold_is_a_named_field(request_, field):
+    with pytest.raises(SessionInputError, match=f"input: {field}: "):
+        settings.check(request_, "input", "input")
+
+
+def test_a_value_of_any_length_or_depth_is_told_shortly():
+    deep: list = []
+    for _ in range(5_000):
+        deep = [deep]
+    for value in ("x" * 1_000_000, 10**4000, deep):
+        with pytest.raises(SessionInputError) as refused:
+            settings.check({"margin": value}, "settings", "settings.json")
+        assert len(str(refused.value)) < 500
+    with pytest.raises(SessionInputError) as refused:
+        settings.check({f"a{n}": n for n in range(1000)}, "settings", "settings.json")
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"quality":' * 100_000, "[" * 900 + "]" * 900])
+def test_a_settings_file_that_is_nested_too_deep_is_refused(text):
+    class Bucket:
+        @staticmethod
+        def get_object(**_):
+            return {"Body": io.BytesIO(text.encode())}
+
+    with pytest.raises(SessionInputError, match=r"settings\.json: "):
+        settings_file.read(Bucket(), "bucket")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Base", "Europe"], ids=["unknown", "a folder of zones"])
+def test_an_unknown_time_zone_is_named(zone):
+    with pytest.raises(SessionInputError, match=zone):
+        settings.merge({}, "front-door", {"timeZone": zone})
 
 
 @pytest.mark.parametrize(
