@@ -71,7 +71,7 @@ def _patch_api(changed: Callable[[], None]) -> None:
         if not _reads_stream(data):
             return create(data)
         before = _uuids()
-        answer = _refusal(data) or create({**DEFAULTS, **data})
+        answer = _refusal(data, of_new=True) or create({**DEFAULTS, **data})
         for uuid in _uuids() - before:
             _store_settings(uuid, data)
         changed()
@@ -95,7 +95,7 @@ def _patch_cloudformation(changed: Callable[[], None]) -> None:
     def created(logical_id: str, props: Settings, stack_name: str) -> Any:
         if not _reads_stream(props):
             return create(logical_id, props, stack_name)
-        _refuse(props)
+        _refuse(props, of_new=True)
         answer = create(logical_id, {**DEFAULTS, **props}, stack_name)
         _store_settings(answer[0], props)
         changed()
@@ -158,11 +158,24 @@ def _problem(given: Settings) -> str | None:
     return parse_mapping({**fields, **given}).problem
 
 
-def _refusal(given: Settings) -> Any:
-    problem = _problem(given)
+def _missing_stream(stream_arn: str) -> str | None:
+    """Return why a new mapping of a stream that is not there yet is refused, or None.
+
+    In the words of LocalStack's test_esm_with_not_existing_kinesis_stream, validated on AWS, and of
+    serverless issue 2514.
+    """
+    if streams.stream_of(stream_arn):
+        return None
+    if streams.is_known(stream_arn):
+        return f"Stream {stream_arn} does not appear to be active."
+    return f"Stream not found: {stream_arn}"
+
+
+def _refusal(given: Settings, *, of_new: bool = False) -> Any:
+    problem = _problem(given) or (of_new and _missing_stream(given["EventSourceArn"]))
     return ministack.INVALID_PARAMETER.get()(problem) if problem else None
 
 
-def _refuse(given: Settings) -> None:
-    if problem := _problem(given):
+def _refuse(given: Settings, *, of_new: bool = False) -> None:
+    if problem := _problem(given) or (of_new and _missing_stream(given["EventSourceArn"])):
         raise ValueError(problem)

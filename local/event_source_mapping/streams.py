@@ -25,9 +25,21 @@ type Operation = Callable[[Store], Any]
 
 def stream_of(stream_arn: str) -> Store | None:
     """Return the emulator's state of a stream, or None if it is not active."""
-    account, name = stream_arn.split(":")[4], stream_arn.rsplit("/", 1)[-1]
-    stream: Store | None = ministack.STREAMS.get().get_scoped(account, ministack.REGION, name)
+    stream = _find(stream_arn)
+    if stream:
+        ministack.ENSURE_ACTIVE.get()(stream)
     return stream if stream and stream["StreamStatus"] == "ACTIVE" else None
+
+
+def is_known(stream_arn: str) -> bool:
+    """Return whether there is such a stream, active or not."""
+    return _find(stream_arn) is not None
+
+
+def _find(stream_arn: str) -> Store | None:
+    account, name = stream_arn.split(":")[4], stream_arn.rsplit("/", 1)[-1]
+    found: Store | None = ministack.STREAMS.get().get_scoped(account, ministack.REGION, name)
+    return found
 
 
 def shards(stream_arn: str) -> list[Shard]:

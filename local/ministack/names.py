@@ -208,6 +208,8 @@ STREAMS = Name("services.kinesis", "_streams")
 SHARD_ITERATORS = Name("services.kinesis", "_shard_iterators")
 STREAM_WAKE = Name("services.kinesis", "esm_wake")
 STREAM_OF = Name("services.kinesis", "_resolve_stream", "data")
+CREATE_STREAM = Name("services.kinesis", "_create_stream", "data")
+ENSURE_ACTIVE = Name("services.kinesis", "_ensure_active", "stream")
 SPLIT_SHARD = Name("services.kinesis", "_split_shard", "data")
 MERGE_SHARDS = Name("services.kinesis", "_merge_shards", "data")
 RESIZE_STREAM = Name("services.kinesis", "_update_shard_count", "data")
@@ -281,6 +283,8 @@ CATCHING = Name(
 HISTORY = Name("services.stepfunctions", "_add_event", "execution, event_type, details")
 STATUS_EVENT = Name("services.stepfunctions", "_emit_execution_status_event", "execution")
 
+BUCKETS = Name("services.s3", "_buckets")
+
 # SNS.
 TOPICS = Name("services.sns", "_topics")
 SUBSCRIBE = Name("services.sns", "_subscribe", "params")
@@ -296,8 +300,15 @@ DELETE_RESOURCE = Name(
 WITH_DEPENDENCIES = Name(
     "services.cloudformation.stacks", "_with_dependencies", "logical_ids, res_defs, remaining"
 )
+IN_ORDER = Name("services.cloudformation.stacks", "_topological_sort", "resources, conditions")
+PROVISION = Name(
+    "services.cloudformation.stacks",
+    "_provision_resource",
+    "resource_type, logical_id, props, stack_name",
+)
 STACKS = Name("services.cloudformation", "_stacks")
 MACHINE_DEFINITION = Name("services.cloudformation.provisioners", "_sfn_definition", "props")
+DISPATCH_EVENT = Name("services.eventbridge", "_dispatch_event", "event, view")
 INVOKE_TARGET = Name("services.eventbridge", "_invoke_target", "target, event, rule, view")
 DISPATCH_TO_FUNCTION = Name("services.eventbridge", "_dispatch_to_lambda", "arn, payload")
 CRON_FIELDS = Name("services.eventbridge", "_parse_cron_fields", "expr")

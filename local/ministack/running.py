@@ -20,6 +20,7 @@ OWNER = "owner"
 INHERITED = (
     "LAPTOP_FAULTS",
     "HOME",
+    "KINESIS_CREATING_",
     "KVS_",
     "LAMBDA_PYTHON",
     "LANG",
@@ -28,6 +29,7 @@ INHERITED = (
     "PATH",
     "PYTHON",
     "REKOGNITION_",
+    "S3_EVENTBRIDGE_",
     "TZ",
 )
 

@@ -4,6 +4,7 @@ Uses: ministack, security; faults also rekognition.processors.cloud."""
 
 from local.patches import (
     branches,
+    data_streams,
     deletions,
     events,
     executions,
@@ -35,6 +36,7 @@ def install() -> None:
     branches.install()
     retries.install()
     templates.install()
+    data_streams.install()
     deletions.install()
     events.install()
     schedules.install()

@@ -4,6 +4,9 @@ Functions, topics and queues allow a rule in their own policies, a state machine
 under the target's role (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
 A schedule does everything under its role, whose trust goes by the schedule's group
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html).
+S3_EVENTBRIDGE_SECONDS sets how long a new bucket sends no event: on AWS "around five minutes" from
+the moment that EventBridge is switched on, here from the bucket's creation
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html).
 A function is invoked asynchronously, so what fails is tried twice more: on AWS after one and two
 minutes (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html), here,
 as MiniStack does it for S3, after one and two seconds.
@@ -13,7 +16,9 @@ import contextvars
 import functools
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from local import ministack
@@ -25,6 +30,8 @@ EVENTS, SCHEDULER = "events.amazonaws.com", "scheduler.amazonaws.com"
 BY_POLICY = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish", "sqs": "sqs:SendMessage"}
 BY_ROLE = {"states": "states:StartExecution"}
 
+SILENT_SETTING = "S3_EVENTBRIDGE_SECONDS"
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,6 +39,24 @@ def install() -> None:
     """Patch MiniStack's EventBridge."""
     names.INVOKE_TARGET.replace(_with_permission(names.INVOKE_TARGET.get()))
     names.DISPATCH_TO_FUNCTION.replace(_dispatch)
+    names.DISPATCH_EVENT.replace(_but_of_new_buckets(names.DISPATCH_EVENT.get()))
+
+
+def _but_of_new_buckets(dispatch: Callable[..., None]) -> Callable[..., None]:
+    silent_seconds = float(os.environ.get(SILENT_SETTING, "0"))
+
+    @functools.wraps(dispatch)
+    def dispatch_event(event: Mapping[str, Any], view: Any = None) -> None:
+        if silent_seconds and event.get("Source") == "aws.s3":
+            bucket = event["Resources"][0].rpartition(":")[2]
+            made = names.BUCKETS.get()[bucket]["created"]
+            age = datetime.now(UTC) - datetime.fromisoformat(made)
+            if age.total_seconds() < silent_seconds:
+                logger.warning("bucket %s is new: EventBridge gets no event yet", bucket)
+                return
+        dispatch(event, view)
+
+    return dispatch_event
 
 
 def _with_permission(invoke: Callable[..., None]) -> Callable[..., None]:

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,10 @@ OPERATIONS: dict[str, Callable[[OperationContext, Parameters], Answer]] = {
 # The modelled server faults; every other error is the client's.
 FAULTS = {"InternalServerError", "ThrottlingException"}
 THREADS = 8
+# A setting: stream processors are closed, as to AWS accounts that are new to them since 30 April
+# 2026 and in all Regions but five. Each of their operations is denied, without a message: aws-cli
+# issue 4409 has the body, issues 18 and 39 of awsdocs/amazon-rekognition-developer-guide are alike.
+CLOSED = "REKOGNITION_PROCESSORS_CLOSED"
 
 log = logging.getLogger("local.rekognition")
 
@@ -105,8 +110,8 @@ def _answer(operation: str, body: bytes) -> ministack.Answer:
         return _reply(200, _run(operation, body))
     except RekognitionError as error:
         status = 500 if error.code in FAULTS else 400
-        shown = {"__type": error.code, "message": error.message, "Message": error.message}
-        return _reply(status, shown)
+        said = {"message": error.message, "Message": error.message} if error.message else {}
+        return _reply(status, {"__type": error.code, **said})
 
 
 def _run(operation: str, body: bytes) -> Answer:
@@ -116,6 +121,8 @@ def _run(operation: str, body: bytes) -> Answer:
             "UnknownOperationException",
             f"The laptop AWS does not implement rekognition:{operation}",
         )
+    if operation in processor_operations.OPERATIONS and os.environ.get(CLOSED):
+        raise RekognitionError("AccessDeniedException", "")
     parameters = checked(operation, _parsed(body))
     try:
         return run(_context, parameters)

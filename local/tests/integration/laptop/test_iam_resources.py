@@ -1,5 +1,7 @@
 """Every action of our services is checked on the type of resource that AWS publishes for it."""
 
+from collections import defaultdict
+
 import pytest
 
 from local.kinesisvideo.media import app as media
@@ -33,9 +35,11 @@ def arn(kind, name):
 
 def statements(name, instead_of_all):
     """Every action allowed on its types of resources of a name; the others on what is given."""
+    actions = defaultdict(list)  # one by one they were more than a role's policies may hold
     for service, action, types in ACTIONS:
-        resources = [arn(kind, name) for kind in types if kind in KINDS]
-        yield allow(f"{service}:{action}", resources or instead_of_all)
+        actions[tuple(kind for kind in types if kind in KINDS)].append(f"{service}:{action}")
+    for kinds, named in actions.items():
+        yield allow(named, [arn(kind, name) for kind in kinds] or instead_of_all)
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,9 @@ def _in_failure(
     code = headers.get("x-amzn-errortype") or answer.get("__type", "")
     code = code.partition(":")[0].rpartition("#")[2]
     modelled = {shape.name: shape for shape in operation.error_shapes}
-    if not answer.get("message", answer.get("Message")):
+    # A closed service has no words (REKOGNITION_PROCESSORS_CLOSED).
+    closed = code == "AccessDeniedException" and "StreamProcessor" in operation.name
+    if not answer.get("message", answer.get("Message")) and not closed:
         yield f"{code} says nothing"
     if code not in modelled:
         if code not in COMMON_ERRORS and (operation.name, code) not in UNMODELLED:
