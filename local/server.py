@@ -45,7 +45,8 @@ async def running(port: int, media_port: int, directory: Path) -> AsyncIterator[
         gate: Any = Guard(SizeLimit(names.APP.get()), ports[0], ministack.refusal())
         server = asyncio.create_task(serve(gate, _config(control), shutdown_trigger=ended.wait))
         refusal = ministack.refusal("kinesisvideo")
-        plane = MediaPlane(Guard(_media_application(), ports[1], refusal), media)
+        guarded = Guard(_media_application(), ports[1], refusal, _links())
+        plane = MediaPlane(guarded, media)
         try:
             # Making certificates takes as long as starting does.
             await asyncio.gather(
@@ -86,6 +87,12 @@ def _install(credential_endpoint: str) -> list[ministack.Service]:
 
 def _media_application() -> Any:
     return importlib.import_module("local.kinesisvideo.media.app").app
+
+
+def _links() -> dict[str, frozenset[str]]:
+    """Return the paths that media players ask for, with their parameters."""
+    hls = importlib.import_module("local.kinesisvideo.media.hls")
+    return dict.fromkeys(hls.LINKS, hls.PARAMETERS)
 
 
 def _stop(services: list[ministack.Service]) -> None:

@@ -56,9 +56,20 @@ VERSION_2 = frozenset({"awsaccesskeyid", "signature"})
 class Guard:
     """An ASGI middleware that passes on requests of this laptop's own programs only."""
 
-    def __init__(self, application: Application, port: int, refusal: Refusal | None = None) -> None:
-        """Guard an application that listens on a port; `refusal` words what AWS refuses too."""
+    def __init__(
+        self,
+        application: Application,
+        port: int,
+        refusal: Refusal | None = None,
+        links: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
+        """Guard an application that listens on a port.
+
+        `refusal` words what AWS refuses too. `links` are paths that carry a secret token instead
+        of a key, with the parameters that they may have; the application checks the token.
+        """
         self._application = application
+        self._links = links or {}
         self._refusal = refusal or _plain_refusal
         self._own = {f"{name}:{port}" for name in LOOPBACK}
         # The C++ producer SDK leaves the port out of its Host.
@@ -82,13 +93,18 @@ class Guard:
         if reason := self._foreign(scope, headers):
             return _forbidden(reason)
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if _is_open(scope, query):
+        if _is_open(scope, query) or self._is_link(scope, query):
             return None
         if scope["path"].startswith(INTERNAL):
             return _forbidden("The laptop AWS keeps the emulator's own paths to itself")
         if code := _key_fault(headers, query):
             return self._refusal(scope, headers, query, code)
         return None
+
+    def _is_link(self, scope: Scope, query: Mapping[str, list[str]]) -> bool:
+        allowed = self._links.get(scope["path"], frozenset())
+        once = all(len(values) == 1 for values in query.values())
+        return scope["method"] == "GET" and bool(query) and once and set(query) <= allowed
 
     def _foreign(self, scope: Scope, headers: Mapping[str, str]) -> str | None:
         """Return what shows that a web page sends this, or None."""

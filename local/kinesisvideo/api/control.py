@@ -20,6 +20,7 @@ OF_MEDIA = {
     "GetMediaForFragmentList",
     "GetClip",
     "GetImages",
+    "GetHLSStreamingSessionURL",
 }
 
 

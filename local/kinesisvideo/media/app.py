@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from local import ministack
 from local.kinesisvideo import errors, requests, validation
 from local.kinesisvideo.errors import KinesisVideoError, not_implemented
-from local.kinesisvideo.media import archived, get_clip, get_images, get_media, put_media
+from local.kinesisvideo.media import archived, get_clip, get_images, get_media, hls, put_media
 from local.kinesisvideo.media.connection import Connection, read_body
 from local.kinesisvideo.media.put_media_headers import parse_headers
 from local.kinesisvideo.store.state import KinesisVideo, current_service
@@ -26,6 +26,7 @@ OPERATIONS: dict[str, Handler] = {
     "GetMediaForFragmentList": archived.get_media_for_fragment_list,
     "GetClip": get_clip.get_clip,
     "GetImages": get_images.get_images,
+    "GetHLSStreamingSessionURL": hls.get_hls_streaming_session_url,
 }
 
 
@@ -67,6 +68,9 @@ async def _answer(scope: Scope, connection: Connection) -> None:
 async def _run(scope: Scope, connection: Connection) -> None:
     headers = _headers(scope)
     service = current_service()
+    if scope["method"] == "GET" and scope["path"] in hls.LINKS:
+        await hls.answer_link(service, scope["path"], _query(scope), connection)
+        return
     if scope["method"] != "POST":
         raise not_implemented(f"{scope['method']} {scope['path'][:100]}")
     if scope["path"] == "/putMedia":
@@ -102,6 +106,9 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _authenticate(scope: Scope, headers: dict[str, str], body: bytes | None) -> ministack.Principal:
-    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     path = scope["raw_path"].decode("latin-1")
-    return ministack.authenticate(scope["method"], path, query, headers, body)
+    return ministack.authenticate(scope["method"], path, _query(scope), headers, body)
+
+
+def _query(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)

@@ -1,7 +1,7 @@
 """Join fragments to one MP4 file without decoding them."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -26,13 +26,16 @@ class ClipPart:
     length_ms: int
 
 
-def write(parts: Iterable[ClipPart], output: IO[bytes]) -> bool:
+def write(
+    parts: Iterable[ClipPart], output: IO[bytes], options: Mapping[str, str] | None = None
+) -> bool:
     """Write a clip that starts with its first part; return False if there is no part.
 
+    `options` are those of FFmpeg's MP4 writer.
     Pauses between the parts stay pauses. Where the encoder's settings change, its new
     parameter sets go before the frames, which AWS does not document: it may refuse.
     """
-    joined = _ClipWriter(output)
+    joined = _ClipWriter(output, options or {})
     try:
         for part in parts:
             joined.add(part)
@@ -46,6 +49,7 @@ def write(parts: Iterable[ClipPart], output: IO[bytes]) -> bool:
 @dataclass(slots=True)
 class _ClipWriter:
     output: IO[bytes]
+    options: Mapping[str, str]
     _container: Any = None
     _targets: list[Any] = field(default_factory=list)
     _codecs: list[str] = field(default_factory=list)
@@ -84,7 +88,8 @@ class _ClipWriter:
         self._codecs = _codecs(tracks)
         # FFmpeg's MP4 writer takes no G.711; its twin for QuickTime does, in the same boxes.
         kind = "mp4" if G711.isdisjoint(self._codecs) else "mov"
-        self._container = av.open(self.output, "w", format=kind, options={"brand": "mp42"})
+        options = {"brand": "mp42", **self.options}
+        self._container = av.open(self.output, "w", format=kind, options=options)
         self._targets = [self._container.add_stream_from_template(track) for track in tracks]
         self._private = bytes(tracks[0].codec_context.extradata)
         self._zero_ms = part.start_ms

@@ -40,11 +40,8 @@ async def get_clip(
 
 def _chosen(fragments: Sequence[Fragment]) -> Iterator[Fragment]:
     """Yield as many fragments as fit; of equal producer timestamps the first to arrive."""
-    first: dict[int, Fragment] = {}
-    for fragment in sorted(fragments, key=lambda one: one.arrival):
-        first.setdefault(fragment.producer_ms, fragment)
     size = 0
-    for number, (_, fragment) in enumerate(sorted(first.items())):
+    for number, fragment in enumerate(archive.each_time_once(fragments)):
         size += fragment.size
         if number == MAX_FRAGMENTS or size > MAX_BYTES:
             return

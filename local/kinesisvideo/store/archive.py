@@ -1,5 +1,7 @@
 """The archived fragments of a stream, which the reading operations return."""
 
+from collections.abc import Sequence
+
 from local.kinesisvideo import requests
 from local.kinesisvideo.errors import invalid_argument, no_data_retention
 from local.kinesisvideo.store.fragment_index import Fragment, Selector
@@ -20,6 +22,14 @@ def require_retention(stream: Stream) -> None:
     """Raise the error of a stream without retention."""
     if not stream.retention_hours:
         raise no_data_retention(stream.name)
+
+
+def each_time_once(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """Return the fragments by producer timestamp; of equal ones the first to arrive."""
+    first: dict[int, Fragment] = {}
+    for fragment in sorted(fragments, key=lambda one: one.arrival):
+        first.setdefault(fragment.producer_ms, fragment)
+    return [fragment for _, fragment in sorted(first.items())]
 
 
 def between(

@@ -13,9 +13,9 @@ OPERATIONS = {name: (path, model.input_shape, port) for name, path, model, port 
 IMPLEMENTED = {
     "CreateStream", "DeleteStream", "DescribeImageGenerationConfiguration",
     "DescribeNotificationConfiguration", "DescribeStream", "DescribeStreamStorageConfiguration",
-    "GetClip", "GetDataEndpoint", "GetImages", "GetMedia", "GetMediaForFragmentList",
-    "ListFragments", "ListStreams", "ListTagsForStream", "TagStream", "UntagStream",
-    "UpdateDataRetention", "UpdateImageGenerationConfiguration",
+    "GetClip", "GetDataEndpoint", "GetHLSStreamingSessionURL", "GetImages", "GetMedia",
+    "GetMediaForFragmentList", "ListFragments", "ListStreams", "ListTagsForStream",
+    "TagStream", "UntagStream", "UpdateDataRetention", "UpdateImageGenerationConfiguration",
     "UpdateNotificationConfiguration", "UpdateStream", "UpdateStreamStorageConfiguration",
 }  # fmt: skip
 NO_JSON = [b"{", b"door", b"\xff\xfe\x00", b"\x00" * 100, b"[" * 100_000, b'{"a":' * 100_000,

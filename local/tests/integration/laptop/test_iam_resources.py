@@ -18,7 +18,7 @@ KINDS = {
     "stream": "kinesisvideo:us-east-1",
 }
 OF_MEDIA = {name.lower(): name for name in media.OPERATIONS}
-ABSENT = {"gethlsstreamingsessionurl", "getdashstreamingsessionurl"}
+ABSENT = {"getdashstreamingsessionurl"}
 ACTIONS = [
     (service, action, types)
     for service, table in published().items()

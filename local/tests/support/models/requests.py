@@ -262,6 +262,18 @@ MEDIA: dict[str, Row] = {
         },
         NOT_THERE,
     ),
+    "GetHLSStreamingSessionURL": (
+        lambda w: {
+            "StreamName": w.name,
+            "PlaybackMode": "ON_DEMAND",
+            "HLSFragmentSelector": {
+                "FragmentSelectorType": "SERVER_TIMESTAMP",
+                "TimestampRange": w.lately(),
+            },
+        },
+        lambda w: {"StreamName": "nothing"},
+        NOT_THERE,
+    ),
     "GetImages": (
         lambda w: {
             "StreamName": w.name,
