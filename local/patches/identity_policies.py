@@ -18,6 +18,7 @@ from typing import Any
 from local.ministack import names
 
 MANAGED = Path(__file__).with_name("managed_policies.json")
+MOST_OF_ROLE = 10_240
 WHITESPACE = re.compile(r"\s")
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -38,7 +39,7 @@ def install() -> None:
     ):
         _replace(f"Attach{kind}Policy", name, _attaching(name.get()))
     for kind, name, most in (
-        ("Role", names.PUT_ROLE_POLICY, 10_240),
+        ("Role", names.PUT_ROLE_POLICY, MOST_OF_ROLE),
         ("User", names.PUT_USER_POLICY, 2_048),
         ("Group", names.PUT_GROUP_POLICY, 5_120),
     ):
@@ -120,16 +121,22 @@ def _checking_role(handler: Callable[..., Any], of: int) -> Callable[..., Any]:
 
     @functools.wraps(handler)
     def handling(*given: Any, **named: Any) -> Any:
-        properties = given[of]
-        for policy_arn in properties.get("ManagedPolicyArns", []):
+        before, after = (given[1] if of == 2 else {}), given[of]
+        for policy_arn in after.get("ManagedPolicyArns", []):
             _check_known(policy_arn)
-        policies = _inline_policies("Role", given[0])
-        for policy in properties.get("Policies", []):
-            policies[policy.get("PolicyName", "")] = policy.get("PolicyDocument", {})
-        _check_size("role", properties.get("RoleName") or given[0], policies, 10_240)
+        others = _inline_policies("Role", given[0])
+        kept = {name: others[name] for name in others.keys() - _policies_of(before).keys()}
+        name = after.get("RoleName") or given[0]
+        _check_size("role", name, kept | _policies_of(after), MOST_OF_ROLE)
         return handler(*given, **named)
 
     return handling
+
+
+def _policies_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inline policies of a template's role by name."""
+    listed = properties.get("Policies", [])
+    return {one.get("PolicyName", ""): one.get("PolicyDocument", {}) for one in listed}
 
 
 def _asked(given: Mapping[str, Any], name: str) -> str:
