@@ -8,9 +8,9 @@ import urllib.request
 import av
 import pytest
 
-from local.tests.support import mkv
-from local.tests.support.kinesisvideo_archive import FRAGMENTS, GAP, START, between, error_of
-from local.tests.support.kinesisvideo_client import Producer
+from local.tests.support.kinesisvideo.archive import FRAGMENTS, GAP, START, between, error_of
+from local.tests.support.kinesisvideo.client import Producer
+from local.tests.support.media import mkv
 
 ON_DEMAND = {"PlaybackMode": "ON_DEMAND"}
 FRAMES = 10  # of each fragment, a tenth of a second apart

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.laptop import LaptopAWS
-from local.tests.support.laptop_parts import make_function, make_machine, make_role, unique
-from local.tests.support.laptop_parts import run as run_machine
+from local.tests.support.laptop.parts import make_function, make_machine, make_role, unique
+from local.tests.support.laptop.parts import run as run_machine
 
 CREATING_SECONDS = SILENT_SECONDS = 3
 NAME = {"Name": "door"}

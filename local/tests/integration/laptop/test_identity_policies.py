@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.tests.support.laptop_parts import error_code, make_role, unique
+from local.tests.support.laptop.parts import error_code, make_role, unique
 
 MANAGED = "arn:aws:iam::aws:policy/"
 SERVICE_ROLE = f"{MANAGED}service-role/AmazonRekognitionServiceRole"
