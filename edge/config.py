@@ -13,6 +13,7 @@ from .settings import Identity
 from .urls import has_password, redact_url
 
 Tag = Literal["never", "always", "motion", "face"]
+Passthrough = Literal["auto", "always", "never"]
 PASSWORD_TYPED = (
     "--source: everybody on this machine can read a password on a command line. Write "
     'source = "..." into a file of mode 0600 and give it as --settings FILE instead of {}'
@@ -40,6 +41,8 @@ class Config:
     size: tuple[int, int]
     rate: float
     bitrate_kbit: int
+    passthrough: Passthrough
+    rtsp_transport: str
     tag: Tag
     is_only_tagged: bool
     sensitivity: float
@@ -98,6 +101,8 @@ def _config(
         size=options.size,
         rate=options.rate,
         bitrate_kbit=options.bitrate,
+        passthrough=options.passthrough,
+        rtsp_transport=options.rtsp_transport,
         tag=options.tag,
         is_only_tagged=options.only_tagged,
         sensitivity=options.sensitivity,

@@ -104,6 +104,12 @@ def build_parser(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
 def _add_source_options(add: Add) -> None:
     add("--camera", type=camera_name, help="the camera's name")
     add("--source", default="", help="video source, see below")
+    add(
+        "--rtsp-transport",
+        choices=("tcp", "udp"),
+        default="tcp",
+        help="how a network camera sends; udp loses frames on a busy network (default: tcp)",
+    )
     add("--stack", default="whosthere", help="the stack (default: %(default)s)")
     add("--stream", metavar="NAME", help="the stream (default: STACK-CAMERA)")
     add("--settings", type=Path, metavar="FILE", help="a TOML file with these options")
@@ -113,14 +119,41 @@ def _add_source_options(add: Add) -> None:
 
 
 def _add_video_options(add: Add) -> None:
-    add("--size", type=size, default=(1280, 720), metavar="WxH", help="largest size (1280x720)")
-    add("--rate", type=rate, default=10.0, metavar="N", help="highest frame rate (10)")
+    encoded = "of encoded video and of the camera module"
+    add(
+        "--size",
+        type=size,
+        default=(1280, 720),
+        metavar="WxH",
+        help=f"largest size {encoded} (1280x720)",
+    )
+    add(
+        "--rate",
+        type=rate,
+        default=10.0,
+        metavar="N",
+        help=f"highest frame rate {encoded} (10)",
+    )
     add(
         "--bitrate",
         type=positive_int,
         default=4000,
         metavar="N",
-        help="highest bit rate, in kbit/s (4000)",
+        help=f"highest bit rate {encoded}, in kbit/s (4000)",
+    )
+    add(
+        "--passthrough",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="which video to send as it is, whatever its size and rates: auto is H.264 without "
+        "B-frames; always adds B-frames and HEVC, for archives (default: %(default)s)",
+    )
+    add(
+        "--encode",
+        action="store_const",
+        const="never",
+        dest="passthrough",
+        help="encode all video, so that size and rates hold (--passthrough never)",
     )
     add(
         "--fragment-seconds",

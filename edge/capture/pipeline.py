@@ -1,17 +1,19 @@
 """Passes one source's video through or encodes it, tags it and cuts it into fragments."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from ..config import Config
+from ..media.codec import CODECS, H264
 from ..media.mkv import VideoTrack
 from ..monitor.event_log import EventLog
 from ..sources.packet_decoder import PacketDecoder
 from ..sources.samples import CodedPacket, DecodedFrame
 from ..sources.source import Source
 from ..tagging.tagger import Tagger
-from .encode_pipeline import EncodePipeline, FrameRateLimiter
-from .passthrough import H264Passthrough, PassthroughFrame
+from .encode_pipeline import RATE_LEEWAY, EncodePipeline, FrameRateLimiter
+from .passthrough import Passthrough, PassthroughFrame
 from .segmenter import FragmentSink, Segmenter
 
 # PutMedia's minimum. The last fragment of a run is not cut shorter either.
@@ -20,6 +22,14 @@ SHORTEST_FRAGMENT_MS = 1000
 KEY_LEEWAY = 0.1
 # How many packets are searched for B-frames if the parameter sets do not rule them out.
 FILM_TRIAL, LIVE_TRIAL = 300, 8
+# A fragment that should end waits so long for its last frames, by the wall clock: their own times
+# may be what is broken.
+LONGEST_FINISH_S = 3.0
+UNLIMITED = (
+    "{} is passed on as it is: --size, --rate and --bitrate limit encoded video only. "
+    "With --encode they hold."
+)
+ONLY_H264 = "The source's {} is encoded to H.264, because Rekognition reads nothing else."
 
 
 class CapturePipeline:
@@ -38,6 +48,8 @@ class CapturePipeline:
 
         Raises SourceError when the tagger's mask, face model or folder cannot be used.
         """
+        self.video = ""
+        self._config = config
         self._source = source
         source.on_playing = event_log.playing
         self._event_log = event_log
@@ -48,8 +60,9 @@ class CapturePipeline:
             round(config.fragment_seconds * 1000),
             self._tagger.is_tagged,
             is_only_tagged=config.is_only_tagged,
-            on_track=on_track,
+            on_track=self._describe,
         )
+        self._on_track = on_track
         self._encode_pipeline = EncodePipeline(
             self.segmenter,
             self._tagger,
@@ -59,10 +72,26 @@ class CapturePipeline:
         )
         self._rate_limiter = FrameRateLimiter(config.rate)
         self._decoder: PacketDecoder | None = None
-        self._passthrough: H264Passthrough | None = None
-        if source.can_pass_through:
-            trial = LIVE_TRIAL if source.is_live else FILM_TRIAL
-            self._passthrough = H264Passthrough(source.extradata, trial)
+        self._passthrough = self._create_passthrough()
+        self._finish_by = float("inf")
+
+    def _create_passthrough(self) -> Passthrough | None:
+        source, wanted = self._source, self._config.passthrough
+        codec = CODECS.get(source.decoder.name) if source.decoder else None
+        if codec is None or not source.can_pass_through or wanted == "never":
+            return None
+        is_forced = wanted == "always"
+        if codec is not H264 and not is_forced:
+            if source.is_live:
+                self._event_log.log(ONLY_H264.format(codec.title))
+            return None
+        return Passthrough(
+            source.extradata,
+            LIVE_TRIAL if source.is_live else FILM_TRIAL,
+            codec=codec,
+            is_forced=is_forced,
+            has_times=source.has_times,
+        )
 
     def run(self) -> None:
         """Capture until the source ends or `stop` is set.
@@ -82,7 +111,11 @@ class CapturePipeline:
             self.segmenter.end()
 
     def _is_finished(self) -> bool:
-        return self._stop.is_set() and self.segmenter.finish(SHORTEST_FRAGMENT_MS)
+        if not self._stop.is_set():
+            return False
+        self._finish_by = min(self._finish_by, time.monotonic() + LONGEST_FINISH_S)
+        is_whole = self.segmenter.finish(SHORTEST_FRAGMENT_MS)
+        return is_whole or time.monotonic() >= self._finish_by
 
     def _process(self, sample: CodedPacket | DecodedFrame) -> None:
         if isinstance(sample, DecodedFrame):
@@ -100,7 +133,7 @@ class CapturePipeline:
         if self._decoder is not None:
             self._encode_frames(self._decoder.flush())
 
-    def _encode_from_here(self, passthrough: H264Passthrough) -> None:
+    def _encode_from_here(self, passthrough: Passthrough) -> None:
         if self._source.is_live:
             self._event_log.log(f"The source is encoded again, because {passthrough.fault}.")
         self._passthrough = None
@@ -136,13 +169,37 @@ class CapturePipeline:
             at_ms = self._source.timeline.at_ms(passed.seconds)
             frame = passed.dated(at_ms)
             self._tagger.on_packet(frame, passed.track, is_due=self._is_due(at_ms))
-            self.segmenter.write(frame, passed.track, self._leeway_ms)
+            self.segmenter.write(
+                frame, passed.track, self._leeway_ms, is_reordered=passed.is_reordered
+            )
             self._log_start()
             if self._is_finished():
                 break
 
     def _is_due(self, at_ms: int) -> bool:
         return self.segmenter.is_due(at_ms, self._leeway_ms)
+
+    def _describe(self, track: VideoTrack) -> None:
+        """Note what is sent, for the status, and say so if it is larger than the limits allow."""
+        size, codec = f"{track.width}x{track.height}", track.codec
+        if self._passthrough is None:
+            own = self._source.decoder.name if self._source.decoder else "pictures"
+            known = CODECS.get(own)
+            title = known.title if known else own
+            self.video = f"{title} encoded to {codec.title} at {size}"
+        else:
+            self.video = f"{codec.title} at {size} passed on"
+            self._log_limits(track)
+        self._on_track(track)
+
+    def _log_limits(self, track: VideoTrack) -> None:
+        long_side, short_side = max(self._config.size), min(self._config.size)
+        is_larger = max(track.width, track.height) > long_side
+        is_larger = is_larger or min(track.width, track.height) > short_side
+        if is_larger or self._source.rate > self._config.rate * (1 + RATE_LEEWAY):
+            size = f"{track.width}x{track.height}"
+            what = f"{track.codec.title} at {size} and {self._source.rate:g} frames a second"
+            self._event_log.log(UNLIMITED.format(what))
 
     @property
     def _leeway_ms(self) -> float:

@@ -24,7 +24,8 @@ class Segmenter:
 
     At the end of each fragment it calls `is_tagged` with the times of the first and the last
     frame; the result decides whether the fragment is tagged for image generation. Timestamps
-    only grow: a frame that is not later than the one before is dated a millisecond after it.
+    only grow: a frame that is not later than the one before is dated a millisecond after it, unless
+    its stream has B-frames.
     """
 
     def __init__(
@@ -68,21 +69,32 @@ class Segmenter:
         """Return whether a key frame of that time may begin a fragment."""
         return self._start_ms is None or at_ms - self._start_ms >= self.length_ms - leeway_ms
 
-    def write(self, frame: EncodedFrame, track: VideoTrack, leeway_ms: float = 0.0) -> None:
-        """Add a frame; drop it if no key frame came before it, because it cannot be decoded."""
+    def write(
+        self,
+        frame: EncodedFrame,
+        track: VideoTrack,
+        leeway_ms: float = 0.0,
+        *,
+        is_reordered: bool = False,
+    ) -> None:
+        """Add a frame; drop it if no key frame came before it, because it cannot be decoded.
+
+        In a stream that `is_reordered`, a frame may be shown before those that precede it.
+        """
         is_cut = frame.is_key and (
             self.is_due(frame.at_ms, leeway_ms) or (track != self._track and self.is_open)
         )
         if is_cut:
             self.end()
             is_cut = not self._is_finishing
-        at_ms = max(frame.at_ms, self.last_ms + 1)
+        earliest_ms = self._start_ms if is_reordered else None
+        at_ms = max(frame.at_ms, (self.last_ms if earliest_ms is None else earliest_ms) + 1)
         if is_cut:
             self._begin(at_ms, track)
         if self.is_open:
             self._buffer.add(EncodedFrame(at_ms, frame.is_key, frame.data))
             self.frame_count += 1
-            self.last_ms = at_ms
+            self.last_ms = max(self.last_ms, at_ms)
 
     def finish(self, shortest_ms: int) -> bool:
         """Begin no further fragment; return whether the current one is long enough to end."""

@@ -41,9 +41,16 @@ class CaptureThread:
         self._halt = threading.Event()
         self._backoff = Backoff(REOPEN_TIMEOUTS)
         self._source: Source | None = None
+        self._pipeline: CapturePipeline | None = None
         self._open_first()
         self.is_live = self._source is None or self._source.is_live
         self._thread: threading.Thread | None = None
+
+    @property
+    def video(self) -> str:
+        """Return what is sent, and whether it is encoded; empty before the first frame."""
+        pipeline = self._pipeline
+        return pipeline.video if pipeline else ""
 
     @property
     def is_over(self) -> bool:
@@ -120,7 +127,7 @@ class CaptureThread:
     def _run_pipeline(
         self, source: Source, buffer: FragmentBuffer, on_track: Callable[[VideoTrack], None]
     ) -> None:
-        pipeline = CapturePipeline(
+        self._pipeline = pipeline = CapturePipeline(
             self._config, source, buffer, self._event_log, self._halt, on_track
         )
         try:

@@ -29,7 +29,7 @@ class KeyFrameDecoder:
 
 
 def _open(track: VideoTrack) -> VideoCodecContext:
-    decoder = av.CodecContext.create("h264", "r")
+    decoder = av.CodecContext.create(track.codec.name, "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.extradata = track.codec_private
     decoder.thread_count = 1

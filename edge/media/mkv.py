@@ -3,6 +3,8 @@
 import secrets
 from dataclasses import dataclass
 
+from .codec import Codec, codec_of_record
+
 # Element ids, from the Matroska specification (RFC 9559).
 EBML, EBML_VERSION, EBML_READ_VERSION = 0x1A45DFA3, 0x4286, 0x42F7
 EBML_MAX_ID_LENGTH, EBML_MAX_SIZE_LENGTH = 0x42F2, 0x42F3
@@ -39,10 +41,15 @@ class VideoTrack:
     height: int
     codec_private: bytes
 
+    @property
+    def codec(self) -> Codec:
+        """Return the codec, which the record identifies."""
+        return codec_of_record(self.codec_private)
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One H.264 frame as it is sent."""
+    """One frame as it is sent."""
 
     at_ms: int
     is_key: bool
@@ -105,7 +112,7 @@ def _tracks(track: VideoTrack) -> bytes:
         _number(TRACK_NUMBER, 1),
         _number(TRACK_UID, 1),
         _number(TRACK_TYPE, 1),
-        _text(CODEC_ID, "V_MPEG4/ISO/AVC"),
+        _text(CODEC_ID, track.codec.matroska_id),
         _element(VIDEO, size),
         _element(CODEC_PRIVATE, track.codec_private),
     )

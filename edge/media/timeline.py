@@ -2,12 +2,15 @@
 
 import threading
 import time
+from collections import deque
 from fractions import Fraction
 from typing import Protocol
 
 MS = Fraction(1, 1000)
 # A longer step between two frames is a jump of the source's clock, not a pause.
 LONGEST_STEP_S = 10.0
+# H.264 and HEVC reorder at most 16 frames; the frame rate that a source states may be wrong.
+REORDER_FRAMES, LEAST_REORDER_S = 16, 1.0
 
 
 class Timeline(Protocol):
@@ -20,25 +23,33 @@ class Timeline(Protocol):
         """Wait until a frame is due or `stop` is set."""
 
 
-class MonotonicTimestamps:
-    """Repairs a source's timestamps: missing and wrong ones become growing ones."""
+class PacketTimestamps:
+    """Repairs the presentation times of packets, which come in the order of decoding.
 
-    def __init__(self, frame_rate: float, start: float = 0.0) -> None:
-        """Set the time of the first frame, and the frame rate for steps that are unknown."""
+    A B-frame comes after a frame that is shown later, so times go back a little. A missing or
+    repeated time, and one after a jump of the source's clock, becomes one step after the latest.
+    """
+
+    def __init__(self, frame_rate: float) -> None:
+        """Set the frame rate, for steps that are unknown; the first packet is second 0."""
         self._step = 1 / frame_rate
-        self._raw: float | None = None
-        self._seconds = start - self._step
+        self._most_back = max(LEAST_REORDER_S, REORDER_FRAMES / frame_rate)
+        self._latest: float | None = None
+        self._shift = 0.0
+        self._recent: deque[float] = deque(maxlen=2 * REORDER_FRAMES)
 
     def next_seconds(self, raw: float | None) -> float:
-        """Return the time of the next frame; `raw` is its own timestamp, None if missing."""
-        step = self._step
-        if raw is not None and self._raw is not None and 0 < raw - self._raw <= LONGEST_STEP_S:
-            step = raw - self._raw
-        if raw is None:
-            raw = 0.0 if self._raw is None else self._raw + step
-        self._raw = raw
-        self._seconds += step
-        return self._seconds
+        """Return the time of the next packet; `raw` is its own timestamp, None if missing."""
+        following = 0.0 if self._latest is None else self._latest + self._step
+        if raw is None or raw in self._recent:
+            raw = following
+        if self._latest is None or not -self._most_back <= raw - self._latest <= LONGEST_STEP_S:
+            self._shift += following - raw
+            self._latest = raw
+            self._recent.clear()
+        self._latest = max(self._latest, raw)
+        self._recent.append(raw)
+        return raw + self._shift
 
 
 class FilmTimeline:
@@ -121,5 +132,5 @@ class LiveTimeline:
     def _slew(self, seconds: float) -> None:
         assert self._offset is not None
         most = max(0.0, seconds - self._last_seconds) * self.SLEW
-        self._last_seconds = seconds
+        self._last_seconds = max(seconds, self._last_seconds)
         self._offset += max(-most, min(most, self._target - self._offset))

@@ -40,7 +40,7 @@ def open_source(config: Config, stop: threading.Event) -> Source:
     if config.source == PICAMERA:
         return PiCameraSource(config, stop)
     if config.source.startswith(SCHEMES):
-        return open_rtsp(config.source, config.shown_source, stop)
+        return open_rtsp(config.source, config.shown_source, stop, transport=config.rtsp_transport)
     if config.source.startswith(DEVICES):
         return open_v4l2(config.source, config, stop)
     if not config.source:

@@ -9,8 +9,9 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import SourceError
+from ..media.codec import CODECS
 from ..media.rotate import is_upright
-from ..media.timeline import FilmTimeline, MonotonicTimestamps
+from ..media.timeline import FilmTimeline, PacketTimestamps
 from .hold import hold_first_frame, watch_for_enter
 from .packet_decoder import PacketDecoder
 from .samples import CodedPacket, DecodedFrame
@@ -35,10 +36,12 @@ class FilmSource(Source):
         self._stream.thread_type = "AUTO"
         self.decoder = self._stream.codec_context
         self.extradata = self.decoder.extradata or b""
-        self.rate = _frame_rate(self._stream)
         self.aspect = float(self.decoder.sample_aspect_ratio or 1) or 1.0
-        self.can_pass_through = self.decoder.name == "h264" and is_upright(first, self.aspect)
-        seconds = float(self._container.duration or 0) / av.time_base
+        self.can_pass_through = is_upright(first, self.aspect)
+        # A file without a container, as rpicam-vid writes it, has no times and no length.
+        self.has_times = self._container.format.name not in CODECS
+        self.rate = _frame_rate(self._stream, is_stated=self.has_times)
+        seconds = _seconds(path, self._container, self.rate) if is_unpaced else 0.0
         self.timeline = FilmTimeline(is_unpaced=is_unpaced, film_seconds=seconds)
 
     def close(self) -> None:
@@ -47,7 +50,7 @@ class FilmSource(Source):
 
     def samples(self) -> Iterator[CodedPacket]:
         """Return the film's packets in order; can be called once."""
-        times = MonotonicTimestamps(self.rate)
+        times = PacketTimestamps(self.rate)
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -59,8 +62,7 @@ class FilmSource(Source):
                 # A truncated film ends here, as in a player.
                 return
             if packet.size:
-                raw = None if packet.pts is None else float(packet.pts * packet.time_base)
-                yield CodedPacket(packet, times.next_seconds(raw))
+                yield CodedPacket(packet, times.next_seconds(_own_seconds(packet)))
 
 
 class HeldFilmSource(Source):
@@ -136,6 +138,24 @@ def _video_stream(container: av.container.InputContainer, name: str) -> VideoStr
     return streams[0]
 
 
-def _frame_rate(stream: VideoStream) -> float:
-    rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+def _frame_rate(stream: VideoStream, *, is_stated: bool) -> float:
+    # Without a container FFmpeg states 25, and guesses from the parameter sets.
+    known = (stream.average_rate, stream.guessed_rate)
+    rate = float(next(filter(None, known if is_stated else reversed(known)), DEFAULT_RATE))
     return rate if rate > 0 else DEFAULT_RATE
+
+
+def _seconds(path: Path, container: av.container.InputContainer, rate: float) -> float:
+    """Return a film's length: as its container says, else by its frames and their times."""
+    if container.duration is not None:
+        return float(container.duration) / av.time_base
+    times, seconds = PacketTimestamps(rate), 0.0
+    with _open(path) as counted:
+        for packet in counted.demux(_video_stream(counted, str(path))):
+            if packet.size:
+                seconds = max(seconds, times.next_seconds(_own_seconds(packet)) + 1 / rate)
+    return seconds
+
+
+def _own_seconds(packet: "av.Packet[VideoStream]") -> float | None:
+    return None if packet.pts is None else float(packet.pts * packet.time_base)

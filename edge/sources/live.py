@@ -9,7 +9,8 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import SourceError, SourceLostError
-from ..media.timeline import LiveTimeline, MonotonicTimestamps
+from ..media.codec import CODECS
+from ..media.timeline import LiveTimeline, PacketTimestamps
 from .packet_reader import PacketReader
 from .samples import CodedPacket
 from .source import STALL_S, Source
@@ -43,7 +44,7 @@ class LiveSource(Source):
         stream = container.streams.video[0]
         self.decoder = stream.codec_context
         self.extradata = self.decoder.extradata or b""
-        self.can_pass_through = self.decoder.name == "h264"
+        self.can_pass_through = self.decoder.name in CODECS
         self.rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
         self._reader = PacketReader(self._packets(container, stream), container.close, stall_s)
 
@@ -66,11 +67,13 @@ class LiveSource(Source):
     def _dated(self, burst: list[CodedPacket]) -> Iterator[CodedPacket]:
         # Packets that arrived while the input was opened are read in one burst. The last of them
         # waited least, so its arrival dates them all.
-        times = MonotonicTimestamps(self.rate)
+        times = PacketTimestamps(self.rate)
         for received in self._reader.packets(self._stop):
             packet = received.packet
             raw = None if packet.pts is None else float(packet.pts * packet.time_base)
             seconds = times.next_seconds(raw)
+            if packet.pts is None:  # as of the first frame over RTSP
+                packet.pts = round(seconds / packet.time_base)
             self.timeline.on_arrival(seconds, received.at)
             burst.append(CodedPacket(packet, seconds))
             if not self._reader.has_waiting or len(burst) >= LONGEST_BURST:

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from ..config import Config
 from ..errors import SourceError, SourceLostError
-from ..media.timeline import MS, LiveTimeline
+from ..media.timeline import LiveTimeline
 from .annex_b import AccessUnit, AccessUnitParser
 from .samples import CodedPacket
 from .source import STALL_S, STOP_POLL_S, Source
@@ -59,6 +59,7 @@ class PiCameraSource(Source):
 
     name = "the camera module"
     can_pass_through = True
+    has_times = False
 
     def __init__(self, config: Config, stop: threading.Event, stall_s: float = STALL_S) -> None:
         """Start the program; a camera that is silent for `stall_s` is lost."""
@@ -97,8 +98,6 @@ class PiCameraSource(Source):
             # The frame arrived when its first bytes were read, not now.
             self.timeline.on_arrival(seconds, time.time() - (time.monotonic() - frame.seconds))
             packet = cast("av.Packet[VideoStream]", av.Packet(frame.data))
-            packet.pts = packet.dts = round(seconds * 1000)
-            packet.time_base = MS
             yield CodedPacket(packet, seconds)
 
     def _frames(self) -> Iterator[AccessUnit]:

@@ -17,8 +17,6 @@ REFUSALS = {
     av.error.HTTPNotFoundError: "has no such stream. Check the path in the URL.",
 }
 OPTIONS = {
-    # UDP loses packets, and with them frames, on a busy network.
-    "rtsp_transport": "tcp",
     "allowed_media_types": "video",
     # The parameter sets come first, so FFmpeg need not analyze seconds of video.
     "analyzeduration": "1000000",
@@ -26,11 +24,23 @@ OPTIONS = {
 }
 
 
-def open_rtsp(url: str, shown: str, stop: threading.Event, stall_s: float = STALL_S) -> LiveSource:
-    """Connect and start to play; `shown` is the URL without its secrets."""
-    limit_us = {"timeout": str(round(stall_s * 1_000_000))}
+def open_rtsp(
+    url: str,
+    shown: str,
+    stop: threading.Event,
+    stall_s: float = STALL_S,
+    transport: str = "tcp",
+) -> LiveSource:
+    """Connect and start to play; `shown` is the URL without its secrets.
+
+    `transport` is tcp or udp; udp loses packets, and with them frames, on a busy network.
+    """
+    options = OPTIONS | {
+        "rtsp_transport": transport,
+        "timeout": str(round(stall_s * 1_000_000)),
+    }
     try:
-        container = av.open(url, options=OPTIONS | limit_us, timeout=(stall_s, stall_s))
+        container = av.open(url, options=options, timeout=(stall_s, stall_s))
     except tuple(REFUSALS) as exc:
         raise SourceError(f"{shown} {REFUSALS[type(exc)]}") from None
     except (FFmpegError, OSError, ValueError) as exc:

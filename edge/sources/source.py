@@ -20,8 +20,9 @@ class Source(ABC):
     """An opened video source; a `with` block closes it.
 
     `name` may be logged. `rate` is in frames a second, `aspect` is the pixel aspect ratio (width to
-    height). `can_pass_through` says that the packets are H.264 that may be sent as they are;
-    `extradata` holds their parameter sets, `decoder` decodes packets of any codec.
+    height). `can_pass_through` says that the packets, if their codec is one that can be sent, need
+    no rotation; `extradata` holds their parameter sets, `decoder` decodes packets of any codec.
+    `has_times` says that the packets have presentation times, which B-frames need.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Source(ABC):
     timeline: Timeline
     is_live = True
     can_pass_through = False
+    has_times = True
     aspect = 1.0
     extradata = b""
     decoder: VideoCodecContext | None = None

@@ -35,8 +35,8 @@ class Fragment:
 class RecordingSink:
     """A sink that keeps all fragments and checks the real buffer's preconditions."""
 
-    def __init__(self):
-        self.fragments, self._last = [], -1
+    def __init__(self, *, is_reordered=False):
+        self.fragments, self._last, self._is_reordered = [], -1, is_reordered
 
     def begin(self, at_ms, track):
         assert at_ms > self._last
@@ -44,9 +44,11 @@ class RecordingSink:
         self.fragments.append(Fragment(at_ms, track))
 
     def add(self, frame):
-        assert frame.at_ms > self._last
+        assert frame.at_ms > (self.fragments[-1].at_ms if self._is_reordered else self._last) or (
+            frame.at_ms == self.fragments[-1].at_ms and not self.fragments[-1].frames
+        )
         assert frame.is_key or self.fragments[-1].frames
-        self._last = frame.at_ms
+        self._last = max(self._last, frame.at_ms)
         self.fragments[-1].frames.append(frame)
 
     def end(self, *, is_tagged, is_wanted=True):
@@ -74,6 +76,7 @@ class Captured:
     fragments: list
     said: RecordingLog
     segmenter: object
+    video: str = ""
 
     @property
     def images(self):
@@ -98,17 +101,17 @@ def config_of(source, *options):
     return parse(["--camera", "front-door", "--source", str(source), *options])
 
 
-def capture(config, source=None, stop=None):
+def capture(config, source=None, stop=None, *, is_reordered=False):
     """Capture a source to its end."""
     stop = stop or threading.Event()
-    kept, said = RecordingSink(), RecordingLog()
+    kept, said = RecordingSink(is_reordered=is_reordered), RecordingLog()
     with source or open_source(config, stop) as opened:
         run = CapturePipeline(config, opened, kept, said, stop)
         run.run()
-    return Captured(kept.fragments, said, run.segmenter)
+    return Captured(kept.fragments, said, run.segmenter, run.video)
 
 
-def capture_film(path, *options):
+def capture_film(path, *options, **more):
     """Capture a film as fast as possible, at its own rate, without tags."""
     wanted = ("--as-fast-as-possible", "--rate", "30", "--tag", "never")
-    return capture(config_of(path, *wanted, *options))
+    return capture(config_of(path, *wanted, *options), **more)

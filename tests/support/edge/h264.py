@@ -1,4 +1,4 @@
-"""Makes H.264 of all kinds from the test pattern, and takes it apart."""
+"""Makes H.264 and HEVC of all kinds from the test pattern, and takes it apart."""
 
 from fractions import Fraction
 
@@ -21,6 +21,21 @@ def stream(frames=20, *, rate=10, size=(160, 96), group=10, first=0, pix_fmt="yu
     pattern, packets = Pattern(*size, rate), []
     for number in range(first, first + frames):
         image = pattern.frame(number, number / rate).reformat(format=pix_fmt)
+        image.pts, image.time_base = number * 1000 // rate, MS
+        packets += codec.encode(image)
+    return packets + codec.encode(None)
+
+
+def hevc_stream(frames=20, *, rate=10, size=(160, 96), first=0, parameters="bframes=0"):
+    """Encode numbered frames to HEVC, a key frame each second; return Annex B packets."""
+    codec = av.CodecContext.create("libx265", "w")
+    codec.width, codec.height, codec.pix_fmt = *size, "yuv420p"
+    codec.time_base, codec.framerate, codec.gop_size = MS, rate, rate
+    more = f"log-level=none:keyint={rate}:min-keyint={rate}:scenecut=0:repeat-headers=1"
+    codec.options = {"preset": "ultrafast", "x265-params": f"{more}:{parameters}"}
+    pattern, packets = Pattern(*size, rate), []
+    for number in range(first, first + frames):
+        image = pattern.frame(number, number / rate)
         image.pts, image.time_base = number * 1000 // rate, MS
         packets += codec.encode(image)
     return packets + codec.encode(None)

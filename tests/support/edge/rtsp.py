@@ -1,4 +1,4 @@
-"""A fake network camera: RTSP with RTP on the same connection, complete enough for FFmpeg."""
+"""A fake network camera: RTSP with RTP on the same connection or by UDP, enough for FFmpeg."""
 
 import base64
 import hashlib
@@ -12,6 +12,10 @@ from itertools import count
 from edge.media import h264
 
 LARGEST = 1400
+# In front of each RTP packet on the RTSP connection: $, channel, length.
+INTERLEAVED_BYTES = 4
+# FFmpeg takes a first stamp of 0 for a missing one; cameras begin at a random one.
+FIRST_STAMP = 12_345
 REALM, NONCE = "camera", "5ca1ab1e"
 
 
@@ -25,6 +29,8 @@ class Camera:
         self.packets, self.rate, self.password, self.path = packets, rate, password, path
         self.silence, self.closed = threading.Event(), threading.Event()
         self.asked, self.transports, self._connections = [], [], []
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", 0))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -38,6 +44,7 @@ class Camera:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.hang_up()
+        self._udp.close()
 
     def url(self, user="", path=None):
         return f"rtsp://{user and user + '@'}127.0.0.1:{self.port}{path or self.path}"
@@ -95,7 +102,8 @@ class Camera:
             return "404 Not Found", [], ""
         if verb == "SETUP":
             self.transports.append(headers["Transport"])
-            return "200 OK", [f"Transport: {headers['Transport']}"], ""
+            own = self._udp.getsockname()[1]
+            return "200 OK", [f"Transport: {headers['Transport']};server_port={own}-{own + 1}"], ""
         return "200 OK", [], self._description() if verb == "DESCRIBE" else ""
 
     def _lets_in(self, verb, answer):
@@ -119,16 +127,28 @@ class Camera:
 
     def _play(self, connection):
         begun, numbers = time.monotonic(), count()
+        shown_at = sorted(packet.pts for packet in self.packets)
         for number in count():
             if self.silence.is_set() or self.closed.wait(0):
                 return
-            packet = self.packets[number % len(self.packets)]
-            data = b"".join(rtp(packet, numbers, number * 90_000 // self.rate))
+            loops, place = divmod(number, len(self.packets))
+            packet = self.packets[place]
+            # RTP has the time at which a frame is shown, also in the order of decoding.
+            shown = loops * len(self.packets) + shown_at.index(packet.pts)
+            pieces = list(rtp(packet, numbers, FIRST_STAMP + shown * 90_000 // self.rate))
             try:
-                connection.sendall(data)
+                self._send(connection, pieces)
             except OSError:
                 return
             self.closed.wait(max(0, begun + (number + 1) / self.rate - time.monotonic()))
+
+    def _send(self, connection, pieces):
+        port = re.search(r"client_port=(\d+)", self.transports[-1])
+        if not port:
+            connection.sendall(b"".join(pieces))
+            return
+        for piece in pieces:
+            self._udp.sendto(piece[INTERLEAVED_BYTES:], ("127.0.0.1", int(port[1])))
 
 
 def rtp(packet, numbers, stamp):

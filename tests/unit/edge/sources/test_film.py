@@ -6,8 +6,10 @@ import av
 import pytest
 
 from edge.errors import SourceError
-from edge.media.timeline import MonotonicTimestamps
+from edge.media.timeline import PacketTimestamps
 from edge.sources.film import FilmSource
+from edge.sources.packet_decoder import PacketDecoder
+from edge.sources.samples import CodedPacket
 from local.tests.support.media.films import draw, draw_sound, number_of, turn_clockwise
 from tests.support.edge.capture import capture, capture_film, config_of
 
@@ -110,10 +112,12 @@ def test_frames_without_times_come_at_the_films_rate(tmp_path):
     assert done.times_ms == [n * 40 for n in range(10)]
 
 
-def test_a_film_sent_faster_than_it_plays_ends_now_and_not_in_the_future(tmp_path):
-    done = capture_film(draw(tmp_path / "film.mp4", frames=100))
+# Without a container nothing says how fast this film plays; 25 is FFmpeg's own assumption.
+@pytest.mark.parametrize(("name", "rate"), [("film.mp4", 10), ("film.h264", 25)])
+def test_a_film_sent_faster_than_it_plays_ends_now_and_not_in_the_future(tmp_path, name, rate):
+    done = capture_film(draw(tmp_path / name, frames=100))
     assert done.frames[-1].at_ms <= time.time() * 1000
-    assert done.times_ms[-1] == 9900
+    assert done.times_ms[-1] == round(99 * 1000 / rate)
 
 
 def test_a_film_at_its_own_pace_is_dated_by_the_wall_clock(tmp_path):
@@ -143,12 +147,26 @@ def test_a_film_that_was_damaged_goes_on_behind_the_damage(tmp_path):
     assert number_of(capture_film(path).fragments[-1].images()[-1]) == 59 % 32
 
 
-def test_times_only_grow_whatever_the_film_says():
-    clock = MonotonicTimestamps(10.0)
-    raw = [None, None, 5.0, 5.2, 5.1, 5.2, 4000.0, 4000.3, None]
+def test_packet_times_grow_but_for_b_frames_whatever_the_film_says():
+    clock = PacketTimestamps(10.0)
+    raw = [None, None, 5.0, 5.2, 5.1, 5.2, 4000.0, 4000.3, None, 3.0, 3.1]
     assert [round(clock.next_seconds(at), 3) for at in raw] == [
-        *(0, 0.1, 5.0, 5.2, 5.3, 5.4, 5.5, 5.8, 5.9),
+        *(0, 0.1, 5.0, 5.2, 5.1, 5.3, 5.4, 5.7, 5.8, 5.9, 6.0),
     ]
+
+
+def test_the_times_of_decoded_frames_only_grow_whatever_their_packets_say(tmp_path):
+    film = draw(tmp_path / "film.mkv", frames=9, options={"bf": "0"})
+    with FilmSource(film) as source:
+        decoder = PacketDecoder(source.decoder, 10.0)
+        said = [0.0, 0.1, 0.5, 0.3, 0.3, 0.4, 0.6, 0.7, 0.8]
+        samples = [
+            CodedPacket(one.packet, at) for one, at in zip(source.samples(), said, strict=True)
+        ]
+        frames = [frame for sample in samples for frame in decoder.push(sample)]
+        frames += decoder.flush()
+    times = [round(frame.seconds, 3) for frame in frames]
+    assert times == [0.0, 0.1, 0.5, 0.501, 0.502, 0.503, 0.6, 0.7, 0.8]
 
 
 def write_still(path):

@@ -22,7 +22,8 @@ USER = ("door", PASSWORD)
 
 def captured(source, *, fragments, stop=None, config=None, meanwhile=lambda: None):
     """Capture until there are so many fragments, or the source is lost."""
-    stop, kept, said = stop or threading.Event(), RecordingSink(), RecordingLog()
+    stop, said = stop or threading.Event(), RecordingLog()
+    is_reordered = config is not None and config.passthrough == "always"
 
     class Counted(RecordingSink):
         def end(self, **how):
@@ -31,7 +32,7 @@ def captured(source, *, fragments, stop=None, config=None, meanwhile=lambda: Non
                 meanwhile()
                 stop.set()
 
-    kept = Counted()
+    kept = Counted(is_reordered=is_reordered)
     with source:
         config = config or config_of("test", "--tag", "never", "--rate", "30")
         CapturePipeline(config, source, kept, said, stop).run()
@@ -58,6 +59,20 @@ def test_a_camera_is_passed_on_over_tcp_with_its_own_times(packets):
     own = [step for step in steps if abs(step - 50) <= 4]
     assert len(own) >= 0.9 * len(steps), steps
     assert begun - 1 <= frames[0].at_ms / 1000 <= frames[-1].at_ms / 1000 <= ended + 1
+
+
+def test_a_camera_sends_by_udp_if_asked_to(packets):
+    with Camera(packets, rate=20) as camera:
+        config = config_of(
+            camera.url(), "--rtsp-transport", "udp", "--tag", "never", "--rate", "30"
+        )
+        stop = threading.Event()
+        kept, said = captured(open_source(config, stop), fragments=2, stop=stop, config=config)
+    assert said.lines == []
+    assert all("TCP" not in transport for transport in camera.transports)
+    sent = units_of(packets)
+    frames = [frame for fragment in kept.fragments for frame in fragment.frames]
+    assert all(units in sent for units in sent_units(frames))
 
 
 def test_a_camera_that_asks_for_a_password_gets_it(packets):
@@ -138,6 +153,24 @@ def test_a_camera_with_b_frames_is_encoded():
     assert said.lines == ["The source is encoded again, because it has B-frames."]
     numbers = [barcode.read_number(image) for f in kept.fragments for image in f.images()]
     assert None not in numbers
+
+
+@pytest.mark.parametrize("passthrough", ["auto", "always"])
+def test_a_camera_with_b_frames_is_stored_whole_for_as_long_as_it_sends(passthrough):
+    with Camera(stream(40, bf=3, b_adapt=0, rate=20, group=20), rate=20) as camera:
+        config = config_of(
+            camera.url(), "--passthrough", passthrough, "--tag", "never", "--rate", "30"
+        )
+        stop = threading.Event()
+        source = open_source(config, stop)
+        kept, _ = captured(source, fragments=6, stop=stop, config=config)
+        ended_ms = time.time() * 1000
+    numbers = [barcode.read_number(image) for f in kept.fragments for image in f.images()]
+    steps = {(b - a) % 40 for a, b in pairwise(numbers)}
+    assert steps == {1}, "a frame is missing or repeated"
+    times = sorted(frame.at_ms for fragment in kept.fragments for frame in fragment.frames)
+    assert all(abs(b - a - 50) <= 25 for a, b in pairwise(times))
+    assert ended_ms - 1500 <= times[-1] <= ended_ms + 1
 
 
 def test_the_url_is_opened_and_its_password_kept_out_of_the_name(packets):
