@@ -1,22 +1,18 @@
 """The command `whosthere-edge`: `whosthere-edge --help`, or `python -m edge --help`."""
 
-import os
-import signal
 import sys
 import threading
-from types import FrameType
 
 from .commands import cameras
 from .commands.gstreamer_pipeline import gstreamer_pipeline, omitted_secrets
-from .config import parse
+from .config import Config, parse
 from .errors import EdgeError
 from .monitor import restart_backoff, show_status, status
 from .monitor.event_log import EventLog
 from .monitor.systemd import SystemdNotifier
 from .run import run
+from .signals import stop_on_signals
 
-# The exit code that shells give to a command that Ctrl-C has ended.
-INTERRUPTED = 130
 OVERVIEW = """\
 usage: whosthere-edge [run] OPTIONS    send a camera's video (run --help lists the options)
        whosthere-edge status           show the state of this machine's cameras
@@ -48,14 +44,14 @@ def _run(arguments: list[str]) -> int:
         return 0
     event_log = EventLog(config, sys.stdout, sys.stderr)
     stop = threading.Event()
+    try:
+        with stop_on_signals(stop):
+            return _run_until_stopped(config, event_log, stop)
+    finally:
+        SystemdNotifier().stopping()
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(INTERRUPTED)
-        stop.set()
 
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+def _run_until_stopped(config: Config, event_log: EventLog, stop: threading.Event) -> int:
     try:
         return 0 if run(config, event_log, stop) else 1
     except EdgeError as exc:
@@ -64,8 +60,6 @@ def _run(arguments: list[str]) -> int:
         delay_s = restart_backoff.restart_delay_s(failed_runs, exc)
         restart_backoff.delay_exit(delay_s, event_log, stop)
         return exc.exit_code
-    finally:
-        SystemdNotifier().stopping()
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ def run(config: Config, event_log: EventLog, stop: threading.Event) -> bool:
             timeouts = Timeouts(max_first_attempts=float("inf") if capture.is_live else 3)
             speed = float("inf") if config.is_unpaced else CATCH_UP_SPEED
             sender = Sender(buffer, stream, event_log.log, speed=speed, timeouts=timeouts)
-            supervisor = Supervisor(config, event_log, stop, capture, buffer, sender)
+            supervisor = Supervisor(
+                config, event_log, stop, capture, buffer, sender, stream.clock_skew
+            )
             sender.start()
             try:
                 if supervisor.wait_until_accepted():

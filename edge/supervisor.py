@@ -9,11 +9,12 @@ from .capture.thread import CaptureThread
 from .config import Config
 from .errors import UnhealthyError
 from .monitor import show_status, status
+from .monitor.cpu_meter import CpuMeter
 from .monitor.event_log import EventLog
 from .monitor.status import Status
 from .monitor.systemd import SystemdNotifier
 from .monitor.watchdog import Remedy, Watchdog
-from .upload.clock_skew import ClockStepDetector
+from .upload.clock_skew import ClockSkewMonitor, ClockStepDetector
 from .upload.sender import Sender
 
 # A service that has not answered by now answers only after the body, if at all.
@@ -40,6 +41,7 @@ class Supervisor:
         capture: CaptureThread,
         buffer: FragmentBuffer,
         sender: Sender,
+        clock_skew: ClockSkewMonitor,
     ) -> None:
         """Take the parts of the run; read the number of failed runs from the status file."""
         self._config = config
@@ -48,10 +50,13 @@ class Supervisor:
         self._capture = capture
         self._buffer = buffer
         self._sender = sender
+        # Source, service, disk and clock: the status shows the newest trouble of any.
+        self._parts = (capture, sender, buffer, clock_skew)
+        self._cpu = CpuMeter()
         self._systemd = SystemdNotifier()
         self._watchdog = Watchdog(config.ack_limit_s)
         self._clock = ClockStepDetector()
-        self._has_begun = False
+        self._has_begun = self._is_ready = False
         self._status_file = status.status_file(config)
         self._failures = status.failed_runs(self._status_file)
         self._since = time.time()
@@ -73,12 +78,13 @@ class Supervisor:
     def watch_capture(self) -> None:
         """Check the run's health until the source ends, `stop` is set or a part fails."""
         self._has_begun = True
-        self._systemd.ready()
         while not self._capture.is_over and not self._stop.is_set():
             self._stop.wait(TICK_S)
             self._raise_error()
+            self._report_ready()
             self._check_health()
             self._publish_status()
+        self._report_ready()
         if self._stop.is_set():
             self._stop_capture()
         self._raise_error()
@@ -152,12 +158,17 @@ class Supervisor:
         if self._watchdog.is_healthy:
             self._systemd.keep_alive()
 
+    def _report_ready(self) -> None:
+        """Report the start to systemd once frames flow."""
+        if self._buffer.counts.frames and not self._is_ready:
+            self._is_ready = True
+            self._systemd.ready()
+
     def _reason(self) -> str:
         return self._newest_error()[1] or "for no known reason"
 
     def _newest_error(self) -> tuple[float, str]:
-        parts = (self._capture, self._sender)
-        return max((part.last_error_at, part.last_error) for part in parts)
+        return max((part.last_error_at, part.last_error) for part in self._parts)
 
     def _publish_status(self) -> None:
         now = time.monotonic()
@@ -194,4 +205,6 @@ class Supervisor:
             failures=0 if counts.persisted else self._failures,
             is_healthy=self._watchdog.is_healthy,
             since=self._since,
+            video=self._capture.video,
+            cpu_percent=round(self._cpu.percent(), 1),
         )

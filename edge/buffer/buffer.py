@@ -40,6 +40,8 @@ class FragmentBuffer:
         self.counts = Counts()
         self.buffered_bytes = 0
         self.captured_at = time.monotonic()
+        self.last_error = ""  # of the disk, for the status
+        self.last_error_at = 0.0
         self._is_closed = False
         self._is_holding = holds_until_complete
         self._is_online = True
@@ -190,7 +192,11 @@ class FragmentBuffer:
             if self.memory_bytes <= self._limits.memory_bytes:
                 return False
             oldest = next((f for f in self._fragments.values() if f.path), None)
-            return oldest is not None and self.remove(oldest, "buffer full")
+            return oldest is not None and self.remove(oldest, "disk failed")
+
+    def set_trouble(self, text: str) -> None:
+        """Note what is wrong with the disk now; an empty text if nothing is."""
+        self.last_error, self.last_error_at = text, time.time() if text else 0.0
 
     def notify(self) -> None:
         """Wake all threads that wait for a change."""

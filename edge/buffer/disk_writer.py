@@ -75,6 +75,7 @@ class DiskWriter(threading.Thread):
             self._update_copies(self._copies)
         if not self._retry_at and 0 < self._failed_at < time.monotonic() - WRITABLE_AFTER_S:
             self._log("The disk is writable again.")
+            self._buffer.set_trouble("")
             self._failed_at = 0.0
         while self._buffer.messages:
             self._log(self._buffer.messages.popleft())
@@ -88,7 +89,9 @@ class DiskWriter(threading.Thread):
                 self._retry_at = 0.0
             except OSError as exc:
                 if not self._failed_at:
-                    self._log(f"The disk is not writable, video stays in memory: {exc.strerror}.")
+                    text = "The disk is not writable, video stays in memory: "
+                    self._buffer.set_trouble(f"{text}{exc.strerror}, in {files.folder}.")
+                    self._log(self._buffer.last_error)
                 self._failed_at = time.monotonic()
                 is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
                 if not is_full or not self._buffer.make_room_on_disk():

@@ -32,7 +32,7 @@ class FragmentFiles:
     def __init__(self, folder: Path) -> None:
         # The video shows people: only the user who runs the edge may read it.
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder = folder
+        self.folder = folder
         self._next = 1
         self._unsynced: set[Path] = set()
         self._synced_at = time.monotonic()
@@ -51,12 +51,12 @@ class FragmentFiles:
 
         A cluster's checksum is verified only when it is sent.
         """
-        if old := list(self._folder.glob("[0-9]*.ring")):
+        if old := list(self.folder.glob("[0-9]*.ring")):
             log(f"{len(old)} files of version 0.1.0 are deleted: this version cannot send them.")
         for path in old:
             self.delete(str(path))
         found: list[Fragment] = []
-        for path in sorted(self._folder.glob("[0-9]*/[0-9]*.fragment")):
+        for path in sorted(self.folder.glob("[0-9]*/[0-9]*.fragment")):
             try:
                 self._next = int(path.stem) + 1
                 found.append(read_header(path))
@@ -66,7 +66,7 @@ class FragmentFiles:
 
     def write(self, fragment: Fragment) -> str:
         """Write a complete fragment and return its path; raise OSError and leave no file."""
-        folder = self._folder / f"{self._next // FILES_PER_FOLDER:07d}"
+        folder = self.folder / f"{self._next // FILES_PER_FOLDER:07d}"
         path = folder / f"{self._next:010d}.fragment"
         folder.mkdir(exist_ok=True, mode=0o700)
         try:
@@ -110,10 +110,10 @@ class FragmentFiles:
         """Release the folder, and delete it if it is empty."""
         while self.sync_next(0.0):
             pass
-        if not any(self._folder.glob("[0-9]*")):
+        if not any(self.folder.glob("[0-9]*")):
             with contextlib.suppress(OSError):  # it has other files, or is read-only
-                (self._folder / "lock").unlink(missing_ok=True)
-                self._folder.rmdir()
+                (self.folder / "lock").unlink(missing_ok=True)
+                self.folder.rmdir()
         os.close(self._lock)
 
 

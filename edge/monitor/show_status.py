@@ -58,6 +58,8 @@ def format_status(state: Mapping[str, Any]) -> str:
         f"{state['acknowledged']} acknowledged, {state['buffered']} buffered "
         f"({state['buffered_bytes'] / 1e6:.1f} MB), behind by {state['behind_s']:.1f} s"
     )
+    if state.get("video"):
+        text += f"; {state['video']}, {state['cpu_percent']:.0f} % of a core"
     for reason, number in state["dropped"].items():
         text += f", {number} dropped ({reason})"
     if not state["last_error"]:

@@ -21,7 +21,9 @@ class Status:
     `captured` counts frames; `sent`, `acknowledged`, `buffered` and `dropped` (by reason) count
     fragments. `behind_s` is the age of the oldest video that is not acknowledged. `since` is the
     start of the run and `last_error_at` the time of the last error, in seconds since 1970.
-    `failures` counts the runs that ended with an error since a fragment was acknowledged.
+    `failures` counts the runs that ended with an error since a fragment was acknowledged. `video`
+    says what is sent and whether it is encoded; `cpu_percent` is what the program used of one core
+    since the status before.
     """
 
     captured: int = 0
@@ -36,6 +38,8 @@ class Status:
     failures: int = 0
     is_healthy: bool = True
     since: float = 0.0
+    video: str = ""
+    cpu_percent: float = 0.0
 
 
 def status_file(config: Config, environment: Mapping[str, str] = os.environ) -> Path:

@@ -21,37 +21,43 @@ class ClockSkewMonitor:
 
     def __init__(self, log: Callable[[str], None]) -> None:
         """Start with clocks that agree."""
+        self.last_error = ""
+        self.last_error_at = 0.0
         self._log = log
-        self._was_wrong = False
 
     def check(self, date: str | None, sent: float, received: float) -> None:
         """Check an answer's Date; `sent` and `received` are seconds since 1970 by our clock.
 
-        Raises ClockError when the skew is so large that AWS refuses signatures.
+        An answer without a Date says nothing about the clocks. Raises ClockError when the skew is
+        so large that AWS refuses signatures.
         """
         skew_s = clock_skew_s(date, sent, received)
+        if skew_s is None:
+            return
         text = f"This machine's clock is {_length(skew_s)} {'ahead of' if skew_s > 0 else 'behind'}"
         text += f" that of the service. {ADVICE}"
         if abs(skew_s) > REFUSE_S:
             raise ClockError(text)
         is_wrong = abs(skew_s) > WARN_S
-        if is_wrong and not self._was_wrong:
+        if is_wrong and not self.last_error:
             self._log(text)
-        if self._was_wrong and not is_wrong:
+        if self.last_error and not is_wrong:
             self._log("This machine's clock agrees with the service's again.")
-        self._was_wrong = is_wrong
+        self.last_error, self.last_error_at = (text, received) if is_wrong else ("", 0.0)
 
 
-def clock_skew_s(date: str | None, sent: float, received: float) -> float:
+def clock_skew_s(date: str | None, sent: float, received: float) -> float | None:
     """Return by how many seconds our clock is ahead at least; negative if it is behind.
+
+    None if there is no Date that can be read.
 
     The service wrote its Date, in whole seconds, between `sent` and `received`. The result leaves
     out what that interval and the rounding can explain.
     """
     try:
         wrote = parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return 0.0
+    except (ValueError, OverflowError):
+        return None
     if sent > wrote + 1:
         return sent - (wrote + 1)
     return min(0.0, received - wrote)

@@ -58,7 +58,7 @@ class VideoStream:
         with _translate_errors(name):
             self._client: Any = self._session.create_client("kinesisvideo", config=CLIENT_CONFIG)
         self.region: str = self._client.meta.region_name
-        self._clock_skew = ClockSkewMonitor(log)
+        self.clock_skew = ClockSkewMonitor(log)
         self._asked = 0.0
         self._client.meta.events.register("before-send", self._before_call)
         self._client.meta.events.register("after-call", self._after_call)
@@ -96,7 +96,7 @@ class VideoStream:
         except UnreachableError as exc:
             raise ConnectionLostError(str(exc)) from exc
         try:
-            return PutMediaConnection(request, on_ack, on_change, self._clock_skew.check)
+            return PutMediaConnection(request, on_ack, on_change, self.clock_skew.check)
         except ConnectionLostError:
             # The endpoint may have moved: ask for it again.
             self._endpoint_fetched_at = float("-inf")
@@ -113,7 +113,7 @@ class VideoStream:
         self._asked = time.time()
 
     def _after_call(self, http_response: AWSResponse, **_: object) -> None:
-        self._clock_skew.check(http_response.headers.get("Date"), self._asked, time.time())
+        self.clock_skew.check(http_response.headers.get("Date"), self._asked, time.time())
 
     def _data_endpoint(self) -> str:
         if time.monotonic() - self._endpoint_fetched_at > ENDPOINT_S:

@@ -28,7 +28,7 @@ LAYERS = {
         HANDLERS,
     ],
     "edge": [
-        "errors interruptible media options pi timeouts urls",
+        "errors interruptible media options pi signals timeouts urls",
         "buffer settings",
         "config",
         "auth sources tagging",

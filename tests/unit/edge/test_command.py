@@ -348,6 +348,20 @@ def test_told_to_stop_while_it_waits_to_be_tried_again_it_ends(edge, service, ma
     assert heard(manager, "WATCHDOG") == ["WATCHDOG=1"], "a wait is no hang"
 
 
+def test_it_reports_its_start_when_frames_flow_and_not_before(edge, manager, tmp_path):
+    assert edge()[0] == 0
+    assert heard(manager, "READY") == ["READY=1"]
+    state = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert state["video"] == "H.264 encoded to H.264 at 64x48"
+    assert state["cpu_percent"] > 0
+    manager.clear()
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    edge(source=f"rtsp://127.0.0.1:{port}/live")
+    assert heard(manager, "READY") == []
+
+
 @contextlib.contextmanager
 def started_edge(source):
     command = [sys.executable, "-m", "edge", "--camera", "front-door", "--json"]

@@ -39,6 +39,8 @@ def test_status_tells_of_each_camera_and_is_0_when_all_are_healthy(state, capsys
     state("gate", captured=100, sent=10, acknowledged=9, buffered=1, buffered_bytes=2_500_000)
     state(
         "garage",
+        video="HEVC encoded to H.264 at 1280x720",
+        cpu_percent=37.6,
         dropped={"disk full": 3},
         last_error="no ack for 30 s",
         last_error_at=time.time() - 130,
@@ -47,6 +49,7 @@ def test_status_tells_of_each_camera_and_is_0_when_all_are_healthy(state, capsys
     garage, gate = capsys.readouterr().out.splitlines()
     assert gate.startswith("gate: healthy; 100 frames captured, 10 fragments sent, 9 acknowledged")
     assert "1 buffered (2.5 MB)" in gate
+    assert "HEVC encoded to H.264 at 1280x720, 38 % of a core" in garage
     assert "3 dropped (disk full)" in garage
     assert "last error 2 min ago: no ack for 30 s" in garage
 

@@ -195,9 +195,10 @@ def test_on_a_disk_that_others_fill_the_oldest_makes_room_for_the_newest(disk, m
     assert kept.buffer.counts.dropped == 18 - len(times)
     kept.writer.stop()
     assert sorted(text.split(":")[0] for text in kept.said) == [
-        "The buffer is full",
+        "The disk is not writable and memory is full",
         "The disk is not writable, video stays in memory",
     ]
+    assert str(kept.writer._files.folder) in kept.buffer.last_error
 
 
 def test_what_was_acknowledged_makes_room_before_the_disk_counts_as_full(disk, monkeypatch):

@@ -153,7 +153,7 @@ def test_only_a_difference_that_nothing_else_explains_counts(ours, answered, exp
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Sun, 99 Nov 2026 12:00:00 GMT"])
 def test_an_answer_without_a_date_says_nothing(date):
-    assert clock_skew_s(date, 0.0, 0.0) == 0.0
+    assert clock_skew_s(date, 0.0, 0.0) is None
 
 
 def check(clock, ahead_s):
@@ -171,6 +171,20 @@ def test_a_clock_that_is_off_is_said_once_and_once_when_it_is_right_again():
         "This machine's clock is 3 s behind that of the service",
     ]
     assert "timedatectl" in said[0]
+
+
+def test_an_answer_without_a_date_gives_no_verdict():
+    said = []
+    clock = ClockSkewMonitor(said.append)
+    clock.check(None, NOON, NOON)
+    assert (said, clock.last_error) == ([], "")
+    check(clock, 240)
+    clock.check(None, NOON + 240, NOON + 240)
+    assert len(said) == 1
+    assert "4 min ahead" in clock.last_error
+    assert clock.last_error_at == NOON + 240
+    check(clock, 0)
+    assert (len(said), clock.last_error) == (2, "")
 
 
 @pytest.mark.parametrize(("ahead_s", "words"), [(302, "5 min ahead"), (-90_000, "25 h behind")])
