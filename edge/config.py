@@ -20,6 +20,20 @@ PASSWORD_TYPED = (
 )
 
 
+PICAMERA = "picamera"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleOptions:
+    """The options of the Pi's camera module; `more` are rpicam-vid's own."""
+
+    rotate: int = 0
+    hflip: bool = False
+    vflip: bool = False
+    autofocus: str | None = None
+    more: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """One run's configuration. Times are in seconds, `size` is in pixels.
@@ -43,6 +57,7 @@ class Config:
     bitrate_kbit: int
     passthrough: Passthrough
     rtsp_transport: str
+    module: ModuleOptions
     tag: Tag
     is_only_tagged: bool
     sensitivity: float
@@ -75,9 +90,8 @@ def parse(arguments: list[str] | None = None) -> Config:
         read = settings.read(options.settings)
     except settings.SettingsError as exc:
         parser.error(str(exc))
-    in_file = build_parser(prog=str(options.settings)).parse_args(read.arguments)
     # Typed options override those of the file.
-    return _config(parser, parser.parse_args(arguments, in_file), read.identity)
+    return _config(parser, parser.parse_args(arguments, read.options), read.identity)
 
 
 def _config(
@@ -87,6 +101,18 @@ def _config(
         parser.error("which camera? Give --camera NAME")
     if options.only_tagged and options.tag == "never":
         parser.error("--only-tagged sends nothing at all with --tag never")
+    module = ModuleOptions(
+        options.rotate,
+        options.hflip,
+        options.vflip,
+        options.autofocus,
+        tuple(options.rpicam_options),
+    )
+    if module != ModuleOptions() and options.source.partition(":")[0] not in ("", PICAMERA):
+        parser.error(
+            "--rotate, --hflip, --vflip, --autofocus and --rpicam-options are for the source "
+            "picamera only"
+        )
     return Config(
         camera=options.camera,
         source=options.source,
@@ -103,6 +129,7 @@ def _config(
         bitrate_kbit=options.bitrate,
         passthrough=options.passthrough,
         rtsp_transport=options.rtsp_transport,
+        module=module,
         tag=options.tag,
         is_only_tagged=options.only_tagged,
         sensitivity=options.sensitivity,

@@ -10,9 +10,9 @@ EPILOG = """\
 example:
   python -m edge --camera front-door --source film.mp4
 
-sources: picamera (the Pi's camera module, the default where there is one), a device
-such as /dev/video0, rtsp://HOST/PATH, a film in any format that FFmpeg reads, test
-(a pattern). Audio is not sent.
+sources: picamera (the Pi's camera module, the default where there is one; picamera:1
+is the second), a device such as /dev/video0, rtsp://HOST/PATH, a film in any format
+that FFmpeg reads, test (a pattern). Audio is not sent.
 
 Credentials, region and endpoints come from the settings file of a paired camera, else
 from where every AWS SDK looks for them (environment, shared files, device role); no
@@ -81,10 +81,17 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
-def build_parser(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
-    """Build the parser of `run`; a settings file is parsed by it too."""
+def option_names(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the long names of a parser's options."""
+    names = parser._option_string_actions  # there is no public way
+    return [name for name in names if name.startswith("--") and name != "--help"]
+
+
+def build_parser(*, exit_on_error: bool = True) -> argparse.ArgumentParser:
+    """Build the parser of `run`; a settings file is parsed by it too, with errors as exceptions."""
     parser = argparse.ArgumentParser(
-        prog=prog,
+        prog="whosthere-edge run",
+        exit_on_error=exit_on_error,
         usage="%(prog)s --camera NAME [--source SOURCE] [OPTIONS], see --help",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -93,6 +100,7 @@ def build_parser(prog: str = "whosthere-edge run") -> argparse.ArgumentParser:
     )
     _add_source_options(parser.add_argument_group("source and stream").add_argument)
     _add_video_options(parser.add_argument_group("video").add_argument)
+    _add_module_options(parser.add_argument_group("the Pi's camera module").add_argument)
     _add_tagging_options(
         parser.add_argument_group("tagging: fragments that AWS makes images of").add_argument
     )
@@ -161,6 +169,25 @@ def _add_video_options(add: Add) -> None:
         default=1.0,
         metavar="S",
         help="a key frame and a new fragment every S seconds (1)",
+    )
+
+
+def _add_module_options(add: Add) -> None:
+    add("--rotate", type=int, choices=(0, 180), default=0, help="rotate by so many degrees")
+    add("--hflip", action="store_true", help="flip left and right")
+    add("--vflip", action="store_true", help="flip top and bottom")
+    add(
+        "--autofocus",
+        choices=("manual", "auto", "continuous"),
+        help="autofocus mode (default: that of the module)",
+    )
+    add(
+        "--rpicam-options",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="one more option of rpicam-vid, as --rpicam-options=--awb=indoor; may be repeated "
+        "(in a settings file, a list)",
     )
 
 

@@ -16,14 +16,19 @@ false. Paths are relative to the file. `./whosthere pair` writes:
     key = "private.key"
 """
 
+import argparse
+import difflib
+import re
 import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .options import build_parser, option_names
 from .urls import has_password
 
+LISTS = ("rpicam-options",)
 PATHS = ("mask", "explain", "buffer-folder", "ca")
 IDENTITY_PATHS = ("certificate", "key")
 IDENTITY_TEXTS = ("thing", "role-alias", "credential-endpoint")
@@ -49,16 +54,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """The content of a settings file: options as on a command line, and the identity if any."""
+    """The content of a settings file: options as of a command line, and the identity if any."""
 
-    arguments: list[str]
+    options: argparse.Namespace
     identity: Identity | None
 
 
 def read(path: Path) -> SettingsFile:
     """Read and validate a settings file."""
     try:
-        values = tomllib.loads(path.read_text())
+        text = path.read_text()
+        values = tomllib.loads(text)
     except OSError as exc:
         raise SettingsError(f"{path} cannot be read: {exc.strerror}.") from exc
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
@@ -67,20 +73,43 @@ def read(path: Path) -> SettingsFile:
         _check_mode(path)
     table = values.pop("identity", None)
     identity = None if table is None else _identity(path, table)
-    return SettingsFile(_arguments(path, values), identity)
+    return SettingsFile(_parse_options(path, text, values), identity)
 
 
-def _arguments(path: Path, values: dict[str, Any]) -> list[str]:
-    arguments = []
+def _parse_options(path: Path, text: str, values: dict[str, Any]) -> argparse.Namespace:
+    parser, options = build_parser(exit_on_error=False), argparse.Namespace()
+    known = sorted(name.removeprefix("--") for name in option_names(parser))
     for name, value in values.items():
-        if isinstance(value, bool):
-            arguments += [f"--{name}"] if value else []
-        elif isinstance(value, str | int | float):
-            text = str(path.parent / str(value)) if name in PATHS else str(value)
-            arguments.append(f"--{name}={text}")
-        else:
-            raise SettingsError(f"{path}: {name} must be a text, a number, true or false.")
-    return arguments
+        try:
+            if name not in known:
+                raise SettingsError(_unknown(name, known))
+            parser.parse_args(_arguments(path, name, value), options)
+        except (SettingsError, argparse.ArgumentError) as exc:
+            raise SettingsError(f"{path}{_line_of(name, text)}: {exc}") from exc
+    return parser.parse_args([], options)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"there is no option --{name}." + (f" Is {near[0]} meant?" if near else "")
+
+
+def _line_of(name: str, text: str) -> str:
+    """Return where a key stands, to be read behind the file's name; empty if that is unclear."""
+    key = re.escape(name)
+    found = re.search(rf"""^[ \t]*(\[?["']?{key}["']?[ \t]*[=.\]])""", text, re.MULTILINE)
+    return f", line {text.count(chr(10), 0, found.start()) + 1}" if found else ""
+
+
+def _arguments(path: Path, name: str, value: Any) -> list[str]:
+    """Return a setting as arguments of a command line."""
+    if isinstance(value, bool):
+        return [f"--{name}"] if value else []
+    if isinstance(value, str | int | float):
+        return [f"--{name}={path.parent / str(value) if name in PATHS else value}"]
+    if name in LISTS and isinstance(value, list):
+        return [f"--{name}={one}" for one in value]
+    raise SettingsError(f"{name} must be a text, a number, true or false.")
 
 
 def _identity(path: Path, table: Any) -> Identity:

@@ -8,7 +8,8 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..sources.picamera import has_camera
+from ..config import PICAMERA
+from ..sources.picamera import module_numbers
 from ..sources.v4l2 import MODULE_DRIVERS
 from ..sources.v4l2_ioctl import Ioctl, query_device
 
@@ -42,8 +43,11 @@ def main(arguments: list[str]) -> int:
 
 
 def find_cameras(devices: Path = Path("/dev"), ioctl: Ioctl = fcntl.ioctl) -> list[Camera]:
-    """Return the camera module, if there is one, and all V4L2 devices that capture video."""
-    cameras = [Camera("picamera", "the Pi's camera module")] if has_camera() else []
+    """Return the camera modules and all V4L2 devices that capture video."""
+    cameras = [
+        Camera(f"{PICAMERA}:{number}" if number else PICAMERA, "the Pi's camera module")
+        for number in module_numbers()
+    ]
     nodes = sorted(devices.glob("video[0-9]*"), key=lambda path: int(path.name[5:]))
     named = ((path, _camera_name(path, ioctl)) for path in nodes)
     return cameras + [Camera(str(path), name) for path, name in named if name is not None]

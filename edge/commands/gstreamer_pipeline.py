@@ -3,7 +3,7 @@
 import shlex
 from fractions import Fraction
 
-from ..config import Config
+from ..config import PICAMERA, Config, ModuleOptions
 from ..settings import Identity
 from ..urls import is_url, redact_url, user_name
 
@@ -38,8 +38,8 @@ def _source(config: Config) -> str:
         location = shlex.quote(config.shown_source)
         user = f" user-id={shlex.quote(name)}" if (name := user_name(config.source)) else ""
         return JOIN.join([f"rtspsrc location={location}{user}", "rtph264depay", "h264parse", H264])
-    if config.source in ("", "picamera"):
-        captured = ["libcamerasrc", raw]
+    if config.source.partition(":")[0] in ("", PICAMERA):
+        captured = ["libcamerasrc", raw, *_flips(config.module)]
     elif config.source == "test":
         captured = ["videotestsrc is-live=true pattern=ball", raw, "timeoverlay"]
     elif config.source.startswith("/dev/"):
@@ -50,6 +50,15 @@ def _source(config: Config) -> str:
         captured = [f"filesrc location={name}", "decodebin", "videoconvert", "videoscale"]
         captured += ["videorate", raw, "identity sync=true"]
     return JOIN.join([*captured, "videoconvert", "video/x-raw,format=I420", _encoder(config), H264])
+
+
+def _flips(module: ModuleOptions) -> list[str]:
+    methods = {
+        "rotate-180": bool(module.rotate),
+        "horizontal-flip": module.hflip,
+        "vertical-flip": module.vflip,
+    }
+    return [f"videoflip method={method}" for method, is_wanted in methods.items() if is_wanted]
 
 
 def _encoder(config: Config) -> str:

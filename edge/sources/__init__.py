@@ -7,17 +7,17 @@ Uses: media and the modules beside this package.
 import threading
 from pathlib import Path
 
-from ..config import Config
+from ..config import PICAMERA, Config
 from ..errors import SourceError
 from ..urls import is_url
 from .film import FilmSource, HeldFilmSource
 from .pattern import PatternSource
-from .picamera import PiCameraSource, has_camera
+from .picamera import PiCameraSource, module_numbers
 from .rtsp import SCHEMES, open_rtsp
 from .source import Source
 from .v4l2 import open_v4l2
 
-TEST, PICAMERA = "test", "picamera"
+TEST = "test"
 DEVICES = "/dev/"
 NO_SOURCE = (
     "No camera module answers here. Give --source: a device such as /dev/video0, "
@@ -37,7 +37,7 @@ def open_source(config: Config, stop: threading.Event) -> Source:
         return HeldFilmSource(FilmSource(Path(config.source), is_unpaced=config.is_unpaced), stop)
     if config.source == TEST:
         return PatternSource(*config.size, config.rate, is_unpaced=config.is_unpaced)
-    if config.source == PICAMERA:
+    if config.source.partition(":")[0] == PICAMERA:
         return PiCameraSource(config, stop)
     if config.source.startswith(SCHEMES):
         return open_rtsp(config.source, config.shown_source, stop, transport=config.rtsp_transport)
@@ -51,6 +51,6 @@ def open_source(config: Config, stop: threading.Event) -> Source:
 
 
 def _default(config: Config, stop: threading.Event) -> Source:
-    if not has_camera():
+    if not module_numbers():
         raise SourceError(NO_SOURCE)
     return PiCameraSource(config, stop)

@@ -41,17 +41,18 @@ PAUSE_SHARE = 0.3
 LONGEST_PAUSE_S = 0.03
 
 
-def has_camera() -> bool:
-    """Return whether this machine has a camera module that answers."""
+def module_numbers() -> list[int]:
+    """Return the numbers of this machine's camera modules that answer."""
     program = _program()
     if program is None:
-        return False
+        return []
     try:
         listed = _output_of([program, "--list-cameras"])
     except (OSError, subprocess.TimeoutExpired):
-        return False
+        return []
     # The line of a camera is "0 : imx708 [4608x2592 ...] (/base/...)".
-    return any(line.split(" : ")[0].strip().isdigit() for line in listed.splitlines())
+    numbers = (line.split(" : ")[0].strip() for line in listed.splitlines())
+    return [int(number) for number in numbers if number.isdigit()]
 
 
 class PiCameraSource(Source):
@@ -75,7 +76,7 @@ class PiCameraSource(Source):
         self._stall_s = stall_s
         self._program = program
         self._stderr_tail = StderrTail()
-        self._process = _start([program, *_options(program, config)])
+        self._process = _start([program, *_module_options(config), *_options(program, config)])
 
     def close(self) -> None:
         """End the program."""
@@ -171,7 +172,21 @@ def _options(program: str, config: Config) -> list[str]:
         known = _output_of([program, "--help"])
         for option, values in NEWER_OPTIONS.items():
             options += [option, *values] if option in known else []
-    return options
+    # The owner's come last, so they count.
+    return [*options, *config.module.more]
+
+
+def _module_options(config: Config) -> list[str]:
+    number, module = config.source.partition(":")[2] or "0", config.module
+    if not number.isdigit():
+        raise SourceError(f"{config.source} is no camera module; the second is picamera:1.")
+    return [
+        *(["--camera", number] if int(number) else []),
+        *(["--rotation", str(module.rotate)] if module.rotate else []),
+        *(["--hflip"] if module.hflip else []),
+        *(["--vflip"] if module.vflip else []),
+        *(["--autofocus-mode", module.autofocus] if module.autofocus else []),
+    ]
 
 
 def _output_of(command: list[str]) -> str:

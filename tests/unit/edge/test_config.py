@@ -59,6 +59,15 @@ def test_a_settings_file_holds_every_option_and_the_identity(settings):
     assert config.identity.key == Path("/keys/private.key")
 
 
+def test_the_options_of_rpicam_are_a_list_and_of_no_use_elsewhere(settings, capsys):
+    path = settings('camera = "gate"\nhflip = true\nrpicam-options = ["--awb", "indoor"]\n')
+    config = parse(["--settings", str(path)])
+    assert (config.module.hflip, config.module.more) == (True, ("--awb", "indoor"))
+    error = error_of(capsys, "--settings", path, "--source", "test")
+    assert "--hflip" in error
+    assert "picamera only" in error
+
+
 def test_what_is_typed_counts_more_than_the_settings_file(settings):
     path = settings('camera = "gate"\nrate = 5\ntag = "always"\n')
     config = parse(["--settings", str(path), "--rate", "10", "--tag", "motion"])
@@ -71,6 +80,10 @@ def test_what_is_typed_counts_more_than_the_settings_file(settings):
         ("camera = ", "is no TOML"),
         ('camera = "gate"\nrate = 500', "'500' is not between 1 and 60"),
         ('camera = "gate"\nspeed = 5', "--speed"),
+        ('camera = "gate"\n\nbitrat = 5', "line 3: there is no option --bitrat. Is bitrate meant?"),
+        ('camera = "gate"\n# rate\nrate = 500', "line 3: argument --rate: '500' is not between"),
+        ('camera = "gate"\nmask = true', "line 2: argument --mask: expected one argument"),
+        ('camera = "gate"\n[video]\nrate = 5', "line 2: there is no option --video."),
         ('camera = "gate"\nsize = [1, 2]', "size must be a text, a number"),
         ('camera = "gate"\n[identity]\nthing = "x"', "[identity] needs"),
     ],

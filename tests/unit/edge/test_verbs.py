@@ -93,7 +93,7 @@ def capability(driver, card, able):
 
 
 def test_cameras_are_those_that_give_pictures_to_look_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(cameras, "has_camera", lambda: True)
+    monkeypatch.setattr(cameras, "module_numbers", lambda: [0, 1])
     nodes = {
         "video0": capability("uvcvideo", "HD Webcam", 0x1),
         "video1": capability("uvcvideo", "HD Webcam", 0x0080_0000),
@@ -120,6 +120,7 @@ def test_cameras_are_those_that_give_pictures_to_look_at(tmp_path, monkeypatch):
 
     assert find_cameras(tmp_path, ioctl) == [
         Camera("picamera", "the Pi's camera module"),
+        Camera("picamera:1", "the Pi's camera module"),
         Camera(str(tmp_path / "video0"), "HD Webcam"),
         Camera(str(tmp_path / "video11"), "Second"),
     ]
@@ -152,6 +153,13 @@ def test_the_pipeline_encodes_groups_of_one_second(source, begins):
     assert "key-int-max=15" in text
     assert "bframes=0" in text
     assert "kvssink stream-name=whosthere-gate allow-create-stream=false" in text
+
+
+def test_the_pipeline_flips_the_camera_module_as_asked_for():
+    text = gstreamer_pipeline(parse(["--camera", "gate", "--rotate", "180", "--hflip"]))
+    assert "videoflip method=rotate-180 ! " in text.replace("\\\n", "")
+    assert "videoflip method=horizontal-flip" in text
+    assert "vertical" not in text
 
 
 def test_the_pipeline_has_the_very_rate_that_was_asked_for():

@@ -85,6 +85,23 @@ def test_it_is_asked_for_a_key_frame_each_second_in_line_headers_and_no_preview(
         assert wanted in text
 
 
+def test_the_second_module_is_turned_and_focused_as_asked_for(rpicam, packets):
+    rpicam.plan(packets[:2])
+    options = ("--rotate", "180", "--hflip", "--vflip", "--autofocus", "continuous")
+    more = ("--rpicam-options=--awb=indoor", "--rpicam-options=--bitrate=1")
+    config = config_of("picamera:1", *OPTIONS, *options, *more)
+    captured(open_source(config, threading.Event()))
+    (given,) = rpicam.starts
+    text = " ".join(given)
+    for wanted in (
+        *("--camera 1", "--rotation 180", "--hflip", "--vflip", "--autofocus-mode continuous"),
+    ):
+        assert wanted in text
+    assert given[-2:] == ["--awb=indoor", "--bitrate=1"], "the owner's options count last"
+    with pytest.raises(SourceError, match="the second is picamera:1"):
+        open_source(config_of("picamera:one"), threading.Event())
+
+
 def test_an_older_program_is_found_by_its_name_and_not_asked_for_what_it_does_not_know(
     tmp_path, monkeypatch, packets
 ):
