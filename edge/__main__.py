@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from .commands import cameras
+from .commands import cameras, check, snapshot
 from .commands.gstreamer_pipeline import gstreamer_pipeline, omitted_secrets
 from .config import Config, parse
 from .errors import EdgeError
@@ -17,9 +17,16 @@ OVERVIEW = """\
 usage: whosthere-edge [run] OPTIONS    send a camera's video (run --help lists the options)
        whosthere-edge status           show the state of this machine's cameras
        whosthere-edge cameras          list the cameras connected to this machine
+       whosthere-edge check OPTIONS    try source, mask, keys, stream and clock; send nothing
+       whosthere-edge snapshot FILE    write what the camera sees as a picture
 
 """
-QUERY_COMMANDS = {"status": show_status.main, "cameras": cameras.main}
+QUERY_COMMANDS = {
+    "status": show_status.main,
+    "cameras": cameras.main,
+    "check": check.main,
+    "snapshot": snapshot.main,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -70,7 +70,9 @@ class CapturePipeline:
             rate=min(config.rate, source.rate),
             bitrate_kbit=config.bitrate_kbit,
         )
-        self._rate_limiter = FrameRateLimiter(config.rate)
+        # Times of arrival are uneven: they must not drop frames of a source that is slow enough.
+        is_slow_enough = not source.has_times and source.rate <= config.rate
+        self._rate_limiter = FrameRateLimiter(float("inf") if is_slow_enough else config.rate)
         self._decoder: PacketDecoder | None = None
         self._passthrough = self._create_passthrough()
         self._finish_by = float("inf")

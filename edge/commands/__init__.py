@@ -1,4 +1,4 @@
 """The verbs of `whosthere-edge` that send no video.
 
-Uses: sources and the modules beside this package.
+Uses: sources, media, tagging, auth, upload and the modules beside this package.
 """

@@ -23,6 +23,8 @@ OLDEST = (3, 11)
 MACHINES = ("aarch64", "x86_64")
 # The camera's own files; the authority is only there for an endpoint that is not AWS's.
 OWN_FILES = ("settings.toml", "certificate.pem", "private.key", "authority.pem")
+# Settings that may name more files of the folder.
+FILE_SETTINGS = ("mask", "ca")
 START_TIMEOUT_S = 60.0
 
 
@@ -90,22 +92,50 @@ def install(folder: Path, paths: InstallPaths) -> None:
     """Install or upgrade the folder's camera."""
     check(paths)
     camera = camera_name_in(folder)
+    names = named_files(folder)
     add_user()
     version = install_version(folder, paths)
-    copy_camera_files(folder, paths.settings / camera)
+    copy_camera_files(folder, paths.settings / camera, names)
     shutil.copyfile(folder / UNIT, paths.unit)
     replace_link(paths.current, version)
     replace_link(paths.command, paths.current / "bin" / "whosthere-edge")
     run("systemctl", "daemon-reload")
     service = f"whosthere-edge@{camera}"
     run("systemctl", "enable", "--quiet", service)
+    # Only one program at a time can use most cameras.
+    run("systemctl", "stop", service, must=False)
+    works = check_camera(paths, camera)
     # Restart all cameras of this machine, because the old version is deleted next.
     for each in sorted(path.name for path in paths.settings.iterdir()):
         run("systemctl", "restart", "--no-block", f"whosthere-edge@{each}")
     remove_other_versions(paths, version)
+    if not works:
+        raise InstallError(
+            f"{camera} is installed and tries again and again, but sends no video: see what "
+            "FAILED above"
+        )
     wait_until_active(service)
     say(f"{camera} is installed and running. See its status with:")
     say(f"  sudo whosthere-edge status; journalctl --unit {service} --follow")
+
+
+def named_files(folder: Path) -> list[str]:
+    """Return the files of the folder that its settings name by a relative path."""
+    settings = read_settings(folder)
+    names = [str(settings[key]) for key in FILE_SETTINGS if key in settings]
+    names = [name for name in names if not Path(name).is_absolute()]
+    for name in names:
+        if ".." in Path(name).parts or not (folder / name).is_file():
+            raise InstallError(f"settings.toml names {name}, which is no file in {folder}")
+    return names
+
+
+def check_camera(paths: InstallPaths, camera: str) -> bool:
+    """Try source, keys and stream as the service's user; print the result."""
+    command = str(paths.current / "bin" / "whosthere-edge")
+    settings = str(paths.settings / camera / "settings.toml")
+    checked = ("runuser", "-u", USER, "--", command, "check", "--settings", settings)
+    return run(*checked, must=False)
 
 
 def add_user() -> None:
@@ -149,13 +179,14 @@ def needs_face_extra(folder: Path, paths: InstallPaths) -> bool:
     return any(read_settings(each).get("tag") == "face" for each in (folder, *others))
 
 
-def copy_camera_files(folder: Path, place: Path) -> None:
+def copy_camera_files(folder: Path, place: Path, names: list[str]) -> None:
     """Copy the settings and the identity; only the service's user may read them."""
     place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     place.mkdir(mode=0o700, exist_ok=True)
     user = pwd.getpwnam(USER)
-    for name in OWN_FILES:
+    for name in (*OWN_FILES, *names):
         if (folder / name).exists():
+            (place / name).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             part = place / f"{name}.part"
             part.unlink(missing_ok=True)
             part.touch(mode=0o600)
@@ -216,14 +247,15 @@ def uninstall(folder: Path, paths: InstallPaths) -> None:
     say(f"until you run on your own computer: ./whosthere unpair {camera}")
 
 
-def run(*command: str, must: bool = True) -> None:
-    """Run a program; raise InstallError if it fails, unless `must` is false."""
+def run(*command: str, must: bool = True) -> bool:
+    """Run a program and return whether it succeeds; raise InstallError if it `must` and fails."""
     try:
         done = subprocess.run(command, stderr=None if must else subprocess.DEVNULL)
     except OSError as error:
         raise InstallError(f"{command[0]}: {error.strerror}") from error
     if must and done.returncode:
         raise InstallError(f"`{' '.join(command[:4])}` failed, see its output above")
+    return done.returncode == 0
 
 
 def say(text: str) -> None:

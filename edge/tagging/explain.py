@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError
+from ..media.jpeg import encode_jpeg
 from ..media.thumbnail import grey_thumbnail
 from .motion import COLUMNS, ROWS, Cells, MotionResult
 
@@ -53,7 +54,10 @@ class ExplainWriter:
         if seen.changed.any():
             _draw_frame(luma, seen.changed)
         with contextlib.suppress(OSError):  # a full disk must not end the video
-            self._write(self._folder / _name(seen, faces, at_ms), _jpeg(luma))
+            self._write(
+                self._folder / _name(seen, faces, at_ms),
+                encode_jpeg(av.VideoFrame.from_ndarray(luma, format="gray8")),
+            )
 
     def _write(self, path: Path, picture: bytes) -> None:
         path.touch(mode=FILE_MODE)
@@ -85,13 +89,3 @@ def _draw_frame(luma: NDArray[np.uint8], changed: Cells) -> None:
 def _enlarge(cells: Cells) -> Cells:
     large: Cells = np.kron(cells, np.ones((HEIGHT // ROWS, WIDTH // COLUMNS), bool))
     return large
-
-
-def _jpeg(luma: NDArray[np.uint8]) -> bytes:
-    codec = av.CodecContext.create("mjpeg", "w")
-    assert isinstance(codec, av.VideoCodecContext)
-    codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
-    image = av.VideoFrame.from_ndarray(luma, format="gray8").reformat(format="yuvj420p")
-    image.pts = 0
-    packets = [*codec.encode(image), *codec.encode(None)]
-    return b"".join(bytes(packet) for packet in packets)

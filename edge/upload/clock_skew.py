@@ -23,6 +23,7 @@ class ClockSkewMonitor:
         """Start with clocks that agree."""
         self.last_error = ""
         self.last_error_at = 0.0
+        self.was_checked = False
         self._log = log
 
     def check(self, date: str | None, sent: float, received: float) -> None:
@@ -34,6 +35,7 @@ class ClockSkewMonitor:
         skew_s = clock_skew_s(date, sent, received)
         if skew_s is None:
             return
+        self.was_checked = True
         text = f"This machine's clock is {_length(skew_s)} {'ahead of' if skew_s > 0 else 'behind'}"
         text += f" that of the service. {ADVICE}"
         if abs(skew_s) > REFUSE_S:

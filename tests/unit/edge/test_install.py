@@ -27,6 +27,7 @@ def machine(tmp_path, monkeypatch):
         ran.append(command)
         if command[1:3] == ("-m", "venv"):
             (paths.root_of(command[3]) / "bin").mkdir(parents=True)
+        return True
 
     paths.root_of = lambda name: tmp_path / name
     monkeypatch.setattr(install, "run", run)
@@ -70,8 +71,11 @@ def test_it_installs_into_places_of_its_own_and_starts_the_service(machine, fold
     commands = [" ".join(command) for command in machine.ran]
     assert any("--only-binary :all:" in command for command in commands)
     assert "usermod --append --groups video whosthere" in commands
-    assert commands[-3:] == [
+    command = machine.paths.current / "bin" / "whosthere-edge"
+    assert commands[-5:] == [
         "systemctl enable --quiet whosthere-edge@gate",
+        "systemctl stop whosthere-edge@gate",
+        f"runuser -u whosthere -- {command} check --settings {place / 'settings.toml'}",
         "systemctl restart --no-block whosthere-edge@gate",
         "whosthere-edge@gate",
     ]
@@ -106,6 +110,44 @@ def test_what_looks_for_faces_comes_with_the_first_camera_that_asks_for_it(machi
     assert fetched(machine).endswith("[face]")
     install.install(folder("shed"), machine.paths)
     assert machine.paths.current.resolve().name.endswith("-face"), "the next one took it away"
+
+
+def test_a_mask_is_copied_with_the_settings_that_name_it(machine, folder):
+    gate = folder("gate")
+    (gate / "pictures").mkdir()
+    (gate / "pictures" / "mask.png").write_bytes(b"black")
+    with (gate / "settings.toml").open("a") as settings:
+        settings.write('mask = "pictures/mask.png"\n')
+    install.install(gate, machine.paths)
+    copied = machine.paths.settings / "gate" / "pictures" / "mask.png"
+    assert copied.read_bytes() == b"black"
+    assert stat.S_IMODE(copied.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["mask.png", "../mask.png"])
+def test_a_mask_that_is_not_in_the_folder_is_said_before_anything_is_done(machine, folder, name):
+    gate = folder("gate")
+    (gate.parent / "mask.png").write_bytes(b"black")
+    with (gate / "settings.toml").open("a") as settings:
+        settings.write(f'mask = "{name}"\n')
+    with pytest.raises(InstallError, match=f"names {name}, which is no file"):
+        install.install(gate, machine.paths)
+    assert machine.ran == []
+
+
+def test_a_camera_that_cannot_send_is_not_called_running(machine, folder, monkeypatch):
+    ran = machine.ran
+
+    def run(*command, must=True):
+        ran.append(command)
+        return "runuser" not in command
+
+    install.install(folder("garage"), machine.paths)
+    monkeypatch.setattr(install, "run", run)
+    with pytest.raises(InstallError, match="sends no video: see what FAILED above"):
+        install.install(folder("gate"), machine.paths)
+    # It may be mended while it tries: a network camera that is off now.
+    assert ran[-1] == ("systemctl", "restart", "--no-block", "whosthere-edge@gate")
 
 
 def fetched(machine):
