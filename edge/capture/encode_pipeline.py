@@ -106,6 +106,8 @@ class EncodePipeline:
         is_written = self._segmenter.last_ms == at_ms
         if is_predictable and is_written and self._is_due(at_ms + min(self._intervals_ms)):
             self._segmenter.end()
+            # The next frame begins a fragment, even if it comes earlier than predicted.
+            self._key_ms = None
 
     def _is_due(self, at_ms: int) -> bool:
         return self._key_ms is None or at_ms - self._key_ms >= self._segmenter.length_ms

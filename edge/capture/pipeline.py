@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ..config import Config
+from ..errors import SourceLostError
 from ..media.codec import CODECS, H264
 from ..media.mkv import VideoTrack
 from ..monitor.event_log import EventLog
@@ -108,8 +109,12 @@ class CapturePipeline:
                     break
             else:
                 self._flush()
-            self._encode_pipeline.flush()
+        except SourceLostError:
+            # The decoder holds back the last frames of a stream with B-frames.
+            self._flush()
+            raise
         finally:
+            self._encode_pipeline.flush()
             self.segmenter.end()
 
     def _is_finished(self) -> bool:

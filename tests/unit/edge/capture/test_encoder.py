@@ -55,7 +55,7 @@ def hardware(monkeypatch):
     encoder_works.cache_clear()
 
 
-def captured(pattern, count, *, sizes=((320, 192),)):
+def captured(pattern, count, *, sizes=((320, 192),), early_at=()):
     kept = RecordingSink()
     cutter = Segmenter(kept, 1000, lambda begun_ms, last_ms: False)
     observer = type("Observer", (), {"on_picture": lambda self, image, at_ms: None})()
@@ -63,10 +63,17 @@ def captured(pattern, count, *, sizes=((320, 192),)):
     for number in range(count):
         size = sizes[number * len(sizes) // count]
         image = pattern.frame(number, number / 10).reformat(*size)
-        encoding.write(image, 10_000 + number * 100, 1.0)
+        early = sum(at <= number for at in early_at) * 8
+        encoding.write(image, 10_000 + number * 100 - early, 1.0)
     encoding.flush()
     cutter.end()
     return Captured(kept.fragments, RecordingLog(), cutter)
+
+
+def test_a_frame_that_comes_earlier_than_predicted_is_not_lost():
+    # The fragment has ended before it, because a key frame was due: a clock was adjusted.
+    done = captured(Pattern(320, 192, 10), 35, early_at=(10, 20))
+    assert [barcode.read_number(image) for image in done.images] == list(range(35))
 
 
 def test_a_hardware_encoder_that_works_is_taken_and_loses_no_frame(hardware):

@@ -273,6 +273,18 @@ def test_a_packet_without_a_slice_is_no_frame():
         assert sent_units(done.frames) == units_of(packets)
 
 
+def test_a_camera_with_b_frames_that_goes_away_leaves_no_frame_behind():
+    kept = RecordingSink()
+    source = Packets(stream(30, bf=3, b_adapt=0), ends_in=SourceLostError("gone"))
+    run = CapturePipeline(
+        config_of("test", *UNPACED), source, kept, RecordingLog(), threading.Event()
+    )
+    with pytest.raises(SourceLostError):
+        run.run()
+    numbers = [barcode.read_number(image) for one in kept.fragments for image in one.images()]
+    assert numbers == list(range(30))
+
+
 def test_a_fragment_whose_times_stand_still_ends_all_the_same(monkeypatch):
     monkeypatch.setattr(pipeline, "LONGEST_FINISH_S", 0.2)
     stop = threading.Event()
