@@ -71,6 +71,8 @@ def open_buffer(
         log(f"{len(recovered)} fragments that were kept on disk are sent first.")
     limits = buffer_limits(config) if copies else replace(buffer_limits(config), memory_s=0.0)
     buffer = FragmentBuffer(limits, holds_until_complete=config.is_only_tagged, recovered=recovered)
+    if files is None:
+        buffer.set_trouble(f"The buffer folder {config.buffer_folder} cannot be used.")
     writer = DiskWriter(buffer, files, log, copies)
     buffer.drop_older_than(round(time.time() * 1000))
     try:

@@ -1,8 +1,10 @@
 """The capture thread: a camera that is unplugged, a clock that is set, a film without a pace."""
 
+import errno
 import io
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -191,6 +193,34 @@ def test_what_is_said_every_half_minute_and_in_the_file_is_what_happened(
         run.join(LIMIT_S)
     assert '"is_healthy": true' in text(tmp_path)
     assert "healthy; " in err.getvalue()
+
+
+def test_a_full_disk_is_the_newest_trouble_in_the_status(service, tmp_path, monkeypatch):
+    write = Path.write_bytes
+
+    def refuse(path, data):
+        if path.suffix == ".fragment":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(supervisor, "FILE_S", 0.1)
+    # Without a folder in memory each fragment is written to disk at once.
+    for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    config = parse([*OPTIONS, "--buffer-folder", str(tmp_path)])
+    stop, err = threading.Event(), io.StringIO()
+    event_log = EventLog(config, io.StringIO(), err)
+    run = threading.Thread(target=edge.run.run, args=(config, event_log, stop))
+    run.start()
+    try:
+        wait_for(lambda: "The disk is not writable" in text(tmp_path))
+    finally:
+        stop.set()
+        run.join(LIMIT_S)
+    assert '"is_healthy": true' in text(tmp_path)
+    assert f"No space left on device, in {tmp_path}" in text(tmp_path)
+    assert err.getvalue().count("The disk is not writable") == 1
 
 
 def text(folder):
