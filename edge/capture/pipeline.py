@@ -190,9 +190,9 @@ class CapturePipeline:
         """Note what is sent, for the status, and say so if it is larger than the limits allow."""
         size, codec = f"{track.width}x{track.height}", track.codec
         if self._passthrough is None:
-            own = self._source.decoder.name if self._source.decoder else "pictures"
-            known = CODECS.get(own)
-            title = known.title if known else own
+            decoder = self._source.decoder
+            own = CODECS.get(decoder.name) if decoder else None
+            title = own.title if own else decoder.name.upper() if decoder else "pictures"
             self.video = f"{title} encoded to {codec.title} at {size}"
         else:
             self.video = f"{codec.title} at {size} passed on"

@@ -90,8 +90,9 @@ def test_frames_count_from_the_fragments_start_also_when_sound_begins_it():
         assert opened_film.offsets[0] == pytest.approx(0.007)
 
 
-def test_video_that_is_not_h264_is_refused():
-    with pytest.raises(CodecError, match="mpeg4"), open_fragment(film(codec="mpeg4"), 0):
+@pytest.mark.parametrize(("codec", "name"), [("mpeg4", "mpeg4"), ("libx265", "hevc")])
+def test_video_that_is_not_h264_is_refused(codec, name):
+    with pytest.raises(CodecError, match=name), open_fragment(film(codec=codec), 0):
         pass
 
 
