@@ -190,10 +190,7 @@ class CapturePipeline:
         """Note what is sent, for the status, and say so if it is larger than the limits allow."""
         size, codec = f"{track.width}x{track.height}", track.codec
         if self._passthrough is None:
-            decoder = self._source.decoder
-            own = CODECS.get(decoder.name) if decoder else None
-            title = own.title if own else decoder.name.upper() if decoder else "pictures"
-            self.video = f"{title} encoded to {codec.title} at {size}"
+            self.video = f"{_codec_title(self._source)} encoded to {codec.title} at {size}"
         else:
             self.video = f"{codec.title} at {size} passed on"
             self._log_limits(track)
@@ -215,3 +212,10 @@ class CapturePipeline:
     def _log_start(self) -> None:
         if self.segmenter.frame_count == 1:
             self._event_log.started(self.segmenter.first_ms)
+
+
+def _codec_title(source: Source) -> str:
+    if source.decoder is None:
+        return "pictures"
+    codec = CODECS.get(source.decoder.name)
+    return codec.title if codec else source.decoder.name.upper()
