@@ -149,6 +149,19 @@ def test_the_edge_sends_with_its_certificate_alone(paired, laptop, tmp_path):
     assert stored - before == ended["fragments"]
 
 
+def test_the_check_of_a_paired_camera_finds_nothing_wrong(paired, tmp_path):
+    film = draw(tmp_path / "film.mp4", frames=2)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(paired)}
+    options = ["check", "--settings", paired / "settings.toml", "--source", film]
+    done = called(edge.__main__.main, options, ROOT, environment)
+    assert done.returncode == 0, done.stdout
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    assert [line[:2] for line in lines] == [
+        *(["ok", "source"], ["ok", "keys"], ["ok", "stream"], ["ok", "clock"]),
+    ]
+    assert lines[1][2] == "from the certificate"
+
+
 def test_a_cameras_keys_reach_its_own_stream_and_images_only(paired, laptop, stack):
     owner = laptop.client("kinesisvideo")
     other = owner.create_stream(StreamName="whosthere-back-door", DataRetentionInHours=1)

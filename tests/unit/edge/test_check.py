@@ -88,6 +88,18 @@ def test_without_keys_the_stream_is_not_asked_for(service, film, capsys, monkeyp
     assert service.calls == []
 
 
+def test_keys_that_a_program_should_give_and_does_not_are_an_error(
+    service, film, capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "config").write_text("[profile broken]\ncredential_process = /bin/false\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "broken")
+    code, parts = checked(capsys, "--source", film)
+    assert (code, parts["keys"][0]) == (4, "FAILED")
+
+
 def test_a_stream_that_is_not_there_is_said(service, film, capsys):
     body = {"message": "no stream"}
     service.failures["/describeStream"] = (404, body, "ResourceNotFoundException")
