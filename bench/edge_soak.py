@@ -34,7 +34,7 @@ from cli.setup.toolchain import ROOT
 from edge.sources import barcode
 from local.laptop import LaptopAWS
 
-edge_run: Any = importlib.import_module("tests.support.edge_run")  # without types
+edge_run: Any = importlib.import_module("tests.support.edge.run")  # without types
 
 FILM, RATE, SIZE, LARGE = ROOT / "demo" / "film.mp4", 10, (640, 480), (3840, 2160)
 EMULATOR = ROOT / ".whosthere" / "emulator" / "bin" / "python"

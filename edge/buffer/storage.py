@@ -76,7 +76,7 @@ class FragmentFiles:
             self.delete(str(path))
             raise
         self._next += 1
-        self._unsynced |= {path, folder, self._folder}
+        self._unsynced |= {path, folder, self.folder}
         return str(path)
 
     def delete(self, path: str) -> None:

@@ -12,15 +12,15 @@ from edge.errors import SourceError
 from edge.sources import barcode
 from edge.tagging.explain import encode_jpeg
 from edge.upload import clock_skew
-from local.tests.support.films import draw
-from tests.support import edge_fake_kvs
-from tests.support.edge_capture import config_of
-from tests.support.edge_h264 import hevc_stream, stream, write
+from local.tests.support.media.films import draw
+from tests.support.edge import fake_kvs
+from tests.support.edge.capture import config_of
+from tests.support.edge.h264 import hevc_stream, stream, write
 
 
 @pytest.fixture
 def service(monkeypatch, tmp_path):
-    with edge_fake_kvs.running() as service:
+    with fake_kvs.running() as service:
         nowhere = str(tmp_path / "none")
         for name, value in {
             "AWS_ENDPOINT_URL": service.url,

@@ -5,7 +5,7 @@ import pytest
 
 from edge.media import h264, hevc
 from edge.media.codec import H264, HEVC, codec_of_record
-from tests.support.edge_h264 import good, hevc_stream, units_of
+from tests.support.edge.h264 import good, hevc_stream, units_of
 
 KINDS = (hevc.VPS, hevc.SPS, hevc.PPS)
 # In the record: minimum segmentation, parallelism and frame rate, which are hints.
