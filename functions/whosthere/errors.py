@@ -6,6 +6,7 @@ WhosthereError
 |-- NewerRowError         a row that a newer version wrote, after a deployment was rolled back
 |-- LockLostError         the session does not hold its camera any more
 |-- VideoStreamGoneError  the camera's video stream does not exist any more
+|-- StreamsNotActiveError  a camera's data stream is not ACTIVE, so no mapping can read it
 |-- ProcessorStaysError   a stream processor runs on although it was stopped and deleted
 |-- RecordError           a record that does not follow the record's schema
 |-- EventError            a message that is no event of S3
@@ -53,6 +54,10 @@ class LockLostError(WhosthereError):
 
 class VideoStreamGoneError(WhosthereError):
     """The camera's video stream does not exist any more; the text says which."""
+
+
+class StreamsNotActiveError(WhosthereError):
+    """Data streams of cameras are not ACTIVE in time; the text says which."""
 
 
 class ProcessorStaysError(WhosthereError):

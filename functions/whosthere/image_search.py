@@ -45,7 +45,7 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
     video stream's ARN begins with `arn_prefix`.
     """
     table, files = alerting.table, images.files
-    camera = camera_of(key)
+    camera = camera_of(images.stack, key)
     session = latest_session(table, camera) if camera else None
     if camera is None or session is None:
         return "ignored"

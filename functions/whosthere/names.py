@@ -27,18 +27,21 @@ def stream_name(stack: str, camera: str) -> str:
     return f"{stack}-{camera}"
 
 
-def images_prefix(camera: str) -> str:
-    """Return the prefix of the keys that the camera's images have in the bucket."""
-    return f"frames/{camera}/"
+def images_prefix(stack: str, camera: str) -> str:
+    """Return the prefix of the keys that the camera's images have in the bucket.
+
+    The folder has the thing's name, so that one statement limits every camera to its own.
+    """
+    return f"frames/{stream_name(stack, camera)}/"
 
 
-def images_uri(bucket: str, camera: str) -> str:
+def images_uri(bucket: str, stack: str, camera: str) -> str:
     """Return where image generation puts the camera's images.
 
-    Kinesis Video Streams appends `_<account>_<stream>_...` or `/`; the last slash makes the
-    camera a folder of its own either way.
+    Kinesis Video Streams joins it and an image's name by a slash: no page says so, but public
+    samples end without one.
     """
-    return f"s3://{bucket}/{images_prefix(camera)}"
+    return f"s3://{bucket}/{images_prefix(stack, camera)}".removesuffix("/")
 
 
 def processor_name(stack: str, camera: str, session: str) -> str:

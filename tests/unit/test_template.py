@@ -8,10 +8,12 @@ import pytest
 import yaml
 from samcli.yamlhelper import yaml_dump
 
+from cli.aws.target import CAMERA_NAME
 from tests.support.stack.sam import ROOT, resources, template_text, text, transformed
 from whosthere.alarm_metrics import FAILED_EVENT_AGE, NAMESPACE, SET_ASIDE
 from whosthere.clock import DAY_S
 from whosthere.ingest.sqs import MAX_BACKOFF_SECONDS, RETRY_SECONDS
+from whosthere.session import streams
 
 
 def references(value, names):
@@ -211,17 +213,66 @@ def test_a_certificate_may_only_get_the_cameras_keys():
     assert statement["Resource"] == {"Fn::GetAtt": ["CameraRoleAlias", "RoleAliasArn"]}
 
 
-def test_each_camera_has_its_own_images_and_no_others():
-    policies = resources("AWS::IAM::Policy", Cameras="front-door,garage")
-    places = {}
-    for policy in policies.values():
-        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
-        thing = text(statement["Condition"]["StringEquals"]["credentials-iot:ThingName"])
-        places[thing] = text(statement["Resource"])
-    assert places == {
-        "whosthere-front-door": "${Bucket.Arn}/frames/front-door/*",
-        "whosthere-garage": "${Bucket.Arn}/frames/garage/*",
-    }
+def test_each_camera_has_its_own_images_and_no_others_however_many_there_are():
+    """AWS limits a role's inline policies to 10,240 characters: they do not grow with cameras."""
+    cameras = ",".join(f"camera-{number}" for number in range(50))
+    assert not resources("AWS::IAM::Policy", Cameras=cameras)
+    role = resources("AWS::IAM::Role", Cameras=cameras)["CameraRole"]
+    assert role == resources("AWS::IAM::Role")["CameraRole"]
+    (policy,) = role["Properties"]["Policies"]
+    places = [
+        text(statement["Resource"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "s3:PutObject"
+    ]
+    assert places == ["${Bucket.Arn}/frames/${credentials-iot:ThingName}/*"]
+
+
+def test_a_mapping_is_made_after_its_data_stream():
+    """AWS refuses a mapping whose stream is not ACTIVE, and makes both at the same time."""
+    for mapping in mappings_of("kinesis", Cameras="front-door,garage").values():
+        assert mapping["DependsOn"] == "StreamsActive"
+    waits = transformed(Cameras="front-door,garage")["Resources"]["StreamsActive"]
+    assert waits["Properties"]["Cameras"] == ["front-door", "garage"]
+    assert waits["Condition"] == "HasProcessor"
+    assert waits["Properties"]["ServiceTimeout"] > streams.WAIT_S
+    # What it waits for must not wait for it.
+    streams_and_it = references(resources("AWS::Kinesis::Stream"), {"StreamsActive"})
+    assert not list(streams_and_it)
+
+
+def test_no_text_in_the_loop_has_the_variable_of_the_loop():
+    """CloudFormation once did not fill it in there (cfn-language-discussion#151)."""
+    assert "${Camera}" not in json.dumps(template_text()["Resources"]["Fn::ForEach::EachCamera"])
+    for kind in ("AWS::KinesisVideo::Stream", "AWS::Kinesis::Stream"):
+        found = resources(kind, Cameras="a,b-c").values()
+        assert [body["Properties"]["Name"] for body in found] == ["whosthere-a", "whosthere-b-c"]
+
+
+def test_a_stream_processor_is_deployed_only_where_there_are_any():
+    (rule,) = template_text()["Rules"].values()
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Engine"}, "stream-processor"]}
+    (asserted,) = rule["Assertions"]
+    regions, region = asserted["Assert"]["Fn::Contains"]
+    assert region == {"Ref": "AWS::Region"}
+    assert sorted(regions) == [
+        "ap-northeast-1",
+        "eu-central-1",
+        "eu-west-1",
+        "us-east-1",
+        "us-west-2",
+    ]
+    page = (ROOT / "docs" / "sessions.md").read_text()
+    assert all(f"`{region}`" in page for region in regions)
+
+
+@pytest.mark.parametrize("name", ["Front", "front_door", "1st", "", "a" * 33])
+def test_a_name_that_no_camera_can_have_is_refused(name):
+    pattern = template_text()["Parameters"]["Cameras"]["AllowedPattern"]
+    assert re.fullmatch(pattern, "front-door")
+    assert not re.fullmatch(pattern, name)
+    # The command and the settings refuse the same ones.
+    assert pattern == f"^{CAMERA_NAME.pattern}$"
 
 
 def test_what_fails_is_tried_again_by_age_and_then_kept_whole():
@@ -343,14 +394,13 @@ def test_a_dashboard_shows_what_the_alarms_watch_and_is_off_until_somebody_wants
 
 def test_only_alarms_and_the_rule_on_what_was_given_up_write_to_the_topic_of_alarms():
     (policy,) = resources("AWS::SNS::TopicPolicy").values()
-    conditions = {
-        one["Principal"]["Service"]: text(next(iter(one["Condition"].values()))["aws:SourceArn"])
-        for one in policy["Properties"]["PolicyDocument"]["Statement"]
-    }
-    assert conditions == {
-        "cloudwatch.amazonaws.com": "arn:aws:cloudwatch:us-east-1:111122223333:alarm:whosthere-*",
-        "events.amazonaws.com": "${RecordsGivenUp.Arn}",
-    }
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    conditions = {one["Principal"]["Service"]: one.get("Condition") for one in statements}
+    alarms = conditions.pop("cloudwatch.amazonaws.com")["ArnLike"]["aws:SourceArn"]
+    assert text(alarms) == "arn:aws:cloudwatch:us-east-1:111122223333:alarm:whosthere-*"
+    # With a condition EventBridge could not publish (its user guide).
+    assert conditions == {"events.amazonaws.com": None}
+    assert {one["Action"] for one in statements} == {"sns:Publish"}
 
 
 def test_the_template_is_short_enough_to_be_read():

@@ -16,6 +16,7 @@ from whosthere.errors import PictureError
 from whosthere.geometry import Box
 from whosthere.imaging import crop
 from whosthere.ingest.record import TIMES
+from whosthere.names import stack_prefix
 from whosthere.settings import Quality
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition.type_defs import FaceDetailTypeDef
     from mypy_boto3_s3 import S3Client
 
-KEY = re.compile(r"^frames/([a-z][a-z0-9-]{0,31})/[^/]+\.(?:jpg|jpeg|png)$")
+# No page says how Kinesis Video Streams joins folder and name: one slash or two.
+KEY = re.compile(r"frames/([A-Za-z0-9-]+)//?[^/]+\.(?:jpg|jpeg|png)")
+CAMERA = re.compile(r"[a-z][a-z0-9-]{0,31}")
 MAX_BYTES = 5_242_880  # Rekognition, Image: Bytes
 MAX_PIXELS = 3840 * 2160  # Kinesis Video Streams, ImageGenerationConfiguration
 MAX_FACES = 20  # each costs a search
@@ -56,10 +59,14 @@ class CameraImage:
     server_ms: int
 
 
-def camera_of(key: str) -> str | None:
+def camera_of(stack: str, key: str) -> str | None:
     """Return the camera whose image lies under a key, or None if it is no image's key."""
-    found = KEY.match(key)
-    return found.group(1) if found else None
+    found = KEY.fullmatch(key)
+    prefix = stack_prefix(stack)
+    if not found or not found.group(1).startswith(prefix):
+        return None
+    camera = found.group(1).removeprefix(prefix)
+    return camera if CAMERA.fullmatch(camera) else None
 
 
 def fetch_image(s3: "S3Client", bucket: str, key: str) -> CameraImage:

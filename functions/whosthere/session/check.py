@@ -14,7 +14,7 @@ from whosthere.clock import now_ms
 from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
 from whosthere.errors import NewerRowError, VideoStreamGoneError, loggable, name_of_error
 from whosthere.metrics import add_counts
-from whosthere.names import StackNames, images_uri, processor_name, stream_name
+from whosthere.names import StackNames, images_prefix, images_uri, processor_name, stream_name
 from whosthere.session.decision import (
     END,
     Decision,
@@ -259,7 +259,7 @@ def _read_engine(context: CheckContext, session: Session) -> EngineStatus:
     if session.engine == STREAM_PROCESSOR:
         name = processor_name(stack, camera, session.id)
         return processor_status(sources.rekognition, name)
-    uri = images_uri(context.names.bucket, camera)
+    uri = images_uri(context.names.bucket, context.names.stack, camera)
     return images_status(sources.kinesisvideo, stream_name(stack, camera), uri)
 
 
@@ -292,7 +292,8 @@ def _records_since(context: CheckContext, session: Session, before: HealthState)
     """Return what came into the camera's data stream, or of its images, since the last look."""
     sources, names, camera = context.sources, context.names, session.camera
     if session.engine != STREAM_PROCESSOR:
-        return images(sources.s3, names.bucket, camera, before.positions, session.started_ms)
+        prefix = images_prefix(names.stack, camera)
+        return images(sources.s3, names.bucket, prefix, before.positions, session.started_ms)
     stream = stream_name(names.stack, camera)
     try:
         return arrived(sources.kinesis, stream, before.positions, session.started_ms)

@@ -196,7 +196,7 @@ def opened(
         "dataArn": data_arn,
         "processor": processor_name(stack, session.camera, session.id),
         "lockKey": {name: {"S": value} for name, value in lock_key(session.camera).items()},
-        "imageGeneration": image_generation(session, bucket, region),
+        "imageGeneration": image_generation(session, stack, bucket, region),
         "requests": str(requests),
         "deadline": session.deadline_ms / 1000,
         "afterFailedCheck": after_failed_check(every_s),
@@ -204,14 +204,14 @@ def opened(
 
 
 def image_generation(
-    session: Session, bucket: str, region: str
+    session: Session, stack: str, bucket: str, region: str
 ) -> "ImageGenerationConfigurationTypeDef":
     """Return the ImageGenerationConfiguration of Kinesis Video Streams for the session."""
     return {
         "Status": "ENABLED",
         "ImageSelectorType": "PRODUCER_TIMESTAMP",
         "DestinationConfig": {
-            "Uri": images_uri(bucket, session.camera),
+            "Uri": images_uri(bucket, stack, session.camera),
             "DestinationRegion": region,
         },
         "SamplingInterval": max(

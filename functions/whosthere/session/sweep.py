@@ -143,7 +143,7 @@ def _stop_images(context: StopContext, camera: str) -> bool:
     configuration = retry_with_backoff(
         lambda: images_of(context.kinesisvideo, stream), context.pause
     )
-    ours = images_uri(context.closing.names.bucket, camera)
+    ours = images_uri(context.closing.names.bucket, context.stack, camera)
     if configuration is None or configuration["DestinationConfig"]["Uri"] != ours:
         return False
     session = latest_session(context.table, camera, to_stop=True)

@@ -177,13 +177,19 @@ def test_a_cameras_keys_reach_its_own_stream_and_images_only(paired, laptop, sta
         with pytest.raises(ClientError, match=r"AccessDenied|NotAuthorized"):
             refused()
     s3 = client(laptop, "s3", paired)
-    s3.put_object(Bucket=stack.bucket, Key="frames/front-door/a.jpg", Body=b"a")
-    for key in ("frames/back-door/a.jpg", "frames/a.jpg", "people/Eve/a.jpg", "settings.json"):
+    s3.put_object(Bucket=stack.bucket, Key="frames/whosthere-front-door/a.jpg", Body=b"a")
+    for key in (
+        "frames/whosthere-back-door/a.jpg",
+        "frames/front-door/a.jpg",
+        "frames/a.jpg",
+        "people/Eve/a.jpg",
+        "settings.json",
+    ):
         with pytest.raises(ClientError, match="AccessDenied"):
             s3.put_object(Bucket=stack.bucket, Key=key, Body=b"a")
     with pytest.raises(ClientError, match="AccessDenied"):
-        s3.get_object(Bucket=stack.bucket, Key="frames/front-door/a.jpg")
-    laptop.client("s3").delete_object(Bucket=stack.bucket, Key="frames/front-door/a.jpg")
+        s3.get_object(Bucket=stack.bucket, Key="frames/whosthere-front-door/a.jpg")
+    laptop.client("s3").delete_object(Bucket=stack.bucket, Key="frames/whosthere-front-door/a.jpg")
     owner.delete_stream(StreamARN=other["StreamARN"])
 
 

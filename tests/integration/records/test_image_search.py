@@ -64,7 +64,7 @@ def seen(laptop, images, tmp_path_factory, wait_until):
 def put_images_of_zoe(product, report):
     """Two of the session's images of her, as if they were made now."""
     s3, bucket = product.client("s3"), product.stack.bucket
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix="frames/front-door/")["Contents"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="frames/whosthere-front-door/")["Contents"]
     told = {one["Key"]: s3.head_object(Bucket=bucket, Key=one["Key"])["Metadata"] for one in listed}
     visit = report["visits"][0]
     keys = [key for key in told if visit["first"] <= moment(told[key]) <= visit["last"]]
@@ -72,7 +72,7 @@ def put_images_of_zoe(product, report):
         at = str(now_ms() + 500 * number)
         s3.copy_object(
             Bucket=bucket,
-            Key=f"frames/front-door/again_{at}_{uuid.uuid4()}.jpg",
+            Key=f"frames/whosthere-front-door/again_{at}_{uuid.uuid4()}.jpg",
             CopySource={"Bucket": bucket, "Key": key},
             Metadata=told[key] | {PRODUCER: at, SERVER: at},
             MetadataDirective="REPLACE",

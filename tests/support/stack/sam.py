@@ -4,6 +4,7 @@ import copy
 import functools
 import json
 import pathlib
+import re
 from typing import Any
 from unittest import mock
 
@@ -70,7 +71,8 @@ def resources(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
 def text(value: Any) -> str:
     """A resource or principal in one line: intrinsics as ${...}."""
     if isinstance(value, str):
-        return value
+        # sam's own expansion joins what it cannot resolve as Python writes it.
+        return re.sub(r"\{'Fn::GetAtt': \['(\w+)', '(\w+)'\]\}", r"${\1.\2}", value)
     if "Fn::Sub" in value:
         return str(value["Fn::Sub"])
     if "Ref" in value:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, RecordTypeDef
     from mypy_boto3_s3 import S3Client
 
-from whosthere.names import images_prefix
 
 # A look is short. A shard gives 5 answers a second to all its readers, of which the two mappings
 # take 2 (Kinesis Data Streams, quotas; Lambda reads once a second). What is left waits.
@@ -97,14 +96,13 @@ def _has_face(data: bytes) -> bool | None:
 
 
 def images(
-    s3: "S3Client", bucket: str, camera: str, positions: Mapping[str, str], since_ms: int
+    s3: "S3Client", bucket: str, prefix: str, positions: Mapping[str, str], since_ms: int
 ) -> Arrived:
-    """Return the camera's images after the last key that was seen, and since `since_ms`.
+    """Return a camera's images, by their prefix, after the last key seen and since `since_ms`.
 
     Of one camera, their keys are in the order of their time (Kinesis Video Streams developer
     guide, "Automated real-time image generation"); a late one may be overlooked.
     """
-    prefix = images_prefix(camera)
     found, after = Arrived(positions=positions, whole=False), positions.get(prefix, prefix)
     for _ in range(MOST_ANSWERS):
         answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after)

@@ -195,7 +195,7 @@ def test_an_image_that_waited_until_its_session_was_over_is_searched_in_it(
         worker = camera.harness.worker()
 
         def settled(second):
-            key = f"frames/front-door/{START + 1000 * second}.jpg"
+            key = f"frames/whosthere-front-door/{START + 1000 * second}.jpg"
             times = {images.PRODUCER: 0, images.SERVER: 0}
             told = dict.fromkeys(times, str(START + round(1000 * second)))
             told[images.FRAGMENT] = "1"

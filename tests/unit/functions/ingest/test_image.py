@@ -142,17 +142,22 @@ def test_an_image_that_is_gone_is_refused(s3):
 @pytest.mark.parametrize(
     ("key", "camera"),
     [
-        ("frames/front-door/111122223333_s_1_a.jpg", "front-door"),
-        ("frames/front-door/x.png", "front-door"),
-        ("frames/front-door/", None),
+        ("frames/whosthere-front-door/111122223333_s_1_a.jpg", "front-door"),
+        ("frames/whosthere-front-door//111122223333_s_1_a.jpg", "front-door"),
+        ("frames/whosthere-front-door/x.png", "front-door"),
+        ("frames/whosthere-front-door/", None),
+        ("frames/whosthere-front-door///x.jpg", None),
+        ("frames/front-door/x.jpg", None),
+        ("frames/other-front-door/x.jpg", None),
         ("frames/x.jpg", None),
-        ("frames/Front/x.jpg", None),
-        ("frames/front-door/../back/x.jpg", None),
+        ("frames/whosthere-Front/x.jpg", None),
+        ("frames/whosthere-front-door/x.jpg\n", None),
+        ("frames/whosthere-front-door/../back/x.jpg", None),
         ("people/Zoë/x.jpg", None),
     ],
 )
 def test_the_camera_is_taken_from_the_prefix(key, camera):
-    assert images.camera_of(key) == camera
+    assert images.camera_of("whosthere", key) == camera
 
 
 @pytest.mark.parametrize("name", ["alert_person", "queue_stranger"])
@@ -174,4 +179,4 @@ def test_the_records_of_the_sample_events_can_be_read(name):
 def test_the_sample_event_of_an_image_is_a_cameras():
     (message,) = json.loads((EVENTS / "search_frame.json").read_text())["Records"]
     event = json.loads(message["body"])
-    assert images.camera_of(event["detail"]["object"]["key"]) == "front-door"
+    assert images.camera_of("whosthere", event["detail"]["object"]["key"]) == "front-door"

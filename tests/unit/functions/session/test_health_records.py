@@ -19,6 +19,7 @@ from tests.support.records.alert_harness import (
 )
 from whosthere import settings
 from whosthere.alerts.texts import report_text
+from whosthere.names import images_prefix
 from whosthere.session import report as reports
 from whosthere.session.health import records
 from whosthere.session.health.arrivals import MOST_ANSWERS, Arrived, arrived, images
@@ -205,19 +206,22 @@ def test_images_are_counted_once_and_only_the_sessions_own(monkeypatch):
     with mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="whosthere-images")
-        seen = images(s3, "whosthere-images", "front-door", {}, 0)
-        assert seen == Arrived(positions={"frames/front-door/": "frames/front-door/"})
+        prefix = images_prefix("whosthere", "front-door")
+        seen = images(s3, "whosthere-images", prefix, {}, 0)
+        assert seen == Arrived(positions={prefix: prefix})
 
         def put_image(camera, at):
-            s3.put_object(Bucket="whosthere-images", Key=f"frames/{camera}/a_{at}_x.jpg")
+            s3.put_object(
+                Bucket="whosthere-images", Key=f"{images_prefix('whosthere', camera)}a_{at}_x.jpg"
+            )
 
         for camera, at in (("front-door", 1), ("front-door", 2), ("front-door-2", 3)):
             put_image(camera, at)
-        seen = images(s3, "whosthere-images", "front-door", seen.positions, 0)
+        seen = images(s3, "whosthere-images", prefix, seen.positions, 0)
         assert (seen.records, seen.faces, seen.whole) == (2, 2, True)
         put_image("front-door", 3)
-        assert images(s3, "whosthere-images", "front-door", seen.positions, 0).records == 1
-        later = images(s3, "whosthere-images", "front-door", {}, 4_102_444_800_000)
+        assert images(s3, "whosthere-images", prefix, seen.positions, 0).records == 1
+        later = images(s3, "whosthere-images", prefix, {}, 4_102_444_800_000)
         assert (later.records, later.last_ms) == (0, 0)
 
 

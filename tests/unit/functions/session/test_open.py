@@ -64,7 +64,7 @@ def test_the_state_machine_gets_names_arns_and_numbers():
     assert kept["stream"] == "whosthere-front-door"
     images = kept["imageGeneration"]
     assert images["DestinationConfig"] == {
-        "Uri": "s3://B/frames/front-door/",
+        "Uri": "s3://B/frames/whosthere-front-door",
         "DestinationRegion": "us-east-1",
     }
     assert kept["lockKey"] == {"pk": {"S": "camera#front-door"}, "sk": {"S": "lock"}}

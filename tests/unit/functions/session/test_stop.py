@@ -89,7 +89,7 @@ class KinesisVideo:
     def __init__(self):
         self.images = {}
 
-    def on(self, camera="front-door", uri="s3://bucket/frames/front-door/"):
+    def on(self, camera="front-door", uri="s3://bucket/frames/whosthere-front-door"):
         self.images[f"whosthere-{camera}"] = {
             "Status": "ENABLED",
             "DestinationConfig": {"Uri": uri},
@@ -200,7 +200,7 @@ def running(context, session_id="one", camera="front-door", engine="stream-proce
     if engine == "stream-processor":
         context.rekognition.run(f"whosthere-{camera}-{session_id}", camera)
     else:
-        context.kinesisvideo.on(camera, f"s3://bucket/frames/{camera}/")
+        context.kinesisvideo.on(camera, f"s3://bucket/frames/whosthere-{camera}")
     return session
 
 

@@ -1,4 +1,4 @@
-"""Custom resource: ends running sessions before their camera or the whole stack goes."""
+"""Custom resources: end sessions of cameras that go, wait for streams of those that come."""
 
 import json
 import os
@@ -8,15 +8,19 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
+from whosthere.names import stream_name
 from whosthere.session.remove import DELETE, drain, removed_cameras
 from whosthere.session.stop import stop_context
+from whosthere.session.streams import wait_until_active
 from whosthere.session.sweep import sweep
 
 PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
+STREAMS = "Custom::StreamsActive"
 
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 context = stop_context(os.environ, table, logger)
+kinesis = boto3.client("kinesis")
 
 
 @logger.inject_lambda_context
@@ -26,13 +30,29 @@ def handler(event: dict[str, Any], _context: Any) -> None:
     try:
         work(event)
     except Exception as error:
-        # The stack has to stay: nothing else would stop what costs money.
-        logger.exception("sessions could not be ended")
-        status, reason = "FAILED", f"a session could not be ended, try again: {error}"
+        # With sessions that run the stack has to stay: nothing else would stop what costs money.
+        logger.exception("cameras could not be changed")
+        status, reason = "FAILED", f"{event['LogicalResourceId']}, try again: {error}"
     answer(event, status, reason)
 
 
 def work(event: dict[str, Any]) -> None:
+    """Do what the custom resource is there for."""
+    if event.get("ResourceType") == STREAMS:
+        wait_for_streams(event)
+    else:
+        end_sessions(event)
+
+
+def wait_for_streams(event: dict[str, Any]) -> None:
+    """Wait for the data streams of all cameras, unless they go."""
+    if event["RequestType"] == DELETE:
+        return
+    cameras = event["ResourceProperties"]["Cameras"]
+    wait_until_active(kinesis, [stream_name(context.stack, camera) for camera in cameras])
+
+
+def end_sessions(event: dict[str, Any]) -> None:
     """End the sessions of the cameras that go; with the stack also what nothing knows of."""
     cameras, with_the_stack = removed_cameras(event), event["RequestType"] == DELETE
     count = drain(context, cameras, for_good=with_the_stack)
@@ -47,7 +67,7 @@ def answer(event: dict[str, Any], status: str, reason: str) -> None:
     body = {
         "Status": status,
         "Reason": reason,
-        "PhysicalResourceId": event.get("PhysicalResourceId", "sessions"),
+        "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),
         **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
     request = urllib.request.Request(  # noqa: S310
