@@ -34,7 +34,7 @@ INTERRUPTED = 130
 NEXT = """
 Your own face:  ./whosthere demo --webcam --person "Me=me.jpg"    (or --video FILE)
 Look around:    ./whosthere up
-Put it on AWS:  sam build && sam deploy    (sam is in .whosthere/project/bin)"""
+Put it on AWS:  sam build && sam deploy    (sam is in .whosthere/bin)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 ENVIRONMENTS = ("project", "emulator", "lambda")
 # Held back while Python imports, so that a Ctrl-C then ends in one line and not in a traceback.
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+# What `.whosthere/bin` holds, for a reader's PATH: sam and the Python that it builds with. Not the
+# project's `aws`, which is version 1 and would hide the reader's own.
+TOOLS = ("sam", "python3.13")
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -60,6 +64,7 @@ def main(arguments: list[str]) -> NoReturn:
 def prepare() -> None:
     """Make each environment that is missing, incomplete or not as its lock file says."""
     if all(_is_ready(name) for name in ENVIRONMENTS):
+        _make_tools()
         return
     WORK_DIR.mkdir(exist_ok=True)
     with _bootstrap_lock():
@@ -71,6 +76,7 @@ def prepare() -> None:
         for number, name in enumerate(missing, 1):
             print_progress(f"environment {number} of {len(missing)}: {name}")
             _make_environment(uv, name)
+        _make_tools()
         print_progress("the environments are ready")
 
 
@@ -102,6 +108,20 @@ def _wanted_stamp(name: str) -> list[str]:
     # The scripts of an environment carry its path: after a move it is made again.
     lock = (ROOT / "environments" / f"{name}.txt").read_bytes()
     return [str(ROOT), hashlib.sha256(lock).hexdigest()]
+
+
+def _make_tools() -> None:
+    """Make the folder with the tools that the README puts on a reader's PATH."""
+    for name in TOOLS:
+        tool, program = WORK_DIR / "bin" / name, WORK_DIR / "project" / "bin" / name
+        script = f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n'
+        if tool.is_file() and tool.read_text() == script:
+            continue
+        tool.parent.mkdir(exist_ok=True)
+        part = tool.with_name(f"{name}.{os.getpid()}")
+        part.write_text(script)
+        part.chmod(0o755)
+        part.replace(tool)
 
 
 def _make_environment(uv: str, name: str) -> None:

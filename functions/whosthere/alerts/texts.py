@@ -134,10 +134,11 @@ class ReportSummary(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class PictureLink:
-    """A link to a stranger's picture, and until when it works."""
+    """A link to a stranger's picture, and until when it works; or why there is none."""
 
     url: str
     until_ms: int
+    problem: str = ""
 
 
 def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_ms: int) -> Alert:
@@ -175,9 +176,11 @@ def stranger_alert(
     at = clock_time(visit.captured_ms, time_zone)
     who = "A stranger seen before" if seen_before else "A stranger"
     lines = [f"{who} was seen at {visit.camera} at {at}."]
-    if picture:
+    if picture and picture.url:
         until = clock_time(picture.until_ms, time_zone)[:5]
         lines.append(f"Picture (until {until}): {picture.url}")
+    elif picture:
+        lines.append(f"There is a picture, but no link to it: AWS answered {picture.problem}.")
     else:
         lines.append("There is no picture; the review queue says why.")
     lines.append(f"It waits in the review queue: review/pending/{visit.who}/ in the bucket.")
@@ -194,8 +197,8 @@ def stranger_alert(
             "similarity": None,
             "captured": iso(visit.captured_ms),
             "recognised": iso(visit.recognised_ms),
-            "picture": picture.url if picture else None,
-            "pictureUntil": iso(picture.until_ms) if picture else None,
+            "picture": picture.url if picture and picture.url else None,
+            "pictureUntil": iso(picture.until_ms) if picture and picture.url else None,
         },
     )
 

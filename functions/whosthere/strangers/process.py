@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from whosthere import clock
 from whosthere.alerts.texts import PictureLink, stranger_alert
 from whosthere.clock import iso
-from whosthere.errors import PictureError, TryAgainError
+from whosthere.errors import PictureError, TryAgainError, name_of_error
 from whosthere.faces.match import Sighting, picture_score
 from whosthere.faces.track_store import (
     ClaimedTracks,
@@ -226,17 +226,22 @@ def _record(
     return suppressed
 
 
+def _link(context: StrangerContext, key: str, now_ms: int) -> PictureLink:
+    """Return the link to a picture; without one, why: the alert matters more."""
+    try:
+        return PictureLink(context.urls.sign(key), now_ms + 1000 * LINK_SECONDS)
+    except SERVICE_ERRORS as error:
+        return PictureLink("", 0, name_of_error(error))
+
+
 def _send(alerting: AlertContext, context: StrangerContext, session: Session, visit: Visit) -> None:
     """Send the alert of a stranger's visit, with a link to the picture if there is one."""
     now_ms = alerting.lease.now_ms()
-    picture = None
     try:
         known = store.read_stranger(alerting.table, visit.who)
-        if known and known.picture_key:
-            until_ms = now_ms + 1000 * LINK_SECONDS
-            picture = PictureLink(context.urls.sign(known.picture_key), until_ms)
     except SERVICE_ERRORS as error:
         raise release(alerting, visit) from error
+    picture = _link(context, known.picture_key, now_ms) if known and known.picture_key else None
     alert = stranger_alert(
         visit,
         picture,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.support.stack.stacks import deploy_beside, is_deleted, update
+from tests.support.stack.deploy import deploy_beside, is_deleted, update
 
 STREAM_PROCESSOR, IMAGE_SEARCH = "stream-processor", "image-search"
 

@@ -16,6 +16,7 @@ import pytest
 from cli.setup import toolchain
 
 ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text()
 EARLY = (
     "whosthere",
     "cli/__init__.py",
@@ -117,6 +118,20 @@ def test_the_first_run_makes_three_environments_and_enters_the_project(machine: 
     assert len(machine.calls("venv")) == len(machine.calls("pip sync")) == 3
     assert all("--require-hashes" in call for call in machine.calls("pip sync"))
     assert "environment 3 of 3" in err
+
+
+def test_what_the_readme_puts_on_path_is_sam_and_its_python_alone(machine: Machine) -> None:
+    """The project's environment also has an `aws`, older than the one that a reader has."""
+    assert "(PATH=$PWD/.whosthere/bin:$PATH; sam build && sam deploy)" in README
+    machine.uv()
+    for _ in range(2):
+        machine.run("demo")
+        folder = machine.checkout / ".whosthere" / "bin"
+        assert sorted(file.name for file in folder.iterdir()) == ["python3.13", "sam"]
+        machine.script("check out/.whosthere/project/bin/sam", '#!/bin/sh\necho "sam $*"\n')
+        done = subprocess.run([folder / "sam", "a b", "c"], capture_output=True, text=True)
+        assert done.stdout == "sam a b c\n"
+        (folder / "sam").unlink()  # an earlier version did not make it
 
 
 def test_later_runs_ask_nothing_of_uv_or_the_network(machine: Machine) -> None:

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -73,6 +74,25 @@ def test_the_alert_carries_a_link_and_says_until_when_it_works(harness):
     ]
     assert alert.facts["name"] == alert.facts["stranger"] == harness.strangers[0]["pk"][9:]
     assert alert.facts["pictureUntil"] == "2027-01-15T09:00:02.000Z"  # two seconds were waited for
+
+
+class UnsignedUrls:
+    """Whose role may not be assumed."""
+
+    def sign(self, key):
+        raise refusal("AssumeRole")
+
+
+def test_an_alert_whose_link_cannot_be_signed_is_sent_without_it(harness):
+    outcome = harness.sees(
+        somebody(0), somebody(1), context=replace(harness.context(), urls=UnsignedUrls())
+    )
+    assert not outcome.failed
+    (alert,) = harness.subscriber.alerts
+    assert "There is a picture, but no link to it: AWS answered ThrottlingException." in alert.text
+    assert "It waits in the review queue" in alert.text
+    assert (alert.facts["picture"], alert.facts["pictureUntil"]) == (None, None)
+    assert len(harness.pictures) == 1
 
 
 def test_a_queued_sighting_has_no_vector(harness):
