@@ -8,13 +8,18 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
+from whosthere.people.differences import People, send_differences
 from whosthere.session.deadline import create_deadline_schedule
 from whosthere.session.open import Deployment, OpenContext, open_requested_session
 
 logger = Logger()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+s3 = boto3.client("s3")
+sqs = boto3.client("sqs")
+people = People(table, s3, os.environ["BUCKET"], os.environ["PERSON_SALT"])
 context = OpenContext(
-    table=boto3.resource("dynamodb").Table(os.environ["TABLE"]),
-    s3=boto3.client("s3"),
+    table=table,
+    s3=s3,
     kinesisvideo=boto3.client("kinesisvideo"),
     create_schedule=partial(
         create_deadline_schedule,
@@ -43,5 +48,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, object]:
         execution=event["execution"],
         started_ms=round(datetime.fromisoformat(event["started"]).timestamp() * 1000),
     )
-    logger.info("session opened", extra={"session": found["id"]})
+    sent = send_differences(people, sqs, os.environ["PHOTOS_QUEUE"], logger)
+    logger.info("session opened", extra={"session": found["id"], "photos": sent})
     return found

@@ -1,4 +1,4 @@
-"""Hourly: compare what runs with what should, and stop the rest. Events are best effort."""
+"""Hourly: compare what runs with what should, and photos with rows. Events are best effort."""
 
 import os
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
+from whosthere.people.differences import People, send_differences
 from whosthere.session.stop import stop_context
 from whosthere.session.sweep import sweep
 
@@ -16,11 +17,20 @@ PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 context = stop_context(os.environ, table, logger)
+sqs = boto3.client("sqs")
+people = People(table, boto3.client("s3"), os.environ["BUCKET"], os.environ["PERSON_SALT"])
 
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    """How many locks, processors and image generations had to be freed or stopped."""
-    found = sweep(context, CAMERAS, engine=ENGINE, role_name=PROCESSOR_ROLE)
-    logger.info("swept", extra=found)
+    """How many locks, processors and image generations had to be freed or stopped.
+
+    And how many photos were sent to be enrolled or forgotten, also if the sweep fails.
+    """
+    found = {}
+    try:
+        found = sweep(context, CAMERAS, engine=ENGINE, role_name=PROCESSOR_ROLE)
+    finally:
+        found["photos"] = send_differences(people, sqs, os.environ["PHOTOS_QUEUE"], logger)
+        logger.info("swept", extra=found)
     return found

@@ -91,8 +91,7 @@ def _wait_for_rows(
 
 def _photo_rows(table: Table) -> Iterator[tuple[tuple[str, str], str | None]]:
     rows: Sequence[Row] = table.scan(ConsistentRead=True)["Items"]
-    names = {row["pk"]: row["name"] for row in rows if row["sk"] == "person"}
     for row in rows:
-        if row["pk"] in names and row["sk"].startswith("photo#") and "status" in row:
-            key = (names[row["pk"]], row["sk"].removeprefix("photo#"))
-            yield key, row.get("reason", "") if row["status"] == "refused" else None
+        if row["sk"].startswith("photo#") and "status" in row:
+            name, _, file = str(row["key"]).removeprefix(PREFIX).partition("/")
+            yield (name, file), row.get("reason", "") if row["status"] == "refused" else None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from whosthere.errors import PictureError
 from whosthere.geometry import Box
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ class Crops:
 def crop(image: bytes, box: Box, others: Sequence[Box]) -> Crops:
     """Crop the frame around one face so that no other face in the crop is larger.
 
-    Rekognition compares only the largest face of an image (SearchFacesByImage).
+    Rekognition compares only the largest face of an image (SearchFacesByImage). Raises
+    PictureError for a frame that cannot be decoded.
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(image)) as opened:
-        frame = opened.convert("RGB")
+    try:
+        with Image.open(io.BytesIO(image)) as opened:
+            frame = opened.convert("RGB")
+    except Exception as error:  # Pillow raises ValueError, OSError and others for what is damaged
+        raise PictureError("the image cannot be decoded") from error
     wide = _without(box.grown(1.0, 0.9, 1.0, 1.3), box, others)
     near = _without(box.grown(0.5, 0.5, 0.5, 0.5), box, others)
     scale = min(MAX_ENLARGEMENT, max(1.0, FACE_PX / (box.height * frame.height)))

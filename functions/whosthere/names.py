@@ -11,6 +11,8 @@ SESSION_ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
 PROCESSOR_NAME_LENGTH = 128  # Rekognition, CreateStreamProcessor: Name
 # Ids of strangers begin with it and ids of persons with `p-`, so they sort after those.
 STRANGER_PREFIX = "s-"
+# In the ExternalImageId of a person's face: behind it stands which photo it is of.
+PHOTO_MARK = ":"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,13 +94,12 @@ def fetch_image(s3: "S3Client", bucket: str, key: str) -> CameraImage:
 
 def _height_px(content: bytes) -> int:
     from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
 
     try:
         # Reads the header only; pixels are decoded when they are first touched.
         with Pillow.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             width, height = image.size
-    except (UnidentifiedImageError, OSError, Pillow.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises ValueError and others for what is damaged
         raise PictureError("the image is no JPEG or PNG") from error
     if width * height > MAX_PIXELS:
         raise PictureError("the image has more pixels than Kinesis Video Streams makes")

@@ -14,7 +14,7 @@ from typing import Any
 
 from whosthere.errors import RecordError
 from whosthere.geometry import Box
-from whosthere.names import camera_of_arn
+from whosthere.names import PHOTO_MARK, camera_of_arn
 
 # The bounds of the schema, so that no arithmetic on a record fails later. Times are in seconds:
 # the sum of two is a date before the year 9999, the last one of Python and ISO 8601.
@@ -152,6 +152,8 @@ def _match(match: Any) -> Match:
     # Rekognition leaves ExternalImageId out of a face that was indexed without one. Somebody
     # else indexed that face, but it still shows somebody known.
     person_id = face.get("ExternalImageId") or face["FaceId"]
+    if PHOTO_MARK in person_id:
+        person_id = person_id.split(PHOTO_MARK)[0] or face["FaceId"]
     (similarity,) = _checked((match["Similarity"],), OTHERS, texts=(face["FaceId"], person_id))
     return Match(person_id, similarity)
 

@@ -47,10 +47,11 @@ class PeopleCollection:
     id: str
 
 
-def enroll(collection: PeopleCollection, key: str, size: int, person: str) -> str:
+def enroll(collection: PeopleCollection, key: str, size: int, label: str) -> str:
     """Add the one face of a photo to the collection and return its face id.
 
-    `size` is the photo's length in bytes. Raises PhotoRefusedError if the photo cannot be used.
+    `size` is the photo's length in bytes, `label` the face's ExternalImageId. Raises
+    PhotoRefusedError if the photo cannot be used.
     """
     if size > MAX_BYTES:
         raise PhotoRefusedError("The photo is larger than 15 MB. Make it smaller.")
@@ -58,7 +59,7 @@ def enroll(collection: PeopleCollection, key: str, size: int, person: str) -> st
     height_px = check_picture(content)
     image: ImageTypeDef = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
     _check_faces(_detect(collection, image), height_px)
-    return _index(collection, image, person)
+    return _index(collection, image, label)
 
 
 def delete_faces(collection: PeopleCollection, face_ids: list[str]) -> None:
@@ -70,7 +71,7 @@ def delete_faces(collection: PeopleCollection, face_ids: list[str]) -> None:
 
 def check_picture(content: bytes) -> int:
     """Refuse what is not a JPEG or PNG of a usable size; return its height, upright, in pixels."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with (
@@ -85,7 +86,9 @@ def check_picture(content: bytes) -> int:
             is_sideways = _orientation(image) in ROTATED_SIDEWAYS
     except Image.DecompressionBombError as error:
         raise PhotoRefusedError(TOO_MANY_PIXELS) from error
-    except (UnidentifiedImageError, OSError) as error:
+    except PhotoRefusedError:
+        raise
+    except Exception as error:  # Pillow raises ValueError and others for what is damaged
         raise PhotoRefusedError(
             "This is not a JPEG or PNG that can be read. Save the photo as one of these."
         ) from error
@@ -127,12 +130,12 @@ def _check_faces(faces: "list[FaceDetailTypeDef]", height_px: int) -> None:
         )
 
 
-def _index(collection: PeopleCollection, image: "ImageTypeDef", person: str) -> str:
+def _index(collection: PeopleCollection, image: "ImageTypeDef", label: str) -> str:
     try:
         found = collection.rekognition.index_faces(
             CollectionId=collection.id,
             Image=image,
-            ExternalImageId=person,
+            ExternalImageId=label,
             MaxFaces=1,
             QualityFilter="AUTO",
         )

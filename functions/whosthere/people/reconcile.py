@@ -40,7 +40,12 @@ class PhotoReconciler:
         if photo is None:
             return IGNORED
         worker = _PhotoWorker(
-            self.table, self.collection, store.person_id(photo.name, self.salt), photo, set()
+            self.table,
+            self.collection,
+            store.person_id(photo.name, self.salt),
+            store.face_label(photo, self.salt),
+            photo,
+            set(),
         )
         done = UNCHANGED
         for _ in range(MAX_ATTEMPTS):
@@ -62,6 +67,7 @@ class _PhotoWorker:
     table: Table
     collection: PeopleCollection
     person: str
+    label: str
     photo: PhotoObject
     indexed: set[str]
 
@@ -72,13 +78,12 @@ class _PhotoWorker:
         if row and row.orphaned_faces:
             return self._delete_orphaned_faces(row)
         if found is None:
-            # The row may be of a folder whose name is the same in other code points.
-            if row is None or row.key != self.photo.key:
+            if row is None:
                 return UNCHANGED
             photos.delete_faces(self.collection, [row.face_id])
-            store.remove_photo(self.table, self.person, self.photo.file, row.version)
+            store.remove_photo(self.table, self.person, self.photo.key, row.version)
             return FORGOTTEN
-        if row and (row.etag, row.key) == (found["ETag"], self.photo.key):
+        if row and row.etag == found["ETag"]:
             return UNCHANGED
         return self._enroll(row, found)
 
@@ -94,7 +99,7 @@ class _PhotoWorker:
         face_id, status, reason = "", ENROLLED, ""
         try:
             face_id = photos.enroll(
-                self.collection, self.photo.key, found["ContentLength"], self.person
+                self.collection, self.photo.key, found["ContentLength"], self.label
             )
             self.indexed.add(face_id)
         except PhotoRefusedError as refusal:
@@ -119,7 +124,7 @@ class _PhotoWorker:
         return row.status
 
     def _row(self) -> PhotoRow | None:
-        return store.read_photo(self.table, self.person, self.photo.file)
+        return store.read_photo(self.table, self.person, self.photo.key)
 
     def _write(self, row: PhotoRow) -> None:
         store.write_photo(self.table, self.person, self.photo, row)

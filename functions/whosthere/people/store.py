@@ -1,4 +1,8 @@
-"""Store who is enrolled, under an opaque id that stands in for the name everywhere else."""
+"""Store who is enrolled, under an opaque id that stands in for the name everywhere else.
+
+Each key in S3 has a row and a face of its own: of keys that differ only in their code points
+several may lie there, and name one person.
+"""
 
 import hashlib
 import hmac
@@ -9,18 +13,20 @@ from boto3.dynamodb.conditions import Key
 
 from whosthere import dynamodb
 from whosthere.dynamodb import Row, Table, WriteRequest
+from whosthere.names import PHOTO_MARK
 
 PREFIX = "people/"
+PEOPLE = "people"
 NAMELESS = "Somebody you know"
+MISPLACED = "A photo has to lie in the folder of its person: people/<name>/<file>."
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoObject:
-    """A photo in S3 under `people/`: its key, and the person and the file that the key names."""
+    """A photo in S3 under `people/`: its key, and the person whom the key names."""
 
     key: str
     name: str
-    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +49,26 @@ def parse_photo_key(key: str) -> PhotoObject | None:
         return None
     if not parts[2]:
         return None
-    name = unicodedata.normalize("NFC", parts[1]).strip()
-    return PhotoObject(key, name, unicodedata.normalize("NFC", parts[2]))
+    return PhotoObject(key, unicodedata.normalize("NFC", parts[1]).strip())
 
 
 def person_id(name: str, salt: str) -> str:
     """Return the id of a person: it does not reveal the name, and fits an ExternalImageId."""
     written = unicodedata.normalize("NFC", name).strip()
-    digest = hmac.digest(salt.encode(), written.encode(), hashlib.sha256)
-    return f"p-{digest.hex()[:24]}"
+    return f"p-{_digest(written, salt)[:24]}"
+
+
+def face_label(photo: PhotoObject, salt: str) -> str:
+    """Return the ExternalImageId of a photo's face: the person's id, and which photo it is.
+
+    IndexFaces stores one face for the same picture under the same ExternalImageId, and a photo
+    that is removed would take the face of its copy along.
+    """
+    return f"{person_id(photo.name, salt)}{PHOTO_MARK}{_digest(photo.key, salt)[:16]}"
+
+
+def _digest(text: str, salt: str) -> str:
+    return hmac.digest(salt.encode(), text.encode(), hashlib.sha256).hex()
 
 
 def name_of(table: Table, person: str) -> str:
@@ -62,18 +79,32 @@ def name_of(table: Table, person: str) -> str:
 
 def person_key(person: str) -> dict[str, str]:
     """Return the key of the one row that holds the person's name."""
-    return {"pk": f"person#{person}", "sk": "person"}
+    return {"pk": PEOPLE, "sk": person}
 
 
-def photo_key(person: str, file: str) -> dict[str, str]:
-    """Return the key of the row of one of the person's photos."""
-    return {"pk": f"person#{person}", "sk": f"photo#{file}"}
+def photo_key(person: str, key: str) -> dict[str, str]:
+    """Return the key of the row of one of the person's photos, by its key in S3.
+
+    Without the folder of all: a sort key may be as long as a key in S3, and no longer.
+    """
+    return {"pk": f"person#{person}", "sk": f"photo#{key.removeprefix(PREFIX)}"}
 
 
-def read_photo(table: Table, person: str, file: str) -> PhotoRow | None:
+def persons(table: Table) -> list[str]:
+    """Return the ids of everybody who has a photo with a row."""
+    return [str(row["sk"]) for row in dynamodb.query(table, Key("pk").eq(PEOPLE))]
+
+
+def read_photo(table: Table, person: str, key: str) -> PhotoRow | None:
     """Read the row of a photo; None if there is none."""
-    item = dynamodb.read(table, photo_key(person, file))
+    item = dynamodb.read(table, photo_key(person, key))
     return _photo_row(item) if item else None
+
+
+def read_photos(table: Table, person: str) -> list[PhotoRow]:
+    """Read the rows of all photos of a person."""
+    condition = Key("pk").eq(f"person#{person}") & Key("sk").begins_with("photo#")
+    return [_photo_row(item) for item in dynamodb.query(table, condition)]
 
 
 def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) -> None:
@@ -81,7 +112,7 @@ def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) ->
 
     Raises RowChangedError if the photo's row is no longer of the version that `row` names.
     """
-    item = photo_key(person, photo.file) | {
+    item = photo_key(person, photo.key) | {
         "key": row.key,
         "etag": row.etag,
         "faceId": row.face_id,
@@ -106,19 +137,14 @@ def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) ->
     dynamodb.write(table, named, dynamodb.put(item, row.version))
 
 
-def remove_photo(table: Table, person: str, file: str, version: int) -> None:
+def remove_photo(table: Table, person: str, key: str, version: int) -> None:
     """Remove a photo's row, and with the last photo the person's row.
 
     Raises RowChangedError if one of the two rows has changed meanwhile.
     """
     owner = dynamodb.read(table, person_key(person))
-    condition = Key("pk").eq(f"person#{person}") & Key("sk").begins_with("photo#")
-    others = [
-        item
-        for item in dynamodb.query(table, condition)
-        if item["sk"] != photo_key(person, file)["sk"]
-    ]
-    requests = [dynamodb.delete(photo_key(person, file), version)]
+    others = [row for row in read_photos(table, person) if row.key != key]
+    requests = [dynamodb.delete(photo_key(person, key), version)]
     if owner and not others:
         requests.append(dynamodb.delete(person_key(person), int(owner["version"])))
     elif owner:

@@ -160,10 +160,9 @@ def _take_snapshot(context: StrangerContext, track: FaceTrack) -> Snapshot:
     for sighting in best_first:
         try:
             image = context.image(sighting)
+            return Snapshot(sighting, crop(image, sighting.face.box, sighting.other_boxes), "")
         except PictureError as error:
             reasons.append(str(error))
-            continue
-        return Snapshot(sighting, crop(image, sighting.face.box, sighting.other_boxes), "")
     return Snapshot(best_first[0], None, reasons[0])
 
 

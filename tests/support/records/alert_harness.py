@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from whosthere import settings
 from whosthere.ingest.record import read_frame
+from whosthere.people.store import person_key
 from whosthere.session import lock as locks
 from whosthere.session_store import Session
 from whosthere.visits.persons import alert_persons
@@ -167,9 +168,7 @@ class AlertHarness:
         self.session = replace(self.session, held=False, ended_ms=START + round(1000 * second))
 
     def name(self, person, name):
-        self.table.put_item(
-            Item={"pk": f"person#{person}", "sk": "person", "name": name, "version": 1}
-        )
+        self.table.put_item(Item=person_key(person) | {"name": name, "version": 1})
 
 
 def refusal(call):

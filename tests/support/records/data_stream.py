@@ -9,6 +9,7 @@ from itertools import cycle
 from tests.support.records.alert_harness import face, match, record
 from whosthere import settings
 from whosthere.clock import now_ms
+from whosthere.people.store import person_key
 from whosthere.session import lock as locks
 from whosthere.session_store import Session
 
@@ -56,7 +57,7 @@ def put(laptop, *bodies, stream=STREAM, halves=(0,)):
 def enrolled(table, name):
     """A person nobody else knows of; the id."""
     person = f"p-{uuid.uuid4().hex[:12]}"
-    table.put_item(Item={"pk": f"person#{person}", "sk": "person", "name": name, "version": 1})
+    table.put_item(Item=person_key(person) | {"name": name, "version": 1})
     return person
 
 

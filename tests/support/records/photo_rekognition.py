@@ -9,9 +9,14 @@ class PhotoRekognition:
     """Detects the coloured faces of photos in a bucket and keeps them in one collection."""
 
     def __init__(self, s3):
-        self.s3, self.faces, self.made = s3, {}, 0
+        self.s3, self.labels, self.made = s3, {}, 0
         self.detail, self.poor = {}, []
-        self.knows_images = True  # the same image and person are one face (IndexFaces)
+        self.knows_images = True  # the same image and external id are one face (IndexFaces)
+
+    @property
+    def faces(self):
+        """Whose the faces are, and their colour; without which photo it is."""
+        return {id: (label.split(":")[0], seen) for id, (label, seen) in self.labels.items()}
 
     def create_collection(self, **_given):
         return {}
@@ -27,16 +32,16 @@ class PhotoRekognition:
         if self.poor:
             return {"FaceRecords": [], "UnindexedFaces": [{"Reasons": self.poor}]}
         seen = colours(self.content_of(Image)).most_common(1)[0][0]
-        for id, kept in self.faces.items():
+        for id, kept in self.labels.items():
             if kept == (ExternalImageId, seen) and self.knows_images:
                 return {"FaceRecords": [{"Face": {"FaceId": id}}]}
         self.made += 1
-        self.faces[f"face-{self.made}"] = (ExternalImageId, seen)
+        self.labels[f"face-{self.made}"] = (ExternalImageId, seen)
         return {"FaceRecords": [{"Face": {"FaceId": f"face-{self.made}"}}]}
 
     def delete_faces(self, *, FaceIds, **_given):
         for id in FaceIds:
-            self.faces.pop(id, None)
+            self.labels.pop(id, None)
 
     def content_of(self, image):
         try:

@@ -2,6 +2,7 @@
 
 import json
 
+import boto3
 import pytest
 
 from cli import __main__ as command
@@ -44,6 +45,27 @@ def test_status_tells_of_every_camera_what_it_does_since_and_until_when(verb, ta
     first, second = text.splitlines()
     assert first.startswith("front-door: waiting for video since ") and "no face yet" in first
     assert second == "back-door: free; never had a session"
+
+
+def test_status_tells_which_photos_are_refused_and_why(verb, table, target):
+    s3 = boto3.client("s3")
+    for key in ("people/Ann/1.jpg", "people/Ann/2026/1.jpg", "people/ann.jpg", "people/Ben/"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"no picture")
+    etag = s3.head_object(Bucket=BUCKET, Key="people/Ann/1.jpg")["ETag"]
+    ann = people.person_id("Ann", target.id)
+    row = people.PhotoRow("people/Ann/1.jpg", etag, "", "refused", "It is too dark.", (), 0)
+    people.write_photo(table, ann, people.parse_photo_key(row.key), row)
+    _, text = verb(status)
+    misplaced = "A photo has to lie in the folder of its person: people/<name>/<file>."
+    assert text.splitlines()[-3:] == [
+        "photo people/Ann/1.jpg is refused: It is too dark.",
+        f"photo people/Ann/2026/1.jpg is refused: {misplaced}",
+        f"photo people/ann.jpg is refused: {misplaced}",
+    ]
+    _, out = verb(status, "--json")
+    assert json.loads(out)["refusedPhotos"]["people/Ann/1.jpg"] == "It is too dark."
+    s3.put_object(Bucket=BUCKET, Key="people/Ann/1.jpg", Body=b"another, not looked at yet")
+    assert "too dark" not in verb(status)[1]
 
 
 def test_status_tells_when_the_last_record_came_and_what_is_wrong(verb, table):

@@ -108,6 +108,12 @@ def test_an_image_that_rekognition_can_never_use_is_refused(code):
         searched(Broken(), (LEFT, RED))
 
 
+def test_an_image_that_ends_in_its_middle_is_refused():
+    cut_off = images.CameraImage(draw((LEFT, RED))[:2000], 480, "913438", START, START + 400)
+    with pytest.raises(PictureError, match="cannot be decoded"):
+        images.search_faces(Detector(LEFT), "people", cut_off, QUALITY)
+
+
 def enormous():
     out = io.BytesIO()
     Image.new("1", (3841, 2160)).save(out, "PNG")

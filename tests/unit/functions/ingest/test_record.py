@@ -38,6 +38,16 @@ def test_an_arn_without_a_creation_time_is_a_streams_too():
     assert read_frame(found, "whosthere").camera == "front-door"
 
 
+@pytest.mark.parametrize(
+    ("label", "who"),
+    [("p-1:0123456789abcdef", "p-1"), ("p-1", "p-1"), ("their:own:label", "their"), (":1", "f9")],
+)
+def test_a_label_says_whose_the_face_is_and_of_which_photo(label, who):
+    known = match(label, 90.0)
+    known["Face"]["FaceId"] = "f9"
+    assert read_frame(record(0, face(known)), "whosthere").faces[0].matches[0].person_id == who
+
+
 def test_a_face_indexed_without_a_name_is_still_somebody_known():
     known = {"Similarity": 95.0, "Face": {"FaceId": "f9"}}
     assert read_frame(record(0, face(known)), "whosthere").faces[0].matches[0].person_id == "f9"

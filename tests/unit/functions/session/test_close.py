@@ -11,6 +11,7 @@ from whosthere import metrics, settings
 from whosthere import session_store as sessions
 from whosthere.geometry import Box
 from whosthere.names import StackNames
+from whosthere.people.store import person_key
 from whosthere.session import lock as locks
 from whosthere.session.close import ClosingContext, Ending, close, ending_of
 from whosthere.session_store import Session
@@ -379,7 +380,7 @@ def test_closing_late_does_not_free_the_next_session(table, s3, owner):
 
 def test_the_report_holds_no_name(table, s3, owner):
     """Forgetting somebody needs no search through old reports."""
-    table.put_item(Item={"pk": "person#p-1", "sk": "person", "name": "Zoë"})
+    table.put_item(Item=person_key("p-1") | {"name": "Zoë"})
     opened(table)
     visited(table, "p-1")
     closed(table, s3, owner)

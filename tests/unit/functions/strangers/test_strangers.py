@@ -22,7 +22,7 @@ from tests.support.records.alert_harness import (
     received,
     refusal,
 )
-from tests.support.records.drawn_faces import BLUE, RED, Video, colours
+from tests.support.records.drawn_faces import BLUE, RED, Video, colours, draw
 from tests.support.records.stranger_harness import (
     BUCKET,
     a_table_and_a_bucket,
@@ -335,6 +335,15 @@ def test_without_a_picture_the_reason_is_in_the_queue(harness):
     assert told["reason"] == "the fragment is not kept any more"
     assert "There is no picture" in harness.subscriber.alerts[0].text
     assert not harness.rekognition.calls
+
+
+def test_a_picture_that_cannot_be_decoded_is_a_reason_and_no_error(harness):
+    harness.video.image = lambda _sighting: draw((LEFT, RED))[:2000]
+    assert not harness.sees(somebody(0), somebody(1)).failed
+    (key,) = harness.keys
+    told = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    assert told["reason"] == "the image cannot be decoded"
+    assert len(harness.subscriber.alerts) == 1
 
 
 def test_a_picture_that_is_not_there_yet_is_waited_for(harness):

@@ -24,6 +24,7 @@ from tests.support.records.alert_harness import (
 from tests.support.records.crashing import Deadly, ShardOf, Sns, as_event, function
 from tests.support.records.drawn_faces import Rekognition, Urls, Video
 from whosthere.alerts.message import publish
+from whosthere.people.store import person_key
 from whosthere.strangers.process import StrangerContext
 from whosthere.strangers.review_queue import StrangerFiles
 
@@ -55,7 +56,7 @@ def start_again(table, clock, sns):
     empty(table)
     open_session(table)
     for person, name in ((ALICE, "Alice"), (BETH, "Beth")):
-        table.put_item(Item={"pk": f"person#{person}", "sk": "person", "name": name, "version": 1})
+        table.put_item(Item=person_key(person) | {"name": name, "version": 1})
     clock.moment_ms = START + 5000
     sns.accepted.clear()
 
