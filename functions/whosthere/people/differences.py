@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 MOST_OBJECTS = 10_000
 MOST_PERSONS = 300
 MOST_SENT = 100
-BATCH = 10  # SQS, SendMessageBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,10 @@ def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "
     """
     try:
         keys = find_differences(people)[:MOST_SENT]
-        for start in range(0, len(keys), BATCH):
-            bodies = [_event(key) for key in keys[start : start + BATCH]]
-            sqs.send_message_batch(
-                QueueUrl=queue_url,
-                Entries=[
-                    {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)
-                ],
-            )
+        for key in keys:
+            # The part of S3's event that the functions of the people read.
+            event = json.dumps({"detail": {"object": {"key": key}}})
+            sqs.send_message(QueueUrl=queue_url, MessageBody=event)
     except Exception as error:  # nothing here is a reason to fail a session or the sweep
         logger.warning("people not compared", extra=loggable(error))
         return 0
@@ -91,11 +86,6 @@ def refused_photos(people: People) -> Iterator[tuple[str, str]]:
         for row in store.read_photos(people.table, person):
             if row.reason and own.get(row.key) == row.etag:
                 yield row.key, row.reason
-
-
-def _event(key: str) -> str:
-    """Return the part of S3's event that the functions of the people read."""
-    return json.dumps({"detail": {"object": {"key": key}}})
 
 
 def _differs(etag: str, row: PhotoRow | None) -> bool:

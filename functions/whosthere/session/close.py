@@ -35,8 +35,11 @@ SUCCEEDED = (*AS_PLANNED, "no-media")
 # The engine may still run: the camera stays locked until another safeguard has stopped it.
 NOT_STOPPED = "not-stopped"
 DENIED = "Rekognition.AccessDeniedException"
-# What Step Functions adds to a service's message, and stands for one that is not there.
-ADDED = re.compile(r"\s*\(Service: .*\)\s*$|^null\b", re.DOTALL)
+# What Step Functions adds to a service's message, and what stands for one that is not there: AWS's
+# form is nowhere documented, and the answer's body has the name of the error alone.
+ADDED = re.compile(
+    r"""\s*\(Service: .*\)\s*$|^null\b|^\{["']__type["']: ?["'][\w.#]+["']\}$""", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,14 @@ FACE = (0.4, 0.2, 0.2, 0.3)
 
 
 class Queue:
-    """SQS, of whose messages each is handled by `work` when it is asked to."""
+    """SQS, and the keys that its messages name."""
 
     def __init__(self):
         self.keys = []
 
-    def send_message_batch(self, *, QueueUrl, Entries):
-        assert QueueUrl == "photos" and len(Entries) <= 10
-        assert len({entry["Id"] for entry in Entries}) == len(Entries)
-        bodies = [json.loads(entry["MessageBody"]) for entry in Entries]
-        self.keys += [body["detail"]["object"]["key"] for body in bodies]
-        return {"Successful": [], "Failed": []}
+    def send_message(self, *, QueueUrl, MessageBody):
+        assert QueueUrl == "photos"
+        self.keys.append(json.loads(MessageBody)["detail"]["object"]["key"])
 
 
 class Home:
@@ -138,8 +135,8 @@ def test_more_photos_than_one_look_lists_do_not_look_removed(home, monkeypatch):
 
 def test_a_look_that_fails_is_no_reason_to_fail_a_session(home, monkeypatch):
     def refused(**_given):
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "SendMessageBatch")
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "SendMessage")
 
     home.put("people/Zoë/1.jpg")
-    monkeypatch.setattr(home.queue, "send_message_batch", refused)
+    monkeypatch.setattr(home.queue, "send_message", refused)
     assert send_differences(home.people, home.queue, "photos", logging.getLogger()) == 0

@@ -186,6 +186,21 @@ def test_a_missing_right_is_told_with_the_rights_and_not_as_a_closed_service(tab
         ({"Error": "States.Timeout", "Cause": ""}, "problem"),
         ({"Error": "Rekognition.AccessDeniedException", "Cause": ""}, "denied"),
         ({"Error": "Rekognition.AccessDeniedException"}, "denied"),
+        *[
+            ({"Error": "Rekognition.AccessDeniedException", "Cause": body}, "denied")
+            for body in (
+                '{"__type":"AccessDeniedException"}',
+                "{'__type': 'AccessDeniedException'}",
+                '{"__type":"com.amazonaws.rekognition#AccessDeniedException"}',
+            )
+        ],
+        (
+            {
+                "Error": "Rekognition.AccessDeniedException",
+                "Cause": '{"__type":"AccessDeniedException","Message":"User is not"}',
+            },
+            "problem",
+        ),
         (
             {
                 "Error": "Rekognition.AccessDeniedException",
