@@ -45,8 +45,8 @@ def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "
     try:
         keys = find_differences(people)[:MOST_SENT]
         for key in keys:
-            # The part of S3's event that the functions of the people read.
-            event = json.dumps({"detail": {"object": {"key": key}}})
+            # As much of S3's event as whosthere.ingest.sqs reads.
+            event = json.dumps({"detail": {"object": {"key": key}}, "region": "", "account": ""})
             sqs.send_message(QueueUrl=queue_url, MessageBody=event)
     except Exception as error:  # nothing here is a reason to fail a session or the sweep
         logger.warning("people not compared", extra=loggable(error))

@@ -1,6 +1,5 @@
 """Photos whose events never came: found by comparing S3 with the table, and sent to the queue."""
 
-import json
 import logging
 
 import boto3
@@ -10,6 +9,7 @@ from botocore.exceptions import ClientError
 from tests.support.records.alert_harness import a_table, empty
 from tests.support.records.drawn_faces import BLUE, RED, draw
 from tests.support.records.photo_rekognition import PhotoRekognition
+from whosthere.ingest.sqs import read_event
 from whosthere.people import differences, store
 from whosthere.people.differences import People, find_differences, refused_photos, send_differences
 from whosthere.people.photos import PeopleCollection
@@ -27,7 +27,7 @@ class Queue:
 
     def send_message(self, *, QueueUrl, MessageBody):
         assert QueueUrl == "photos"
-        self.keys.append(json.loads(MessageBody)["detail"]["object"]["key"])
+        self.keys.append(read_event(MessageBody).key)
 
 
 class Home:
