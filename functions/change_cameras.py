@@ -32,7 +32,8 @@ def handler(event: dict[str, Any], _context: Any) -> None:
     except Exception as error:
         # With sessions that run the stack has to stay: nothing else would stop what costs money.
         logger.exception("cameras could not be changed")
-        status, reason = "FAILED", f"{event['LogicalResourceId']}, try again: {error}"
+        # CloudFormation takes 4 kB for the whole answer.
+        status, reason = "FAILED", f"{event['LogicalResourceId']}, try again: {error}"[:2000]
     answer(event, status, reason)
 
 

@@ -1,4 +1,4 @@
 """People: who is enrolled, and the photos that enroll them.
 
-Uses: dynamodb, errors.
+Uses: dynamodb, errors, names.
 """
