@@ -77,6 +77,8 @@ class _PhotoWorker:
         row = self._row()
         if row and row.orphaned_faces:
             return self._delete_orphaned_faces(row)
+        if row is None and self._forget_old():
+            return FORGOTTEN
         if found is None:
             if row is None:
                 return UNCHANGED
@@ -86,6 +88,15 @@ class _PhotoWorker:
         if row and row.etag == found["ETag"]:
             return UNCHANGED
         return self._enroll(row, found)
+
+    def _forget_old(self) -> bool:
+        """Forget the photo as the first schema kept it; return whether it did."""
+        old = store.read_old_photo(self.table, self.person, self.photo.key)
+        if old is None:
+            return False
+        photos.delete_faces(self.collection, [old.face_id, *old.orphaned_faces])
+        store.remove_old_photo(self.table, self.person, self.photo.key, old.version)
+        return True
 
     def delete_lost_faces(self) -> None:
         """Delete faces added here that another worker or a newer photo has replaced."""

@@ -73,7 +73,7 @@ def _digest(text: str, salt: str) -> str:
 
 def name_of(table: Table, person: str) -> str:
     """Return the name of a person; NAMELESS if the last photo has just been removed."""
-    row = dynamodb.read(table, person_key(person))
+    row = dynamodb.read(table, person_key(person)) or dynamodb.read(table, _old_key(person))
     return str(row["name"]) if row else NAMELESS
 
 
@@ -90,6 +90,24 @@ def photo_key(person: str, key: str) -> dict[str, str]:
     return {"pk": f"person#{person}", "sk": f"photo#{key.removeprefix(PREFIX)}"}
 
 
+def _old_key(person: str, key: str = "") -> dict[str, str]:
+    """Return the key that a row of the first schema has: a person's, or of the photo of a key."""
+    file = unicodedata.normalize("NFC", key.rpartition("/")[2])
+    return {"pk": f"person#{person}", "sk": f"photo#{file}" if file else "person"}
+
+
+def read_old_photo(table: Table, person: str, key: str) -> PhotoRow | None:
+    """Read the row of a photo as the first schema kept it; None if there is none."""
+    item = dynamodb.read(table, _old_key(person, key))
+    return _photo_row(item) if item and item["key"] == key else None
+
+
+def remove_old_photo(table: Table, person: str, key: str, version: int) -> None:
+    """Remove the row of a photo of the first schema, and the person's; new ones replace them."""
+    table.delete_item(Key=_old_key(person))
+    dynamodb.write(table, dynamodb.delete(_old_key(person, key), version))
+
+
 def persons(table: Table) -> list[str]:
     """Return the ids of everybody who has a photo with a row."""
     return [str(row["sk"]) for row in dynamodb.query(table, Key("pk").eq(PEOPLE))]
@@ -104,7 +122,8 @@ def read_photo(table: Table, person: str, key: str) -> PhotoRow | None:
 def read_photos(table: Table, person: str) -> list[PhotoRow]:
     """Read the rows of all photos of a person."""
     condition = Key("pk").eq(f"person#{person}") & Key("sk").begins_with("photo#")
-    return [_photo_row(item) for item in dynamodb.query(table, condition)]
+    rows = dynamodb.query(table, condition)
+    return [_photo_row(row) for row in rows if "/" in row["sk"]]  # else of the first schema
 
 
 def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) -> None:

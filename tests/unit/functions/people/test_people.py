@@ -150,6 +150,28 @@ def test_a_photo_that_is_moved_keeps_its_face_whatever_comes_first(people):
     assert len(people.rekognition.faces) == 1
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["the photo is there", "it was removed"])
+def test_a_photo_of_the_first_schema_moves_to_the_new_rows_with_a_face_of_its_own(people, kept):
+    people.put()
+    etag = people.s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"]
+    people.rekognition.labels["old-face"] = (ZOE, RED)
+    old = {"key": KEY, "etag": etag, "faceId": "old-face", "status": "enrolled", "reason": ""}
+    row = {"pk": f"person#{ZOE}", "version": 1}
+    people.table.put_item(Item=row | old | {"sk": "photo#1.jpg", "stale": []})
+    people.table.put_item(Item=row | {"sk": "person", "name": "Zoë"})
+    assert store.name_of(people.table, ZOE) == "Zoë"
+    assert store.read_photos(people.table, ZOE) == []  # so that who compares sends it
+    if not kept:
+        people.remove()
+    assert people.event() == ("enrolled" if kept else "forgotten")
+    assert people.names == (["Zoë"] if kept else [])
+    assert list(people.rekognition.faces) == (["face-1"] if kept else [])
+    assert {item["sk"] for item in people.table.scan()["Items"]} == (
+        {ZOE, "photo#Zoë/1.jpg"} if kept else set()
+    )
+    assert people.event() == "unchanged"
+
+
 def test_a_key_as_long_as_s3_takes_it_has_a_row(people):
     key = "people/Zoë/".ljust(1019, "x") + ".jpg"
     assert len(key.encode()) == 1024

@@ -354,7 +354,7 @@ def images_go_to(uri):
 
 @pytest.mark.parametrize(
     ("uri", "following"),
-    [("s3://bucket/frames/front-door/", "sleep"), ("s3://somebody/else/", "start")],
+    [("s3://bucket/frames/whosthere-front-door", "sleep"), ("s3://somebody/else/", "start")],
 )
 def test_images_that_go_elsewhere_are_not_the_sessions(table, context, services, uri, following):
     running_session(table)
