@@ -15,8 +15,13 @@ from whosthere.session.open import Deployment, OpenContext, open_requested_sessi
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
-sqs = boto3.client("sqs")
-people = People(table, s3, os.environ["BUCKET"], os.environ["PERSON_SALT"])
+compare_photos = partial(
+    send_differences,
+    People(table, s3, os.environ["BUCKET"], os.environ["PERSON_SALT"]),
+    boto3.client("sqs"),
+    os.environ["PHOTOS_QUEUE"],
+    logger,
+)
 context = OpenContext(
     table=table,
     s3=s3,
@@ -48,6 +53,5 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, object]:
         execution=event["execution"],
         started_ms=round(datetime.fromisoformat(event["started"]).timestamp() * 1000),
     )
-    sent = send_differences(people, sqs, os.environ["PHOTOS_QUEUE"], logger)
-    logger.info("session opened", extra={"session": found["id"], "photos": sent})
+    logger.info("session opened", extra={"session": found["id"], "photos": compare_photos()})
     return found

@@ -1,6 +1,7 @@
 """Hourly: compare what runs with what should, and photos with rows. Events are best effort."""
 
 import os
+from functools import partial
 from typing import Any
 
 import boto3
@@ -17,8 +18,13 @@ PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 context = stop_context(os.environ, table, logger)
-sqs = boto3.client("sqs")
-people = People(table, boto3.client("s3"), os.environ["BUCKET"], os.environ["PERSON_SALT"])
+compare_photos = partial(
+    send_differences,
+    People(table, boto3.client("s3"), os.environ["BUCKET"], os.environ["PERSON_SALT"]),
+    boto3.client("sqs"),
+    os.environ["PHOTOS_QUEUE"],
+    logger,
+)
 
 
 @logger.inject_lambda_context
@@ -31,6 +37,6 @@ def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
     try:
         found = sweep(context, CAMERAS, engine=ENGINE, role_name=PROCESSOR_ROLE)
     finally:
-        found["photos"] = send_differences(people, sqs, os.environ["PHOTOS_QUEUE"], logger)
+        found["photos"] = compare_photos()
         logger.info("swept", extra=found)
     return found

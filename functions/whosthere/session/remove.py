@@ -3,11 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from whosthere.session.custom_resource import DELETE
 from whosthere.session.lock import close_camera
 from whosthere.session.stop import REMOVED, StopContext, end
+from whosthere.session.sweep import sweep
 from whosthere.session_store import latest_session
 
-DELETE = "Delete"
+
+def end_sessions(context: StopContext, event: Mapping[str, Any], *, role_name: str) -> None:
+    """End the sessions of the cameras that go; with the stack also what nothing knows of."""
+    cameras, with_the_stack = removed_cameras(event), event["RequestType"] == DELETE
+    count = drain(context, cameras, for_good=with_the_stack)
+    if with_the_stack:
+        sweep(context, cameras, engine=event["ResourceProperties"]["Engine"], role_name=role_name)
+    extra = {"cameras": len(cameras), "count": count}
+    context.closing.logger.info("sessions ended", extra=extra)
 
 
 def removed_cameras(event: Mapping[str, Any]) -> list[str]:

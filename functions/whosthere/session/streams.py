@@ -1,12 +1,17 @@
 """Data streams of cameras: Lambda refuses a mapping whose stream is not ACTIVE yet."""
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from whosthere.errors import StreamsNotActiveError
+from whosthere.names import stream_name
+from whosthere.session.custom_resource import DELETE
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
 
 # A stream is made within seconds, but not more than five at once (Kinesis Data Streams,
 # CreateStream). The custom resource's own time must outlast this.
@@ -14,8 +19,15 @@ WAIT_S = 420.0
 PAUSE_S = 2.0
 
 
+def wait_for_cameras(kinesis: "KinesisClient", stack: str, event: Mapping[str, Any]) -> None:
+    """Wait for the data streams of a custom resource's cameras, unless these go."""
+    if event["RequestType"] != DELETE:
+        cameras = event["ResourceProperties"]["Cameras"]
+        wait_until_active(kinesis, [stream_name(stack, camera) for camera in cameras])
+
+
 def wait_until_active(
-    kinesis: Any,
+    kinesis: "KinesisClient",
     streams: Iterable[str],
     *,
     seconds: float = WAIT_S,
@@ -43,7 +55,7 @@ def wait_until_active(
         waited += PAUSE_S
 
 
-def _status(kinesis: Any, stream: str) -> str:
+def _status(kinesis: "KinesisClient", stream: str) -> str:
     try:
         found = kinesis.describe_stream_summary(StreamName=stream)
     except ClientError as error:

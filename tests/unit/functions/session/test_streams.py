@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from whosthere.errors import StreamsNotActiveError
-from whosthere.session.streams import wait_until_active
+from whosthere.session.streams import wait_for_cameras, wait_until_active
 
 
 class Kinesis:
@@ -38,3 +38,11 @@ def test_no_stream_is_waited_for_without_an_end():
     assert "b: ResourceNotFoundException, c: AccessDeniedException" in str(failed.value)
     assert "a:" not in str(failed.value)
     assert "at most five" in str(failed.value)
+
+
+def test_the_streams_of_cameras_that_go_are_not_waited_for():
+    event = {"ResourceProperties": {"Cameras": ["a"]}}
+    wait_for_cameras(Kinesis(), "home", event | {"RequestType": "Delete"})
+    kinesis = Kinesis(**{"home-a": 0})
+    wait_for_cameras(kinesis, "home", event | {"RequestType": "Update"})
+    assert kinesis.looks == {"home-a": -1}
