@@ -118,12 +118,17 @@ def service_context(service: str, action: str, resource: str, keys: Mapping[str,
     )
 
 
-def authorize_service(service: str, action: str, resource: str, *, source_arn: str) -> None:
-    """Raise AccessDenied unless the resource's own policy lets a service do this for a source."""
+def authorize_service(
+    service: str, action: str, resource: str, *, source_arn: str, names_itself: bool = True
+) -> None:
+    """Raise AccessDenied unless the resource's own policy lets a service do this for a source.
+
+    A service that does not name the source and its account meets no Condition on them.
+    """
     with scope():
         found = names.RESOURCE_POLICY.get()(action.partition(":")[0], resource)
         context = {"aws:sourcearn": source_arn, "aws:sourceaccount": ACCOUNT}
-        ctx = service_context(service, action, resource, context)
+        ctx = service_context(service, action, resource, context if names_itself else {})
         allowed = (
             bool(found)
             and names.SERVICE_POLICY.get()(found[0], ctx, service=service).decision == "Allow"

@@ -193,3 +193,24 @@ def test_a_rule_reaches_a_function_only_with_its_permission(laptop, wait_until, 
     assert bool(items(TableName=table)["Items"]) is allowed
     events.remove_targets(Rule=rule, Ids=["function"])
     events.delete_rule(Name=rule)
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_a_rule_meets_no_condition_of_a_topics_policy(laptop, wait_until, condition):
+    events, rule = laptop.client("events"), unique("rule")
+    topic = laptop.client("sns").create_topic(Name=rule)["TopicArn"]
+    source = unique("test.laptop")
+    pattern = json.dumps({"source": [source]})
+    arn = events.put_rule(Name=rule, EventPattern=pattern)["RuleArn"]
+    who = {"Service": "events.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": who, "Action": "sns:Publish", "Resource": topic}
+    if condition:
+        statement["Condition"] = {"ArnEquals": {"aws:SourceArn": arn}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    laptop.client("sns").set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=policy
+    )
+    events.put_targets(Rule=rule, Targets=[{"Id": "topic", "Arn": topic}])
+    events.put_events(Entries=[{"Source": source, "DetailType": "test", "Detail": "{}"}])
+    decided = ("sns:Publish", topic, not condition)
+    wait_until(lambda: decided in decisions(laptop, "events.amazonaws.com"))
