@@ -1,7 +1,8 @@
 """Kinesis: a new stream is CREATING for KINESIS_CREATING_SECONDS, and templates wait for it.
 
 CreateStream returns before the stream is ACTIVE (its API page). CloudFormation waits for a stream
-before it makes what depends on it, and for nothing else: here that wait takes no time.
+before it makes what depends on it: here that wait takes no time. All else it makes at the same
+time, MiniStack one by one: so a template's stream is CREATING for two seconds at least.
 """
 
 import contextvars
@@ -14,6 +15,7 @@ from typing import Any
 from local.ministack import names
 
 SETTING = "KINESIS_CREATING_SECONDS"
+TEMPLATE_SECONDS = 2.0
 KIND = "AWS::Kinesis::Stream"
 ACTIVE_AT = "active_at"  # stored beside the emulator's own keys
 
@@ -24,12 +26,11 @@ _resources: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("
 def install() -> None:
     """Patch how MiniStack makes data streams, which are ACTIVE at once."""
     seconds = float(os.environ.get(SETTING, "0"))
-    if not seconds:
-        return
-    names.CREATE_STREAM.replace(_creating(names.CREATE_STREAM.get(), seconds))
+    if seconds:
+        names.CREATE_STREAM.replace(_creating(names.CREATE_STREAM.get(), seconds))
     names.ENSURE_ACTIVE.replace(_activate_when_due)
     handlers = names.CFN_HANDLERS.get()[KIND]
-    handlers["create"] = _creating_by_template(handlers["create"], seconds)
+    handlers["create"] = _creating_by_template(handlers["create"], max(seconds, TEMPLATE_SECONDS))
     names.IN_ORDER.replace(_remembering(names.IN_ORDER.get()))
     names.PROVISION.replace(_after_dependencies(names.PROVISION.get()))
 

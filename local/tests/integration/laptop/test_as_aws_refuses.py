@@ -77,11 +77,14 @@ def test_a_machine_meets_the_same_denial_by_name(new_account, wait_until):
     assert "is not authorized to perform" not in ended.get("cause", "")
 
 
+def reading_function(laptop):
+    allowed = [f"kinesis:{action}" for action in READ]
+    return make_function(laptop, CODE, {"Effect": "Allow", "Action": allowed, "Resource": "*"})
+
+
 @pytest.fixture
 def function(new_account):
-    allowed = [f"kinesis:{action}" for action in READ]
-    statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
-    return make_function(new_account, CODE, statement)
+    return reading_function(new_account)
 
 
 def stream_arn(name):
@@ -136,10 +139,13 @@ def failure_of_stack(laptop, function, **more):
     return failed[-1]["ResourceStatusReason"] if failed else ""
 
 
-def test_a_template_has_to_wait_for_the_stream_of_its_mapping(new_account, function):
-    reason = failure_of_stack(new_account, function)
+@pytest.mark.parametrize("account", ["new_account", "laptop"], ids=["new", "by default"])
+def test_a_template_has_to_wait_for_the_stream_of_its_mapping(request, account):
+    laptop = request.getfixturevalue(account)
+    function = reading_function(laptop)
+    reason = failure_of_stack(laptop, function)
     assert "not found" in reason or "does not appear to be active" in reason
-    assert failure_of_stack(new_account, function, DependsOn="Records") == ""
+    assert failure_of_stack(laptop, function, DependsOn="Records") == ""
 
 
 def test_a_new_bucket_sends_no_event_for_some_minutes(new_account, wait_until):
