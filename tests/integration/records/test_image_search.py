@@ -16,7 +16,7 @@ from tests.support.stack.outages import logged, refused, switched_off
 from tests.support.stack.rights import unused
 from whosthere.clock import iso, now_ms
 from whosthere.ingest.image import PRODUCER, SERVER
-from whosthere.names import frames_folder
+from whosthere.names import images_prefix
 
 NAME = "whosthere-with-the-other-engine"  # so long that the names of its roles are cut
 # What a function needs only for an event that fails, and after an hour of it.
@@ -65,8 +65,8 @@ def seen(laptop, images, tmp_path_factory, wait_until):
 def put_images_of_zoe(product, report):
     """Two of the session's images of her, as if they were made now."""
     s3, bucket = product.client("s3"), product.stack.bucket
-    folder = frames_folder(product.stack.name, "front-door")
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/")["Contents"]
+    folder = images_prefix(product.stack.name, "front-door")
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]
     told = {one["Key"]: s3.head_object(Bucket=bucket, Key=one["Key"])["Metadata"] for one in listed}
     visit = report["visits"][0]
     keys = [key for key in told if visit["first"] <= moment(told[key]) <= visit["last"]]
@@ -74,7 +74,7 @@ def put_images_of_zoe(product, report):
         at = str(now_ms() + 500 * number)
         s3.copy_object(
             Bucket=bucket,
-            Key=f"{folder}/again_{at}_{uuid.uuid4()}.jpg",
+            Key=f"{folder}again_{at}_{uuid.uuid4()}.jpg",
             CopySource={"Bucket": bucket, "Key": key},
             Metadata=told[key] | {PRODUCER: at, SERVER: at},
             MetadataDirective="REPLACE",
