@@ -132,7 +132,7 @@ def test_poison_that_a_function_sets_aside_fires_its_alarm(
 
 @pytest.mark.long  # five minutes
 def test_five_minutes_of_refusals_lose_and_double_nothing_and_fire_the_alarm_of_late_records(
-    laptop, stack, product, told, wait_until
+    laptop, stack, product, topic, told, wait_until
 ):
     """SNS, DynamoDB and S3 at once; the alarm goes by the metric that the mapping publishes."""
     cloudwatch, fired, got = laptop.client("cloudwatch"), [], []
