@@ -27,6 +27,11 @@ NOT_BY_THIS_ENGINE = {
 }
 
 
+def freed(answer):
+    """What a sweep ended and stopped; photos that it sent again may be another test's."""
+    return {key: answer[key] for key in ("locks", "processors", "images")}
+
+
 @pytest.fixture(scope="module")
 def camera(laptop, stack, tmp_path_factory):
     """The camera is on for all tests of this file."""
@@ -120,15 +125,15 @@ def test_the_schedule_needs_no_other_safeguard_and_is_gone_afterwards(overdue, w
 
 def test_the_sweep_needs_no_other_safeguard(swept, wait_until):
     product, execution, answer = swept
-    assert answer == {"locks": 1, "processors": 0, "images": 0}
+    assert freed(answer) == {"locks": 1, "processors": 0, "images": 0}
     assert product.report(execution)["endedBy"] == "swept"
     assert is_told(product, wait_until, execution, "the hourly sweep found it")
 
 
 def test_no_right_of_the_safeguards_is_one_too_many(laptop, aborted, caught, overdue, swept):
     assert unused(laptop, "whosthere", "StopSessionFunctionRole") <= NOT_BY_THIS_ENGINE
-    # Aborting what hangs takes minutes; a long test below does.
-    rest = NOT_BY_THIS_ENGINE | {"states:StopExecution"}
+    # Aborting what hangs takes minutes, a long test below does; and no photo's event is missing.
+    rest = NOT_BY_THIS_ENGINE | {"states:StopExecution", "sqs:SendMessage"}
     assert unused(laptop, "whosthere", "SweepSessionsFunctionRole") <= rest
     assert unused(laptop, "whosthere", "DeadlineRole") == set()
 
@@ -138,11 +143,8 @@ def test_late_events_and_the_sweep_leave_alone_what_should_run(product, wait_unt
     before = abandoned(product, wait_until).rpartition(":")[2]
     invoke(product, "SweepSessionsFunction", {})
     execution = watched(product, wait_until)
-    assert invoke(product, "SweepSessionsFunction", {}) == {
-        "locks": 0,
-        "processors": 0,
-        "images": 0,
-    }
+    answer = invoke(product, "SweepSessionsFunction", {})
+    assert freed(answer) == {"locks": 0, "processors": 0, "images": 0}
     assert len(product.processors()) == 1
     # The event of the session before comes late, while this one runs.
     event = sample("stop_session.json")
@@ -181,7 +183,7 @@ def test_the_sweep_ends_an_execution_that_hangs_past_its_deadline(product, wait_
     )
     with without_rule(product):
         found = invoke(product, "SweepSessionsFunction", {})
-    assert found == {"locks": 1, "processors": 0, "images": 0}
+    assert freed(found) == {"locks": 1, "processors": 0, "images": 0}
     assert product.state(execution)["status"] == "ABORTED"
     assert product.nothing_is_left()
     assert product.report(execution)["endedBy"] == "overdue"
@@ -199,7 +201,7 @@ def test_a_processor_left_by_an_ended_session_is_swept_and_told(product, wait_un
     wait_until(lambda: created(rekognition, name, {key: left[key] for key in wanted}))
     rekognition.start_stream_processor(Name=name)
     found = invoke(product, "SweepSessionsFunction", {})
-    assert found == {"locks": 0, "processors": 1, "images": 0}
+    assert freed(found) == {"locks": 0, "processors": 1, "images": 0}
     assert not product.processors()
     assert is_told(product, wait_until, execution, "is stopped now")
 

@@ -47,7 +47,7 @@ SAME_RIGHT = {
 }
 ONLY_WHEN_BUSY = {
     ("OpenSessionFunctionRole", "dynamodb:GetItem"),
-    ("OpenSessionFunctionRole", "s3:ListBucket"),
+    ("OpenSessionFunctionRole", "sqs:SendMessage"),  # and only if a photo's event is missing
 }
 
 

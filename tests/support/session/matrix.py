@@ -190,6 +190,8 @@ BY_FUNCTIONS = [
     Call(OPEN, "kinesisvideo:DescribeStream"),
     Call(OPEN, "dynamodb:TransactWriteItems"),
     Call(OPEN, "scheduler:CreateSchedule"),
+    Call(OPEN, "s3:ListObjectsV2"),
+    Call(OPEN, "dynamodb:Query"),
     Call(CHECK, "dynamodb:GetItem"),
     Call(CHECK, "kinesisvideo:GetDataEndpoint"),
     Call(CHECK, "kinesis-video-archived-media:ListFragments"),
