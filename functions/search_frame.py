@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
 BUCKET = os.environ["BUCKET"]
-
 logger = Logger()
 metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
@@ -40,6 +39,7 @@ images = ImageSearch(
     urls=PresignedUrls(sts, os.environ["PICTURE_ROLE_ARN"], BUCKET),
     people_collection=os.environ["PEOPLE_COLLECTION"],
     calls=calls,
+    dead_letters=dead_letters,
 )
 publisher = partial(publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}

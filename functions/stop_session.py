@@ -1,6 +1,5 @@
 """Stop a session: its execution's own last step, and the safeguards for one that has none."""
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.session.close import ending_of
+from whosthere.session.close import camera_asked_for, ending_of
 from whosthere.session.stop import stop_context, stop_ended, stop_engine_of, stop_overdue
 
 logger = Logger()
@@ -34,21 +33,11 @@ def _stop(event: dict[str, Any]) -> Mapping[str, object]:
     if "overdue" in event:
         return stop_overdue(context, event["overdue"])
     if "ending" in event:
-        ending, camera = ending_of(event["ending"]), camera_of(event.get("request"))
+        ending, camera = ending_of(event["ending"]), camera_asked_for(event.get("request"))
         is_last = event["isLastTry"]
         return stop_ended(context, event["session"], ending, camera, is_last_try=is_last)
     detail = event["detail"]
     status = detail["status"].lower().replace("_", " ")
     found = {"Error": detail.get("error") or "", "Cause": detail.get("cause") or ""}
     ending = ending_of({"endedBy": status} | found)
-    return stop_ended(context, detail["name"], ending, camera_of(detail.get("input")))
-
-
-def camera_of(request: object) -> str:
-    """Return the camera that a session was asked for, if its input says so: it may be anything."""
-    try:
-        found = json.loads(request) if isinstance(request, str) else request
-    except ValueError:
-        return ""
-    camera = found.get("camera") if isinstance(found, dict) else None
-    return camera[:32] if isinstance(camera, str) else ""
+    return stop_ended(context, detail["name"], ending, camera_asked_for(detail.get("input")))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from botocore.exceptions import ClientError
 
 from whosthere.clock import DAY_S
-from whosthere.errors import NewerRowError
+from whosthere.errors import NewerRowError, TryAgainError
 
 if TYPE_CHECKING:  # stubs are not in the Lambda runtime
     from boto3.dynamodb.conditions import ConditionBase
@@ -42,7 +42,7 @@ SCHEMA = 2
 STAMP = {"schemaVersion": SCHEMA}
 
 
-class RowChangedError(Exception):
+class RowChangedError(TryAgainError):
     """Another worker wrote the row since it was read."""
 
 

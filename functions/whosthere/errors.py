@@ -16,7 +16,15 @@ WhosthereError
 `-- TryAgainError         another worker is at work on the same row, or AWS is too busy
 """
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+# AWS's codes for what it will refuse again: what was asked for, not when or by whom.
+REFUSED_INPUT = {
+    *("ValidationException", "ValidationError", "InvalidParameter", "InvalidParameterValue"),
+    *("InvalidParameterException", "InvalidParameterValueException", "InvalidArgument"),
+    *("InvalidArgumentException", "InvalidImageFormatException", "ImageTooLargeException"),
+    *("KeyTooLongError", "EntityTooLarge", "SerializationException"),
+}
 
 
 def name_of_error(error: Exception) -> str:
@@ -30,6 +38,25 @@ def loggable(error: Exception) -> dict[str, str]:
     if isinstance(error, ClientError):
         found["code"] = error.response["Error"]["Code"]
     return found
+
+
+def is_permanent(error: Exception) -> bool:
+    """Return whether no retry can mend an error: the reason is what was given.
+
+    AWS, the network or another worker may do better next time; the same code will not.
+    """
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in REFUSED_INPUT
+    if isinstance(error, ParamValidationError):
+        return True
+    # OSError is the network's; a newer version's row is read again once that is deployed.
+    transient = (BotoCoreError, OSError, TryAgainError, NewerRowError, WorkersKilledError)
+    return not isinstance(error, transient)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why something was set aside; the text of any other error than ours may hold names."""
+    return str(error) if isinstance(error, RecordError | EventError) else name_of_error(error)
 
 
 class WhosthereError(Exception):

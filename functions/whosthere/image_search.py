@@ -4,11 +4,14 @@ The image becomes the record that a stream processor would write, and goes throu
 calls as a record of a data stream: one for persons, one for strangers.
 """
 
+import base64
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 
 from whosthere.clock import now_ms
 from whosthere.errors import PictureError
+from whosthere.ingest.dead_letter import EVENTS, DeadLetters
 from whosthere.ingest.image import (
     CameraImage,
     build_record,
@@ -26,6 +29,9 @@ from whosthere.strangers.review_queue import StrangerFiles
 from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import AlertContext
 
+# Of a larger one the beginning: Kinesis Video Streams makes none, and a function has little memory.
+MOST_KEPT_BYTES = 20_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class ImageSearch:
@@ -36,6 +42,7 @@ class ImageSearch:
     urls: PresignedUrls
     people_collection: str
     calls: ApiCallCounter
+    dead_letters: DeadLetters
 
 
 def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_prefix: str) -> str:
@@ -60,7 +67,8 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
         session = owner
         quality = session.settings.quality
         faces = search_faces(files.rekognition, images.people_collection, image, quality)
-    except PictureError:
+    except PictureError as error:
+        _set_aside(images, session, key, str(error))
         add_counts(table, session.id, images.calls.take() + Counter(images_refused=1))
         return "refused"
     arn = f"{arn_prefix}{stream_name(images.stack, session.camera)}/0"
@@ -68,6 +76,21 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
     frame = read_frame(record, images.stack, id=key, recognised_ms=now_ms())
     _process(images, alerting, session, frame, image)
     return "searched"
+
+
+def _set_aside(images: ImageSearch, session: Session, key: str, reason: str) -> None:
+    """Store an image that cannot be used, with the reason; with `strangers: off` its digest."""
+    files, letters = images.files, images.dead_letters
+    try:
+        content = files.s3.get_object(Bucket=files.bucket, Key=key)["Body"].read(MOST_KEPT_BYTES)
+    except files.s3.exceptions.NoSuchKey:
+        return  # it is gone
+    name = f"image-{sha256(key.encode()).hexdigest()}"
+    if session.settings.strangers == "off":
+        letters.put_digest(EVENTS, name, reason, content)
+    else:
+        given = {"key": key, "image": base64.b64encode(content).decode()}
+        letters.put(EVENTS, name, reason, given)
 
 
 def _process(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 FACE_PX = 120  # small faces are enlarged to this height, so that a picture can enroll somebody
 MAX_ENLARGEMENT = 4.0
+MAX_PIXELS = 50_000_000
+MIN_SIDE_PX = 80  # Rekognition takes images from 80 pixels a side (guidelines and quotas)
+MAX_SIDE_PX = 10_000  # a crop as thin as a line would grow without bounds to have that
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +29,28 @@ class Crops:
 def crop(image: bytes, box: Box, others: Sequence[Box]) -> Crops:
     """Crop the frame around one face so that no other face in the crop is larger.
 
-    Rekognition compares only the largest face of an image (SearchFacesByImage). Raises
-    PictureError for a frame that cannot be decoded.
+    Rekognition compares only the largest face of an image (SearchFacesByImage). Raise PictureError
+    if the frame cannot be decoded, or shows nothing of the face.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(image)) as opened:
-            frame = opened.convert("RGB")
-    except Exception as error:  # Pillow raises ValueError, OSError and others for what is damaged
-        raise PictureError("the image cannot be decoded") from error
+    frame = _decode(image)
     wide = _without(box.grown(1.0, 0.9, 1.0, 1.3), box, others)
     near = _without(box.grown(0.5, 0.5, 0.5, 0.5), box, others)
     scale = min(MAX_ENLARGEMENT, max(1.0, FACE_PX / (box.height * frame.height)))
     return Crops(*(to_jpeg(_cut(frame, part, scale)) for part in (wide, near)))
+
+
+def _decode(image: bytes) -> "PillowImage":
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(image), formats=("JPEG", "PNG")) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise PictureError("the image has too many pixels")
+            return opened.convert("RGB")
+    except PictureError:
+        raise
+    except Exception as error:  # Pillow raises OSError, SyntaxError, struct.error and others
+        raise PictureError("the image cannot be decoded") from error
 
 
 def _without(cut: Box, box: Box, others: Sequence[Box]) -> Box:
@@ -58,15 +69,14 @@ def _without(cut: Box, box: Box, others: Sequence[Box]) -> Box:
 
 
 def _cut(frame: "PillowImage", part: Box, scale: float) -> "PillowImage":
-    edges = (
-        round(part.left * frame.width),
-        round(part.top * frame.height),
-        round(part.right * frame.width),
-        round(part.bottom * frame.height),
-    )
-    cut = frame.crop(edges)
-    # Rekognition takes images from 80 pixels a side (guidelines and quotas).
-    scale = max(scale, 80 / min(cut.size))
+    left, upper = round(part.left * frame.width), round(part.top * frame.height)
+    right, lower = round(part.right * frame.width), round(part.bottom * frame.height)
+    if right <= left or lower <= upper:
+        raise PictureError("the face lies outside the image")
+    cut = frame.crop((left, upper, right, lower))
+    scale = max(scale, MIN_SIDE_PX / min(cut.size))
+    if scale * max(cut.size) > MAX_SIDE_PX:
+        raise PictureError("what the image shows of the face is too narrow")
     return cut.resize((round(cut.width * scale), round(cut.height * scale)))
 
 

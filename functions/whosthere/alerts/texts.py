@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, ReadOnly, TypedDict
 
-from whosthere.alerts.message import PERSON, PROBLEM, SESSION, STRANGER, Alert, ascii_subject
+from whosthere.alerts.message import (
+    PERSON,
+    PROBLEM,
+    SESSION,
+    STRANGER,
+    SUBJECT_LENGTH,
+    Alert,
+    one_line,
+    shorten,
+)
 from whosthere.clock import iso
 from whosthere.people.store import NAMELESS
 from whosthere.session_store import Session
@@ -143,14 +152,15 @@ class PictureLink:
 
 def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_ms: int) -> Alert:
     """Return the alert about a person's visit; several names are hard to tell apart."""
+    names = [one_line(name) or NAMELESS for name in names]
     name = " or ".join(names)
     at = clock_time(visit.captured_ms, time_zone)
-    is_readable = "?" not in ascii_subject(name)
+    where = f" at {visit.camera} {at[:5]}"
     return Alert(
         kind=PERSON,
         camera=visit.camera,
         session=visit.session,
-        subject=f"{name if is_readable else NAMELESS} at {visit.camera} {at[:5]}",
+        subject=shorten(name, SUBJECT_LENGTH - len(where)) + where,
         text=f"{name} was seen at {visit.camera} at {at}.\n"
         f"How sure: {visit.similarity:.1f} of 100." + _lateness(visit.captured_ms, now_ms),
         facts={

@@ -16,6 +16,9 @@ from whosthere.ingest.record import AnalysedFrame, Face
 from whosthere.session_store import Session
 
 ATTEMPTS = 8
+# A row has 400 KB (DynamoDB, Quotas): so many of a frame's other faces fit that of the most tracks
+# with the most sightings. They keep a crop free of other faces; those far away do not matter.
+MOST_OTHERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ def _sighting_item(sighting: Sighting) -> Attributes:
         "fragment": frame.fragment,
         "box": face.box.to_row(),
         "looks": [Decimal(str(round(look, 2))) for look in looks],
-        "others": [box.to_row() for box in sighting.other_boxes],
+        "others": [box.to_row() for box in sighting.other_boxes[:MOST_OTHERS]],
     }
 
 

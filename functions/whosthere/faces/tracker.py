@@ -71,6 +71,11 @@ class FaceTrack:
         """Return whether the track can still become anybody's."""
         return not self.who and self.state == TrackState.OPEN
 
+    @property
+    def is_unresolved(self) -> bool:
+        """Return whether a stranger was confirmed and is not known yet."""
+        return self.state in (TrackState.DUE, TrackState.CLAIMED)
+
     def nearest_position(self, moment_ms: int) -> tuple[Box, int]:
         """Return where the face was nearest to a moment, and how long before or after.
 
@@ -186,7 +191,8 @@ class FaceTracker:
     def _confirm(self) -> None:
         """Confirm strangers, at the end of the batch: a later frame may have shown who it is."""
         tracks = [self._confirmed(track) for track in self.state.tracks]
-        tracks.sort(key=attrgetter("updated_ms"), reverse=True)
+        # A crowd does not drive out a stranger who still has to be told of.
+        tracks.sort(key=lambda track: (not track.is_unresolved, -track.updated_ms))
         kept = [track for track in tracks if not self._is_over(track)]
         self.state = replace(self.state, tracks=tuple(kept[:MAX_TRACKS]))
 
@@ -197,8 +203,7 @@ class FaceTracker:
         return replace(track, state=TrackState.DUE)
 
     def _is_over(self, track: FaceTrack) -> bool:
-        is_unresolved = track.state in (TrackState.DUE, TrackState.CLAIMED)
-        forget_ms = FORGET_UNRESOLVED_MS if is_unresolved else FORGET_MS
+        forget_ms = FORGET_UNRESOLVED_MS if track.is_unresolved else FORGET_MS
         return self._now_ms - track.updated_ms > forget_ms
 
 

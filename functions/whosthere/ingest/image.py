@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from whosthere.errors import PictureError
 from whosthere.geometry import Box
 from whosthere.imaging import crop
-from whosthere.ingest.record import TIMES
+from whosthere.ingest.record import FRAGMENT_DIGITS, TIMES
 from whosthere.names import stack_prefix
 from whosthere.settings import Quality
 
@@ -84,10 +84,11 @@ def fetch_image(s3: "S3Client", bucket: str, key: str) -> CameraImage:
     try:
         times = int(metadata[PRODUCER]), int(metadata[SERVER])
         fragment = metadata[FRAGMENT]
-    except (KeyError, ValueError) as error:
+    except Exception as error:
         raise PictureError("the image was not made by Kinesis Video Streams") from error
     # The record made of it would be refused, but only after its faces were searched.
-    if not fragment or min(times) < 1000 * TIMES[0] or max(times) > 1000 * TIMES[1]:
+    is_named = 0 < len(fragment) <= FRAGMENT_DIGITS
+    if not is_named or min(times) < 1000 * TIMES[0] or max(times) > 1000 * TIMES[1]:
         raise PictureError("the image has no fragment or an impossible time")
     return CameraImage(content, _height_px(content), fragment, *times)
 
@@ -99,7 +100,7 @@ def _height_px(content: bytes) -> int:
         # Reads the header only; pixels are decoded when they are first touched.
         with Pillow.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             width, height = image.size
-    except Exception as error:  # Pillow raises ValueError and others for what is damaged
+    except Exception as error:  # Pillow raises OSError, SyntaxError, struct.error and others
         raise PictureError("the image is no JPEG or PNG") from error
     if width * height > MAX_PIXELS:
         raise PictureError("the image has more pixels than Kinesis Video Streams makes")

@@ -1,8 +1,8 @@
 """Batches of a Kinesis data stream: records in, frames by session out, and Lambda's answer.
 
-A record that breaks the schema becomes a dead letter: no retry can mend it. A record whose
-processing failed is named in the answer, and Lambda redelivers the batch from there (Lambda
-developer guide, "Configuring partial batch response with Kinesis").
+A record that breaks the schema, or whose processing fails in a way that no retry can mend, becomes
+a dead letter at once. Any other that failed is named in the answer, and Lambda redelivers the batch
+from there (Lambda developer guide, "Configuring partial batch response with Kinesis").
 """
 
 import base64
@@ -13,10 +13,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from whosthere.dynamodb import Table
-from whosthere.errors import RecordError
+from whosthere.errors import RecordError, is_permanent, reason_of
 from whosthere.ingest.dead_letter import RECORDS, DeadLetters
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome, read_frame
 from whosthere.metrics import ApiCallCounter, add_counts
+from whosthere.names import camera_of_arn
 from whosthere.session_store import Session, last_begun, latest_session
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ def process_batch(
         try:
             frame = _read(record["kinesis"], source.stack)
         except RecordError as error:
-            failed |= _dead_letter(source, record, error)
+            failed |= _set_aside(source, record, error)
         else:
             cameras.setdefault(frame.camera, []).append(frame)
+    errors: dict[str, Exception] = {}
     for camera, frames in cameras.items():
-        failed |= _process_camera(source, camera, frames, work)
+        errors |= _process_camera(source, camera, frames, work)
+    for record in records:
+        if found := errors.get(record["kinesis"]["sequenceNumber"]):
+            failed |= _set_aside(source, record, found)
     kinds = sorted({type(error).__name__ for error in failed.values()})
     facts = {"records": len(records), "failed": len(failed), "errors": kinds}
     source.logger.info("records read", extra=facts)
@@ -73,26 +78,61 @@ def _process_camera(
         return {frame.id: error for frame in frames}
     failed: dict[str, Exception] = {}
     for session, own in sessions:
-        try:
-            outcome = work(session, own)
-            failed |= outcome.failed
-            counts = outcome.counts + source.calls.take()
-            add_counts(source.table, session.id, counts, outcome.last_ms)
-        except Exception as error:
-            failed |= {frame.id: error for frame in own}
+        found = _process_session(source, session, own, work)
+        stuck = [frame for frame in own if frame.id in found and is_permanent(found[frame.id])]
+        if stuck and len(own) > 1:
+            # One frame may have stopped others that show the same person: each for itself.
+            for frame in stuck:
+                del found[frame.id]
+                found |= _process_session(source, session, [frame], work)
+        failed |= found
     return failed
 
 
-def _dead_letter(
-    source: KinesisSource, record: Mapping[str, Any], reason: RecordError
+def _process_session(
+    source: KinesisSource, session: Session, frames: Sequence[AnalysedFrame], work: Work
 ) -> dict[str, Exception]:
-    """Store a broken record, and return the error if that fails."""
-    id = record["kinesis"]["sequenceNumber"]
+    """Do the work with a session's frames and count it; return errors by the id of the record."""
     try:
-        source.dead_letters.put(RECORDS, id, str(reason), record)
+        outcome = work(session, frames)
+        counts = outcome.counts + source.calls.take()
+        add_counts(source.table, session.id, counts, outcome.last_ms)
     except Exception as error:
+        return {frame.id: error for frame in frames}
+    return dict(outcome.failed)
+
+
+def _set_aside(
+    source: KinesisSource, record: Mapping[str, Any], error: Exception
+) -> dict[str, Exception]:
+    """Make a dead letter if no retry can mend the error; return the error that is left to retry."""
+    id = record["kinesis"]["sequenceNumber"]
+    if not is_permanent(error):
         return {id: error}
+    try:
+        _dead_letter(source, record, reason_of(error))
+    except Exception as prevented:
+        return {id: prevented}
     return {}
+
+
+def _dead_letter(source: KinesisSource, record: Mapping[str, Any], reason: str) -> None:
+    kinesis, letters = record["kinesis"], source.dead_letters
+    id = kinesis["sequenceNumber"]
+    if _keeps_strangers(source, record.get("eventSourceARN", "")):
+        letters.put(RECORDS, id, reason, record)
+    else:
+        letters.put_digest(RECORDS, id, reason, base64.b64decode(kinesis["data"]))
+
+
+def _keeps_strangers(source: KinesisSource, stream_arn: str) -> bool:
+    """Return whether pictures of strangers may be kept, by the settings of the camera's session."""
+    try:
+        camera = camera_of_arn(source.stack, stream_arn)
+    except ValueError:  # a stream of no camera: no setting forbids it
+        return True
+    session = latest_session(source.table, camera)
+    return session is None or session.settings.strangers != "off"
 
 
 def _read(kinesis: Mapping[str, Any], stack: str) -> AnalysedFrame:
@@ -100,7 +140,7 @@ def _read(kinesis: Mapping[str, Any], stack: str) -> AnalysedFrame:
     recognised_ms = round(1000 * kinesis["approximateArrivalTimestamp"])
     try:
         record = json.loads(base64.b64decode(kinesis["data"]))
-    except (ValueError, RecursionError) as error:
+    except Exception as error:  # such as ValueError, or RecursionError of 20,000 brackets
         raise RecordError("the record is no JSON") from error
     return read_frame(record, stack, id=id, recognised_ms=recognised_ms)
 

@@ -9,20 +9,31 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whosthere.errors import RecordError
 from whosthere.geometry import Box
 from whosthere.names import PHOTO_MARK, camera_of_arn
 
-# The bounds of the schema, so that no arithmetic on a record fails later. Times are in seconds:
-# the sum of two is a date before the year 9999, the last one of Python and ISO 8601.
-TIMES = (0, 100_000_000_000)
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+# The bounds of the schema, so that no arithmetic on a record fails later. Times are in seconds: the
+# sum of two has 13 digits in milliseconds, as many as keys of visits have (the year 2286).
+TIMES = (0, 4_999_999_999)
 SIZES = (0.0001, 100)  # of a frame's width or height; the least is 1 in a row of the table
-OTHERS = (-180, 180)  # percent, degrees, and shares: a face may lie partly outside the frame
+SHARES = (-1, 1)  # a face may lie partly outside the frame
+DEGREES = (-180, 180)
+PERCENT = (0, 100)
+FACES = 100  # Rekognition, DetectFaces: the 100 largest faces
+MATCHES = 4096  # Rekognition, SearchFaces: MaxFaces
 # Ids become part of keys: a sort key has at most 1,024 bytes (DynamoDB, Quotas).
 TEXT_BYTES = 1000
+FRAGMENT_DIGITS = 128  # Kinesis Video Streams, GetMediaForFragmentList: Fragments
+# How many of a record's faults a reason names.
+FAULTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +90,15 @@ def read_frame(record: Any, stack: str, *, id: str, recognised_ms: int) -> Analy
     try:
         video = record["InputInformation"]["KinesisVideo"]
         arn, fragment = video["StreamArn"], video["FragmentNumber"]
+        _check_texts(arn, fragment)
+        if len(fragment) > FRAGMENT_DIGITS:
+            raise ValueError("the fragment's number is too long")
         # In seconds first: the offset carries the noise of a 32-bit float
         # (0.0020000000949949026), and both clocks take the same offset.
         offset, producer, server = _checked(
             (video["FrameOffsetInSeconds"], video["ProducerTimestamp"], video["ServerTimestamp"]),
-            TIMES,
-            texts=(arn, fragment),
+            (TIMES, TIMES, TIMES),
         )
-        faces = record["FaceSearchResponse"]
-        if type(faces) is not list:
-            raise TypeError("the list of faces is missing")
         return AnalysedFrame(
             id=id,
             camera=camera_of_arn(stack, arn),
@@ -97,22 +107,38 @@ def read_frame(record: Any, stack: str, *, id: str, recognised_ms: int) -> Analy
             captured_ms=round(1000 * (producer + offset)),
             server_ms=round(1000 * (server + offset)),
             recognised_ms=recognised_ms,
-            faces=tuple([_face(found) for found in faces]),
+            faces=tuple([_face(found) for found in _list(record["FaceSearchResponse"], FACES)]),
         )
     except Exception as error:  # whatever it is, no retry would mend the record
-        raise RecordError(explain(record) or f"{error}") from error
+        raise RecordError(_reason(record, error)) from error
+
+
+def _reason(record: Any, error: Exception) -> str:
+    """Return why a record cannot be read: what the schema says, or else the error."""
+    try:
+        found = explain(record)
+    except Exception:  # what breaks the reader may break whoever explains it
+        found = ""
+    return found or f"{error}"
 
 
 def explain(record: Any) -> str:
-    """Return what the schema finds wrong with a record; empty if nothing."""
+    """Return what the schema finds wrong with a record, without its values; empty if nothing.
+
+    A reason is kept also where nothing of a frame may be.
+    """
     # jsonschema takes 0.1 s to import and good records never need it
     from jsonschema import Draft202012Validator
 
-    errors = Draft202012Validator(schema()).iter_errors(record)
-    return "; ".join(
-        f"{'.'.join(str(part) for part in error.absolute_path) or 'record'}: {error.message}"
-        for error in sorted(errors, key=lambda error: str(error.absolute_path))
-    )
+    errors = islice(Draft202012Validator(schema()).iter_errors(record), FAULTS)
+    return "; ".join(sorted(_fault(error) for error in errors))
+
+
+def _fault(error: "ValidationError") -> str:
+    path = ".".join(str(part) for part in error.absolute_path) or "record"
+    if error.validator == "required":
+        return f"{path}: {error.message}"
+    return f"{path}: {error.validator} has to be {error.validator_value}"
 
 
 @cache
@@ -125,7 +151,7 @@ def schema() -> dict[str, Any]:
 
 def _face(found: Any) -> Face:
     face = found["DetectedFace"]
-    box, quality, matches = face["BoundingBox"], face["Quality"], found["MatchedFaces"]
+    box, quality = face["BoundingBox"], face["Quality"]
     left, top, width, height, confidence, sharpness, brightness, yaw = _checked(
         (
             box["Left"],
@@ -137,13 +163,9 @@ def _face(found: Any) -> Face:
             quality["Brightness"],
             face["Pose"]["Yaw"],
         ),
-        OTHERS,
+        (SHARES, SHARES, SIZES, SIZES, PERCENT, PERCENT, PERCENT, DEGREES),
     )
-    if min(width, height) < SIZES[0] or max(width, height) > SIZES[1]:
-        raise ValueError("the box has no size, or is out of bounds")
-    if type(matches) is not list:
-        raise TypeError("the list of matches is missing")
-    matches = tuple([_match(match) for match in matches])
+    matches = tuple([_match(match) for match in _list(found["MatchedFaces"], MATCHES)])
     return Face(Box(left, top, width, height), confidence, sharpness, brightness, yaw, matches)
 
 
@@ -152,21 +174,30 @@ def _match(match: Any) -> Match:
     # Rekognition leaves ExternalImageId out of a face that was indexed without one. Somebody
     # else indexed that face, but it still shows somebody known.
     person_id = face.get("ExternalImageId") or face["FaceId"]
+    _check_texts(face["FaceId"], person_id)
     if PHOTO_MARK in person_id:
         person_id = person_id.split(PHOTO_MARK)[0] or face["FaceId"]
-    (similarity,) = _checked((match["Similarity"],), OTHERS, texts=(face["FaceId"], person_id))
+    (similarity,) = _checked((match["Similarity"],), (PERCENT,))
     return Match(person_id, similarity)
 
 
+def _list(found: Any, most: int) -> list[Any]:
+    if type(found) is not list or len(found) > most:
+        raise TypeError("a list is missing or too long")
+    return found
+
+
 def _checked(
-    numbers: tuple[Any, ...], bounds: tuple[float, float], texts: tuple[Any, ...] = ()
-) -> list[float]:
-    """Return the numbers as floats; raise TypeError if one of them or a text is not in bounds."""
-    least, most = bounds
-    for number in numbers:
+    numbers: tuple[Any, ...], bounds: tuple[tuple[float, float], ...]
+) -> tuple[float, ...]:
+    """Return the numbers as floats; raise TypeError if one of them is none or out of bounds."""
+    for number, (least, most) in zip(numbers, bounds, strict=True):
         if type(number) not in (float, int) or not least <= number <= most:
             raise TypeError("a number is missing or out of bounds")
+    return tuple([float(number) for number in numbers])
+
+
+def _check_texts(*texts: Any) -> None:
     for text in texts:
         if type(text) is not str or not 0 < len(text.encode()) <= TEXT_BYTES:
             raise TypeError("a text is missing or too long")
-    return [float(number) for number in numbers]

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.alarm_metrics import FAILED_EVENT_AGE
 from whosthere.clock import now_ms
-from whosthere.errors import EventError, RecordError, WorkersKilledError
+from whosthere.errors import EventError, WorkersKilledError, is_permanent, reason_of
 from whosthere.ingest.dead_letter import EVENTS, DeadLetters
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 3600  # as the event source mappings of the data streams do
 MAX_BACKOFF_SECONDS = 60
-PERMANENT = (EventError, RecordError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +94,10 @@ def _settle(source: SqsSource, work: Work, record: "SQSRecord", age_s: float) ->
     try:
         work(read_event(record.body))
         return
-    except PERMANENT as error:
-        reason = str(error)
     except Exception as error:  # a failure concerns this event only
-        if age_s <= RETRY_SECONDS:
+        if age_s <= RETRY_SECONDS and not is_permanent(error):
             raise
-        reason = type(error).__name__
+        reason = reason_of(error)
     source.dead_letters.put(EVENTS, record.message_id, reason, record.raw_event)
 
 
@@ -110,7 +107,7 @@ def read_event(body: str) -> ObjectEvent:
         event = json.loads(body)
         # Not decoded: S3 does not URL-encode keys in the events that it sends to EventBridge.
         found = ObjectEvent(event["detail"]["object"]["key"], event["region"], event["account"])
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+    except Exception as error:  # whatever it is, no retry would mend the message
         raise EventError("the message is no event of S3") from error
     if not isinstance(found.key, str):
         raise EventError("the event's key is no text")

@@ -87,10 +87,20 @@ def _message_of(cause: str) -> str:
     """Return the message of a cause: a function's is JSON with its stack trace."""
     try:
         found = json.loads(cause)
-    except (ValueError, RecursionError):
+    except Exception:  # such as ValueError, or RecursionError of 20,000 brackets
         return cause
     has_message = isinstance(found, dict) and "errorMessage" in found
     return str(found["errorMessage"]) if has_message else cause
+
+
+def camera_asked_for(request: object) -> str:
+    """Return the camera that a session was asked for, if its input says so: it may be anything."""
+    try:
+        found = json.loads(request) if isinstance(request, str) else request
+    except Exception:  # such as RecursionError of 20,000 brackets
+        return ""
+    camera = found.get("camera") if isinstance(found, dict) else None
+    return camera[:32] if isinstance(camera, str) else ""
 
 
 class Outcome(TypedDict):

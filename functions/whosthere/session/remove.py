@@ -38,14 +38,24 @@ def drain(context: StopContext, cameras: Iterable[str], *, for_good: bool = Fals
 
     `for_good` refuses further sessions there. Of a camera that was dropped alone a session
     that begins in that moment ends by itself, when its video stream is gone; with the stack
-    goes all that could end it.
+    goes all that could end it. One failure does not keep the others from being ended.
     """
-    count = 0
+    count, errors = 0, []
     for camera in cameras:
-        if for_good:
-            close_camera(context.table, camera)
-        session = latest_session(context.table, camera, to_stop=True)
-        if session is not None and session.held:
-            end(context, session, REMOVED)
-            count += 1
+        try:
+            count += _end_session_of(context, camera, for_good=for_good)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return count
+
+
+def _end_session_of(context: StopContext, camera: str, *, for_good: bool) -> bool:
+    if for_good:
+        close_camera(context.table, camera)
+    session = latest_session(context.table, camera, to_stop=True)
+    if session is None or not session.held:
+        return False
+    end(context, session, REMOVED)
+    return True

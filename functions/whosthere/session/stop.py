@@ -13,7 +13,7 @@ from whosthere.alerts import texts
 from whosthere.alerts.message import Alert, publish
 from whosthere.clock import now_ms
 from whosthere.dynamodb import Table
-from whosthere.errors import ProcessorStaysError, name_of_error
+from whosthere.errors import name_of_error
 from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import StackNames, processor_name, stream_name
 from whosthere.session.close import NOT_STOPPED, ClosingContext, Ending, Outcome, close, outcome
@@ -39,8 +39,6 @@ SETTLE_S = 3.0
 DRAIN_S = 2.0
 ABRUPT = ("aborted", "timed out", "overdue", "swept", "removed")
 OVERDUE, SWEPT, REMOVED = (Ending(by) for by in ("overdue", "swept", "removed"))
-# How stopping can fail: AWS refuses a call, no answer comes, or the processor stays.
-FAILED_CALL = (BotoCoreError, ClientError, ProcessorStaysError)
 # What says that an execution runs no more.
 ENDED = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ValidationException")
 
@@ -167,7 +165,7 @@ def stop(
         if ending.by in ABRUPT:
             context.pause(SETTLE_S)
             found = stop_engine(context, session) or found
-    except FAILED_CALL as error:
+    except Exception as error:  # whatever it is, the owner has to know
         if is_last_try:
             close(
                 context.closing,

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from whosthere.clock import DAY_S, now_ms
-from whosthere.errors import ProcessorStaysError
 from whosthere.names import camera_of_arn, images_uri, stack_prefix, stream_name
 from whosthere.session.close import Ending
 from whosthere.session.deadline import GRACE_S
@@ -19,10 +18,9 @@ from whosthere.session.engine import (
     stop_processor,
 )
 from whosthere.session.lock import reacquire
-from whosthere.session.stop import FAILED_CALL, OVERDUE, SWEPT, StopContext, end, runs, stop
+from whosthere.session.stop import OVERDUE, SWEPT, StopContext, end, runs, stop
 from whosthere.session_store import Session, latest_session, read_session
 
-type Failure = BotoCoreError | ClientError | ProcessorStaysError
 # A schedule may fire a minute late, and its function may take one: then it is the sweep's turn.
 LATE_MS = (GRACE_S + 120) * 1000
 
@@ -37,7 +35,7 @@ def sweep(
     One failure doesn't keep the others from being stopped.
     """
     watched = list(cameras)
-    errors: list[Failure] = []
+    errors: list[Exception] = []
     found = {
         "locks": _each(errors, lambda: watched, lambda camera: _free(context, camera)),
         "processors": _each(
@@ -53,7 +51,7 @@ def sweep(
 
 
 def _each(
-    errors: list[Failure],
+    errors: list[Exception],
     names: Callable[[], list[str]],
     stop_one: Callable[[str], bool],
 ) -> int:
@@ -61,13 +59,13 @@ def _each(
     count = 0
     try:
         listed = names()
-    except FAILED_CALL as error:
+    except Exception as error:
         errors.append(error)
         return 0
     for name in listed:
         try:
             count += stop_one(name)
-        except FAILED_CALL as error:
+        except Exception as error:
             errors.append(error)
     return count
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from whosthere.errors import is_permanent
 from whosthere.strangers.review_queue import StrangerFiles
 
 
@@ -25,15 +26,25 @@ def search_or_index(
     found = _search(files, face, threshold)
     if found is not None:
         return found
-    answer = files.rekognition.index_faces(
-        CollectionId=files.collection,
-        Image={"Bytes": face},
-        ExternalImageId=stranger,
-        MaxFaces=1,
-        QualityFilter="NONE",  # the quality gate has passed it
-    )
+    return FaceSearchResult(stranger, _index(files, face, stranger))
+
+
+def _index(files: StrangerFiles, face: bytes, stranger: str) -> str:
+    """Return the id of the face in the collection; empty if Rekognition finds none to index."""
+    try:
+        answer = files.rekognition.index_faces(
+            CollectionId=files.collection,
+            Image={"Bytes": face},
+            ExternalImageId=stranger,
+            MaxFaces=1,
+            QualityFilter="NONE",  # the quality gate has passed it
+        )
+    except ClientError as error:
+        if is_permanent(error):  # the stranger is queued all the same
+            return ""
+        raise
     indexed = answer["FaceRecords"]
-    return FaceSearchResult(stranger, indexed[0]["Face"]["FaceId"] if indexed else "")
+    return indexed[0]["Face"]["FaceId"] if indexed else ""
 
 
 def _search(files: StrangerFiles, face: bytes, threshold: float) -> FaceSearchResult | None:
@@ -46,7 +57,7 @@ def _search(files: StrangerFiles, face: bytes, threshold: float) -> FaceSearchRe
         )
     except ClientError as error:
         # SearchFacesByImage answers so when it finds no face in the image.
-        if error.response["Error"]["Code"] == "InvalidParameterException":
+        if is_permanent(error):
             return None
         raise
     matches = [match for match in answer["FaceMatches"] if match["Face"].get("ExternalImageId")]

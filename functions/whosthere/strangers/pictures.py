@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from whosthere.clock import utc
-from whosthere.errors import PictureError, TryAgainError
+from whosthere.errors import PictureError, TryAgainError, is_permanent
 from whosthere.faces.match import Sighting
 from whosthere.imaging import to_jpeg
 from whosthere.ingest.record import AnalysedFrame
@@ -35,7 +35,7 @@ SAMPLING_MS = 200  # Kinesis Video Streams, GetImages: the least sampling interv
 # (PutMedia), as a rule 1 to 2.
 STORED_WITHIN_MS = 25_000
 LINK_SECONDS = 3600  # the longest that a role assumed by a role can last (STS)
-NOT_FOUND = ("ResourceNotFoundException", "InvalidArgumentException")
+NOT_FOUND = ("ResourceNotFoundException",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class StoredVideo:
             code = error.response["Error"]["Code"]
             if code == "NoDataRetentionException":
                 raise PictureError("the camera's video is not kept") from error
-            if code not in NOT_FOUND:
+            if code not in NOT_FOUND and not is_permanent(error):
                 raise
             found = None
         if found is not None:
@@ -88,7 +88,7 @@ class StoredVideo:
                 MaxResults=1,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in NOT_FOUND:
+            if error.response["Error"]["Code"] in NOT_FOUND or is_permanent(error):
                 return None
             raise
         for image in found.get("Images", ()):
@@ -115,20 +115,27 @@ def decode_frame(fragment: bytes, offset_ms: int) -> bytes | None:
     """Return the frame at an offset from a fragment's first, as JPEG; None if there are none."""
     import av  # only here: it lies in a layer of its own and takes long to load
 
-    nearest: VideoFrame | None = None
-    apart_s = float("inf")
     try:
         with av.open(io.BytesIO(fragment), "r") as container:
-            first_s = None
-            for frame in container.decode(video=0):
-                first_s = frame.time if first_s is None else first_s
-                this_s = abs(frame.time - first_s - offset_ms / 1000)
-                if this_s < apart_s:
-                    nearest, apart_s = frame, this_s
+            nearest = _nearest(container.decode(video=0), offset_ms / 1000)
             image = nearest.to_image() if nearest else None
-    except av.FFmpegError:  # an answer without media holds tags that name an error
+        return to_jpeg(image) if image else None
+    # Such as FFmpegError of an answer without media, or IndexError of one without video.
+    except Exception:
         return None
-    return to_jpeg(image) if image else None
+
+
+def _nearest(frames: "Iterator[VideoFrame]", offset_s: float) -> "VideoFrame | None":
+    """Return the frame nearest to an offset from the first: all are decoded, one is kept."""
+    nearest, apart_s, first_s = None, float("inf"), None
+    for frame in frames:
+        if frame.time is None:
+            continue
+        first_s = frame.time if first_s is None else first_s
+        this_s = abs(frame.time - first_s - offset_s)
+        if this_s < apart_s:
+            nearest, apart_s = frame, this_s
+    return nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _has_face(data: bytes) -> bool | None:
     try:
         faces = json.loads(data)["FaceSearchResponse"]
         return any("Confidence" in face["DetectedFace"] for face in faces)
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except Exception:  # such as ValueError, or RecursionError of 20,000 brackets
         return None
 
 

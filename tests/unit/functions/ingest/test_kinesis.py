@@ -1,11 +1,13 @@
 """Kinesis batches: a broken record becomes a dead letter, and no record hides its neighbours."""
 
 import base64
+import hashlib
 import json
 from collections import Counter
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 
 from tests.support.records.alert_harness import (
     START,
@@ -15,6 +17,7 @@ from tests.support.records.alert_harness import (
     open_session,
     record,
 )
+from whosthere.errors import TryAgainError
 from whosthere.ingest.dead_letter import RECORDS, DeadLetters
 from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.ingest.record import ProcessingOutcome
@@ -56,7 +59,8 @@ def kinesis_record(id, body):
         "data": base64.b64encode(data).decode(),
         "approximateArrivalTimestamp": START / 1000,
     }
-    return {"kinesis": kinesis}
+    arn = "arn:aws:kinesis:us-east-1:111122223333:stream/whosthere-front-door"
+    return {"kinesis": kinesis, "eventSourceARN": arn}
 
 
 class Consumer:
@@ -119,6 +123,62 @@ def test_an_id_too_long_for_a_key_becomes_a_dead_letter_and_the_longest_is_recor
     assert consumer.consume(bad, *seen) == set()
     assert "ExternalImageId" in dead_letters(s3)["failures/records/1.json"]["reason"]
     assert [visit.who for visit in visits_of(table, "one", "front-door")] == [longest] * 2
+
+
+def test_what_no_retry_can_mend_is_set_aside_alone_and_at_once(table, s3):
+    open_session(table)
+    consumer = Consumer(table, s3)
+
+    def work(_session, frames):
+        # As where one frame stops all sightings of a person.
+        bad = any(frame.id == "2" for frame in frames)
+        errors = {frame.id: ZeroDivisionError("of Alice") for frame in frames if bad}
+        return ProcessingOutcome(errors, Counter({"records": 0 if bad else len(frames)}))
+
+    consumer.process = work
+    records = [kinesis_record(id, record(0)) for id in "123"]
+    assert consumer.consume(*records) == set()
+    assert dead_letters(s3) == {
+        "failures/records/2.json": {"reason": "ZeroDivisionError", "given": records[1]}
+    }
+    counts = table.get_item(Key={"pk": "session#one", "sk": "session"})["Item"]["counts"]
+    assert counts == {"records": 2}
+
+
+@pytest.mark.parametrize(
+    ("error", "is_retried"),
+    [
+        (ClientError({"Error": {"Code": "ThrottlingException"}}, "Query"), True),
+        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "Query"), True),
+        (ClientError({"Error": {"Code": "ValidationException"}}, "PutItem"), False),
+        (EndpointConnectionError(endpoint_url="https://sns"), True),
+        (ParamValidationError(report="too short"), False),
+        (TryAgainError("a row keeps changing"), True),
+        (OverflowError(), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_is_retried_if_a_retry_can_mend_it(table, s3, error, is_retried):
+    open_session(table)
+    consumer = Consumer(table, s3)
+    consumer.process = lambda _session, frames: ProcessingOutcome(
+        {frame.id: error for frame in frames}, Counter()
+    )
+    assert consumer.consume(kinesis_record("1", record(0))) == ({"1"} if is_retried else set())
+    assert bool(dead_letters(s3)) != is_retried
+
+
+def test_with_strangers_off_poison_leaves_only_reason_size_and_digest(table, s3):
+    open_session(table, strangers="off")
+    deep = b'{"FaceSearchResponse":' + b"[" * 20_000
+    assert Consumer(table, s3).consume(kinesis_record("1", deep)) == set()
+    assert dead_letters(s3) == {
+        "failures/records/1.json": {
+            "reason": "the record is no JSON",
+            "size": len(deep),
+            "sha256": hashlib.sha256(deep).hexdigest(),
+        }
+    }
 
 
 def test_poison_that_cannot_become_a_dead_letter_is_redelivered(table):

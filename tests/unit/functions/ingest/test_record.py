@@ -78,6 +78,14 @@ BROKEN = [
     ("FaceSearchResponse.0.DetectedFace.BoundingBox.Height", 1e200),
     ("FaceSearchResponse.0.DetectedFace.Quality.Sharpness", 10**400),
     ("FaceSearchResponse.0.MatchedFaces.0.Similarity", 1e200),
+    ("FaceSearchResponse.0.MatchedFaces.0.Similarity", -5),
+    ("FaceSearchResponse.0.DetectedFace.Confidence", 100.1),
+    ("FaceSearchResponse.0.DetectedFace.BoundingBox.Left", -1.5),
+    ("InputInformation.KinesisVideo.FrameOffsetInSeconds", -5),
+    ("InputInformation.KinesisVideo.FragmentNumber", "9" * 129),
+    # More than Rekognition finds.
+    ("FaceSearchResponse", [face()] * 101),
+    ("FaceSearchResponse.0.MatchedFaces", [match("p-1")] * 4097),
     # Texts that are no part of a key.
     ("FaceSearchResponse.0.MatchedFaces.0.Face.ExternalImageId", "p" * 1001),
     ("FaceSearchResponse.0.MatchedFaces.0.Face.FaceId", "f" * 1001),
@@ -101,6 +109,18 @@ def test_a_broken_record_is_refused_and_the_field_is_named(path, value):
 def test_json_of_another_kind_is_refused_with_a_reason(text):
     with pytest.raises(RecordError, match="."):
         read_frame(json.loads(text), "whosthere")
+
+
+def test_a_reason_names_what_is_wrong_and_nothing_of_the_frame():
+    found = record(0, face(match("p-secret")))
+    found["FaceSearchResponse"][0]["MatchedFaces"][0]["Face"]["FaceId"] = {"p-secret": 1}
+    del found["InputInformation"]["KinesisVideo"]["StreamArn"]
+    with pytest.raises(RecordError) as refused:
+        read_frame(found, "whosthere")
+    assert str(refused.value) == (
+        "FaceSearchResponse.0.MatchedFaces.0.Face.FaceId: type has to be string; "
+        "InputInformation.KinesisVideo: 'StreamArn' is a required property"
+    )
 
 
 @pytest.mark.parametrize("text", ["ä" * 501, "\ud800"])

@@ -124,7 +124,7 @@ def test_the_age_of_a_failed_event_is_measured_and_of_none_that_is_done(queue):
 def test_after_an_hour_it_becomes_a_dead_letter_with_the_reason_and_a_log_line(queue, s3):
     given = message(times=70)
     assert failed(process_sqs_batch(queue.at(HOUR_MS + 1), [given], fails)) == []
-    assert kept(s3) == {"failures/events/one.json": {"reason": "ClientError", "given": given}}
+    assert kept(s3) == {"failures/events/one.json": {"reason": "AccessDenied", "given": given}}
     assert queue.said[-1] == ("record set aside", {"record": "one"})
     assert queue.measured[-1] == ("RecordsSetAside", "Count", 1)
 

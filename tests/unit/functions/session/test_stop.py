@@ -417,6 +417,18 @@ def test_one_camera_that_cannot_be_freed_does_not_keep_the_next_from_it(context)
     assert free(context, "back-door")
 
 
+@pytest.mark.parametrize("error", [KeyError("RoleArn"), OverflowError(), ValueError("no camera")])
+def test_whatever_keeps_one_camera_locked_the_owner_knows_and_the_next_is_freed(context, error):
+    running(context)
+    running(context, "two", "back-door", engine="image-search")
+    context.stepfunctions.running.clear()
+    context.rekognition.fail_with = error
+    with pytest.raises(type(error)):
+        swept(context, "front-door", "back-door")
+    assert free(context, "back-door")
+    assert subjects() == ["Problem at front-door", "Problem at back-door"]
+
+
 class Closed(Rekognition):
     """Denies all that has to do with stream processors: with no word, where it is closed."""
 
@@ -546,6 +558,15 @@ def test_running_sessions_of_leaving_cameras_end_and_others_go_on(context):
     assert list(context.rekognition.running) == ["whosthere-front-door-one"]
     assert free(context, "back-door")
     assert "arn:one" in context.stepfunctions.running
+
+
+def test_one_leaving_camera_that_cannot_be_stopped_does_not_keep_the_next_running(context):
+    running(context)
+    running(context, "two", "back-door", engine="image-search")
+    context.rekognition.fail_with = "AccessDeniedException"
+    with pytest.raises(ClientError):
+        drain(context, ["front-door", "back-door"])
+    assert free(context, "back-door") and not free(context, "front-door")
 
 
 def test_no_session_begins_at_the_cameras_of_a_stack_that_goes(context):
