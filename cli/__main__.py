@@ -16,6 +16,7 @@ from cli.commands import (
     replay,
     schedule,
     sessions,
+    settings,
     start,
     status,
     stop,
@@ -39,7 +40,13 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "schedule": schedule,
         "mute": mute,
     },
-    "care": {"pair": pair, "unpair": unpair, "alert": alert, "replay": replay},
+    "care": {
+        "settings": settings,
+        "pair": pair,
+        "unpair": unpair,
+        "alert": alert,
+        "replay": replay,
+    },
 }
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 INTERRUPTED = 130

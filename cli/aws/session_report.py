@@ -34,6 +34,8 @@ def report_lines(
     yield from _visits("Strangers", report["strangers"], lambda who: who[:10], at)
     yield f"Records {report['records']}, unsure faces {report['unsure']}"
     yield "Dropped: " + _counts(report["drops"])
+    if any(report.get("stops", {}).values()):
+        yield "Stops: " + _counts(report["stops"])
     yield from _latencies(report["latencies"])
     yield "Called: " + _counts(report["calls"])
 

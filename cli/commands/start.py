@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from cli.aws.connect import add_options, confirm, connect, print_result
+from cli.aws.effective_settings import parse_value, setting_rules
 from cli.aws.price import price_text
 from cli.aws.target import Target, require_camera
 from cli.aws.time_formats import format_time
@@ -84,10 +85,7 @@ def _parse_setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"--set {text}: has to be NAME=VALUE, such as strangers=off")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value  # strangers=off needs no quotes
+    return name, parse_value(value, setting_rules().get(name, {}))
 
 
 def _refuse_busy(target: Target, camera: str) -> None:

@@ -37,6 +37,12 @@ NOT_AUTHORIZED = """A right is missing: the state machine's role needs
 rekognition:CreateStreamProcessor (on the collection and the processor),
 rekognition:StartStreamProcessor and iam:PassRole (on the processor's role).
 This grants them again: sam deploy"""
+# What the owner can do, by what ended a session.
+NEW_SESSION = "To start another session: ./whosthere start {camera} --minutes N"
+CAMERA_ADVICE = (
+    "Check the power and the network of the camera; on its machine `sudo whosthere-edge status` "
+    "says what is wrong."
+)
 NO_REPORT = "Its report could not be written."
 # Why a session ended, by the report's `endedBy`.
 ENDINGS = {
@@ -54,11 +60,29 @@ ENDINGS = {
     "swept": "nothing watched it any more and the hourly sweep found it",
     "removed": "its camera or the stack was removed or changed",
 }
+ADVICE = {
+    "no-media": f"{CAMERA_ADVICE} {NEW_SESSION}",
+    "problem": NEW_SESSION,
+    "aborted": NEW_SESSION,
+    "timed out": NEW_SESSION,
+    "failed": NEW_SESSION,
+    "swept": NEW_SESSION,
+    "not-stopped": (
+        "The camera stays locked, and what runs costs money. The hourly sweep tries again and "
+        "tells you; this shows what runs: aws rekognition list-stream-processors"
+    ),
+}
+# What the owner is told of a signal: it stopped, it comes and goes, it is back.
+STOPPED, FLAPPING, BACK = "stopped", "flapping", "back"
 # What is wrong with a session's records.
 NO_RECORDS = "Video comes from {camera}, but no record of it."
 UNREADABLE = "Records of {camera} come, but none of them is JSON with a FaceSearchResponse."
 UNUSED = "Records of {camera} with faces come, but none of them is used."
 UNSEARCHED = "Images of {camera} come, but none of them is searched."
+RECORDS_ADVICE = (
+    "If this lasts: `./whosthere stop {camera}` and a new session; the logs of the functions say "
+    "why records fail."
+)
 
 
 class AlertedVisit(Protocol):
@@ -136,9 +160,27 @@ class ReportSummary(TypedDict):
     records: ReadOnly[int]
     unsure: ReadOnly[int]
     watch: ReadOnly[RecordsSummary | None]
+    stops: ReadOnly[Mapping[str, int]]
     latencies: ReadOnly[Mapping[str, Mapping[str, int] | None]]
     visits: ReadOnly[Sequence[object]]
     strangers: ReadOnly[Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChange:
+    """A change of a signal that the owner is told: STOPPED, FLAPPING or BACK since `since_ms`.
+
+    `stops` is how often it stopped since `first_ms`. `next_ms` is when the next message about the
+    camera's health may come, if this one is the last before, else 0.
+    """
+
+    told: str
+    since_ms: int
+    stops: int
+    first_ms: int
+    is_stopped: bool
+    is_late: bool = False
+    next_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +204,8 @@ def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_
         session=visit.session,
         subject=shorten(name, SUBJECT_LENGTH - len(where)) + where,
         text=f"{name} was seen at {visit.camera} at {at}.\n"
-        f"How sure: {visit.similarity:.1f} of 100." + _lateness(visit.captured_ms, now_ms),
+        f"How sure: {visit.similarity:.1f} of 100."
+        + _lateness(visit.captured_ms, now_ms, time_zone),
         facts={
             "name": name,
             "persons": list(names),
@@ -199,7 +242,7 @@ def stranger_alert(
         camera=visit.camera,
         session=visit.session,
         subject=f"Stranger at {visit.camera} {at[:5]}",
-        text="\n".join(lines) + _lateness(visit.captured_ms, now_ms),
+        text="\n".join(lines) + _lateness(visit.captured_ms, now_ms, time_zone),
         facts={
             "name": visit.who,
             "stranger": visit.who,
@@ -220,37 +263,87 @@ def started(session: Session) -> Alert:
     return _alert(SESSION, session, f"Session started at {session.camera}", text)
 
 
-def silence(session: Session, *, silent: bool) -> Alert:
-    """Return the message that video stopped, or came back."""
-    if not silent:
-        subject, text = "Video is back at", f"Video comes from {session.camera} again."
+def video(session: Session, change: HealthChange) -> Alert:
+    """Return the message that video stopped, comes and goes, or is back."""
+    camera = session.camera
+    if change.told == BACK:
+        subject = f"Video is back at {camera}"
+        lines = [f"Video comes from {camera} again{_since(session, change)}."]
+    elif change.told == FLAPPING:
+        subject = f"Video comes and goes at {camera}"
+        now = "No video comes now." if change.is_stopped else "Video comes now."
+        lines = [f"Video from {camera} {_stops(session, change)}. {now}", CAMERA_ADVICE]
     else:
-        ends = session.settings.on_silence == "end"
-        after = "ends unless video comes back" if ends else "goes on and waits for it"
-        subject = "No video from"
-        text = f"No video comes from {session.camera} any more. The session {after}."
-    return _alert(PROBLEM, session, f"{subject} {session.camera}", text, silent=silent)
+        after = "ends unless video comes back" if _ends(session) else "goes on and waits for it"
+        subject = f"No video from {camera}"
+        gone = f"No video comes from {camera} any more{_since(session, change)}."
+        lines = [f"{gone} The session {after}.", CAMERA_ADVICE]
+    return _health(session, subject, lines, change, silent=change.is_stopped)
 
 
-def records(session: Session, problem: str) -> Alert:
-    """Return the message that records are missing or useless, or are well again."""
-    word = "not searched" if problem else "searched again"
-    text = (
-        f"{problem} The session goes on."
-        if problem
-        else f"Records come from {session.camera} again."
+def _ends(session: Session) -> bool:
+    return session.settings.on_silence == "end"
+
+
+def records(session: Session, problem: str, change: HealthChange) -> Alert:
+    """Return the message that records are missing or useless, come and go, or are well again."""
+    camera, advice = session.camera, RECORDS_ADVICE.format(camera=session.camera)
+    if change.told == BACK:
+        subject = f"Faces are searched again at {camera}"
+        lines = [f"Records come from {camera} again{_since(session, change)}."]
+    elif change.told == FLAPPING:
+        subject = f"Face search comes and goes at {camera}"
+        lines = [f"Face search at {camera} {_stops(session, change)}. {problem}".strip(), advice]
+    else:
+        subject = f"Faces are not searched at {camera}"
+        late = f" This lasts{_since(session, change)}." if change.is_late else ""
+        lines = [f"{problem}{late} The session goes on.", advice]
+    return _health(session, subject, lines, change, records=not change.is_stopped)
+
+
+def _since(session: Session, change: HealthChange) -> str:
+    """Return since when a change holds, if the message about it comes late."""
+    if not change.is_late:
+        return ""
+    return f", since {day_and_time(change.since_ms, session.settings.time_zone)}"
+
+
+def _stops(session: Session, change: HealthChange) -> str:
+    first = day_and_time(change.first_ms, session.settings.time_zone)
+    return f"comes and goes: it stopped {change.stops} times since {first}"
+
+
+def _health(
+    session: Session, subject: str, lines: list[str], change: HealthChange, **facts: object
+) -> Alert:
+    """Return a message about a camera's health, with what comes after it."""
+    if change.told == BACK:
+        lines = [*lines, "There is nothing to do."]
+    if change.next_ms:
+        then = day_and_time(change.next_ms, session.settings.time_zone)
+        lines = [
+            *lines,
+            f"The next message about this comes after {then}; reports count all stops.",
+        ]
+    more = {"change": change.told, "since": iso(change.since_ms), "stops": change.stops}
+    return _alert(PROBLEM, session, subject, "\n".join(lines), **more, **facts)
+
+
+def failed_checks(session: Session, count: int, since_ms: int, *, is_over: bool) -> Alert:
+    """Return the message that the session could not be checked for a while, or still cannot.
+
+    `since_ms` is when that began if the message comes late, else 0.
+    """
+    camera = session.camera
+    after = (
+        "It went on, and is checked again. There is nothing to do."
+        if is_over
+        else f"It goes on and tries again. `./whosthere status {camera}` shows what it does."
     )
-    subject = f"Faces are {word} at {session.camera}"
-    return _alert(PROBLEM, session, subject, text, records=not problem)
-
-
-def failed_checks(session: Session, count: int, *, is_over: bool) -> Alert:
-    """Return the message that the session could not be checked for a while, or still cannot."""
-    after = "It went on, and is checked again." if is_over else "It goes on and tries again."
-    text = (
-        f"The session at {session.camera} could not be checked ({count} failed in a row). {after}"
-    )
-    subject = f"Session at {session.camera} was not checked"
+    late = day_and_time(since_ms, session.settings.time_zone) if since_ms else ""
+    when = f" on {late}" if late else ""
+    text = f"The session at {camera} could not be checked{when} ({count} failed in a row). {after}"
+    subject = f"Session at {camera} was not checked"
     return _alert(PROBLEM, session, subject, text, failedChecks=count)
 
 
@@ -263,6 +356,8 @@ def ended(session: Session, report: str, ending: SessionEnding, stack: str) -> A
         text += f"\n{CLOSED} --stack-name {stack}"
     elif ending.is_not_authorized:
         text += f"\n{NOT_AUTHORIZED} --stack-name {stack}"
+    elif advice := ADVICE.get(ending.by):
+        text += f"\n{advice.format(camera=session.camera)}"
     word = "Problem at" if ending.is_problem else "Session ended at"
     kind = PROBLEM if ending.is_problem else SESSION
     facts = {"endedBy": ending.by, "error": error, "cause": cause}
@@ -282,6 +377,13 @@ def _records_line(report: ReportSummary) -> str:
     return f"{text} {seen['problem'] if seen else ''}".strip()
 
 
+def _stops_line(stops: Mapping[str, int]) -> str:
+    """Return how often video and face search stopped, or nothing."""
+    names = {"video": "video", "records": "face search"}
+    found = [f"{names[name]} {count}" for name, count in stops.items() if count]
+    return f"Stops: {', '.join(found)}." if found else ""
+
+
 def report_heading(session: Session) -> str:
     """Return when the session ran and why it ended, in a line."""
     start, end = (
@@ -299,6 +401,8 @@ def report_text(session: Session, report: ReportSummary) -> str:
         f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
         _records_line(report),
     ]
+    if stopped := _stops_line(report["stops"]):
+        lines.append(stopped)
     if late := report["latencies"]["capturedToSent"]:
         lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
     return "\n".join(lines)
@@ -309,12 +413,13 @@ def unopened(session_id: str, camera: str, ending: SessionEnding) -> Alert:
     where = camera or "a camera"
     cause = _short(ending.cause)
     why = f"{ending.error}: {cause}" if ending.error else f"Its execution was {ending.by}."
+    again = f"\n{NEW_SESSION.format(camera=camera)}" if camera else ""
     return Alert(
         kind=PROBLEM,
         camera=camera,
         session=session_id,
         subject=f"No session at {where}",
-        text=f"The session at {where} could not start. {why}",
+        text=f"The session at {where} could not start. {why}{again}",
         facts={"error": ending.error, "cause": cause},
     )
 
@@ -322,7 +427,8 @@ def unopened(session_id: str, camera: str, ending: SessionEnding) -> Alert:
 def stopped_after_all(session: Session) -> Alert:
     """Return the message that what an ended session had left running is stopped."""
     subject = f"Stopped after all at {session.camera}"
-    text = f"What an ended session at {session.camera} had started is stopped now."
+    text = f"What an ended session at {session.camera} had started is stopped now. "
+    text += "There is nothing to do."
     return _alert(PROBLEM, session, subject, text, endedBy=session.ended_by)
 
 
@@ -339,9 +445,18 @@ def clock_time(moment_ms: int, time_zone: str) -> str:
     return datetime.fromtimestamp(moment_ms / 1000, zone(time_zone)).strftime("%H:%M:%S")
 
 
-def _lateness(captured_ms: int, now_ms: int) -> str:
-    """Return a line that says that an alert comes late, or nothing."""
+def day_and_time(moment_ms: int, time_zone: str) -> str:
+    """Return day and time on the owner's wall clock, `Monday 30 November, 22:15`."""
+    moment = datetime.fromtimestamp(moment_ms / 1000, zone(time_zone))
+    return f"{moment:%A} {moment.day} {moment:%B, %H:%M}"
+
+
+def _lateness(captured_ms: int, now_ms: int, time_zone: str) -> str:
+    """Return a line that says that an alert comes late, and of which day it is; or nothing."""
     late_ms = now_ms - captured_ms
     if late_ms < LATE_MS:
         return ""
-    return f"\nThis comes late: it happened {round(late_ms / 60_000)} min ago."
+    minutes = round(late_ms / 60_000)
+    ago = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    when = day_and_time(captured_ms, time_zone)
+    return f"\nThis comes late: it happened {ago} ago, on {when}."

@@ -19,6 +19,7 @@ from whosthere.session.decision import (
     END,
     Decision,
     Facts,
+    Notice,
     as_row,
     decide,
     decide_without,
@@ -34,6 +35,11 @@ from whosthere.session.engine import (
 )
 from whosthere.session.health import records
 from whosthere.session.health.arrivals import Arrived, arrived, images
+from whosthere.session.health.hysteresis import (
+    CameraHealth,
+    read_camera_health,
+    write_camera_health,
+)
 from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.session.health.records import HealthState
 from whosthere.session.lock import start_count
@@ -131,6 +137,8 @@ def _check(context: CheckContext, facts: Facts, row: Row) -> Decision:
     began, pauses = time.monotonic(), iter(RETRY_PAUSES_S)
     while True:
         try:
+            if not ends_at_once(facts):
+                facts = replace(facts, health=_read_health(context, facts))
             decision = _decided(context, facts, row)
             _note(context, facts, decision, row)
             return decision
@@ -145,6 +153,8 @@ def _check(context: CheckContext, facts: Facts, row: Row) -> Decision:
 
 
 def _failed(context: CheckContext, facts: Facts, row: Row, error: Exception) -> Decision:
+    with suppress(BotoCoreError, ClientError):  # unread, it holds no message back
+        facts = replace(facts, health=_read_health(context, facts))
     decision = decide_without(facts, name_of_error(error), str(error))
     try:
         _note(context, facts, decision, row)
@@ -177,20 +187,62 @@ def _note(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> 
     """Send the messages that are due, then note them, and slow down a loop that does not sleep."""
     if decision.next == END:
         return
-    progress, sent = decision.progress, 0
-    for notice in decision.notices:
-        if _is_sent(context, notice.alert):
-            progress = replace(progress, **notice.marks)
-            sent += 1
+    health = _claim(context, facts, decision)
+    sent = [notice for notice in decision.notices if _is_sent(context, notice.alert)]
+    _settle(context, facts, decision.health or facts.health, health, sent)
+    progress = decision.progress
+    for notice in sent:
+        progress = replace(progress, **notice.marks)
     before, answer = facts.progress, f"{decision.next} {facts.requests.count}"
     began = {"runningAt": facts.now_ms} if progress.ran and "runningAt" not in row else {}
     noted = replace(progress, answer=answer, checked=facts.now_ms)
     _write(context.table, facts, as_row(noted), began)
     with suppress(BotoCoreError, ClientError):  # a count is no reason to fail
-        add_counts(context.table, facts.session.id, {"sns:Publish": sent})
+        add_counts(context.table, facts.session.id, {"sns:Publish": len(sent)})
     since_s = (facts.now_ms - before.checked) / 1000
     if before.answer == answer and since_s < SHORTEST_LOOP_S:
         time.sleep(SHORTEST_LOOP_S)
+
+
+def _read_health(context: CheckContext, facts: Facts) -> CameraHealth:
+    return read_camera_health(context.table, facts.session.camera)
+
+
+def _claim(context: CheckContext, facts: Facts, decision: Decision) -> CameraHealth:
+    """Write the camera's health, if it has changed, with the messages that will be sent about it.
+
+    A message counts before it is sent: whatever fails after that, a camera has no more of them
+    than it may have.
+    """
+    count = sum(bool(notice.signal) for notice in decision.notices)
+    health = (decision.health or facts.health).with_sent(count, facts.now_ms)
+    if health == facts.health:
+        return health
+    return write_camera_health(context.table, facts.session.camera, health, facts.now_ms)
+
+
+def _settle(
+    context: CheckContext,
+    facts: Facts,
+    before: CameraHealth,
+    claimed: CameraHealth,
+    sent: list[Notice],
+) -> None:
+    """Note with the camera what was told; what SNS has refused does not count.
+
+    A refusal is no error: raised, it would let each further try tell the owner again.
+    """
+    health = before.with_sent(sum(notice.counts for notice in sent), facts.now_ms)
+    for notice in sent:
+        if notice.signal:
+            health = health.with_told(notice.signal, notice.told)
+    health = replace(health, version=claimed.version)
+    if health == claimed:
+        return
+    try:
+        write_camera_health(context.table, facts.session.camera, health, facts.now_ms)
+    except (BotoCoreError, ClientError, RowChangedError) as error:
+        context.logger.warning("message not noted", extra=loggable(error))
 
 
 def _is_sent(context: CheckContext, alert: Alert) -> bool:

@@ -11,8 +11,18 @@ from typing import TypedDict
 
 from whosthere.alerts import texts
 from whosthere.alerts.message import Alert
+from whosthere.alerts.mute import in_hours
+from whosthere.alerts.texts import BACK, HealthChange
 from whosthere.dynamodb import Attributes, Row
 from whosthere.session.engine import IS_GONE, IS_RUNNING, STREAM_PROCESSOR, EngineStatus
+from whosthere.session.health.hysteresis import (
+    MOST_MESSAGES,
+    PERIOD_MS,
+    RECORDS,
+    VIDEO,
+    CameraHealth,
+    Signal,
+)
 from whosthere.session.health.media import Media
 from whosthere.session.open import after_failed_check, health_check_s
 from whosthere.session.requests import SessionRequests
@@ -31,6 +41,8 @@ MOST_STARTS = 10
 STARTING_S, NO_MEDIA_S, LONG_NO_MEDIA_S, SOON_S = 5, 10, 600, 120
 # So many failed checks in a row are told while they last; fewer when they are over.
 TOLD_FAILED_CHECKS = 3
+# Failed checks that are told so long after the first of them are told with its time.
+LATE_FAILURE_MS = 3_600_000
 # A check of 13 events that needed retries, of 3 events each, lets this part of its sleep more
 # go by for each, so that a day of them has no more events than one without.
 RETRY_PART = 1 / 3
@@ -41,7 +53,8 @@ class CheckProgress:
     """What the checks of a session have noted in its row; times in milliseconds, 0 for never.
 
     The engine: `seen` since when it is there and not yet running, `ran` whether it has been,
-    `starts` how often it was started in vain. Messages are marked once they are sent.
+    `starts` how often it was started in vain. `video_stops` and `records_stops` are for the
+    report. Messages are marked once they are sent; those of health are marked with the camera.
     """
 
     ran: bool = False
@@ -51,9 +64,10 @@ class CheckProgress:
     stuck: bool = False
     silent_since: int = 0
     start_told: bool = False
-    silence_told: bool = False
-    records_told: bool = False
+    video_stops: int = 0
+    records_stops: int = 0
     failed_checks: int = 0
+    failed_since: int = 0
     failure_told: bool = False
     checked: int = 0
     answer: str = ""
@@ -68,8 +82,6 @@ class SentMarks(TypedDict, total=False):
     """Which messages are noted as sent, by the field of CheckProgress."""
 
     start_told: bool
-    silence_told: bool
-    records_told: bool
     failure_told: bool
 
 
@@ -86,6 +98,7 @@ class Facts:
     records_problem: str = ""
     failed_checks: int = 0  # in a row, before this one
     retries: int = 0  # that the machine needed since the last check
+    health: CameraHealth = field(default_factory=CameraHealth)
 
     @property
     def searching_s(self) -> float:
@@ -125,18 +138,29 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message that is due, and what is noted once it is sent."""
+    """A message that is due, and what is noted once it is sent.
+
+    `signal` and `told` are of a change of the camera's health; `counts` is whether the message
+    is one of the few that a camera may have.
+    """
 
     alert: Alert
-    marks: SentMarks
+    marks: SentMarks = field(default_factory=SentMarks)
+    signal: str = ""
+    told: str = ""
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the state machine does next, what the owner is told, and what is noted."""
+    """What the state machine does next, what the owner is told, and what is noted.
+
+    `health` is the camera's, None if this check says nothing about it.
+    """
 
     next: str
     progress: CheckProgress
+    health: CameraHealth | None = None
     sleep_s: int = 1
     ended_by: str = ""
     error: str = ""
@@ -163,20 +187,27 @@ def ends_at_once(facts: Facts) -> Decision | None:
 
 def decide(facts: Facts) -> Decision:
     """Return what the session does next."""
-    failed = max(facts.progress.failed_checks, facts.failed_checks)
-    facts = replace(facts, progress=replace(facts.progress, failed_checks=failed))
+    facts = replace(facts, progress=_failures_noted(facts, facts.failed_checks))
     found = ends_at_once(facts) or _engine_failed(facts) or _goes_on(facts)
-    if found.next == END or not (notice := _failure_notice(facts, is_over=True)):
+    left = _messages_left(facts) - sum(notice.counts for notice in found.notices)
+    if found.next == END or left < 1 or not (notice := _failure_notice(facts, is_over=True)):
         return found
     return replace(found, notices=(notice, *found.notices))
+
+
+def _failures_noted(facts: Facts, count: int) -> CheckProgress:
+    """Return the progress after so many failed checks in a row."""
+    progress = facts.progress
+    most = max(progress.failed_checks, count)
+    since = progress.failed_since or facts.now_ms if most else 0
+    return replace(progress, failed_checks=most, failed_since=since)
 
 
 def decide_without(facts: Facts, error: str, cause: str) -> Decision:
     """Return what the session does after a check that failed: it sleeps ever longer, then ends."""
     count = facts.failed_checks + 1
     instead = after_failed_check(health_check_s(facts.session))[facts.failed_checks]
-    progress = facts.progress
-    progress = replace(progress, failed_checks=max(progress.failed_checks, count))
+    progress = _failures_noted(facts, count)
     if instead["next"] == END:
         return replace(end_by_problem(facts, error, cause), failed_checks=count)
     notice = None
@@ -279,10 +310,19 @@ def _starting(facts: Facts, engine: EngineStatus) -> Decision:
 
 
 def _searching(facts: Facts) -> Decision:
-    progress = replace(facts.progress, ran=True, stuck=False, silent_since=_silent_since(facts))
+    health = _health_seen(facts)
+    progress = replace(
+        facts.progress,
+        ran=True,
+        stuck=False,
+        silent_since=_silent_since(facts),
+        video_stops=health.video.session_stops,
+        records_stops=health.records.session_stops,
+    )
     if facts.is_silent and _lasts_too_long(facts):
         return _end(facts, "silence")
-    return replace(_sleep(facts, math.inf, progress), notices=_notices(facts, progress))
+    notices = _notices(replace(facts, health=health))
+    return replace(_sleep(facts, math.inf, progress), health=health, notices=notices)
 
 
 def _silent_since(facts: Facts) -> int:
@@ -297,40 +337,89 @@ def _lasts_too_long(facts: Facts) -> bool:
     return settings.on_silence == "end" and lasts_s >= left_s
 
 
-def _notices(facts: Facts, progress: CheckProgress) -> tuple[Notice, ...]:
+def _health_seen(facts: Facts) -> CameraHealth:
+    """Return the camera's health after this check."""
+    health, now = facts.health.in_session(facts.session.id), facts.now_ms
+    assert facts.media is not None
+    limit_s = facts.session.settings.silence_seconds
+    # After a pause, or a request that ends none, the wait for video begins again; so only video
+    # ends a silence.
+    is_silent = facts.media.is_silent(limit_s) if health.video.stopped else facts.is_silent
+    silent_s = limit_s if facts.media.silent_seconds is None else facts.media.silent_seconds
+    video_ms = now - round(1000 * silent_s)
+    is_wrong, wrong_ms = bool(facts.records_problem), now - _base_ms(facts, RECORDS)
+    return replace(
+        health,
+        video=health.video.seen(stopped=is_silent, since_ms=video_ms, now_ms=now),
+        records=health.records.seen(stopped=is_wrong, since_ms=wrong_ms, now_ms=now),
+    )
+
+
+def _base_ms(facts: Facts, signal: str) -> int:
+    """Return how long a signal has to be missing: for at least one look."""
+    settings, every_s = facts.session.settings, health_check_s(facts.session)
+    limit_s = settings.silence_seconds if signal == VIDEO else settings.records_missing_seconds
+    return 1000 * max(limit_s, every_s)
+
+
+def _notices(facts: Facts) -> tuple[Notice, ...]:
     """Return the messages that are due and that the owner wants."""
     session, due = facts.session, []
-    silent, problem = _tells_silence(facts), facts.records_problem
-    if "start" in session.settings.tell and not progress.start_told:
+    if "start" in session.settings.tell and not facts.progress.start_told:
         due.append(Notice(texts.started(session), {"start_told": True}))
-    if "problem" not in session.settings.tell:
-        return tuple(due)
-    if silent != progress.silence_told:
-        due.append(Notice(texts.silence(session, silent=silent), {"silence_told": silent}))
-    if bool(problem) != progress.records_told:
-        due.append(Notice(texts.records(session, problem), {"records_told": bool(problem)}))
+    if "problem" in session.settings.tell:
+        signals = {VIDEO: facts.health.video, RECORDS: facts.health.records}
+        changes = [
+            (name, signal, told)
+            for name, signal in signals.items()
+            if (told := signal.due(_base_ms(facts, name), facts.now_ms))
+        ]
+        left = _messages_left(facts)
+        for number, change in enumerate(changes[:left]):
+            due.append(_health_notice(facts, *change, left - number))
     return tuple(due)
 
 
-def _tells_silence(facts: Facts) -> bool:
-    """Return whether the owner should believe in a silence.
+def _messages_left(facts: Facts) -> int:
+    """Return how many messages about the camera's health may be sent now."""
+    settings, now = facts.session.settings, facts.now_ms
+    if in_hours(now, settings.quiet_hours, settings.time_zone):
+        return 0
+    return max(0, MOST_MESSAGES - len(facts.health.recent(now)))
 
-    After a pause, or a request that ends none, the wait for video begins again; so only video
-    ends a silence that was told.
-    """
-    assert facts.media is not None
-    is_quiet = facts.media.is_silent(facts.session.settings.silence_seconds)
-    return is_quiet if facts.progress.silence_told else facts.is_silent
+
+def _health_notice(facts: Facts, name: str, signal: Signal, told: str, left: int) -> Notice:
+    """Return the message of a change; `left` is how many may be sent, with this one."""
+    now, base_ms = facts.now_ms, _base_ms(facts, name)
+    due_ms = signal.since + (signal.hold_ms(base_ms) if told == BACK else base_ms)
+    first = min([*facts.health.recent(now), now])
+    change = HealthChange(
+        told,
+        signal.since,
+        signal.stops,
+        signal.first_stop,
+        is_stopped=signal.stopped,
+        is_late=now - due_ms >= base_ms + texts.LATE_MS,
+        next_ms=first + PERIOD_MS if left == 1 else 0,
+    )
+    alert = (
+        texts.video(facts.session, change)
+        if name == VIDEO
+        else texts.records(facts.session, facts.records_problem, change)
+    )
+    return Notice(alert, signal=name, told=told, counts=True)
 
 
 def _failure_notice(facts: Facts, *, is_over: bool) -> Notice | None:
     """Return the message that checks failed, once a session."""
     session, progress = facts.session, facts.progress
-    wanted = "problem" in session.settings.tell
+    wanted = "problem" in session.settings.tell and _messages_left(facts) > 0
     if not wanted or progress.failure_told or not progress.failed_checks:
         return None
-    alert = texts.failed_checks(session, progress.failed_checks, is_over=is_over)
-    return Notice(alert, {"failure_told": True})
+    is_late = is_over and facts.now_ms - progress.failed_since >= LATE_FAILURE_MS
+    since_ms = progress.failed_since if is_late else 0
+    alert = texts.failed_checks(session, progress.failed_checks, since_ms, is_over=is_over)
+    return Notice(alert, {"failure_told": True}, counts=True)
 
 
 def _sleep(facts: Facts, seconds: float, progress: CheckProgress) -> Decision:

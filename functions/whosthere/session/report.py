@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from whosthere import dynamodb
 from whosthere.clock import iso
-from whosthere.dynamodb import Table
+from whosthere.dynamodb import Row, Table
 from whosthere.metrics import (
     LATENCY_COUNTER,
     Latency,
@@ -22,6 +22,7 @@ from whosthere.metrics import (
     latency_of_durations,
 )
 from whosthere.names import STRANGER_PREFIX
+from whosthere.session.decision import progress_of
 from whosthere.session.health.records import HealthFacts, facts, health_of
 from whosthere.session_store import Session, session_key
 from whosthere.visits.store import visits_of
@@ -87,6 +88,7 @@ class Report(ReportedRun, ReportedCounts):
     error: str
     cause: str
     watch: HealthFacts | None
+    stops: dict[str, int]
     latencies: dict[str, dict[str, int] | None]
     calls: dict[str, int]
     visits: list[ReportedVisit]
@@ -114,6 +116,7 @@ def make_report(
         "cause": cause,
         **_counted(counters),
         "watch": facts(health_of(row)),
+        "stops": _stops(row),
         "latencies": _latencies(counters, visits),
         "calls": _calls(counters, calls),
         "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],
@@ -148,6 +151,12 @@ def _counted(counters: Mapping[str, int]) -> ReportedCounts:
         "drops": {name: count for name, count in counts.items() if name.startswith(DROPS)},
         "counts": counts,
     }
+
+
+def _stops(row: Row) -> dict[str, int]:
+    """Return how often video and records stopped, as the checks have counted."""
+    progress = progress_of(row)
+    return {"video": progress.video_stops, "records": progress.records_stops}
 
 
 def _calls(counters: Mapping[str, int], calls: Mapping[str, int]) -> dict[str, int]:

@@ -111,6 +111,32 @@ def test_a_bad_session_is_refused_with_each_field(shell):
     assert "1440" in refused and "settings.strangers" in refused
 
 
+def test_a_setting_is_changed_and_holds_for_the_next_session(started, verb, answer, product):
+    assert answer("settings", "matchThreshold")["settings"][0]["from"] == "default"
+    try:
+        changed = answer("settings", "front-door", "matchThreshold", "95")
+        assert (changed["holds"], changed["running"]) == ("next session", [started["session"]])
+        assert "did you mean matchThreshold" in verb("settings", "matchTreshold", "9", fails=True)
+        assert "is greater than" in verb("settings", "matchThreshold", "101", fails=True)
+        (found,) = answer("settings", "front-door", "matchThreshold")["settings"]
+        assert (found["value"], found["running"]) == (95, 90)
+        assert answer("stop")["endedBy"] == "stop"
+        again = answer("start", "--minutes", "5", *QUICK)
+        row = product.row(f"any:{again['session']}")
+        assert row["settings"]["matchThreshold"] == 95
+        verb("settings", "front-door", "matchThreshold", "--remove")
+        previous = product.client("s3").get_object(
+            Bucket=product.stack.bucket, Key="settings.previous.json"
+        )
+        assert json.loads(previous["Body"].read())["cameras"]["front-door"] == {
+            "matchThreshold": 95
+        }
+    finally:
+        product.stop()
+        for key in ("settings.json", "settings.previous.json"):
+            product.client("s3").delete_object(Bucket=product.stack.bucket, Key=key)
+
+
 def forget_failures(product):
     """Those that other tests left."""
     bucket = product.laptop.session().resource("s3", endpoint_url=product.laptop.endpoint)

@@ -33,6 +33,17 @@ def a_session(engine="stream-processor", held=True, **changes):
     )
 
 
+def after(found, decision):
+    """The facts of the next check, all of whose messages were sent."""
+    marks = {name: value for one in decision.notices for name, value in one.marks.items()}
+    health = decision.health or found.health
+    health = health.with_sent(sum(one.counts for one in decision.notices), found.now_ms)
+    for one in decision.notices:
+        if one.signal:
+            health = health.with_told(one.signal, one.told)
+    return replace(found, progress=replace(decision.progress, **marks), health=health)
+
+
 def facts(status="RUNNING", media=LIVE, progress=RAN, message="", paused=0, **changes):
     """Facts of a session that searches for nine minutes, but for what is given."""
     session_of = {
@@ -42,6 +53,8 @@ def facts(status="RUNNING", media=LIVE, progress=RAN, message="", paused=0, **ch
         "onSilence",
         "tell",
         "silenceLimitSeconds",
+        "quietHours",
+        "timeZone",
     }
     session = a_session(**{name: changes.pop(name) for name in session_of & set(changes)})
     requests = SessionRequests(changes.pop("stop", False), paused, changes.pop("count", 3))

@@ -203,6 +203,7 @@ BY_FUNCTIONS = [
     Call(CHECK, "s3:ListObjectsV2", "", IMAGES),
     Call(CHECK, "dynamodb:UpdateItem", ":check"),
     Call(CHECK, "dynamodb:UpdateItem", ":watch"),
+    Call(CHECK, "dynamodb:UpdateItem", ":health"),
     Call(CHECK, "dynamodb:UpdateItem", "counts."),
     Call(CHECK, "sns:Publish", "Session started"),
     Call(CHECK, "sns:Publish", "No video from", PROCESSOR, SILENT),

@@ -60,6 +60,7 @@ class Runner:
     def run(self, cell):
         """Note what came of it: ended by what, seconds until nothing was left, what was left."""
         name = f"m-{uuid.uuid4().hex[:10]}"
+        self._door.forget_messages()
         self._faults.put(name, cell.faults(name, self._door.stack.name, CAMERA))
         began = time.time()
         try:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.setup.laptop_stack import table_of
+from whosthere.session.health.hysteresis import camera_health_key
 from whosthere.session.requests import request_stop
 from whosthere.session_store import latest_session
 
@@ -77,6 +78,10 @@ class DeployedProduct:
         latest = latest_session(self.table, "front-door")
         return latest is None or not latest.held
 
+    def forget_messages(self):
+        """Begin as if the camera had been well for twelve hours: it may have three messages."""
+        self.table.delete_item(Key=camera_health_key("front-door"))
+
     def messages(self):
         return taken(self.client("sqs"), self.inbox)
 
@@ -115,7 +120,9 @@ class DeployedProduct:
 def subscribed(laptop: Any, stack: Any) -> Iterator[DeployedProduct]:
     """The stack with an inbox of its own on its topic, until the end of the block."""
     with inbox_of(laptop, stack.topic_arn) as inbox:
-        yield DeployedProduct(laptop, stack, inbox)
+        product = DeployedProduct(laptop, stack, inbox)
+        product.forget_messages()
+        yield product
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from whosthere.session import check as health_check
 from whosthere.session import lock as locks
 from whosthere.session import requests as wishes
 from whosthere.session.check import CheckContext, Sources, check_session
+from whosthere.session.health.hysteresis import read_camera_health, write_camera_health
 from whosthere.session_store import lock_key, session_key
 
 
@@ -333,6 +335,111 @@ def test_nothing_is_searched_without_a_processor(table, context, services):
     assert "runningAt" not in row(table)
     services.is_live = True
     assert check(context)["next"] == "start"
+
+
+GONE, GONE_TWICE = ["No video from front-door"], ["No video from front-door"] * 2
+
+
+@pytest.fixture
+def without_video(table, context, services):
+    """A session that searched, and whose camera sends nothing any more."""
+    running_session(table, silenceSeconds=10)
+    check(context)
+    services.is_live = False
+
+
+def subjects(sent):
+    return [one.subject for one in sent]
+
+
+def test_a_health_message_is_noted_with_the_camera_and_told_once(
+    table, context, sent, without_video
+):
+    for _ in range(3):
+        assert check(context)["next"] == "sleep"
+    health = read_camera_health(table, "front-door")
+    assert subjects(sent) == GONE
+    assert (health.video.told, health.video.session_stops, len(health.sent)) == ("stopped", 1, 1)
+    assert row(table)["check"]["video_stops"] == 1
+
+
+def test_a_check_that_dies_before_it_sends_loses_no_message(table, context, sent, without_video):
+    with pytest.raises(SystemExit):
+        check(replace(context, publish=lambda _alert: sys.exit()))
+    assert len(read_camera_health(table, "front-door").sent) == 1  # counted before it is sent
+    check(context)
+    check(context)
+    assert subjects(sent) == GONE
+
+
+def test_checks_that_die_after_they_sent_tell_again_but_never_more_than_a_camera_may_have(
+    table, context, sent, without_video
+):
+    def send_and_die(alert):
+        sent.append(alert)
+        sys.exit()
+
+    for _ in range(6):
+        with suppress(SystemExit):
+            check(replace(context, publish=send_and_die))
+    assert subjects(sent) == GONE * 3
+
+
+def test_a_health_message_that_sns_refuses_does_not_count(table, context, sent, without_video):
+    def refuse(_alert):
+        raise refusal("Throttled")
+
+    for _ in range(5):
+        assert check(replace(context, publish=refuse))["next"] == "sleep"
+    assert read_camera_health(table, "front-door").sent == ()
+    check(context)
+    assert subjects(sent) == GONE
+
+
+def test_a_mark_that_is_refused_fails_no_check_and_the_next_check_tells_again(
+    table, context, sent, monkeypatch, without_video
+):
+    writes = iter([write_camera_health, refuse_write])
+    with monkeypatch.context() as patch:
+        patch.setattr(health_check, "write_camera_health", lambda *given: next(writes)(*given))
+        assert check(context)["failedChecks"] == 0
+    assert subjects(sent) == GONE
+    check(context)
+    check(context)
+    assert subjects(sent) == GONE_TWICE
+
+
+def test_what_cannot_be_counted_is_not_sent_and_is_told_later(
+    table, context, sent, monkeypatch, without_video
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(health_check, "write_camera_health", refuse_write)
+        assert check(context)["failedChecks"] == 1
+        assert subjects(sent) == []
+    check(context)
+    assert subjects(sent) == ["Session at front-door was not checked", *GONE]
+
+
+def refuse_write(*_):
+    raise refusal("ProvisionedThroughputExceededException")
+
+
+def test_of_two_copies_of_a_check_that_have_read_the_same_one_sends(
+    table, context, sent, monkeypatch, without_video
+):
+    known = read_camera_health(table, "front-door")
+    check(context)
+    monkeypatch.setattr(health_check, "read_camera_health", lambda *_: known)
+    with pytest.raises(RowChangedError):
+        check(context)
+    assert subjects(sent) == GONE
+
+
+def test_a_stop_needs_no_health_of_the_camera(table, context, services, monkeypatch):
+    running_session(table)
+    wishes.request_stop(table, None, "front-door")
+    assert check(context)["next"] == "end"
+    assert "health" not in services.asked
 
 
 @pytest.mark.parametrize("key", [lock_key("front-door"), session_key("one")])

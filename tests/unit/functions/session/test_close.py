@@ -14,6 +14,11 @@ from whosthere.names import StackNames
 from whosthere.people.store import person_key
 from whosthere.session import lock as locks
 from whosthere.session.close import ClosingContext, Ending, close, ending_of
+from whosthere.session.health.hysteresis import (
+    MOST_MESSAGES,
+    CameraHealth,
+    write_camera_health,
+)
 from whosthere.session_store import Session
 from whosthere.visits.store import VisitLocation, save_visit
 from whosthere.visits.visit import SENT, Visit
@@ -311,6 +316,18 @@ def test_the_owner_is_told_what_the_settings_say(table, s3, owner, tell, by, kin
     assert [message["kind"] for message in owner()] == kinds
 
 
+@pytest.mark.parametrize("by", ["problem", "denied", "not-stopped", "no-media", "swept"])
+def test_nothing_holds_back_an_end_by_a_problem_and_it_says_what_to_do(table, s3, owner, by):
+    full = CameraHealth(sent=(NOW,) * MOST_MESSAGES)
+    write_camera_health(table, "front-door", full, NOW)
+    opened(table, tell=["problem"], quietHours=["00:00-24:00"])
+    closed(table, s3, owner, by)
+    (message,) = owner()
+    assert message["endedBy"] == by
+    do = ["./whosthere start front-door", "sam deploy --param", "aws rekognition list-stream-pro"]
+    assert any(one in message["message"].splitlines()[-1] for one in do)
+
+
 def test_closing_twice_tells_once_and_the_first_ending_stays(table, s3, owner):
     opened(table)
     closed(table, s3, owner, "problem", "E", "c")
@@ -328,7 +345,10 @@ def test_a_late_safeguard_reports_and_tells_the_first_ending(table, s3, owner):
     assert (answer["endedBy"], answer["error"], answer["cause"]) == ("problem", "E", "why")
     assert (report(s3)["error"], report(s3)["cause"]) == ("E", "why")
     (message,) = owner()
-    assert message["message"].endswith("E: why")
+    assert message["message"].splitlines()[-2:] == [
+        "E: why",
+        "To start another session: ./whosthere start front-door --minutes N",
+    ]
     assert (message["endedBy"], message["error"]) == ("problem", "E")
 
 

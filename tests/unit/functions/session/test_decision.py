@@ -5,7 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.session.facts import ALL, LIVE, MINUTE, NONE, NOW, RAN, SILENT, facts
+from tests.support.session.facts import (
+    ALL,
+    LIVE,
+    MINUTE,
+    NONE,
+    NOW,
+    RAN,
+    SILENT,
+    after,
+    facts,
+)
 from whosthere.session.decision import (
     MOST_STARTS,
     CheckProgress,
@@ -15,6 +25,7 @@ from whosthere.session.decision import (
     ends_at_once,
     progress_of,
 )
+from whosthere.session.health.hysteresis import CameraHealth, Signal
 
 
 def shown(decision):
@@ -111,12 +122,6 @@ def test_the_end_needs_nothing_but_the_rows(given):
     assert ends_at_once(facts()) is None
 
 
-def asked_again(found, decision):
-    """The facts of a second copy of the check, whose first answer was lost."""
-    marks = {name: value for one in decision.notices for name, value in one.marks.items()}
-    return replace(found, progress=replace(decision.progress, **marks))
-
-
 MANY = [
     facts(status, media, progress, paused=paused, failed_checks=failed, engine=engine)
     for status, media, progress, paused, failed, engine in itertools.product(
@@ -133,7 +138,7 @@ MANY = [
 def test_a_check_that_is_asked_twice_gives_the_same_answer_and_tells_nothing_twice():
     for found in MANY:
         first = decide(found)
-        again = decide(asked_again(found, first))
+        again = decide(after(found, first))  # a second copy of the check, whose answer was lost
         if first.next == "stop-engine" and found.engine.status != "GONE" and found.is_paused:
             assert again.next == "stop-engine"
         if first.next == "start" and found.engine.status != "GONE":
@@ -160,13 +165,14 @@ def test_the_cause_of_a_failed_engine_is_its_own_message():
 
 def played(*seen, progress=None, every=MINUTE, **given):
     """Answers and subjects of checks in a row; each sees its facts, and all is sent."""
-    answers, subjects, progress = [], [], progress or CheckProgress()
+    answers, subjects, known = [], [], {"progress": progress or CheckProgress()}
     for number, one in enumerate(seen):
-        found = facts(**({"progress": progress, "now_ms": NOW + every * number} | given | one))
+        found = facts(**(known | {"now_ms": NOW + every * number} | given | one))
         decision = decide(found)
         answers.append(shown(decision))
         subjects += [notice.alert.subject for notice in decision.notices]
-        progress = asked_again(found, decision).progress
+        then = after(found, decision)
+        known = {"progress": then.progress, "health": then.health}
     return answers, subjects
 
 
@@ -213,33 +219,35 @@ def test_a_session_starts_anew_after_a_pause_and_tells_its_start_once():
 
 def test_silence_is_told_once_and_so_is_its_end_and_one_that_lasts_ends_the_session():
     silent = {"media": SILENT, "onSilence": "end", "silenceLimitSeconds": 150}
-    answers, subjects = played({}, silent, silent, {}, silent, silent, silent, progress=RAN)
-    assert answers == ["sleep 60"] * 6 + ["end silence"]
+    back = [{}] * 3
+    answers, subjects = played({}, silent, silent, *back, silent, silent, silent, progress=RAN)
+    assert answers == ["sleep 60"] * 8 + ["end silence"]
     assert subjects == [
         "No video from front-door",
         "Video is back at front-door",
-        "No video from front-door",
+        "Video comes and goes at front-door",
     ]
 
 
 def test_only_video_ends_a_silence_that_was_told():
     """A request that ends no pause only begins the wait for video again."""
     silent, off = {"media": SILENT}, {"media": SILENT, "paused": NOW + 110_000}
-    _, subjects = played({}, silent, off, off, {"paused": NOW + 110_000}, progress=RAN)
+    back = [{"paused": NOW + 110_000}] * 3
+    _, subjects = played({}, silent, off, off, *back, progress=RAN)
     assert subjects == ["No video from front-door", "Video is back at front-door"]
 
 
 def test_a_silence_that_could_not_be_told_is_told_at_the_next_check():
     found = facts(media=SILENT)
     first = decide(found)
-    again = decide(replace(found, progress=first.progress))
+    again = decide(replace(found, progress=first.progress, health=first.health))
     assert [one.alert.subject for one in again.notices] == ["No video from front-door"]
 
 
 def test_records_are_told_once_and_so_is_their_return():
     wrong = {"records_problem": "Video comes, but no record of it."}
-    answers, subjects = played({}, wrong, wrong, {}, {}, progress=RAN)
-    assert answers == ["sleep 60"] * 5
+    answers, subjects = played({}, wrong, wrong, *[{}] * 5, progress=RAN)
+    assert answers == ["sleep 60"] * 8
     assert subjects == [
         "Faces are not searched at front-door",
         "Faces are searched again at front-door",
@@ -279,7 +287,7 @@ def test_failed_checks_are_told_at_the_third_in_a_row_and_not_again_when_they_ar
     (notice,) = found[2].notices
     assert notice.alert.text == (
         "The session at front-door could not be checked (3 failed in a row). "
-        "It goes on and tries again."
+        "It goes on and tries again. `./whosthere status front-door` shows what it does."
     )
     told = replace(found[2].progress, **notice.marks)
     assert without(3, progress=told).notices == ()
@@ -300,6 +308,10 @@ def test_the_owner_is_told_what_the_settings_say(tell):
     assert {kinds[one.alert.kind] for one in decision.notices} == set(tell) & {"start", "problem"}
 
 
+BACK_SINCE = Signal(since=NOW - 3 * MINUTE, stops=1, told="stopped")
+TOLD = CameraHealth(BACK_SINCE, replace(BACK_SINCE, since=NOW - 4 * MINUTE))
+
+
 def test_the_texts_are_whole():
     wrong = {"media": SILENT, "records_problem": "Video comes, but no record of it."}
     texts = {
@@ -308,35 +320,49 @@ def test_the_texts_are_whole():
             (CheckProgress(), {}),
             (RAN, wrong),
             (RAN, wrong | {"onSilence": "end", "records_problem": ""}),
-            (replace(RAN, silence_told=True, records_told=True), {"failed_checks": 2}),
+            (RAN, {"health": TOLD}),
+            (RAN, {"failed_checks": 2}),
         ]
         for one in decide(facts(progress=progress, **given)).notices
     }
     assert texts == {
         "Session started at front-door": ("Faces are searched at front-door until 09:00.", {}),
         "No video from front-door": (
-            "No video comes from front-door any more. The session ends unless video comes back.",
-            {"silent": True},
+            "No video comes from front-door any more, since Friday 15 January, 07:55. "
+            "The session ends unless video comes back.\n"
+            "Check the power and the network of the camera; on its machine "
+            "`sudo whosthere-edge status` says what is wrong.",
+            {"change": "stopped", "since": "2027-01-15T07:55:00.000Z", "stops": 1, "silent": True},
         ),
-        "Video is back at front-door": ("Video comes from front-door again.", {"silent": False}),
+        "Video is back at front-door": (
+            "Video comes from front-door again.\nThere is nothing to do.",
+            {"change": "back", "since": "2027-01-15T07:57:00.000Z", "stops": 1, "silent": False},
+        ),
         "Faces are not searched at front-door": (
-            "Video comes, but no record of it. The session goes on.",
-            {"records": False},
+            "Video comes, but no record of it. The session goes on.\n"
+            "If this lasts: `./whosthere stop front-door` and a new session; the logs of the "
+            "functions say why records fail.",
+            {
+                "change": "stopped",
+                "since": "2027-01-15T07:58:00.000Z",
+                "stops": 1,
+                "records": False,
+            },
         ),
         "Faces are searched again at front-door": (
-            "Records come from front-door again.",
-            {"records": True},
+            "Records come from front-door again.\nThere is nothing to do.",
+            {"change": "back", "since": "2027-01-15T07:56:00.000Z", "stops": 1, "records": True},
         ),
         "Session at front-door was not checked": (
             "The session at front-door could not be checked (2 failed in a row). "
-            "It went on, and is checked again.",
+            "It went on, and is checked again. There is nothing to do.",
             {"failedChecks": 2},
         ),
     }
 
 
 def test_progress_is_read_back_as_it_was_written():
-    progress = CheckProgress(True, 5, 2, 2, True, 7, True, True, True, 3, True, 9, "sleep 1")
+    progress = CheckProgress(True, 5, 2, 2, True, 7, True, 4, 1, 3, 8, True, 9, "sleep 1")
     assert progress_of({"check": as_row(progress)}) == progress
     assert progress_of({}) == CheckProgress()
     assert progress_of({"check": {"ran": True, "of a later version": 1}}).ran

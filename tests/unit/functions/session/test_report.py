@@ -16,6 +16,7 @@ from whosthere import metrics
 from whosthere import session_store as sessions
 from whosthere.alerts.texts import report_text
 from whosthere.session import report as reports
+from whosthere.session.decision import CheckProgress, as_row
 from whosthere.session_store import read_session
 
 ALICE = face(match("p-alice", 97.25))
@@ -63,6 +64,20 @@ def test_latencies_are_of_all_records_and_of_the_alerts(harness, table):
     assert late["capturedToSent"] == {"p50": 3000, "p95": 3000, "of": 1}
     assert late["recognisedToSent"] == {"p50": 2300, "p95": 2300, "of": 1}
     assert "Alerts came 3.0 s" in report_text(read_session(table, "one"), made(table))
+
+
+def test_stops_of_video_and_records_are_counted_and_told(harness, table):
+    assert made(table)["stops"] == {"video": 0, "records": 0}
+    table.update_item(
+        Key=sessions.session_key("one"),
+        UpdateExpression="SET #check = :check",
+        ExpressionAttributeNames={"#check": "check"},
+        ExpressionAttributeValues={":check": as_row(CheckProgress(video_stops=7))},
+    )
+    report = made(table)
+    assert report["stops"] == {"video": 7, "records": 0}
+    text = report_text(read_session(table, "one"), report)
+    assert "\nStops: video 7." in text
 
 
 def test_a_session_without_records_has_no_latencies(harness, table):

@@ -294,7 +294,10 @@ def test_what_a_function_raised_before_it_opened_is_told_without_its_stack_trace
     cause = json.dumps({"errorMessage": "no table", "stackTrace": ["File /var/task/x.py"]})
     stop_ended(context, "one", ending_of({"Error": "KeyError", "Cause": cause}), "front-door")
     (message,) = messages()
-    assert message["message"].endswith("could not start. KeyError: no table")
+    assert message["message"].splitlines() == [
+        "The session at front-door could not start. KeyError: no table",
+        "To start another session: ./whosthere start front-door --minutes N",
+    ]
 
 
 def test_a_session_that_was_refused_is_told_once(context):

@@ -431,7 +431,10 @@ def test_times_are_on_the_owners_wall_clock(table):
 def test_an_alert_that_comes_late_says_so(harness):
     harness.clock.forward(300)
     harness.sees(alice(0), alice(1))
-    assert "This comes late: it happened 5 min ago." in harness.subscriber.alerts[0].text
+    assert (
+        "This comes late: it happened 5 min ago, on Friday 15 January, 08:00."
+        in harness.subscriber.alerts[0].text
+    )
 
 
 def test_an_alert_about_a_person_forgotten_meanwhile_has_no_name(table):
