@@ -1,7 +1,6 @@
 """Alerts: one message to the owner, in the forms that a phone and a machine read."""
 
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ PERSON, STRANGER, SESSION, PROBLEM = "person", "stranger", "session", "problem"
 # SNS, Publish: Subject is UTF-8 text with fewer than 100 characters, no line breaks and no control
 # characters. SNS does not say whether a character outside Unicode's first plane counts as two.
 SUBJECT_LENGTH = 99
-# Control characters (Cc), halves of characters (Cs), and what turns the direction of the text after
-# it; a format character such as the joiner within an emoji stays.
-REFUSED = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+# Control characters, halves of characters, and what turns the direction of the text after it; a
+# format character such as the joiner within an emoji stays.
+REFUSED = {"Cc", "Cs"}
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +54,47 @@ def publish(
     filterable["stranger"] = [stranger] if isinstance(stranger, str) else []
     filterable["person"] = list(persons) if isinstance(persons, list | tuple) else []
     filterable |= {name: sorted(values) for name, values in (also or {}).items()}
-    # All texts at once, as half a character can be in any of them.
-    filterable = json.loads(_whole(json.dumps(filterable, ensure_ascii=False)))
     sns.publish(
         TopicArn=topic_arn,
-        Subject=shorten(one_line(alert.subject), SUBJECT_LENGTH) or "Whosthere",
-        Message=_whole(json.dumps(message, ensure_ascii=False)),
+        Subject=one_line(alert.subject, SUBJECT_LENGTH) or "Whosthere",
+        Message=json.dumps(message, ensure_ascii=False).encode("utf-8", "replace").decode(),
         MessageStructure="json",
         MessageAttributes=_attributes(filterable),
     )
 
 
 def _attributes(filterable: Mapping[str, list[str]]) -> "dict[str, MessageAttributeValueTypeDef]":
-    """Return message attributes: a filter policy that names any of several values matches."""
+    """Return message attributes: a filter policy that names any of several values matches.
+
+    Half of a character becomes "?": JSON can hold one, UTF-8 cannot.
+    """
     attributes: dict[str, MessageAttributeValueTypeDef] = {}
     for name, values in filterable.items():
-        if len(values) == 1:
-            attributes[name] = {"DataType": "String", "StringValue": values[0]}
-        elif values:
-            array = json.dumps(values, ensure_ascii=False)
-            attributes[name] = {"DataType": "String.Array", "StringValue": array}
+        if not values:
+            continue
+        kind, text = "String", values[0]
+        if len(values) > 1:
+            kind, text = "String.Array", json.dumps(values, ensure_ascii=False)
+        whole = text.encode("utf-8", "replace").decode()
+        attributes[name] = {"DataType": kind, "StringValue": whole}
     return attributes
 
 
-def _whole(text: str) -> str:
-    """Return the text with "?" for halves of characters, which JSON can hold and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode()
+def one_line(text: str, length: int) -> str:
+    """Return the text in one line as SNS takes it in a subject, of at most that many UTF-16 units.
 
-
-def one_line(text: str) -> str:
-    """Return the text in one line, without what SNS refuses in a subject; empty if none shows."""
-    kept = " ".join(REFUSED.sub("", " ".join(text.split())).split())
-    # Separators, format characters and lone accents show nothing.
-    kinds = {kind[0] for kind in map(unicodedata.category, kept)}
-    return kept if kinds - set("ZCM") else ""
-
-
-def shorten(text: str, length: int) -> str:
-    """Return the text, its end cut off if it has more UTF-16 code units than `length`."""
-    units = text.encode("utf-16-le")
+    It is empty if it would show nothing: separators, format characters and lone accents do not.
+    """
+    kept = [
+        letter
+        for letter in " ".join(text.split())
+        if letter not in DIRECTIONS and unicodedata.category(letter) not in REFUSED
+    ]
+    if not [letter for letter in kept if unicodedata.category(letter)[0] not in "ZCM"]:
+        return ""
+    line = " ".join("".join(kept).split())
+    units = line.encode("utf-16-le")
     if len(units) <= 2 * length:
-        return text
+        return line
     # Half of a pair is left out.
     return units[: 2 * (length - 1)].decode("utf-16-le", "ignore").rstrip() + "…"

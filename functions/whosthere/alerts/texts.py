@@ -16,7 +16,6 @@ from whosthere.alerts.message import (
     SUBJECT_LENGTH,
     Alert,
     one_line,
-    shorten,
 )
 from whosthere.clock import iso
 from whosthere.people.store import NAMELESS
@@ -194,7 +193,6 @@ class PictureLink:
 
 def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_ms: int) -> Alert:
     """Return the alert about a person's visit; several names are hard to tell apart."""
-    names = [one_line(name) or NAMELESS for name in names]
     name = " or ".join(names)
     at = clock_time(visit.captured_ms, time_zone)
     where = f" at {visit.camera} {at[:5]}"
@@ -202,7 +200,7 @@ def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_
         kind=PERSON,
         camera=visit.camera,
         session=visit.session,
-        subject=shorten(name, SUBJECT_LENGTH - len(where)) + where,
+        subject=(one_line(name, SUBJECT_LENGTH - len(where)) or NAMELESS) + where,
         text=f"{name} was seen at {visit.camera} at {at}.\n"
         f"How sure: {visit.similarity:.1f} of 100."
         + _lateness(visit.captured_ms, now_ms, time_zone),

@@ -51,11 +51,18 @@ def process_batch(
             frame = _read(record["kinesis"], source.stack)
         except RecordError as error:
             failed |= _set_aside(source, record, error)
-        else:
-            cameras.setdefault(frame.camera, []).append(frame)
+            continue
+        cameras.setdefault(frame.camera, []).append(frame)
     errors: dict[str, Exception] = {}
     for camera, frames in cameras.items():
-        errors |= _process_camera(source, camera, frames, work)
+        try:
+            sessions = frames_by_session(source.table, camera, frames)
+        except Exception as error:
+            errors |= {frame.id: error for frame in frames}
+            continue
+        # An error concerns the frames of its session only, so that it hides no others.
+        for session, own in sessions:
+            errors |= _process_session(source, session, own, work)
     for record in records:
         if found := errors.get(record["kinesis"]["sequenceNumber"]):
             failed |= _set_aside(source, record, found)
@@ -65,41 +72,24 @@ def process_batch(
     return {"batchItemFailures": [{"itemIdentifier": id} for id in failed]}
 
 
-def _process_camera(
-    source: KinesisSource, camera: str, frames: Sequence[AnalysedFrame], work: Work
-) -> dict[str, Exception]:
-    """Do the work with a camera's frames and count it; return errors by the id of the record.
-
-    An error concerns the frames of its session only, so that it hides no others.
-    """
-    try:
-        sessions = frames_by_session(source.table, camera, frames)
-    except Exception as error:
-        return {frame.id: error for frame in frames}
-    failed: dict[str, Exception] = {}
-    for session, own in sessions:
-        found = _process_session(source, session, own, work)
-        stuck = [frame for frame in own if frame.id in found and is_permanent(found[frame.id])]
-        if stuck and len(own) > 1:
-            # One frame may have stopped others that show the same person: each for itself.
-            for frame in stuck:
-                del found[frame.id]
-                found |= _process_session(source, session, [frame], work)
-        failed |= found
-    return failed
-
-
 def _process_session(
     source: KinesisSource, session: Session, frames: Sequence[AnalysedFrame], work: Work
 ) -> dict[str, Exception]:
     """Do the work with a session's frames and count it; return errors by the id of the record."""
     try:
         outcome = work(session, frames)
+        failed = outcome.failed
         counts = outcome.counts + source.calls.take()
         add_counts(source.table, session.id, counts, outcome.last_ms)
     except Exception as error:
-        return {frame.id: error for frame in frames}
-    return dict(outcome.failed)
+        failed = {frame.id: error for frame in frames}
+    if failed and len(frames) > 1:
+        # One frame may have stopped others that show the same person: each for itself.
+        for frame in frames:
+            if frame.id in failed and is_permanent(failed[frame.id]):
+                del failed[frame.id]
+                failed |= _process_session(source, session, [frame], work)
+    return failed
 
 
 def _set_aside(

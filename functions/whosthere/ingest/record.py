@@ -90,15 +90,16 @@ def read_frame(record: Any, stack: str, *, id: str, recognised_ms: int) -> Analy
     try:
         video = record["InputInformation"]["KinesisVideo"]
         arn, fragment = video["StreamArn"], video["FragmentNumber"]
-        _check_texts(arn, fragment)
-        if len(fragment) > FRAGMENT_DIGITS:
-            raise ValueError("the fragment's number is too long")
         # In seconds first: the offset carries the noise of a 32-bit float
         # (0.0020000000949949026), and both clocks take the same offset.
         offset, producer, server = _checked(
             (video["FrameOffsetInSeconds"], video["ProducerTimestamp"], video["ServerTimestamp"]),
             (TIMES, TIMES, TIMES),
+            texts=(arn, fragment),
         )
+        faces = record["FaceSearchResponse"]
+        if len(fragment) > FRAGMENT_DIGITS or type(faces) is not list or len(faces) > FACES:
+            raise TypeError("the fragment's number or the list of faces is missing or too long")
         return AnalysedFrame(
             id=id,
             camera=camera_of_arn(stack, arn),
@@ -107,7 +108,7 @@ def read_frame(record: Any, stack: str, *, id: str, recognised_ms: int) -> Analy
             captured_ms=round(1000 * (producer + offset)),
             server_ms=round(1000 * (server + offset)),
             recognised_ms=recognised_ms,
-            faces=tuple([_face(found) for found in _list(record["FaceSearchResponse"], FACES)]),
+            faces=tuple([_face(found) for found in faces]),
         )
     except Exception as error:  # whatever it is, no retry would mend the record
         raise RecordError(_reason(record, error)) from error
@@ -151,7 +152,7 @@ def schema() -> dict[str, Any]:
 
 def _face(found: Any) -> Face:
     face = found["DetectedFace"]
-    box, quality = face["BoundingBox"], face["Quality"]
+    box, quality, matches = face["BoundingBox"], face["Quality"], found["MatchedFaces"]
     left, top, width, height, confidence, sharpness, brightness, yaw = _checked(
         (
             box["Left"],
@@ -165,7 +166,9 @@ def _face(found: Any) -> Face:
         ),
         (SHARES, SHARES, SIZES, SIZES, PERCENT, PERCENT, PERCENT, DEGREES),
     )
-    matches = tuple([_match(match) for match in _list(found["MatchedFaces"], MATCHES)])
+    if type(matches) is not list or len(matches) > MATCHES:
+        raise TypeError("the list of matches is missing or too long")
+    matches = tuple([_match(match) for match in matches])
     return Face(Box(left, top, width, height), confidence, sharpness, brightness, yaw, matches)
 
 
@@ -174,30 +177,23 @@ def _match(match: Any) -> Match:
     # Rekognition leaves ExternalImageId out of a face that was indexed without one. Somebody
     # else indexed that face, but it still shows somebody known.
     person_id = face.get("ExternalImageId") or face["FaceId"]
-    _check_texts(face["FaceId"], person_id)
+    texts = face["FaceId"], person_id
+    (similarity,) = _checked((match["Similarity"],), (PERCENT,), texts=texts)
     if PHOTO_MARK in person_id:
         person_id = person_id.split(PHOTO_MARK)[0] or face["FaceId"]
-    (similarity,) = _checked((match["Similarity"],), (PERCENT,))
     return Match(person_id, similarity)
 
 
-def _list(found: Any, most: int) -> list[Any]:
-    if type(found) is not list or len(found) > most:
-        raise TypeError("a list is missing or too long")
-    return found
-
-
 def _checked(
-    numbers: tuple[Any, ...], bounds: tuple[tuple[float, float], ...]
+    numbers: tuple[Any, ...],
+    bounds: tuple[tuple[float, float], ...],
+    texts: tuple[Any, ...] = (),
 ) -> tuple[float, ...]:
-    """Return the numbers as floats; raise TypeError if one of them is none or out of bounds."""
+    """Return the numbers as floats; raise TypeError if one of them or a text is not in bounds."""
     for number, (least, most) in zip(numbers, bounds, strict=True):
         if type(number) not in (float, int) or not least <= number <= most:
             raise TypeError("a number is missing or out of bounds")
-    return tuple([float(number) for number in numbers])
-
-
-def _check_texts(*texts: Any) -> None:
     for text in texts:
         if type(text) is not str or not 0 < len(text.encode()) <= TEXT_BYTES:
             raise TypeError("a text is missing or too long")
+    return tuple([float(number) for number in numbers])

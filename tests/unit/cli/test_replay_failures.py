@@ -115,6 +115,15 @@ def test_what_is_no_failure_stays_and_is_named(clients, sqs):
     assert len(s3.list_objects_v2(Bucket=BUCKET)["Contents"]) == 3
 
 
+def test_the_digest_of_a_record_stays_and_is_named(clients, sqs):
+    s3, kinesis = clients
+    digest = {"reason": "the record is no JSON", "size": 7, "sha256": "0" * 64}
+    s3.put_object(Bucket=BUCKET, Key="failures/records/2.json", Body=json.dumps(digest))
+    done = replay_failures(s3, kinesis, sqs, BUCKET)
+    assert (done.records, done.unreadable) == ({}, ["failures/records/2.json"])
+    assert len(s3.list_objects_v2(Bucket=BUCKET)["Contents"]) == 1
+
+
 def test_a_replay_that_is_stopped_half_way_loses_nothing(clients, sqs):
     s3, kinesis = clients
     give_up(s3, "a", *(came(number, b"{}") for number in range(1, 6)))

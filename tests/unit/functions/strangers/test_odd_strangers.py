@@ -7,14 +7,23 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from hypothesis import strategies
 
-from tests.support.records.alert_harness import START, a_table, face, record
+from tests.support.records.alert_harness import (
+    START,
+    a_table,
+    face,
+    match,
+    received,
+    record,
+    values,
+)
 from tests.support.records.drawn_faces import BLUE
 from tests.support.records.given_many import given_many
 from tests.support.records.odd_batches import SIZE, OddBatches, odd_contents
 from tests.support.records.stranger_harness import a_table_and_a_bucket, new_harness
+from whosthere import settings
 from whosthere.clock import iso
 from whosthere.faces import track_store, tracker
-from whosthere.faces.match import Sighting
+from whosthere.faces.match import Sighting, classify_face
 from whosthere.geometry import Box
 from whosthere.ingest import record as records
 from whosthere.ingest.record import AnalysedFrame, Face
@@ -49,6 +58,24 @@ def test_every_stranger_beside_an_odd_record_is_alerted(batches, contents, place
     batches.deliver([*contents[:place], written[0], *contents[place:], written[1]])
     seen = [one.facts["captured"] for one in harness.subscriber.alerts]
     assert seen.count(iso(START + 1000 * (second + 1))) == 1
+
+
+def test_a_crowd_drives_out_no_stranger_who_is_still_to_be_told_of():
+    made = settings.from_values(values())
+    waiting = tracker.FaceTrack("s-1", Box(*PLACE), START, START, state=tracker.TrackState.DUE)
+    faces = [face(box=(0.009 * n, 0.1, 0.001, 0.01)) for n in range(records.FACES)]
+    follower = tracker.FaceTracker(tracker.TrackerState((waiting,)), made, START + 1000)
+    follower.follow([received(30, *faces)])
+    assert len(follower.state.tracks) == tracker.MAX_TRACKS
+    assert follower.state.tracks[0] == waiting
+
+
+def test_of_many_alike_the_likeliest_are_named():
+    made = settings.from_values(values())
+    alike = face(*(match(f"p-{n}", 99 - n / 100) for n in range(50)))
+    frame = received(0, alike)
+    sighting = classify_face(frame, frame.faces[0], made)
+    assert sighting.who == ("p-0", "p-1", "p-2", "p-3")
 
 
 def test_the_fullest_row_of_tracks_fits_dynamodb():
