@@ -6,30 +6,29 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
 from whosthere.alerts.message import publish
 from whosthere.names import StackNames
 from whosthere.session.check import CheckAnswer, CheckContext, Sources, check_session
+from whosthere.session.open import SHORT_TIMEOUTS
 
 logger = Logger()
-# An endpoint that hangs must not take the time in which the check could still answer.
-config = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2})
 names = StackNames(os.environ["STACK"], os.environ["BUCKET"], os.environ["TOPIC_ARN"])
+# An endpoint that hangs must not take the time in which the check could still answer.
 context = CheckContext(
-    table=boto3.resource("dynamodb", config=config).Table(os.environ["TABLE"]),
+    table=boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(os.environ["TABLE"]),
     sources=Sources(
-        kinesis=boto3.client("kinesis", config=config),
-        kinesisvideo=boto3.client("kinesisvideo", config=config),
-        rekognition=boto3.client("rekognition", config=config),
-        s3=boto3.client("s3", config=config),
+        kinesis=boto3.client("kinesis", config=SHORT_TIMEOUTS),
+        kinesisvideo=boto3.client("kinesisvideo", config=SHORT_TIMEOUTS),
+        rekognition=boto3.client("rekognition", config=SHORT_TIMEOUTS),
+        s3=boto3.client("s3", config=SHORT_TIMEOUTS),
         # The service has an endpoint for each stream.
         archived_media=lambda url: boto3.client(
-            "kinesis-video-archived-media", endpoint_url=url, config=config
+            "kinesis-video-archived-media", endpoint_url=url, config=SHORT_TIMEOUTS
         ),
     ),
     names=names,
-    publish=partial(publish, boto3.client("sns", config=config), names.topic_arn),
+    publish=partial(publish, boto3.client("sns", config=SHORT_TIMEOUTS), names.topic_arn),
     logger=logger,
 )
 

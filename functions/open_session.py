@@ -10,25 +10,27 @@ from aws_lambda_powertools import Logger
 
 from whosthere.people.differences import People, send_differences
 from whosthere.session.deadline import create_deadline_schedule
-from whosthere.session.open import Deployment, OpenContext, open_requested_session
+from whosthere.session.open import SHORT_TIMEOUTS, Deployment, OpenContext, open_requested_session
 
 logger = Logger()
-table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-s3 = boto3.client("s3")
+# An endpoint that hangs must leave the time to say so: a function that is killed is not retried.
+client = partial(boto3.client, config=SHORT_TIMEOUTS)
+table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(os.environ["TABLE"])
+s3 = client("s3")
 compare_photos = partial(
     send_differences,
     People(table, s3, os.environ["BUCKET"], os.environ["PERSON_SALT"]),
-    boto3.client("sqs"),
+    client("sqs"),
     os.environ["PHOTOS_QUEUE"],
     logger,
 )
 context = OpenContext(
     table=table,
     s3=s3,
-    kinesisvideo=boto3.client("kinesisvideo"),
+    kinesisvideo=client("kinesisvideo"),
     create_schedule=partial(
         create_deadline_schedule,
-        boto3.client("scheduler"),
+        client("scheduler"),
         group=os.environ["DEADLINES"],
         function_arn=os.environ["STOP_SESSION_ARN"],
         role_arn=os.environ["DEADLINE_ROLE_ARN"],

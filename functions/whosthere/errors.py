@@ -17,6 +17,7 @@ WhosthereError
 """
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from urllib3.exceptions import HTTPError
 
 # AWS's codes for what it will refuse again: what was asked for, not when or by whom.
 REFUSED_INPUT = {
@@ -49,9 +50,10 @@ def is_permanent(error: Exception) -> bool:
         return error.response["Error"]["Code"] in REFUSED_INPUT
     if isinstance(error, ParamValidationError):
         return True
-    # OSError is the network's; a newer version's row is read again once that is deployed.
-    transient = (BotoCoreError, OSError, TryAgainError, NewerRowError, WorkersKilledError)
-    return not isinstance(error, transient)
+    # OSError is the network's; so is HTTPError, where TLS fails within an answer: botocore
+    # passes it on. A newer version's row is read again once that is deployed.
+    network = (BotoCoreError, OSError, HTTPError)
+    return not isinstance(error, (*network, TryAgainError, NewerRowError, WorkersKilledError))
 
 
 def reason_of(error: Exception) -> str:

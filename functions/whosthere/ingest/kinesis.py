@@ -84,11 +84,14 @@ def _process_session(
     except Exception as error:
         failed = {frame.id: error for frame in frames}
     if failed and len(frames) > 1:
-        # One frame may have stopped others that show the same person: each for itself.
-        for frame in frames:
-            if frame.id in failed and is_permanent(failed[frame.id]):
-                del failed[frame.id]
-                failed |= _process_session(source, session, [frame], work)
+        stuck = [
+            n for n, one in enumerate(frames) if one.id in failed and is_permanent(failed[one.id])
+        ]
+        # One frame may have stopped others that show the same person: each for itself. Those
+        # after it too: they were not counted, as what is retried would bring them again.
+        for frame in frames[stuck[0] :] if stuck else ():
+            failed.pop(frame.id, None)
+            failed |= _process_session(source, session, [frame], work)
     return failed
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-# Bounds of one look; the next one goes on.
+# Bounds of one look. The next one goes on with other persons, but lists the same objects.
 MOST_OBJECTS = 10_000
 MOST_PERSONS = 300
 MOST_SENT = 100

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from whosthere import settings as _settings
 from whosthere import settings_file
@@ -28,6 +29,8 @@ MOST_CHECKS = 1440
 # Seconds. A check that failed is slept over, ever longer; so many in a row end the session.
 LONGEST_SLEEP_S = 600
 MOST_FAILED_CHECKS = 10
+# boto3 would wait for an answer for as long as a function may take: 60 s.
+SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2})
 # KinesisVideo, ImageGenerationConfiguration: SamplingInterval, in milliseconds.
 SHORTEST_SAMPLING_MS = 200
 
@@ -77,7 +80,7 @@ def open_requested_session(
     _settings.check(request, "input", "input")
     try:
         return _open(context, request, session_id, execution, started_ms)
-    except HTTPClientError as error:  # no answer
+    except (ConnectionError, HTTPClientError) as error:  # no connection, or no answer
         raise TryAgainError(str(error)) from error
     except ClientError as error:
         if error.response.get("ResponseMetadata", {}).get("MaxAttemptsReached"):

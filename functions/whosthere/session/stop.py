@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.alerts import texts
@@ -24,6 +26,7 @@ from whosthere.session.engine import (
     stop_images,
     stop_processor,
 )
+from whosthere.session.open import SHORT_TIMEOUTS
 from whosthere.session_store import Session, cancel, mark_told, read_session, was_refused
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 # An execution that is stopped does not take back the call that it has just made: look again.
 SETTLE_S = 3.0
+# A service that hangs, as S3 while the report is written, must leave the time to free the camera.
+TIMEOUTS = SHORT_TIMEOUTS.merge(Config(retries={"total_max_attempts": 5}))
 # What the engine wrote last has to reach the functions before the report is made.
 DRAIN_S = 2.0
 ABRUPT = ("aborted", "timed out", "overdue", "swept", "removed")
@@ -98,21 +103,15 @@ class StopContext:
 def stop_context(variables: Mapping[str, str], table: Table, logger: "Logger") -> StopContext:
     """Return the context of a function with these environment variables."""
     names = StackNames(variables["STACK"], variables["BUCKET"], variables["TOPIC_ARN"])
-    engines = EngineClients(
-        boto3.client("rekognition"), boto3.client("kinesisvideo"), ApiCallCounter()
-    )
+    client = partial(boto3.client, config=TIMEOUTS)
+    engines = EngineClients(client("rekognition"), client("kinesisvideo"), ApiCallCounter())
     engines.calls.watch(engines.rekognition, engines.kinesisvideo)
     return StopContext(
         closing=ClosingContext(
-            table,
-            boto3.client("s3"),
-            boto3.client("sns"),
-            boto3.client("stepfunctions"),
-            names,
-            logger,
+            table, client("s3"), client("sns"), client("stepfunctions"), names, logger
         ),
         engines=engines,
-        schedules=Schedules(boto3.client("scheduler"), variables["DEADLINES"]),
+        schedules=Schedules(client("scheduler"), variables["DEADLINES"]),
     )
 
 

@@ -68,7 +68,7 @@ def test_a_stack_that_is_deleted_in_mid_session(laptop, stack, tmp_path, wait_un
         execution = started(product, wait_until, "front-door")
         told = Told(product, execution)
         # At first it cannot be stopped from there: the stack stays, and so do the safeguards.
-        with denied(product, "ChangeCamerasFunctionRole", "rekognition:StopStreamProcessor"):
+        with denied(product, "EndSessionsFunctionRole", "rekognition:StopStreamProcessor"):
             cloudformation.delete_stack(StackName=name)
             wait_until(lambda: status(cloudformation, name) == "DELETE_FAILED", 120)
         wait_until(lambda: not running(product, execution), 60)
@@ -108,7 +108,7 @@ def test_a_session_of_a_stack_that_is_deleted_ends_first(laptop, stack, tmp_path
         wait_until(lambda: is_gone(laptop.client("cloudformation"), name), 120)
     # What only a camera's images, or a session that outlives all, would need.
     never = {"kinesisvideo:UpdateImageGenerationConfiguration", "states:DescribeExecution"}
-    assert unused(laptop, name, "ChangeCamerasFunctionRole") <= never
+    assert unused(laptop, name, "EndSessionsFunctionRole") <= never
 
 
 def is_gone(cloudformation, name):

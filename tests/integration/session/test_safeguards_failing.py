@@ -197,7 +197,7 @@ def test_cloudformation_gets_an_answer_whatever_happens(product):
             "ResourceProperties": {"Cameras": ["front-door"], "Engine": "stream-processor"},
             **dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), "one"),
         }
-        invoke(product, "ChangeCamerasFunction", event)
+        invoke(product, "EndSessionsFunction", event)
         thread.join(timeout=10)
     (answer,) = server.answers
     assert answer["Status"] == "FAILED"

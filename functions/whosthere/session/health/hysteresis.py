@@ -27,7 +27,8 @@ class Signal:
     """What comes from a camera, video or records; times in milliseconds, 0 for never.
 
     `stops` since `first_stop` are the recent ones, `session_stops` those of the latest session.
-    `told` is what the owner was told last: STOPPED, FLAPPING or, if all is well, nothing.
+    `told` is what the owner was told last: STOPPED, FLAPPING or, if all is well, nothing; and
+    `told_stops` how many stops there were then, so a stop that lasts is told once.
     """
 
     stopped: bool = False
@@ -36,12 +37,13 @@ class Signal:
     first_stop: int = 0
     session_stops: int = 0
     told: str = ""
+    told_stops: int = 0
 
     def seen(self, *, stopped: bool, since_ms: int, now_ms: int) -> "Signal":
         """Return the signal after a check; `since_ms` is when it stopped, if it has."""
         before = self
         if not self.stopped and now_ms - self.since >= CALM_MS:
-            before = replace(self, stops=0, first_stop=0)
+            before = replace(self, stops=0, first_stop=0, told_stops=0)
         if stopped == self.stopped:
             return before
         if not stopped:
@@ -65,11 +67,15 @@ class Signal:
         has_held = now_ms - self.since >= self.hold_ms(base_ms)
         if not self.stopped:
             return BACK if self.told and has_held else ""
+        if self.told == STOPPED:
+            return FLAPPING if self.stops > 1 and self.stops != self.told_stops else ""
         if self.told == FLAPPING:
             return STOPPED if has_held else ""
-        if self.stops > 1:
-            return FLAPPING
-        return "" if self.told == STOPPED else STOPPED
+        return FLAPPING if self.stops > 1 else STOPPED
+
+    def with_told(self, told: str) -> "Signal":
+        """Return the signal after the owner was told of a change."""
+        return replace(self, told="" if told == BACK else told, told_stops=self.stops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,9 @@ class CameraHealth:
 
     def with_told(self, signal: str, told: str) -> "CameraHealth":
         """Return the health after the owner was told of a change of that signal."""
-        known = "" if told == BACK else told
         if signal == VIDEO:
-            return replace(self, video=replace(self.video, told=known))
-        return replace(self, records=replace(self.records, told=known))
+            return replace(self, video=self.video.with_told(told))
+        return replace(self, records=self.records.with_told(told))
 
 
 def camera_health_key(camera: str) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import itertools
 import json
 from collections import Counter
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
+from urllib3.exceptions import SSLError
 
 from tests.support.records.alert_harness import (
     START,
@@ -145,6 +147,22 @@ def test_what_no_retry_can_mend_is_set_aside_alone_and_at_once(table, s3):
     assert counts == {"records": 2}
 
 
+def test_what_follows_a_record_that_is_set_aside_is_counted(table, s3):
+    """Nobody redelivers it: functions count up to the first record that failed."""
+    open_session(table)
+    consumer = Consumer(table, s3)
+
+    def work(_session, frames):
+        errors = {frame.id: ZeroDivisionError() for frame in frames if frame.id == "2"}
+        done = itertools.takewhile(lambda frame: frame.id not in errors, frames)
+        return ProcessingOutcome(errors, Counter({"records": len(list(done))}))
+
+    consumer.process = work
+    assert consumer.consume(*(kinesis_record(id, record(0)) for id in "1234")) == set()
+    counts = table.get_item(Key={"pk": "session#one", "sk": "session"})["Item"]["counts"]
+    assert counts == {"records": 3}
+
+
 @pytest.mark.parametrize(
     ("error", "is_retried"),
     [
@@ -152,6 +170,7 @@ def test_what_no_retry_can_mend_is_set_aside_alone_and_at_once(table, s3):
         (ClientError({"Error": {"Code": "AccessDeniedException"}}, "Query"), True),
         (ClientError({"Error": {"Code": "ValidationException"}}, "PutItem"), False),
         (EndpointConnectionError(endpoint_url="https://sns"), True),
+        (SSLError("the answer broke off"), True),
         (ParamValidationError(report="too short"), False),
         (TryAgainError("a row keeps changing"), True),
         (OverflowError(), False),

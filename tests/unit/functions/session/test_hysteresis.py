@@ -104,6 +104,15 @@ def test_a_camera_that_comes_and_goes_and_then_stops_for_good_is_told_so():
     assert camera.subjects == [STOPPED, FLAPPING]
     camera.is_off(20)
     assert camera.subjects == [STOPPED, FLAPPING, STOPPED]
+    camera.is_off(30 * 60)  # the next messages may come, but nothing has changed
+    assert camera.subjects == [STOPPED, FLAPPING, STOPPED]
+
+
+def test_a_camera_that_comes_and_goes_in_quiet_hours_and_then_stops_for_good_is_told_so_once():
+    camera = Camera(quietHours=["22:00-06:00"], timeZone="Europe/Berlin")
+    camera.now = at(22)
+    camera.runs(5).is_off(10).runs(1).is_off(30 * 60)
+    assert camera.subjects == [FLAPPING, STOPPED]
 
 
 def test_messages_of_all_signals_are_few_and_what_is_held_back_comes_later_with_day_and_time():

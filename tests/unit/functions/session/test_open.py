@@ -1,5 +1,6 @@
 """From the input of a session to what the state machine keeps of it."""
 
+import importlib
 import io
 import itertools
 import json
@@ -10,11 +11,18 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
 from whosthere import settings
 from whosthere.errors import SessionInputError, TryAgainError
 from whosthere.session.open import (
+    SHORT_TIMEOUTS,
     Deployment,
     OpenContext,
     after_failed_check,
@@ -26,6 +34,11 @@ from whosthere.session.open import (
 from whosthere.session_store import latest_session
 
 NOW = 1_800_000_000_000
+HANDLERS_VARIABLES = (
+    *("STACK", "ENGINE", "BUCKET", "TABLE", "PERSON_SALT", "PHOTOS_QUEUE", "DEADLINES"),
+    *("STOP_SESSION_ARN", "DEADLINE_ROLE_ARN", "DATA_STREAM_ARN_PREFIX", "AWS_REGION"),
+)
+FUNCTIONS_TIMEOUT_S = 60  # template.yaml, Globals
 
 
 def a_plan(request=None, session_id="one", **changes):
@@ -159,12 +172,30 @@ def test_what_is_busy_beyond_the_sdks_retries_is_tried_again(table, status, code
     assert asked.asked == (2 if error is TryAgainError else 1)
 
 
-def test_a_service_without_an_answer_is_tried_again(table):
+@pytest.mark.parametrize(
+    "error", [ConnectTimeoutError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError]
+)
+def test_a_service_without_an_answer_is_tried_again(table, error):
     def hangs(**_):
-        raise ReadTimeoutError(endpoint_url="https://kinesisvideo")
+        raise error(endpoint_url="https://kinesisvideo", error="")
 
     with pytest.raises(TryAgainError):
         open_front_door(a_context(table, kinesisvideo=SimpleNamespace(describe_stream=hangs)))
+
+
+def test_an_endpoint_that_hangs_holds_no_opening_until_the_function_is_killed(aws, monkeypatch):
+    for name in HANDLERS_VARIABLES:
+        monkeypatch.setenv(name, "any")
+    opens = importlib.import_module("open_session")
+    context, (people, queue, *_) = opens.context, opens.compare_photos.args
+    schedules = context.create_schedule.args[0]
+    for client in [context.s3, context.kinesisvideo, schedules, people.s3, queue]:
+        assert client.meta.config.read_timeout == 8
+    for table in [context.table, people.table]:
+        assert table.meta.client.meta.config.read_timeout == 8
+    timeouts = SHORT_TIMEOUTS.connect_timeout + SHORT_TIMEOUTS.read_timeout
+    # One call that hangs in the opening, and one in the comparison of photos after it.
+    assert 2 * SHORT_TIMEOUTS.retries["total_max_attempts"] * timeouts < FUNCTIONS_TIMEOUT_S
 
 
 def test_a_camera_that_the_stack_does_not_have_is_refused(table):

@@ -43,6 +43,7 @@ from whosthere.session_store import Session
 
 NOW = 1_800_000_000_000
 ROLE = "whosthere-ProcessorRole-1"
+STOP_SESSION_S = 360  # template.yaml, the function's timeout
 ABORTED = Ending("aborted", "", "")
 
 
@@ -210,6 +211,17 @@ def free(context, camera="front-door"):
 
 def swept(context, *cameras, engine="stream-processor"):
     return sweep(context, cameras or ["front-door"], engine=engine, role_name=ROLE)
+
+
+def test_a_service_that_hangs_leaves_the_time_to_free_the_camera(table):
+    """The report is made of the execution's history and two objects in S3: both may hang."""
+    variables = {"STACK": "whosthere", "BUCKET": "b", "TOPIC_ARN": "t", "DEADLINES": "d"}
+    made = stopping.stop_context(variables, table, logging.getLogger())
+    clients = [made.rekognition, made.kinesisvideo, made.stepfunctions, made.schedules.scheduler]
+    for client in [*clients, made.closing.s3, made.closing.sns]:
+        config = client.meta.config
+        hangs_s = config.connect_timeout + config.read_timeout
+        assert 2 * config.retries["total_max_attempts"] * hangs_s < STOP_SESSION_S / 2
 
 
 def test_a_schedule_is_two_minutes_after_the_deadline_and_goes_by_itself(context):
