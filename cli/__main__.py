@@ -50,9 +50,12 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
 }
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 INTERRUPTED = 130
-# What this machine refuses, and no mistake of ours: full disk, too many files, no rights.
-REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EACCES)
-# Nobody reads what is printed: a closed terminal, or `| head`.
+# What this machine refuses, and no mistake of ours: full or broken disk, too many files, no rights.
+REFUSED = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.EACCES),
+)
+# Nobody reads what is printed: a closed terminal, or `| head`. A file would be named.
 UNREAD = (errno.EPIPE, errno.EIO)
 
 
@@ -96,7 +99,7 @@ def _run_verb(verb: str, arguments: list[str]) -> int:
         print(f"\nwhosthere {verb}: stopped", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        if error.errno in UNREAD:
+        if error.errno in UNREAD and not error.filename:
             discard_output()
         elif error.errno not in REFUSED:
             raise

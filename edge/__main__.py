@@ -4,7 +4,7 @@ import sys
 import threading
 
 from .commands import cameras, check, snapshot
-from .commands.gstreamer_pipeline import gstreamer_pipeline, omitted_secrets
+from .commands.gstreamer_pipeline import gstreamer_pipeline, omissions
 from .config import Config, parse
 from .errors import EdgeError
 from .monitor import restart_backoff, show_status, status
@@ -47,7 +47,7 @@ def _run(arguments: list[str]) -> int:
     config = parse(arguments)
     if config.is_pipeline_printed:
         sys.stdout.write(gstreamer_pipeline(config) + "\n")
-        sys.stderr.write(omitted_secrets(config))
+        sys.stderr.write(omissions(config))
         return 0
     event_log = EventLog(config, sys.stdout, sys.stderr)
     stop = threading.Event()

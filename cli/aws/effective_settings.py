@@ -144,6 +144,7 @@ class StoredSettings:
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         """Read the file; SessionInputError if it is broken."""
+        self.previous = ""  # the URL of the version before, once `write` has kept it
         self._s3, self._bucket = s3, bucket
         self._etag = self._read_etag()  # before the values: whatever comes between is noticed
         self.values: Values = settings_file.read(s3, bucket)
@@ -155,11 +156,6 @@ class StoredSettings:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                 return ""
             raise
-
-    @property
-    def previous(self) -> str:
-        """Return the URL of the version before, empty if there was no file."""
-        return f"s3://{self._bucket}/{PREVIOUS_KEY}" if self._etag else ""
 
     def write(self, values: Values) -> None:
         """Write the file, unless somebody else has since it was read."""
@@ -173,6 +169,7 @@ class StoredSettings:
                     CopySourceIfMatch=self._etag,
                 )
                 self._put(body, IfMatch=self._etag)
+                self.previous = f"s3://{self._bucket}/{PREVIOUS_KEY}"
             else:
                 self._put(body, IfNoneMatch="*")
         except ClientError as error:

@@ -20,9 +20,10 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     """Replay and return the exit code: 1 if something cannot be put back."""
     with connect(arguments) as target:
         client, bucket = target.session.client, target.output("BucketName")
-        sqs = client("sqs")
+        # Before anything is put back: a stack of an earlier version has no such queue.
+        sqs, dead_letters = client("sqs"), target.output("DeadLetterQueueUrl")
         done = replay_failures(client("s3"), client("kinesis"), sqs, bucket)
-        dead = resend_dead_letters(sqs, target.output("DeadLetterQueueUrl"))
+        dead = resend_dead_letters(sqs, dead_letters)
     records = {arn.rpartition("/")[2]: count for arn, count in done.records.items()}
     counts = Counter(done.events) + Counter(dead.events)
     events = {arn.rpartition(":")[2]: count for arn, count in counts.items()}

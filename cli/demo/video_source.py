@@ -8,7 +8,8 @@ from av.error import FFmpegError
 
 from cli.errors import InputError
 from edge.commands.cameras import Camera, find_cameras
-from edge.sources.film import DEFAULT_RATE
+from edge.errors import SourceError
+from edge.sources.film import FilmSource
 from edge.urls import has_password
 
 SHORTEST_FILM_SECONDS = 1  # a single picture decodes too
@@ -30,6 +31,8 @@ def film_seconds(path: Path) -> float:
             f"{path}: no film that can be decoded ({error.strerror}); "
             "give --video an MP4, MKV, MOV or another file with a video track"
         ) from error
+    except SourceError as error:
+        raise InputError(f"{path}: no film; give --video a film, not a picture") from error
     if seconds < SHORTEST_FILM_SECONDS:
         raise InputError(f"{path}: shorter than a second; give --video a film, not a picture")
     if seconds > LONGEST_FILM_SECONDS:
@@ -38,7 +41,7 @@ def film_seconds(path: Path) -> float:
 
 
 def _probe(path: Path, container: "av.container.InputContainer") -> float:
-    """Return the length that the container states, else that of its packets."""
+    """Return the length that the file states, else as the edge plays it."""
     if not container.streams.video:
         raise InputError(f"{path}: there is no video in this file; give --video a film")
     stream = container.streams.video[0]
@@ -48,24 +51,9 @@ def _probe(path: Path, container: "av.container.InputContainer") -> float:
         return float(container.duration / av.time_base)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    return _seconds_of_packets(path)
-
-
-def _seconds_of_packets(path: Path) -> float:
-    """Return the length of a file that does not state it, as some recorders write them.
-
-    A bare stream of a codec (`rpicam-vid -o door.h264`) has no times: then its frames count, at
-    the rate at which the edge plays them.
-    """
-    last, frames = 0.0, 0
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
-        for packet in container.demux(stream):
-            frames += bool(packet.size)
-            if packet.pts is not None and packet.time_base is not None:
-                last = max(last, float(packet.pts * packet.time_base))
-    return last or frames / rate
+    # Some recorders do not write it, and a bare stream (`rpicam-vid -o door.h264`) has no times.
+    with FilmSource(path) as film:
+        return film.seconds()
 
 
 def camera_seconds(text: str) -> int:

@@ -18,14 +18,23 @@ def gstreamer_pipeline(config: Config) -> str:
     return JOIN.join([f"gst-launch-1.0 -e {_source(config)}", _sink(config)])
 
 
-def omitted_secrets(config: Config) -> str:
-    """Return a note on the secrets that the command lacks; an empty text if it is complete."""
-    if redact_url(config.source) == config.source:
-        return ""
-    return (
-        "The camera's password (user-pw=...) and the query of its URL are left out: anyone who "
-        "can list processes could read them in this command. whosthere-edge run needs neither.\n"
-    )
+def omissions(config: Config) -> str:
+    """Return a note on what the command lacks; an empty text if it is complete."""
+    note = ""
+    if redact_url(config.source) != config.source:
+        note = (
+            "The camera's password (user-pw=...) and the query of its URL are left out: anyone "
+            "who can list processes could read them in this command. whosthere-edge run needs "
+            "neither.\n"
+        )
+    if config.source.startswith(f"{PICAMERA}:") and config.source != f"{PICAMERA}:0":
+        note += (
+            "libcamerasrc takes the first camera module: name the second by camera-name=..., "
+            "as `cam --list` shows it.\n"
+        )
+    if config.module.autofocus or config.module.more:
+        note += "--autofocus and --rpicam-options are left out: they are rpicam-vid's.\n"
+    return note
 
 
 def _source(config: Config) -> str:

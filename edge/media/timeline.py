@@ -36,12 +36,15 @@ class PacketTimestamps:
         self._most_back = max(LEAST_REORDER_S, REORDER_FRAMES / frame_rate)
         self._latest: float | None = None
         self._shift = 0.0
+        self._given: float | None = None
         self._recent: deque[float] = deque(maxlen=2 * REORDER_FRAMES)
 
     def next_seconds(self, raw: float | None) -> float:
         """Return the time of the next packet; `raw` is its own timestamp, None if missing."""
         following = 0.0 if self._latest is None else self._latest + self._step
-        if raw is None or raw in self._recent:
+        is_repeated = raw in self._recent or raw == self._given
+        self._given = raw
+        if raw is None or is_repeated:
             raw = following
         if self._latest is None or not -self._most_back <= raw - self._latest <= LONGEST_STEP_S:
             self._shift += following - raw

@@ -104,10 +104,12 @@ def install(folder: Path, paths: InstallPaths) -> None:
     run("systemctl", "enable", "--quiet", service)
     # Only one program at a time can use most cameras.
     run("systemctl", "stop", service, must=False)
-    works = check_camera(paths, camera)
-    # Restart all cameras of this machine, because the old version is deleted next.
-    for each in sorted(path.name for path in paths.settings.iterdir()):
-        run("systemctl", "restart", "--no-block", f"whosthere-edge@{each}")
+    try:
+        works = check_camera(paths, camera)
+    finally:  # also after a Ctrl-C: the camera was stopped only to be checked
+        # Restart all cameras of this machine, because the old version is deleted next.
+        for each in sorted(path.name for path in paths.settings.iterdir()):
+            run("systemctl", "restart", "--no-block", f"whosthere-edge@{each}")
     remove_other_versions(paths, version)
     if not works:
         raise InstallError(
@@ -135,7 +137,7 @@ def check_camera(paths: InstallPaths, camera: str) -> bool:
     command = str(paths.current / "bin" / "whosthere-edge")
     settings = str(paths.settings / camera / "settings.toml")
     checked = ("runuser", "-u", USER, "--", command, "check", "--settings", settings)
-    return run(*checked, must=False)
+    return run(*checked, must=False, shows_errors=True)
 
 
 def add_user() -> None:
@@ -247,10 +249,11 @@ def uninstall(folder: Path, paths: InstallPaths) -> None:
     say(f"until you run on your own computer: ./whosthere unpair {camera}")
 
 
-def run(*command: str, must: bool = True) -> bool:
+def run(*command: str, must: bool = True, shows_errors: bool = False) -> bool:
     """Run a program and return whether it succeeds; raise InstallError if it `must` and fails."""
+    stderr = None if must or shows_errors else subprocess.DEVNULL
     try:
-        done = subprocess.run(command, stderr=None if must else subprocess.DEVNULL)
+        done = subprocess.run(command, stderr=stderr)
     except OSError as error:
         raise InstallError(f"{command[0]}: {error.strerror}") from error
     if must and done.returncode:

@@ -41,12 +41,25 @@ class FilmSource(Source):
         # A file without a container, as rpicam-vid writes it, has no times and no length.
         self.has_times = self._container.format.name not in CODECS
         self.rate = _frame_rate(self._stream, is_stated=self.has_times)
-        seconds = _seconds(path, self._container, self.rate) if is_unpaced else 0.0
+        self._path = path
+        seconds = self.seconds() if is_unpaced else 0.0
         self.timeline = FilmTimeline(is_unpaced=is_unpaced, film_seconds=seconds)
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+
+    def seconds(self) -> float:
+        """Return the film's length: as its container says, else by its frames and their times."""
+        if self._container.duration:
+            return float(self._container.duration) / av.time_base
+        times, seconds = PacketTimestamps(self.rate), 0.0
+        with _open(self._path) as counted:
+            for packet in counted.demux(_video_stream(counted, self.name)):
+                if packet.size:
+                    at_s = times.next_seconds(_own_seconds(packet))
+                    seconds = max(seconds, at_s + 1 / self.rate)
+        return seconds
 
     def samples(self) -> Iterator[CodedPacket]:
         """Return the film's packets in order; can be called once."""
@@ -143,18 +156,6 @@ def _frame_rate(stream: VideoStream, *, is_stated: bool) -> float:
     known = (stream.average_rate, stream.guessed_rate)
     rate = float(next(filter(None, known if is_stated else reversed(known)), DEFAULT_RATE))
     return rate if rate > 0 else DEFAULT_RATE
-
-
-def _seconds(path: Path, container: av.container.InputContainer, rate: float) -> float:
-    """Return a film's length: as its container says, else by its frames and their times."""
-    if container.duration is not None:
-        return float(container.duration) / av.time_base
-    times, seconds = PacketTimestamps(rate), 0.0
-    with _open(path) as counted:
-        for packet in counted.demux(_video_stream(counted, str(path))):
-            if packet.size:
-                seconds = max(seconds, times.next_seconds(_own_seconds(packet)) + 1 / rate)
-    return seconds
 
 
 def _own_seconds(packet: "av.Packet[VideoStream]") -> float | None:

@@ -1,12 +1,13 @@
 """The verbs about alerts: mute, alert, replay."""
 
 import json
+from unittest.mock import patch
 
 import boto3
 import pytest
 
 from cli.commands import alert, mute, replay
-from cli.errors import InputError
+from cli.errors import InputError, VerbError
 from tests.support.stack.moto_target import BUCKET, MINUTE_MS
 from whosthere import settings
 from whosthere.alerts.mute import is_suppressed, mutes
@@ -102,3 +103,13 @@ def test_failures_are_put_back_and_what_is_none_is_named(verb, target):
     assert "failures/records/odd.txt" in out
     listed = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
     assert [item["Key"] for item in listed] == ["failures/records/odd.txt"]
+
+
+def test_nothing_is_put_back_unsaid_where_the_stack_has_no_queue_yet(verb, target):
+    del target.outputs["DeadLetterQueueUrl"]  # a stack that an earlier version deployed
+    with (
+        patch.object(replay, "replay_failures") as put_back,
+        pytest.raises(VerbError, match="no output DeadLetterQueueUrl; deploy it again"),
+    ):
+        verb(replay)
+    put_back.assert_not_called()

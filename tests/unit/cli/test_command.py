@@ -123,10 +123,11 @@ def test_the_length_is_read_off_the_frames_where_the_file_does_not_tell_it(tmp_p
     assert video_source.film_seconds(path) >= 1
 
 
-def test_a_bare_stream_is_as_long_as_the_edge_plays_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", [10, 25, 30])
+def test_a_bare_stream_is_as_long_as_the_edge_plays_it(tmp_path: Path, rate: int) -> None:
     path = tmp_path / "door.h264"  # what rpicam-vid writes: no container, no times
     with av.open(str(path), "w", format="h264") as container:
-        stream = container.add_stream("libx264", rate=25)
+        stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         picture = numpy.zeros((48, 64, 3), dtype=numpy.uint8)
         for _ in range(80):
@@ -136,8 +137,8 @@ def test_a_bare_stream_is_as_long_as_the_edge_plays_it(tmp_path: Path) -> None:
     source = FilmSource(path)
     times = [sample.seconds for sample in source.samples()]
     source.close()
-    assert len(times) == 80
-    assert video_source.film_seconds(path) == pytest.approx(80 / source.rate)
+    assert len(times) == 80 and times[-1] == pytest.approx(79 / rate)
+    assert video_source.film_seconds(path) == pytest.approx(80 / rate)
 
 
 def test_photos_of_the_same_person_are_kept_apart(photo: Path) -> None:

@@ -125,13 +125,14 @@ def test_a_port_that_is_taken_is_one_sentence(taken, capsys, monkeypatch):
     assert capsys.readouterr().err == f"\nwhosthere up: {said}\n"
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EACCES])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EACCES, errno.EIO])
 def test_what_the_machine_refuses_is_one_sentence(monkeypatch, capsys, number):
     def refused(*_):
         raise OSError(number, os.strerror(number), "/a/file")
 
     monkeypatch.setattr(command.VERBS["up"], "run", refused)
     monkeypatch.setattr(command.Interrupts, "install", lambda _self: None)
+    monkeypatch.setattr(command, "discard_output", lambda: pytest.fail("the terminal is there"))
     assert command.main(["up"]) == 1
     assert capsys.readouterr().err == f"\nwhosthere up: /a/file: {os.strerror(number)}\n"
 

@@ -191,7 +191,7 @@ def test_a_change_that_somebody_else_made_meanwhile_is_not_overwritten(
 
 def test_the_same_value_again_writes_nothing(say, s3):
     say("margin", "3")
-    say("margin", "3")
+    assert PREVIOUS_KEY not in say("margin", "3"), "there is no such file"
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
 

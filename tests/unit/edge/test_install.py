@@ -23,7 +23,7 @@ def machine(tmp_path, monkeypatch):
     paths.programs.mkdir(parents=True)
     ran = []
 
-    def run(*command, must=True):
+    def run(*command, must=True, shows_errors=False):
         ran.append(command)
         if command[1:3] == ("-m", "venv"):
             (paths.root_of(command[3]) / "bin").mkdir(parents=True)
@@ -138,7 +138,7 @@ def test_a_mask_that_is_not_in_the_folder_is_said_before_anything_is_done(machin
 def test_a_camera_that_cannot_send_is_not_called_running(machine, folder, monkeypatch):
     ran = machine.ran
 
-    def run(*command, must=True):
+    def run(*command, must=True, shows_errors=False):
         ran.append(command)
         return "runuser" not in command
 
@@ -150,6 +150,28 @@ def test_a_camera_that_cannot_send_is_not_called_running(machine, folder, monkey
     assert ran[-1] == ("systemctl", "restart", "--no-block", "whosthere-edge@gate")
 
 
+def test_the_camera_that_was_stopped_to_be_checked_starts_also_after_a_ctrl_c(
+    machine, folder, monkeypatch
+):
+    def interrupted(paths, camera):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(install, "check_camera", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        install.install(folder("gate"), machine.paths)
+    assert machine.ran[-1] == ("systemctl", "restart", "--no-block", "whosthere-edge@gate")
+
+
+def test_what_the_check_says_of_wrong_settings_is_shown(tmp_path, monkeypatch, capfd):
+    paths = InstallPaths(tmp_path)
+    # `runuser` that only passes on what the check says.
+    (tmp_path / "runuser").write_text("#!/bin/sh\necho 'line 3: no option --ratee' >&2\nexit 2\n")
+    (tmp_path / "runuser").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert not install.check_camera(paths, "gate")
+    assert "line 3: no option --ratee" in capfd.readouterr().err
+
+
 def fetched(machine):
     """Return what the last call of pip was asked to install."""
     return [command[-1] for command in machine.ran if "pip" in command][-1]
@@ -158,7 +180,7 @@ def fetched(machine):
 def test_a_failed_upgrade_leaves_what_runs(machine, folder, monkeypatch):
     install.install(folder("gate"), machine.paths)
 
-    def run(*command, must=True):
+    def run(*command, must=True, shows_errors=False):
         if "pip" in command:
             raise InstallError("no network")
 

@@ -162,6 +162,22 @@ def test_the_pipeline_flips_the_camera_module_as_asked_for():
     assert "vertical" not in text
 
 
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        (["--source", "picamera:1"], "camera-name="),
+        (["--autofocus", "continuous"], "--autofocus"),
+        (["--rpicam-options=--awb=indoor"], "--rpicam-options"),
+        (["--source", "picamera:0"], ""),
+        ([], ""),
+    ],
+)
+def test_what_the_pipeline_lacks_of_the_camera_module_is_said(options, note, capsys):
+    assert main(["--camera", "gate", *options, "--print-pipeline"]) == 0
+    said = capsys.readouterr().err
+    assert note in said and bool(said) == bool(note)
+
+
 def test_the_pipeline_has_the_very_rate_that_was_asked_for():
     text = gstreamer_pipeline(parse(["--camera", "gate", "--source", "test", "--rate", "7.5"]))
     assert "framerate=15/2" in text

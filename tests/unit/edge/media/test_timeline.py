@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge.media.timeline import LiveTimeline
+from edge.media.timeline import LiveTimeline, PacketTimestamps
 
 START, RATE = 1_795_363_780.0, 10
 
@@ -60,3 +60,10 @@ def test_a_wall_clock_that_is_set_is_believed_at_once():
 def test_a_short_stop_of_the_network_changes_no_date():
     dates = dated(200, delay=lambda n: max(0.0, 2.0 - (n - 100) / RATE) if n >= 100 else 0.0)
     assert all(abs(date - real) < 0.11 for date, real in dates)
+
+
+@pytest.mark.parametrize("rate", [10, 30, 50, 60])
+def test_a_source_whose_clock_stands_still_goes_on_by_even_steps(rate):
+    times = PacketTimestamps(rate)
+    dates = [times.next_seconds(raw) for raw in (5.0 - 1 / rate, *[5.0] * 400)]
+    assert [b - a for a, b in pairwise(dates)] == pytest.approx([1 / rate] * 400)
