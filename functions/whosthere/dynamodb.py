@@ -4,7 +4,7 @@ Of two workers one wins; the other gets RowChangedError and reads again. `schema
 which attributes a row has: older rows are upgraded as they are read, newer ones refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # stubs are not in the Lambda runtime
     from boto3.dynamodb.conditions import ConditionBase
     from mypy_boto3_dynamodb import service_resource
     from mypy_boto3_dynamodb.type_defs import (
+        KeysAndAttributesTypeDef,
         QueryInputTableQueryTypeDef,
         TableAttributeValueTypeDef,
         TransactWriteItemTypeDef,
@@ -29,6 +30,7 @@ type Attributes = Mapping[str, TableAttributeValueTypeDef]  # a row, or a part o
 type Row = Mapping[str, Any]
 type Json = str | float | Decimal | bool | Sequence[Json] | Mapping[str, Json] | None
 KEEP_ROWS_S = 90 * DAY_S  # as long as Step Functions keeps an execution's history
+MOST_READ = 100  # BatchGetItem: keys in one call
 CONDITION_FAILED = "ConditionalCheckFailedException"
 # The second is the answer to a single write whose row a transaction holds
 # (DynamoDB developer guide, "Transaction conflict handling").
@@ -121,6 +123,20 @@ def query(table: Table, condition: "ConditionBase") -> list[Row]:
         if "LastEvaluatedKey" not in page:
             return rows
         wanted["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def read_many(table: Table, keys: Iterable[Mapping[str, str]]) -> list[Row]:
+    """Return the rows of these keys that there are, as last written, in any order."""
+    wanted: list[Attributes] = [dict(key) for key in keys]
+    rows: list[Row] = []
+    while wanted:
+        part, wanted = wanted[:MOST_READ], wanted[MOST_READ:]
+        asked: KeysAndAttributesTypeDef = {"Keys": part, "ConsistentRead": True}
+        answer = table.meta.client.batch_get_item(RequestItems={table.name: asked})
+        rows += [upgraded(row) for row in answer["Responses"].get(table.name, [])]
+        if left := answer["UnprocessedKeys"].get(table.name):
+            wanted += left["Keys"]
+    return rows
 
 
 def first(table: Table, condition: "ConditionBase", *, ascending: bool) -> Row | None:

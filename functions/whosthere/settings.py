@@ -54,6 +54,7 @@ class Settings:
     records_missing_seconds: int
     time_zone: str
     quiet_hours: tuple[str, ...]
+    discard_delay_ms: int
 
 
 @cache
@@ -174,4 +175,5 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         records_missing_seconds=int(values["recordsMissingSeconds"]),
         time_zone=str(values["timeZone"]),
         quiet_hours=tuple(values["quietHours"]),
+        discard_delay_ms=round(1000 * float(values["discardDelaySeconds"])),
     )

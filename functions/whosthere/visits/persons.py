@@ -44,7 +44,7 @@ def alert_persons(
     suppressed = 0
     for person, sightings in groups.items():
         try:
-            suppressed += _alert_person(context, session, person, sightings, stored.get(person))
+            suppressed += alert_person(context, session, person, sightings, stored.get(person))
         # Whatever goes wrong with one person must not hide the others: the frames that show
         # this one are reported as failed and redelivered.
         except Exception as error:
@@ -60,12 +60,12 @@ def alert_persons(
     return ProcessingOutcome(failed, counts, last_ms)
 
 
-def _alert_person(
+def alert_person(
     context: AlertContext,
     session: Session,
     person: str,
     sightings: Sequence[Sighting],
-    current: StoredVisit | None,
+    current: StoredVisit | None = None,
 ) -> int:
     """Record sightings of one person and send the alerts; return how many were suppressed."""
     suppressed = 0
