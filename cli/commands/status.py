@@ -9,7 +9,8 @@ from cli.aws.target import Target, resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
 from whosthere.clock import iso, now_ms
-from whosthere.people.differences import People, refused_photos
+from whosthere.people.differences import refused_photos
+from whosthere.people.ownership import People
 from whosthere.session.health.records import facts
 
 HELP = "show what every camera does at the moment"

@@ -43,7 +43,7 @@ def _try(trial: PeopleCollection, photo: PhotoFile) -> str | None:
     content = photo.path.read_bytes()
     trial.s3.put_object(Bucket=trial.bucket, Key=photo.key, Body=content)
     try:
-        photos.enroll(trial, photo.key, len(content), "nobody")
+        photos.enroll(trial, photo.key, content, "nobody")
     except PhotoRefusedError as error:
         return str(error)
     finally:

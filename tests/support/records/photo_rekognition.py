@@ -10,7 +10,7 @@ class PhotoRekognition:
 
     def __init__(self, s3):
         self.s3, self.labels, self.made = s3, {}, 0
-        self.detail, self.poor = {}, []
+        self.detail, self.poor, self.similar = {}, [], {}
         self.knows_images = True  # the same image and external id are one face (IndexFaces)
 
     @property
@@ -38,6 +38,22 @@ class PhotoRekognition:
         self.made += 1
         self.labels[f"face-{self.made}"] = (ExternalImageId, seen)
         return {"FaceRecords": [{"Face": {"FaceId": f"face-{self.made}"}}]}
+
+    def search_faces(self, *, FaceId, FaceMatchThreshold, **_given):
+        """Faces of one colour are alike, and so are those that a test says are."""
+        own = self.labels[FaceId][1]
+        found = [
+            (99.9 if seen == own else self.similar.get(frozenset((seen, own)), 0.0), id, label)
+            for id, (label, seen) in self.labels.items()
+            if id != FaceId
+        ]
+        return {
+            "FaceMatches": [
+                {"Similarity": similarity, "Face": {"FaceId": id, "ExternalImageId": label}}
+                for similarity, id, label in sorted(found, reverse=True)
+                if similarity >= FaceMatchThreshold
+            ]
+        }
 
     def delete_faces(self, *, FaceIds, **_given):
         for id in FaceIds:
