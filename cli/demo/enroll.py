@@ -84,7 +84,7 @@ def _wait_for_rows(
             late = ", ".join(sorted(f"{name}/{key}" for name, key in wanted - known.keys()))
             raise VerbError(
                 f"not enrolled within {ENROLL_TIMEOUT_SECONDS} s: {late}; the function "
-                "enroll_photo says why in the log named below"
+                "reconcile_object says why in the log named below"
             )
         time.sleep(POLL_SECONDS)
 

@@ -1,7 +1,7 @@
 """Judge a photo and enroll its face: exactly one usable face, or a reason in plain words.
 
-This is the only judge of photos: it runs on AWS, in the demo before that deploys, and as far as
-that needs no Rekognition in the verb `enroll` before it uploads.
+This is the only judge of photos: `reconcile_object` runs it, the demo before it deploys, and the
+verb `enroll` before it uploads, as far as that needs no Rekognition.
 """
 
 import io
