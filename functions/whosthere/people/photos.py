@@ -74,7 +74,7 @@ def enroll(collection: PeopleCollection, key: str, content: bytes, label: str) -
     """
     height_px = check_photo(content)
     image: ImageTypeDef = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
-    face = _only_face(_detect(collection, image), height_px)
+    face = _only_face(detect_faces(collection.rekognition, image), height_px)
     face_id = _index(collection, image, label, height_px)
     turned = describe_turn(face)
     advice = f"{turned}; add one from the front" if turned else ""
@@ -130,9 +130,12 @@ def _orientation(image: "PillowImage") -> int | None:
     return orientation
 
 
-def _detect(collection: PeopleCollection, image: "ImageTypeDef") -> "list[FaceDetailTypeDef]":
+def detect_faces(
+    rekognition: "RekognitionClient", image: "ImageTypeDef"
+) -> "list[FaceDetailTypeDef]":
+    """Return what surely is a face; raise PhotoRefusedError if the image cannot be used."""
     try:
-        found = collection.rekognition.detect_faces(Image=image)
+        found = rekognition.detect_faces(Image=image)
     except ClientError as error:
         raise _refusal(error) from error
     return [face for face in found["FaceDetails"] if face["Confidence"] >= MIN_CONFIDENCE]
