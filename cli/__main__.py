@@ -10,9 +10,11 @@ from types import ModuleType
 from cli.commands import (
     alert,
     demo,
+    enroll,
     mute,
     pair,
     pause,
+    people,
     replay,
     schedule,
     sessions,
@@ -23,6 +25,7 @@ from cli.commands import (
     test,
     unpair,
     up,
+    who,
 )
 from cli.errors import VerbError
 from cli.interrupts import Interrupts, discard_output
@@ -40,6 +43,7 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "schedule": schedule,
         "mute": mute,
     },
+    "people": {"enroll": enroll, "who": who, "people": people},
     "care": {
         "settings": settings,
         "pair": pair,

@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.people.differences import People, send_differences
+from whosthere.people.differences import send_differences
+from whosthere.people.ownership import People
 from whosthere.session.deadline import create_deadline_schedule
 from whosthere.session.open import SHORT_TIMEOUTS, Deployment, OpenContext, open_requested_session
 

@@ -7,7 +7,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.people.differences import People, send_differences
+from whosthere.people.differences import send_differences
+from whosthere.people.ownership import People
 from whosthere.session.stop import stop_context
 from whosthere.session.sweep import sweep
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from cli.aws.camera_status import CameraStatus, read_camera_status
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.target import Target, resolve_camera
+from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
 from whosthere.clock import iso, now_ms
-from whosthere.people.differences import People, refused_photos
+from whosthere.people.differences import refused_photos
 from whosthere.session.health.records import facts
 
 HELP = "show what every camera does at the moment"
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         if arguments.camera is not None:
             names = [resolve_camera(target, arguments.camera)]
         else:
-            refused = dict(sorted(refused_photos(_people(target))))
+            refused = dict(sorted(refused_photos(target.people())))
         table, now = target.table(), now_ms()
         found = [read_camera_status(table, name, now) for name in names]
     content = {
@@ -40,12 +40,6 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     lines += [f"photo {key} is refused: {reason}" for key, reason in refused.items()]
     print_result(arguments, content, "\n".join(lines))
     return 0
-
-
-def _people(target: Target) -> People:
-    return People(
-        target.table(), target.session.client("s3"), target.output("BucketName"), target.id
-    )
 
 
 def status_line(one: CameraStatus, now: int) -> str:

@@ -24,9 +24,10 @@ from whosthere.clock import iso
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import DueLaterError, TryAgainError
 from whosthere.ingest.sqs import ObjectEvent
+from whosthere.people.ownership import find_person
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.people.store import PREFIX as PEOPLE_PREFIX
-from whosthere.people.store import parse_photo_key, person_id, read_photo
+from whosthere.people.store import parse_photo_key, read_photo
 from whosthere.session_store import latest_session
 from whosthere.settings import Settings
 from whosthere.strangers import store
@@ -141,8 +142,8 @@ def _read(review: Review, key: str) -> Found | None:
     try:
         if photo:  # read already
             head = files.s3.head_object(Bucket=files.bucket, Key=key)
-            person = person_id(photo.name, review.photos.salt)
-            row = read_photo(review.table, person, key)
+            person = find_person(review.table, photo.name, review.photos.salt)
+            row = read_photo(review.table, person, key) if person else None
             sha256 = row.sha256 if row and row.etag == head["ETag"] else ""
             return Found(head["ETag"], sha256, head["Metadata"].get(VIA, ""))
         answer: GetObjectOutputTypeDef = files.s3.get_object(Bucket=files.bucket, Key=key)
@@ -211,7 +212,7 @@ def _settle_found(
     status = places.status or PENDING
     person = ""
     if status == NAMED and (photo := parse_photo_key(places.names[-1])):
-        person = person_id(photo.name, review.photos.salt)
+        person = find_person(review.table, photo.name, review.photos.salt) or before.person
     after = replace(before, status=status, person=person, elsewhere=places.elsewhere, gone_ms=0)
     settings = _settings_at(review, before)
     if (status, person) != (before.status, before.person):

@@ -18,6 +18,7 @@ from whosthere.faces.track_store import (
 from whosthere.faces.tracker import FaceTrack
 from whosthere.imaging import Crops, crop
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome
+from whosthere.people.store import current_id
 from whosthere.session_store import Session
 from whosthere.strangers import store
 from whosthere.strangers.association import person_of, wait_ms
@@ -214,8 +215,9 @@ def _record(
     if known is None:
         return 0  # forgotten a moment ago
     if known.person:
-        named = [replace(sighting, who=(known.person,)) for sighting in sightings]
-        return alert_person(alerting, session, known.person, named)
+        person = current_id(alerting.table, known.person)
+        named = [replace(sighting, who=(person,)) for sighting in sightings]
+        return alert_person(alerting, session, person, named)
     new_sightings, visits, suppressed = 0, 0, 0
     alerts = session.settings.strangers == "alert" and known.is_waiting
     for recorded in record_sightings(alerting, session, known.id, sightings, alerts=alerts):
