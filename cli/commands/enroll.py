@@ -22,7 +22,7 @@ EXAMPLE = "./whosthere enroll Alice alice-*.jpg"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
-    parser.add_argument("name", help="whom the photos show; case makes no difference")
+    parser.add_argument("name", help="who the photos show; case makes no difference")
     parser.add_argument("files", nargs="+", metavar="FILE", help="a JPEG or PNG of at most 15 MB")
     add_options(parser, camera=False)
 

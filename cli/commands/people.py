@@ -13,7 +13,7 @@ from whosthere.clock import now_ms
 from whosthere.people.differences import find_differences, send_keys
 from whosthere.people.person_names import folded_name, why_no_name, written_name
 
-HELP = "list who is enrolled, by which photos, and who looks like whom; or rename somebody"
+HELP = "list who is enrolled by which photos and who looks alike, or rename somebody"
 EXAMPLE = "./whosthere people --rename Bob Robert"
 
 

@@ -1,4 +1,4 @@
-"""`./whosthere who`: say whom a photo shows, and who comes next; the photo is stored nowhere."""
+"""`./whosthere who`: say who a photo shows and who comes next; the photo is stored nowhere."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from cli.aws.photo_files import read_photo, require_files
 from cli.interrupts import Interrupts
 from whosthere.people.photos import LOWEST_SIMILARITY
 
-HELP = "say whom a photo on this machine shows, and who comes next; it is stored nowhere"
+HELP = "say who a photo on this machine shows and who comes next; it is stored nowhere"
 EXAMPLE = "./whosthere who photo.jpg"
 
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
 
 
 def face_text(face: SearchedFace, threshold: float) -> str:
-    """Return whom a face shows, and who comes next."""
+    """Return who a face shows, and who comes next."""
     ranked = [f"{name} {similarity:.0f} %" for name, similarity in face.likest]
     if not ranked:
         return "nobody you know"

@@ -7,14 +7,14 @@ sessions looks, and sends the keys that differ to the queue that the events go t
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from whosthere.errors import loggable
 from whosthere.people import store
 from whosthere.people.ownership import People
 from whosthere.people.person_names import folded_name
-from whosthere.people.store import PREFIX, PhotoRow
+from whosthere.people.store import PREFIX, Person, PhotoRow
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -55,10 +55,11 @@ def find_differences(people: People) -> list[str]:
     be deleted; and a row without a photo.
     """
     listed, is_whole = list_photos(people)
-    photos = _by_person(people, listed)
+    everybody = store.read_people(people.table)
+    photos = _by_person(everybody, listed)
     # Who has no row yet has no photo with a row.
     differing = set(photos.pop("", {}))
-    persons = sorted(store.persons(people.table))
+    persons = [person.id for person in everybody if not person.merged_into]
     if len(persons) > MOST_PERSONS:  # others at every look
         persons = random.sample(persons, MOST_PERSONS)
     for person in persons:
@@ -77,7 +78,7 @@ def refused_photos(people: People) -> Iterator[tuple[str, str]]:
         # An object that ends in a slash is a folder as S3's console makes it.
         if not key.endswith("/") and (reason := store.why_no_photo(key)):
             yield key, reason
-    photos = _by_person(people, listed)
+    photos = _by_person(store.read_people(people.table), listed)
     photos.pop("", None)
     for person, own in photos.items():
         for row in store.read_photos(people.table, person):
@@ -98,11 +99,11 @@ def list_photos(people: People) -> tuple[dict[str, str], bool]:
     return listed, pages.resume_token is None
 
 
-def _by_person(people: People, listed: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _by_person(persons: Sequence[Person], listed: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return the photos of each person, and under an empty id those of names without a row."""
     ids = {
         folded_name(name): person.id
-        for person in reversed(store.read_people(people.table))
+        for person in reversed(persons)  # the first of a name
         for name in (person.name, *person.folders)
         if name
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from whosthere.dynamodb import Table
 from whosthere.errors import TryAgainError
 from whosthere.people import store
+from whosthere.people.content_owners import read_owners
 from whosthere.people.store import Person
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def owner_of_new_name(
     TryAgainError if it may be one of several that are being moved.
     """
     known = {person.id: person for person in persons}
-    before = store.read_owners(people.table, sha256, now_s)
+    before = read_owners(people.table, sha256, now_s)
     owners = sorted({store.current_id(people.table, owner) for owner in before})
     if len(owners) == 1:
         if not _has_photos(people, owners[0]):

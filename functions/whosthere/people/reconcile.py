@@ -15,6 +15,7 @@ from whosthere.clock import now_ms
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import PhotoRefusedError, TryAgainError, is_permanent
 from whosthere.people import ownership, photos, store
+from whosthere.people.content_owners import read_owners
 from whosthere.people.ownership import People
 from whosthere.people.photos import EnrolledFace, PeopleCollection
 from whosthere.people.store import PREFIX, Person, PhotoObject, PhotoRow
@@ -137,7 +138,8 @@ class _PhotoWorker:
         except PhotoRefusedError as refusal:
             status, reason = REFUSED, str(refusal)
         else:
-            for owner in store.read_owners(self._table, content.sha256, now_s):
+            owners = read_owners(self._table, content.sha256, now_s)
+            for owner in set(owners) - {person}:
                 store.merge_if_gone(self._table, owner, person)
         before = {old.face_id, *old.orphaned_faces} if old else set()
         row = PhotoRow(

@@ -1,8 +1,7 @@
 """Store who is enrolled, under an opaque id that stands in for the name everywhere else.
 
 Each key in S3 has a row and a face of its own: of keys that differ only in case or code points
-several may lie there, and name one person. A row per content says whose photo it is, also for a
-while after the photo is gone, so that a moved photo keeps its person.
+several may lie there, and name one person.
 """
 
 import hashlib
@@ -17,13 +16,13 @@ from boto3.dynamodb.conditions import Key
 from whosthere import dynamodb
 from whosthere.dynamodb import Row, Table, WriteRequest
 from whosthere.names import PHOTO_MARK
+from whosthere.people.content_owners import disown, find_heir, own
 from whosthere.people.person_names import folded_name, why_no_name, written_name
 from whosthere.people.photos import Alike
 
 PREFIX = "people/"
 PEOPLE = "people"
 NAMELESS = "Somebody you know"
-KEPT_S = 600  # how long a content says whose it was: events of a move come late
 MOST_MERGES = 10
 MISPLACED = "A photo has to lie in the folder of its person: people/<name>/<file>."
 
@@ -201,19 +200,6 @@ def read_people(table: Table) -> list[Person]:
     ]
 
 
-def read_owners(table: Table, sha256: str, now_s: float) -> list[str]:
-    """Return the ids of the persons who have a photo of that content, or had it just now."""
-    return [str(row["sk"]) for row in _owner_rows(table, sha256) if _expires(row) > now_s]
-
-
-def _owner_rows(table: Table, sha256: str) -> list[Row]:
-    return dynamodb.query(table, Key("pk").eq(f"photo#{sha256}")) if sha256 else []
-
-
-def _expires(row: Row) -> float:
-    return float(row.get("expires", "inf"))
-
-
 def read_photo(table: Table, person: str, key: str) -> PhotoRow | None:
     """Read the row of a photo; None if there is none."""
     item = dynamodb.read(table, photo_key(person, key))
@@ -268,10 +254,10 @@ def write_photo(
     }
     requests = [named, dynamodb.put(item, row.version)]
     if row.sha256:
-        requests.append(dynamodb.put(_owner_key(row.sha256, person), None))
+        requests.append(own(row.sha256, person))
     before = read_photo(table, person, photo.key) if row.version else None
     if before and before.sha256 != row.sha256:
-        requests += _disowned(person, before, read_photos(table, person), now_s)
+        requests += _disown(person, before, read_photos(table, person), now_s)
     dynamodb.write(table, *requests)
 
 
@@ -284,11 +270,11 @@ def remove_photo(table: Table, person: str, row: PhotoRow, now_s: float, *, heir
     owner = dynamodb.read(table, person_key(person))
     others = [other for other in read_photos(table, person) if other.key != row.key]
     requests = [dynamodb.delete(photo_key(person, row.key), row.version)]
-    requests += _disowned(person, row, others, now_s)
+    requests += _disown(person, row, others, now_s)
     if owner and others:
         # Two workers that remove the last two photos at once must not each see the other's.
         requests.append(_rename(owner, others))
-    elif owner and (heir := heir or _heir(table, person, row.sha256)):
+    elif owner and (heir := heir or find_heir(table, person, row.sha256)):
         requests.append(
             dynamodb.put(person_key(person) | {"mergedInto": heir}, int(owner["version"]))
         )
@@ -323,26 +309,12 @@ def _rename(owner: Row, others: Sequence[PhotoRow]) -> WriteRequest:
     }
 
 
-def _heir(table: Table, person: str, sha256: str) -> str:
-    """Return the only other person who has a photo of that content now; empty if there is none."""
-    rows = _owner_rows(table, sha256)
-    heirs = {str(row["sk"]) for row in rows if "expires" not in row} - {person}
-    return heirs.pop() if len(heirs) == 1 else ""
-
-
-def _disowned(
+def _disown(
     person: str, row: PhotoRow, others: Iterable[PhotoRow], now_s: float
 ) -> list[WriteRequest]:
-    """Return the write by which a content is a person's only for a while; none if it stays."""
+    """Return the write by which a photo's content is the person's no more; none if it still is."""
     copies = [other for other in others if other.sha256 == row.sha256 and other.key != row.key]
-    if not row.sha256 or copies:
-        return []
-    gone = _owner_key(row.sha256, person) | {"expires": int(now_s) + KEPT_S}
-    return [dynamodb.put(gone, None)]
-
-
-def _owner_key(sha256: str, person: str) -> dict[str, str]:
-    return {"pk": f"photo#{sha256}", "sk": person}
+    return [disown(row.sha256, person, now_s)] if row.sha256 and not copies else []
 
 
 def _photo_row(item: Row) -> PhotoRow:

@@ -10,6 +10,7 @@ import pytest
 
 from cli.__main__ import main
 from local.laptop import ROOT
+from local.tests.support.laptop.parts import unique
 from tests.support.stack.camera import streaming
 from tests.support.stack.command import called, in_shell
 
@@ -185,3 +186,39 @@ def test_a_schedule_starts_a_session_on_the_clock_of_its_time_zone(
     finally:
         verb("schedule", span, "--remove")
         s3.delete_object(Bucket=stack.bucket, Key="settings.json")
+
+
+def test_people_are_enrolled_renamed_and_told_by_real_faces(verb, answer, product, tmp_path):
+    """With the rights of the deployed roles: each call of Rekognition is one that they allow."""
+    marked = unique("Zoë")
+    photos = [tmp_path / f"{number}.jpg" for number in range(2)]
+    for photo, name in zip(photos, ("Zoë", "Ravi"), strict=True):
+        drawn = ROOT / "demo" / "people" / name / "1.jpg"
+        # Behind the picture's end: nobody else of this stack has a photo of that content.
+        photo.write_bytes(drawn.read_bytes() + marked.encode())
+    zoe, ravi = f"Zoë {marked}", f"Ravi {marked}"
+    (tmp_path / "damaged.jpg").write_bytes(b"no picture")
+    done = answer("enroll", zoe, str(photos[0]), str(tmp_path / "damaged.jpg"))
+    assert {photo["status"] for photo in done["photos"]} == {"enrolled", "refused"}
+    assert answer("enroll", ravi, str(photos[1]))["good"] == 1
+
+    (face,) = answer("who", str(photos[0]))["faces"]
+    likest = {one["name"]: one["similarity"] for one in face["likest"]}
+    assert likest[zoe] > 99
+    assert likest.get(ravi, 0) < 80
+
+    twin = tmp_path / "twin.jpg"
+    twin.write_bytes(photos[0].read_bytes() + b"twin")
+    (photo,) = answer("enroll", f"Twin {marked}", str(twin))["photos"]
+    assert photo["looksLike"]["similarity"] > 99
+
+    (before,) = answer("people", zoe)["people"]
+    renamed = answer("people", "--rename", zoe, f"{zoe} again")
+    assert (renamed["done"], renamed["photos"]) == (True, 1)
+    (after,) = answer("people", f"{zoe} again")["people"]
+    assert (after["id"], after["good"]) == (before["id"], 1)
+    (face,) = answer("who", str(photos[0]))["faces"]
+    assert f"{zoe} again" in {one["name"] for one in face["likest"]}
+    assert answer("people", "--reconcile")["sent"] == []
+    for name in (f"{zoe} again/0", f"{ravi}/1", f"Twin {marked}/twin"):
+        product.client("s3").delete_object(Bucket=product.stack.bucket, Key=f"people/{name}.jpg")
