@@ -7,7 +7,7 @@ sessions looks, and sends the keys that differ to the queue that the events go t
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from whosthere.errors import loggable
@@ -26,18 +26,26 @@ MOST_PERSONS = 300
 MOST_SENT = 100
 
 
-def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "Logger") -> int:
-    """Send the keys whose rows do not say what S3 holds; return how many were sent.
+def send_found(
+    finders: Iterable[Callable[[People], list[str]]],
+    people: People,
+    sqs: "SQSClient",
+    queue_url: str,
+    logger: "Logger",
+) -> int:
+    """Send the keys that each finder returns; return how many were sent.
 
     A failure is logged only: the next look tries again.
     """
-    try:
-        keys = find_differences(people)[:MOST_SENT]
-        send_keys(sqs, queue_url, keys)
-    except Exception as error:  # nothing here is a reason to fail a session or the sweep
-        logger.warning("people not compared", extra=loggable(error))
-        return 0
-    return len(keys)
+    sent = 0
+    for find in finders:
+        try:
+            keys = find(people)[:MOST_SENT]
+            send_keys(sqs, queue_url, keys)
+            sent += len(keys)
+        except Exception as error:  # nothing here is a reason to fail a session or the sweep
+            logger.warning("objects not compared", extra=loggable(error))
+    return sent
 
 
 def send_keys(sqs: "SQSClient", queue_url: str, keys: Iterable[str]) -> None:

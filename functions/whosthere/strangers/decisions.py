@@ -33,6 +33,7 @@ from whosthere.settings import Settings
 from whosthere.strangers import store
 from whosthere.strangers.collection import index_face
 from whosthere.strangers.review_queue import (
+    FACTS,
     GONE,
     PICTURE,
     StrangerFiles,
@@ -101,10 +102,13 @@ class Places:
     own: Mapping[str, str]
     elsewhere: Mapping[str, str]
 
-    @property
-    def status(self) -> str | None:
-        """Return what they say of the stranger; None if there are none."""
-        said = {status_of_key(key) for key in (*self.own, *self.elsewhere)}
+    def status_of(self, stranger: Stranger) -> str | None:
+        """Return what they say of the stranger; None if there are none.
+
+        Of a stranger who never had a picture the facts of the sighting count.
+        """
+        kind = PICTURE if stranger.pictures else FACTS
+        said = {status_of_key(key) for key in (*self.own, *self.elsewhere) if key.endswith(kind)}
         if any(key.startswith(PEOPLE_PREFIX) for key in self.elsewhere):
             return NAMED
         if IGNORED in said:
@@ -178,9 +182,10 @@ def _settle(
             return UNKNOWN
         places = _look(review, replace(before, elsewhere={**before.elsewhere, **elsewhere}))
         try:
-            if places.status is None:
+            status = places.status_of(before)
+            if status is None:
                 return _settle_gone(review, before, event)
-            return _settle_found(review, before, places, event, found)
+            return _settle_found(review, before, status, places, event, found)
         except RowChangedError:
             continue
     raise TryAgainError("the stranger's row keeps changing")
@@ -205,11 +210,15 @@ def _etag(review: Review, key: str) -> str:
 
 
 def _settle_found(
-    review: Review, before: Stranger, places: Places, event: ObjectEvent, found: Found | None
+    review: Review,
+    before: Stranger,
+    status: str,
+    places: Places,
+    event: ObjectEvent,
+    found: Found | None,
 ) -> str:
     if moved := _moved(review, before, places):
         return _hand_over(review, before, moved, event)
-    status = places.status or PENDING
     person = ""
     if status == NAMED and (photo := parse_photo_key(places.names[-1])):
         person = find_person(review.table, photo.name, review.photos.salt) or before.person
@@ -372,7 +381,7 @@ def _misplaced(stranger: Stranger, places: Places) -> list[str]:
     """
     folder = folder_of(stranger.status, stranger.id)
     wrong = [key for key in places.own if not key.startswith(folder)]
-    if not any(key.endswith(PICTURE) for key in places.own):
+    if stranger.pictures and not any(key.endswith(PICTURE) for key in places.own):
         wrong += [key for key in places.elsewhere if key.endswith(PICTURE)]
     return wrong
 

@@ -136,10 +136,10 @@ def save_queued(
 
 
 def status_of_key(key: str) -> str | None:
-    """Return the status that a picture under a key stands for, or None if it is no picture's."""
+    """Return the status that what lies under a key stands for; None outside the folders."""
     parts = key.split("/")
-    is_picture = len(parts) >= 3 and parts[0] == REVIEW[:-1] and key.endswith(PICTURE)
-    return parts[1] if is_picture and parts[1] in FOLDERS else None
+    is_inside = len(parts) >= 3 and parts[0] == REVIEW[:-1] and parts[-1] != ""
+    return parts[1] if is_inside and parts[1] in FOLDERS else None
 
 
 def stranger_of(key: str) -> str | None:

@@ -13,7 +13,10 @@ from tests.support.records.stranger_harness import (
     empty_bucket,
     somebody,
 )
+from whosthere.ingest.sqs import ObjectEvent
+from whosthere.people.differences import find_differences
 from whosthere.people.store import person_id
+from whosthere.strangers.differences import find_moved
 from whosthere.visits.store import read_current, visits_of
 
 DELAY_S = 60
@@ -394,3 +397,30 @@ class Killer:
             self.killed = True
             raise Killed
         return real(**given)
+
+
+@pytest.mark.parametrize("act", MOVES)
+def test_without_any_event_the_comparison_finds_what_was_decided(harness, act):
+    stranger, people = harness.only, harness.review.photos.people
+    assert find_moved(people) == find_differences(people) == []
+    MOVES[act](harness)
+    harness.events.clear()
+    for _ in range(4):
+        for key in [*find_differences(people), *find_moved(people)]:
+            harness.deliver_one(ObjectEvent(key, "", ""))
+        harness.pass_time(UNDO_S + 1)
+    assert find_moved(people) == find_differences(people) == []
+    row = harness.row(stranger)
+    assert (row["status"] if row else None) == {"ignored": "ignored", "named": "named"}.get(act)
+
+
+def test_a_stranger_without_a_picture_waits_and_can_be_ignored(make):
+    harness = make()
+    harness.video.reason = "the camera's video is not kept"
+    harness.sees(somebody(0), somebody(1))
+    stranger, people = harness.only, harness.review.photos.people
+    harness.deliver_one(ObjectEvent(harness.keys[0], "", ""))
+    assert harness.row(stranger)["status"] == "pending" and find_moved(people) == []
+    harness.decide("ignored")
+    harness.deliver()
+    assert harness.row(stranger)["status"] == "ignored"
