@@ -21,7 +21,6 @@ from whosthere.strangers.store import (
     DISCARDED,
     IGNORED,
     MERGED,
-    NAMED,
     PENDING,
     Stranger,
     read_stranger,
@@ -65,20 +64,15 @@ class Acts:
             raise InputError(reason)
         known = self._read(strangers)
         copies: Moves = []
+        folder = f"{PREFIX}{written_name(name)}/"
         for stranger in known:
             for key in self._pictures(stranger.id):
-                file = f"{stranger.id}-{key.rpartition('/')[2]}"
-                copies.append((key, f"{PREFIX}{written_name(name)}/{file}"))
+                copies.append((key, f"{folder}{stranger.id}-{key.rpartition('/')[2]}"))
         if not copies:
             raise InputError("there is no picture of this stranger that could enroll anybody")
         for key, target in copies:
             self._copy(key, target)
-        moves = self._move(known, NAMED)
-        # Undone in this order: the photos first, so that they enroll nobody any more.
-        self._done[act := _act_id("name", known)] = [
-            *((target, "") for _, target in copies),
-            *moves,
-        ]
+        self._done[act := _act_id("name", known)] = [(target, "") for _, target in copies]
         return Act(f"{written_name(name)}: {self._verdict(name, [key for _, key in copies])}", act)
 
     def ignore(self, strangers: Sequence[str]) -> Act:
@@ -128,9 +122,8 @@ class Acts:
         (known,) = self._read([stranger])
         pictures = {key.rpartition("/")[2]: key for key in self._pictures(known.id)}
         if unknown := [file for file in files if file not in pictures]:
-            raise InputError(
-                f"{stranger} has no picture {unknown[0]}; it has: {', '.join(pictures)}"
-            )
+            there = ", ".join(pictures)
+            raise InputError(f"{stranger} has no picture {unknown[0]}; there are: {there}")
         if len(files) == len(pictures):
             raise InputError("leave one picture at least, or nobody would be split off")
         moved = [one for one in known.pictures if one.file in files]
@@ -168,7 +161,7 @@ class Acts:
         return sorted(key for key in objects_of(self._files, stranger) if key.endswith(PICTURE))
 
     def _move(self, strangers: Sequence[Stranger], status: str) -> Moves:
-        """Move all that lies in folders of strangers into those of a status; return the way back."""
+        """Move what lies in strangers' folders into those of a status; return what undoes it."""
         done = []
         for stranger in strangers:
             folder = folder_of(status, stranger.id)

@@ -13,8 +13,9 @@ known by the SHA-256 of its bytes, whatever its key. Of several places the first
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -36,6 +37,7 @@ from whosthere.strangers.review_queue import (
     FACTS,
     GONE,
     PICTURE,
+    REVIEW,
     StrangerFiles,
     copy,
     folder_of,
@@ -222,7 +224,9 @@ def _settle_found(
     person = ""
     if status == NAMED and (photo := parse_photo_key(places.names[-1])):
         person = find_person(review.table, photo.name, review.photos.salt) or before.person
-    after = replace(before, status=status, person=person, elsewhere=places.elsewhere, gone_ms=0)
+    after = replace(before, status=status, person=person, elsewhere=places.elsewhere)
+    wrong = _misplaced(after, places)
+    after = replace(after, unsettled_ms=(before.unsettled_ms or review.now_ms()) if wrong else 0)
     settings = _settings_at(review, before)
     if (status, person) != (before.status, before.person):
         now_ms = review.now_ms()
@@ -231,14 +235,15 @@ def _settle_found(
         if person:
             _continue_visits(review, after, settings.gap_ms)
     if after != before:
-        store.save_stranger(review.table, before, after)
+        after = _saved(review, before, after)
     if status == DISCARDED:
         _wait_until(review, after.decided_ms + UNDO_MS)
         return _forget(review, after)
-    if _misplaced(after, places):
+    if wrong:
         # Not at once: who moves a folder object by object would find the rest gone.
-        _wait_until(review, after.decided_ms + settings.discard_delay_ms)
-        _tidy(review, after, places)
+        _wait_until(review, after.unsettled_ms + settings.discard_delay_ms)
+        _tidy(review, after, wrong)
+        _saved(review, after, replace(after, unsettled_ms=0))
     return status
 
 
@@ -270,7 +275,7 @@ def _hand_over(
         if not left:
             now_ms, decisions = review.now_ms(), before.decisions + 1
             after = replace(after, status=MERGED, merged_into=target)
-            after = replace(after, decided_ms=now_ms, decisions=decisions, gone_ms=0)
+            after = replace(after, decided_ms=now_ms, decisions=decisions, unsettled_ms=0)
             _write_decision(review, before, after, event, None)
         before = _saved(review, before, after)
         store.remove_places(review.table, [key])
@@ -298,7 +303,7 @@ def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
         merged_into="",
         pictures=store.best_first((*known.pictures, replace(picture, file=key.rpartition("/")[2]))),
         picture_key=known.picture_key or key,
-        gone_ms=0,
+        unsettled_ms=0,
     )
     store.save_stranger(review.table, before, after, new_picture=picture.sha256)
 
@@ -316,9 +321,9 @@ def _settle_gone(review: Review, before: Stranger, event: ObjectEvent) -> str:
         # No decision: what the owner has decided goes on without a picture.
         return before.status if before.status in (IGNORED, NAMED) else _forget(review, before)
     delay_ms = _settings_at(review, before).discard_delay_ms
-    if not before.gone_ms:
-        before = _saved(review, before, replace(before, gone_ms=review.now_ms()))
-    _wait_until(review, before.gone_ms + delay_ms)
+    if not before.unsettled_ms:
+        before = _saved(review, before, replace(before, unsettled_ms=review.now_ms()))
+    _wait_until(review, before.unsettled_ms + delay_ms)
     if copies := dict(_copies(review, before)):
         for key in copies:
             store.note_place(review.table, key, before.id)
@@ -338,13 +343,14 @@ def _saved(review: Review, before: Stranger, after: Stranger) -> Stranger:
 
 
 def _copies(review: Review, stranger: Stranger) -> Iterator[tuple[str, str]]:
-    """Yield the photos of people that are pictures of a stranger: an event may have been lost."""
+    """Yield where else a stranger's pictures lie: the event of a copy may have been lost."""
     etags = {picture.etag for picture in stranger.pictures}
     files = review.files
-    pages = files.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=files.bucket, Prefix=PEOPLE_PREFIX
-    )
-    for page in pages:
+    pages = files.s3.get_paginator("list_objects_v2")
+    whole = [
+        pages.paginate(Bucket=files.bucket, Prefix=folder) for folder in (PEOPLE_PREFIX, REVIEW)
+    ]
+    for page in chain.from_iterable(whole):
         for item in page.get("Contents", ()):
             if item["ETag"] in etags:
                 yield item["Key"], item["ETag"]
@@ -386,10 +392,10 @@ def _misplaced(stranger: Stranger, places: Places) -> list[str]:
     return wrong
 
 
-def _tidy(review: Review, stranger: Stranger, places: Places) -> None:
+def _tidy(review: Review, stranger: Stranger, wrong: Iterable[str]) -> None:
     """Move a stranger's pictures into the folder of his status."""
     folder = folder_of(stranger.status, stranger.id)
-    for key in _misplaced(stranger, places):
+    for key in wrong:
         file = key.rpartition("/")[2]
         if key.startswith(PEOPLE_PREFIX):
             copy(review.files, key, f"{folder}{file}")

@@ -33,9 +33,10 @@ def find_moved(people: People) -> list[str]:
     statuses = listed(people.table)
     differing = []
     for stranger in keys.keys() | statuses.keys():
-        own, status = keys.get(stranger, []), statuses.get(stranger, "")
-        # Whoever was merged into another has nothing left; what is unknown has been moved there.
-        expected = set() if status in (MERGED, "") else {status}
+        own, status = keys.get(stranger, []), statuses.get(stranger)
+        if status is None:
+            continue  # whose picture it may be is looked for when it is missed
+        expected = set() if status == MERGED else {status}
         folders = {status_of_key(key) for key in own}
         is_gone = is_whole and status == PENDING and not own
         if folders - expected or is_gone or status == DISCARDED:

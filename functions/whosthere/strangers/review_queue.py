@@ -124,7 +124,7 @@ def save_queued(
         others = [one for one in seen.pictures if one.sha256 != picture.sha256]
         pictures = best_first([picture, *others[: MOST_PICTURES - 1]])
         key = f"{folder_of(PENDING, seen.id)}{picture.file}"
-        after = replace(seen, pictures=pictures, picture_key=key, gone_ms=0)
+        after = replace(seen, pictures=pictures, picture_key=key, unsettled_ms=0)
     save_stranger(table, before, after, new_picture=picture.sha256 if picture else "")
     files_kept = {one.file for one in after.pictures}
     kept = {one.sha256 for one in after.pictures}

@@ -45,8 +45,8 @@ class Stranger:
 
     `person` is who a named stranger is, `merged_into` the stranger that a merged one is.
     `elsewhere` has the ETags of pictures that lie outside the stranger's folders, by key;
-    `decided_ms` is when the status began, `gone_ms` since when no picture is found (0: there is
-    one), and `decisions` counts what the owner has decided.
+    `decided_ms` is when the status began, `unsettled_ms` since when pictures lie outside the folder
+    of the status, or nowhere (0: they lie there), and `decisions` counts the owner's decisions.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Stranger:
     merged_into: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     decided_ms: int = 0
-    gone_ms: int = 0
+    unsettled_ms: int = 0
     decisions: int = 0
     version: int = 0
 
@@ -165,7 +165,7 @@ def _update(before: Stranger | None, stranger: Stranger, expires: int) -> WriteR
         "pictures": {one.sha256: _picture_item(one) for one in stranger.pictures},
         "elsewhere": dict(stranger.elsewhere),
         "decidedAt": stranger.decided_ms,
-        "goneAt": stranger.gone_ms,
+        "unsettledAt": stranger.unsettled_ms,
         "decisions": stranger.decisions,
         "expires": expires,
         "schemaVersion": dynamodb.SCHEMA,
@@ -282,7 +282,7 @@ def _stranger(item: Row) -> Stranger:
         merged_into=item.get("mergedInto", ""),
         elsewhere=dict(item.get("elsewhere", {})),
         decided_ms=int(item.get("decidedAt", 0)),
-        gone_ms=int(item.get("goneAt", 0)),
+        unsettled_ms=int(item.get("unsettledAt", 0)),
         decisions=int(item.get("decisions", 0)),
         version=int(item.get("version", 0)),
     )
