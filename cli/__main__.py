@@ -22,6 +22,7 @@ from cli.commands import (
     start,
     status,
     stop,
+    strangers,
     test,
     unpair,
     up,
@@ -43,7 +44,7 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "schedule": schedule,
         "mute": mute,
     },
-    "people": {"enroll": enroll, "who": who, "people": people},
+    "people": {"enroll": enroll, "who": who, "people": people, "strangers": strangers},
     "care": {
         "settings": settings,
         "pair": pair,

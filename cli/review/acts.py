@@ -113,13 +113,17 @@ class Acts:
                 moves.append((key, f"{folder_of(PENDING, first.id)}{key.rpartition('/')[2]}"))
         for key, target in moves:
             self._copy(key, target)
-            self._delete(key)
+        for stranger in others:
+            for key in objects_of(self._files, stranger.id):
+                self._delete(key)
         self._done[act := _act_id("merge", known)] = [(target, key) for key, target in moves]
         return Act(f"{_who(others)} and {first.id} are one stranger from now on", act)
 
-    def split(self, stranger: str, files: Sequence[str]) -> Act:
+    def split(self, strangers: Sequence[str], files: Sequence[str]) -> Act:
         """Make another stranger of some of one's pictures."""
-        (known,) = self._read([stranger])
+        if len(strangers) != 1:
+            raise InputError("say of which stranger the pictures are: one id")
+        known, stranger = self._read(strangers)[0], strangers[0]
         pictures = {key.rpartition("/")[2]: key for key in self._pictures(known.id)}
         if unknown := [file for file in files if file not in pictures]:
             there = ", ".join(pictures)
