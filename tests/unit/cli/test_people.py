@@ -182,6 +182,17 @@ def test_two_persons_become_one_only_if_that_is_said(cloud, verb, photo, table):
     assert keys() == ["people/Robert/1-2.jpg", "people/Robert/1.jpg"]
 
 
+def test_a_rename_that_was_cut_off_goes_on_where_it_was(cloud, verb, photo, table):
+    verb(enroll, "Bob", photo("1.jpg"), photo("2.jpg", BLUE))
+    source = {"Bucket": BUCKET, "Key": "people/Bob/1.jpg"}
+    boto3.client("s3").copy_object(Bucket=BUCKET, Key="people/Robert/1.jpg", CopySource=source)
+    verb(people, "--rename", "Bob", "Robert")
+    assert keys() == ["people/Robert/1.jpg", "people/Robert/2.jpg"]
+    cloud.sleep(1)
+    (bob,) = store.persons(table)
+    assert store.name_of(table, bob) == "Robert"
+
+
 def test_what_differs_is_sent_when_asked(cloud, verb, target):
     assert "agree" in verb(people, "--reconcile")[1]
     boto3.client("s3").put_object(Bucket=BUCKET, Key="people/Zoë/1.jpg", Body=draw((FACE, RED)))
