@@ -15,6 +15,7 @@ from cli.commands import (
     pair,
     pause,
     people,
+    rebuild,
     replay,
     schedule,
     sessions,
@@ -51,6 +52,7 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "unpair": unpair,
         "alert": alert,
         "replay": replay,
+        "rebuild": rebuild,
     },
 }
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}

@@ -40,8 +40,8 @@ def move_photos(target: Target, old: str, new: str, *, merge: bool) -> tuple[str
         )
     moves = _moves(people, old, new)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda move: _copy(people, *move), moves))
-    keys = [key for key, _ in moves]
+        list(pool.map(lambda move: _copy(people, *move), moves.items()))
+    keys = list(moves)
     for start in range(0, len(keys), MOST_DELETED):
         part = keys[start : start + MOST_DELETED]
         objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in part]
@@ -59,28 +59,29 @@ def wait_for_name(target: Target, person: str, name: str) -> bool:
     return True
 
 
-def _moves(people: People, old: str, new: str) -> list[tuple[str, str]]:
-    """Return where from and where to each photo goes; nothing is overwritten."""
+def _moves(people: People, old: str, new: str) -> dict[str, str]:
+    """Return where to each photo goes, by its key; nothing is overwritten."""
     listed, _ = list_photos(people)
-    wanted, taken = folded_name(old), set(listed)
-    moves = []
+    wanted, etags = folded_name(old), dict(listed)
+    moves = {}
     for key in sorted(listed):
         photo = store.parse_photo_key(key)
         if photo is None or folded_name(photo.name) != wanted:
             continue
-        to = _free_key(f"{PREFIX}{new}/{key.rpartition('/')[2]}", taken)
         if not key.startswith(f"{PREFIX}{new}/"):
-            moves.append((key, to))
-            taken.add(to)
+            file = key.rpartition("/")[2]
+            moves[key] = _free_key(f"{PREFIX}{new}/{file}", listed[key], etags)
+            etags[moves[key]] = listed[key]
     return moves
 
 
-def _free_key(key: str, taken: set[str]) -> str:
+def _free_key(key: str, etag: str, etags: dict[str, str]) -> str:
+    """Return the key, with a number if another photo has it; a copy of the same is no other."""
     stem, dot, suffix = key.rpartition(".")
     if not dot:
         stem, suffix = key, ""
     found, number = key, 1
-    while found in taken:
+    while etags.get(found, etag) != etag:
         number += 1
         found = f"{stem}-{number}{dot}{suffix}"
     return found

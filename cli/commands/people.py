@@ -33,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
+def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """List, rename or reconcile, and return the exit code."""
     if arguments.rename and (arguments.reconcile or arguments.name):
         raise InputError("--rename takes two names and nothing else")
     with connect(arguments) as target:
         if arguments.rename:
-            return _rename(arguments, target)
+            return _rename(arguments, target, interrupts)
         if arguments.reconcile:
             return _reconcile(arguments, target)
         return _list(arguments, target)
@@ -73,7 +73,7 @@ def _only(found: PeopleList, name: str) -> PeopleList:
     return PeopleList(people, keys, {})
 
 
-def _rename(arguments: argparse.Namespace, target: Target) -> int:
+def _rename(arguments: argparse.Namespace, target: Target, interrupts: Interrupts) -> int:
     old, new = map(written_name, arguments.rename)
     if reason := why_no_name(new):
         raise InputError(reason)
@@ -83,7 +83,8 @@ def _rename(arguments: argparse.Namespace, target: Target) -> int:
         target, f"The visits of {old} will count as those of {new}.", yes=arguments.yes
     ):
         return 1
-    person, moved = move_photos(target, old, new, merge=arguments.merge)
+    with interrupts.deferred():  # half moved, the photos would be two persons'
+        person, moved = move_photos(target, old, new, merge=arguments.merge)
     is_done = wait_for_name(target, person, new)
     told = f"{old} is {new} from now on" if is_done else f"{old} will be {new} in a minute"
     content = {"stack": str(target), "id": person, "name": new, "photos": moved, "done": is_done}

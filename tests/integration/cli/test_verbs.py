@@ -220,5 +220,15 @@ def test_people_are_enrolled_renamed_and_told_by_real_faces(verb, answer, produc
     (face,) = answer("who", str(photos[0]))["faces"]
     assert f"{zoe} again" in {one["name"] for one in face["likest"]}
     assert answer("people", "--reconcile")["sent"] == []
+
+    collection = f"{product.stack.name}-people"
+    rekognition = product.client("rekognition")
+    labels = rekognition.list_faces(CollectionId=collection)["Faces"]
+    own = [one["FaceId"] for one in labels if one["ExternalImageId"].startswith(before["id"])]
+    rekognition.delete_faces(CollectionId=collection, FaceIds=own)
+    rebuilt = answer("rebuild", "--yes")
+    assert (rebuilt["missing"], rebuilt["done"]) == (1, True)
+    (face,) = answer("who", str(photos[0]))["faces"]
+    assert f"{zoe} again" in {one["name"] for one in face["likest"]}
     for name in (f"{zoe} again/0", f"{ravi}/1", f"Twin {marked}/twin"):
         product.client("s3").delete_object(Bucket=product.stack.bucket, Key=f"people/{name}.jpg")

@@ -1,5 +1,7 @@
 """A Rekognition for the tests of photos, that tells drawn faces apart by their colour."""
 
+from types import SimpleNamespace
+
 from botocore.exceptions import ClientError
 
 from tests.support.records.drawn_faces import colours
@@ -63,6 +65,15 @@ class PhotoRekognition:
     def delete_faces(self, *, FaceIds, **_given):
         for id in FaceIds:
             self.labels.pop(id, None)
+
+    def describe_collection(self, **_given):
+        return {"FaceCount": len(self.labels), "FaceModelVersion": "7.0"}
+
+    def get_paginator(self, _operation):
+        faces = [{"FaceId": id} for id in self.labels]
+        return SimpleNamespace(
+            paginate=lambda **_given: [{"Faces": faces[:1]}, {"Faces": faces[1:]}]
+        )
 
     def content_of(self, image):
         if "Bytes" in image:

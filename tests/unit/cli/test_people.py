@@ -2,13 +2,14 @@
 
 import json
 import types
+from dataclasses import replace
 
 import boto3
 import pytest
 from PIL import Image
 
-from cli.aws import photo_verdicts, rename
-from cli.commands import enroll, people, who
+from cli.aws import collection_repair, photo_verdicts, rename
+from cli.commands import enroll, people, rebuild, who
 from cli.errors import InputError
 from tests.support.records.drawn_faces import BLUE, GREEN, RED, draw
 from tests.support.records.photo_rekognition import PhotoRekognition, face_detail
@@ -53,7 +54,7 @@ def cloud(target, monkeypatch):
         "client",
         lambda name, **more: found.rekognition if name == "rekognition" else client(name, **more),
     )
-    for module in (photo_verdicts, rename):
+    for module in (photo_verdicts, rename, collection_repair):
         clock = types.SimpleNamespace(monotonic=found.monotonic, sleep=found.sleep)
         monkeypatch.setattr(module, "time", clock)
     return found
@@ -181,6 +182,17 @@ def test_two_persons_become_one_only_if_that_is_said(cloud, verb, photo, table):
     assert keys() == ["people/Robert/1-2.jpg", "people/Robert/1.jpg"]
 
 
+def test_a_rename_that_was_cut_off_goes_on_where_it_was(cloud, verb, photo, table):
+    verb(enroll, "Bob", photo("1.jpg"), photo("2.jpg", BLUE))
+    source = {"Bucket": BUCKET, "Key": "people/Bob/1.jpg"}
+    boto3.client("s3").copy_object(Bucket=BUCKET, Key="people/Robert/1.jpg", CopySource=source)
+    verb(people, "--rename", "Bob", "Robert")
+    assert keys() == ["people/Robert/1.jpg", "people/Robert/2.jpg"]
+    cloud.sleep(1)
+    (bob,) = store.persons(table)
+    assert store.name_of(table, bob) == "Robert"
+
+
 def test_what_differs_is_sent_when_asked(cloud, verb, target):
     assert "agree" in verb(people, "--reconcile")[1]
     boto3.client("s3").put_object(Bucket=BUCKET, Key="people/Zoë/1.jpg", Body=draw((FACE, RED)))
@@ -238,3 +250,33 @@ def test_a_photo_on_its_side_is_searched_upright(cloud, verb, tmp_path):
     cut.write_bytes(seen[0])
     with Image.open(cut) as image:
         assert image.height > image.width  # 0.6 of 640 by 0.4 of 160 pixels
+
+
+def test_missing_faces_come_back_and_only_those_without_a_photo_go(cloud, verb, photo):
+    verb(enroll, "Alice", photo("1.jpg"), photo("2.jpg", BLUE))
+    labels = cloud.rekognition.labels
+    before = sorted(labels.values())
+    assert "0 were missing, 0 photos" in verb(rebuild)[1]
+    labels.pop(min(labels))
+    labels["left over"] = ("p-nobody:1", GREEN)
+    code, out = verb(rebuild, "--yes")
+    assert (code, sorted(labels.values())) == (0, before)
+    assert "1 were missing, 1 photos were enrolled again, 1 faces without a photo" in out
+    assert "0 were missing, 0 photos" in verb(rebuild)[1]
+
+
+def test_a_face_that_is_being_enrolled_is_not_left_over(cloud, verb, photo, monkeypatch):
+    verb(enroll, "Alice", photo("1.jpg"))
+    labels = cloud.rekognition.labels
+    (face,) = labels
+    labels["new"] = ("p-soon:1", GREEN)
+    row = store.read_photos(cloud.reconciler.table, store.persons(cloud.reconciler.table)[0])[0]
+
+    def written(_seconds):
+        photo_key = store.parse_photo_key("people/Soon/1.jpg")
+        soon = replace(row, key=photo_key.key, face_id="new", version=0)
+        store.write_photo(cloud.reconciler.table, "p-soon", photo_key, soon)
+
+    monkeypatch.setattr(collection_repair.time, "sleep", written)
+    verb(rebuild, "--yes")
+    assert labels.keys() == {face, "new"}
