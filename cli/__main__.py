@@ -23,6 +23,7 @@ from cli.commands import (
     test,
     unpair,
     up,
+    visits,
 )
 from cli.errors import VerbError
 from cli.interrupts import Interrupts, discard_output
@@ -39,6 +40,9 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "sessions": sessions,
         "schedule": schedule,
         "mute": mute,
+    },
+    "people": {
+        "visits": visits,
     },
     "care": {
         "settings": settings,

@@ -4,11 +4,11 @@ import argparse
 import difflib
 
 from cli.aws.connect import add_options, connect, print_result
+from cli.aws.effective_settings import read_settings
 from cli.aws.target import Target
 from cli.aws.time_formats import format_time, parse_minutes
 from cli.errors import InputError
 from cli.interrupts import Interrupts
-from whosthere import settings, settings_file
 from whosthere.alerts import mute
 from whosthere.alerts.mute import EVERYBODY, STRANGERS, Mute
 from whosthere.clock import iso, now_ms
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         now = now_ms()
         held = [one for one in mute.mutes(table) if one.holds(now)]
         names = {one.who: _name_of(table, one.who) for one in held}
-        time_zone = _time_zone(target)
+        time_zone = read_settings(target)("").time_zone
     content = {"mutes": [{"who": names[one.who], "until": iso(one.until_ms)} for one in held]}
     lines = [_line(one, names[one.who], time_zone, now) for one in held]
     print_result(arguments, content, "\n".join(lines) or "nobody is muted")
@@ -77,8 +77,3 @@ def _names(target: Target) -> list[str]:
 def _name_of(table: Table, who: str) -> str:
     words = {known: word for word, known in WORDS.items()}
     return words.get(who) or name_of(table, who)
-
-
-def _time_zone(target: Target) -> str:
-    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
-    return str(settings.merge(file, "", {})["timeZone"])

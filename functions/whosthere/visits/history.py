@@ -29,6 +29,7 @@ BEFORE_MS = DAY_MS // 2
 # A longer span of one person or stranger is read by their own index: each UTC day is a query.
 BY_DAYS_MS = 8 * DAY_MS
 ALL = 1_000_000
+OPENED_LENGTH = 13  # digits of milliseconds, until the year 2286
 ALERTS = (NONE, QUIET, DUE, CLAIMED, SENT)  # of several visits the last one counts
 
 
@@ -98,9 +99,9 @@ class PastVisit:
         """Return whether it was seen often enough to count."""
         return self.alert != NONE
 
-    def is_over(self, now_ms: int, gap_ms: int) -> bool:
-        """Return whether no sighting of now would belong to it."""
-        return self.last_ms + gap_ms < now_ms
+    def goes_on(self, now_ms: int, gap_ms: int) -> bool:
+        """Return whether a sighting of now would belong to it, if the camera's clock is right."""
+        return self.last_ms - gap_ms <= now_ms <= self.last_ms + gap_ms
 
 
 def span_of_days(last: date, days: int, time_zone: str) -> Span:
@@ -155,16 +156,32 @@ def past_visits(
     return sorted(visits, key=attrgetter("first_ms"), reverse=True)
 
 
-def find_past_visit(table: Table, visit_id: str, gap_of: Callable[[str], int]) -> PastVisit | None:
-    """Return the visit that has a row of that name, or None."""
-    _, _, opened = visit_id.rpartition("-")
-    if not (opened.isascii() and opened.isdigit() and len(opened) <= 13):
-        return None
-    moment_ms = int(opened)
+def find_past_visits(table: Table, visit_id: str, gap_of: Callable[[str], int]) -> list[PastVisit]:
+    """Return the visits that have a row of that name, or of one with more of the id in it."""
+    who, _, opened = visit_id.rpartition("-")
+    if not who or not opened.isdecimal() or not opened.isascii() or len(opened) > OPENED_LENGTH:
+        return []
     # Its other rows may have opened up to half a day earlier or later.
-    visits = past_visits(table, Span(moment_ms, moment_ms + BEFORE_MS), gap_of)
-    is_meant = (visit for visit in visits if visit_id in [row.visit.id for row in visit.stored])
-    return next(is_meant, None)
+    span = Span(int(opened), int(opened) + BEFORE_MS)
+    return [
+        visit
+        for visit in past_visits(table, span, gap_of)
+        if any(
+            one.visit.opened_ms == int(opened) and one.visit.who.startswith(who)
+            for one in visit.stored
+        )
+    ]
+
+
+def delete_past_visits(table: Table, visits: Iterable[PastVisit]) -> list[PastVisit]:
+    """Delete all rows of visits; return those that are left, as they changed meanwhile."""
+    left: dict[int, PastVisit] = {}
+    found = [(one, visit) for visit in visits for one in visit.stored]
+    # A current visit after those before it: it would make one of them the current one.
+    for one, visit in sorted(found, key=lambda pair: pair[0].visit.opened_ms):
+        if not store.delete_visit(table, one):
+            left[id(visit)] = visit
+    return list(left.values())
 
 
 def _rows_of_days(table: Table, span: Span) -> Iterator[Row]:

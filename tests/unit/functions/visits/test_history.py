@@ -22,7 +22,8 @@ from whosthere.visits.history import (
     BY_DAYS_MS,
     DAY_MS,
     Span,
-    find_past_visit,
+    delete_past_visits,
+    find_past_visits,
     past_visits,
     span_of_days,
 )
@@ -104,7 +105,8 @@ def test_what_is_seen_is_what_is_in_the_rows(harness, table):
     assert (one.first_ms, one.last_ms) == (START, START + 30_000)
     assert (one.sightings, one.similarity, one.alert) == (3, 99.0, "sent")
     assert one.is_confirmed and one.id == f"{ALICE}-{START}"
-    assert not one.is_over(START + 90_000, GAP_MS) and one.is_over(START + 90_001, GAP_MS)
+    for now, goes_on in ((-30_001, False), (-30_000, True), (90_000, True), (90_001, False)):
+        assert one.goes_on(START + now, GAP_MS) is goes_on
 
 
 @SPANS
@@ -315,16 +317,21 @@ def test_late_sightings_find_closed_visits_by_the_rows_of_the_version_before(har
     assert [one.sightings for one in visits_of(table, "one", "front-door")] == [3, 3, 2]
 
 
+def find(table, visit_id):
+    return find_past_visits(table, visit_id, lambda _camera: GAP_MS)
+
+
 def delete(table, visit_id):
-    found = find_past_visit(table, visit_id, lambda _camera: GAP_MS)
-    return [store.delete_visit(table, stored) for stored in found.stored] if found else []
+    """Whether a visit of that name was there and is gone."""
+    found = find(table, visit_id)
+    return bool(found) and not delete_past_visits(table, found)
 
 
 @pytest.mark.parametrize("at", [0, 100, 200])
 def test_of_a_deleted_visit_no_row_is_left_and_the_others_are_as_they_were(harness, table, at):
     for second in (0, 100, 200):
         harness.sees(*alice(second, second + 1))
-    assert delete(table, f"{ALICE}-{START + 1000 * at}") == [True]
+    assert delete(table, f"{ALICE}-{START + 1000 * at}")
     left = [second for second in (200, 100, 0) if second != at]
     assert told(seen(table)) == [(second, ALICE, 2) for second in left]
     assert len(rows_of(table, "day#", "visits#")) == 4
@@ -343,16 +350,43 @@ def test_when_all_are_deleted_nothing_is_left(harness, table):
         harness.sees(*alice(second, second + 1))
     before = set(rows_of(table, "session#one", "camera#", "people"))
     for second in (200, 0, 100):
-        assert delete(table, f"{ALICE}-{START + 1000 * second}") == [True]
-    assert delete(table, f"{ALICE}-{START}") == []
+        assert delete(table, f"{ALICE}-{START + 1000 * second}")
+    assert not delete(table, f"{ALICE}-{START}")
     assert set(rows_of(table, "")) == {key for key in before if not key[1].startswith("visit#")}
+
+
+def test_a_visit_is_found_by_the_name_of_any_row_and_by_the_beginning_of_the_id(harness, table):
+    decide(table, GUEST, status="named", person=ALICE)
+    visit(harness, ALICE, 0, 40)
+    visit(harness, GUEST, 20)
+    visit(harness, BETH, 20)
+    visit(harness, OTHER, 20)
+    assert [one.who for one in find(table, f"s-gu-{START + 20_000}")] == [ALICE]
+    assert [one.who for one in find(table, f"{ALICE}-{START}")] == [ALICE]
+    assert {one.who for one in find(table, f"s-{START + 20_000}")} == {ALICE, OTHER}
+    assert delete(table, f"s-gu-{START + 20_000}")
+    assert {one.who for one in seen(table)} == {BETH, OTHER}
+
+
+def test_of_visits_that_are_deleted_together_no_row_is_left(harness, table):
+    visit(harness, ALICE, 0, 100, 200, 300)
+    visit(harness, BETH, 0, 100)
+    first, *others = [one for one in seen(table) if one.first_ms != START + 200_000]
+    assert first.first_ms == START + 300_000
+    assert delete_past_visits(table, [first, *others]) == []
+    assert told(seen(table)) == [(200, ALICE, 2)]
+    assert set(rows_of(table, "camera#", "visits#")) == {
+        *(("camera#front-door", sk) for sk in ("lock", f"visit#{ALICE}")),
+        *(key for key in rows_of(table, "camera#") if key[1].startswith("session#")),
+        (f"visits#{ALICE}", f"front-door#{START + 200_000}"),
+    }
 
 
 def test_a_visit_that_changed_since_it_was_read_is_not_deleted(harness, table):
     harness.sees(*alice(0, 1))
     (found,) = seen(table)
     harness.sees(*alice(2))
-    assert not store.delete_visit(table, found.stored[0])
+    assert delete_past_visits(table, [found]) == [found]
     assert told(seen(table)) == [(0, ALICE, 3)]
 
 
@@ -361,7 +395,7 @@ def test_a_deletion_during_the_work_of_another_loses_no_alert_and_doubles_none(h
     harness.sees(*alice(0, 1))
     harness.sees(*alice(100, 101))
     deleted = []
-    racing = RacingTable(table, at, lambda: deleted.extend(delete(table, f"{ALICE}-{START}")))
+    racing = RacingTable(table, at, lambda: deleted.append(delete(table, f"{ALICE}-{START}")))
     assert not harness.sees(*alice(2, 200, 201, 102), worker=harness.worker(racing)).failed
     assert len(harness.subscriber.alerts) == 3
     assert [second for second, _, _ in told(seen(table))][:2] == [200, 100]
@@ -369,4 +403,4 @@ def test_a_deletion_during_the_work_of_another_loses_no_alert_and_doubles_none(h
 
 def test_what_names_no_visit_finds_none(table):
     for text in ("", "p-alice", "p-alice-", f"p-alice-{START}", "p-alice-99999999999999", "x-²"):
-        assert find_past_visit(table, text, lambda _camera: GAP_MS) is None
+        assert find(table, text) == []
