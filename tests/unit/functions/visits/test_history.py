@@ -1,5 +1,6 @@
 """Who was here: the index rows of visits, what is read by them, and what a deletion leaves."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -33,7 +34,7 @@ from whosthere.visits.store import visits_of
 ALICE, BETH, GUEST, OTHER = "p-alice", "p-beth", "s-guest", "s-other"
 GAP_MS = 60_000
 HOUR = 3600
-AROUND = Span(START - 100_000, START + 7 * DAY_MS)
+AROUND = Span(START - 100_000, START + 4 * DAY_MS)
 LONG = Span(START - BY_DAYS_MS, START + 7 * DAY_MS)
 SPANS = pytest.mark.parametrize("span", [AROUND, LONG], ids=["by days", "by person"])
 
@@ -60,7 +61,7 @@ def visit(harness, who, *seconds):
 def decide(table, stranger, **row):
     """The rows of a stranger, as the owner's decision leaves them."""
     table.put_item(Item={"pk": f"stranger#{stranger}", "sk": "stranger", **row})
-    table.put_item(Item={"pk": "strangers", "sk": stranger})
+    table.put_item(Item={"pk": "strangers", "sk": stranger, "status": row["status"]})
 
 
 def seen(table, span=AROUND, **more):
@@ -126,7 +127,7 @@ def test_a_camera_or_a_person_alone(harness, table):
 
 @SPANS
 @pytest.mark.parametrize(
-    "row", [{"status": "named", "person": ALICE}, {"status": "pending", "mergedInto": OTHER}]
+    "row", [{"status": "named", "person": ALICE}, {"status": "merged", "mergedInto": OTHER}]
 )
 def test_a_stranger_is_read_as_who_he_is_by_now_and_as_before_once_that_is_undone(
     harness, table, span, row
@@ -146,8 +147,8 @@ def test_a_stranger_is_read_as_who_he_is_by_now_and_as_before_once_that_is_undon
 
 
 def test_two_that_are_merged_into_each_other_are_still_read(harness, table):
-    decide(table, GUEST, mergedInto=OTHER)
-    decide(table, OTHER, mergedInto=GUEST)
+    decide(table, GUEST, status="merged", mergedInto=OTHER)
+    decide(table, OTHER, status="merged", mergedInto=GUEST)
     visit(harness, GUEST, 0)
     assert len(seen(table)) == 1
 
@@ -212,6 +213,9 @@ def test_a_view_takes_few_queries_and_no_scan(harness, table, days):
     span = span_of_days(date(2027, 1, 15), days, "Asia/Kolkata")
     assert len(seen(asked, span)) == 3
     assert asked.calls["query"] <= min(10, days + 2)
+    asked.calls.clear()
+    assert len(seen(asked, span, who=ALICE)) == 2
+    assert asked.calls["query"] <= 8
     assert set(asked.calls) == {"query", "batch_get_item"}
 
 
@@ -273,6 +277,13 @@ def test_a_visit_that_closes_while_it_is_read_is_found(harness, table):
     rows[1].pop("closedPk", None)
     found = store.read_indexed(table, rows)
     assert sorted(one.visit.first_ms for one in found) == [START, START + 100_000]
+
+
+def test_a_visit_that_is_shown_has_all_of_its_row_but_the_times(harness, table):
+    harness.sees(*alice(0, 1, 30))
+    (shown,) = seen(table)
+    current = store.read_current(table, "front-door", ALICE)
+    assert shown.stored == (replace(current, visit=replace(current.visit, times=())),)
 
 
 def test_rows_that_are_throttled_are_asked_for_again(table, monkeypatch):
