@@ -27,6 +27,7 @@ from cli.commands import (
     test,
     unpair,
     up,
+    visits,
     who,
 )
 from cli.errors import VerbError
@@ -45,7 +46,13 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "schedule": schedule,
         "mute": mute,
     },
-    "people": {"enroll": enroll, "who": who, "people": people, "strangers": strangers},
+    "people": {
+        "enroll": enroll,
+        "who": who,
+        "people": people,
+        "strangers": strangers,
+        "visits": visits,
+    },
     "care": {
         "settings": settings,
         "pair": pair,

@@ -13,6 +13,10 @@ from local.laptop import ROOT
 from local.tests.support.laptop.parts import unique
 from tests.support.stack.camera import streaming
 from tests.support.stack.command import called, in_shell
+from whosthere.clock import now_ms
+from whosthere.geometry import Box
+from whosthere.visits.store import VisitLocation, read_current, save_visit
+from whosthere.visits.visit import Visit
 
 LIMIT_S = 180
 QUICK = ["--set", "healthCheckSeconds=2", "--set", "mediaWaitSeconds=60", "--set", 'tell=["end"]']
@@ -163,6 +167,35 @@ def test_schedules_mutes_and_subscribers(verb, answer, product):
     assert message["kind"] == "test" and message["subject"].startswith("TEST")
     forget_failures(product)
     assert verb("replay") == "nothing has failed\n"
+
+
+def a_visit(table, who, minutes_ago):
+    """A confirmed visit of a minute; those of one person one after the other."""
+    began = now_ms() - 60_000 * minutes_ago
+    face = {"box": Box(0.4, 0.3, 0.1, 0.2), "box_ms": began, "similarity": 97.0, "persons": (who,)}
+    visit = Visit(
+        *("front-door", who, "one", began, began, began + 60_000, (began, began + 60_000)),
+        **{"sightings": 2, "alert": "quiet", **face},
+    )
+    save_visit(table, VisitLocation(read_current(table, "front-door", who), None), visit)
+    return visit
+
+
+def test_visits_are_listed_written_and_deleted(verb, answer, product):
+    table, who = product.table, "p-of-this-test"
+    visits = [a_visit(table, who, minutes) for minutes in (90, 60, 30)]
+
+    def listed():
+        found = answer("visits", "--days", "2")["visits"]
+        return [one["visit"] for one in found if one["who"] == who]
+
+    assert listed() == [one.id for one in reversed(visits)]
+    assert who in verb("visits", "--days", "2", "--csv", "-")
+    for one in visits[0], visits[2]:  # a closed one, and the current one
+        assert verb("visits", "--delete", one.id) == "1 visit deleted\n"
+    assert listed() == [visits[1].id]
+    assert verb("visits", "--delete", visits[1].id) == "1 visit deleted\n"
+    assert listed() == []
 
 
 @pytest.mark.long  # waits for the next minute of the clock

@@ -97,7 +97,7 @@ def test_whose_pictures_are_deleted_is_forgotten_after_the_delay(harness, rng):
     assert harness.strangers == [] and harness.rekognition.faces == {}
     assert [key for key in harness.keys if not key.startswith("decisions/")] == []
     left = {item["pk"].partition("#")[0] for item in harness.table.scan()["Items"]}
-    assert left <= {"camera", "session"}
+    assert left <= {"camera", "session", "day", "visits"}  # that somebody was here
     assert [line["decision"] for line in harness.decisions] == ["discarded"]
     assert comes_back(harness) == ["Stranger"]
     assert "seen before" not in harness.subscriber.alerts[-1].text

@@ -331,7 +331,7 @@ def retries(harness, batch, sent, failed):
 
 def clear(harness):
     for item in harness.table.scan()["Items"]:
-        if item["sk"].startswith(("visit#", "past#")):
+        if item["sk"].startswith("visit#") or item["pk"].startswith(("day#", "visits#")):
             harness.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
     harness.subscriber.alerts.clear()
     harness.clock = Clock()
