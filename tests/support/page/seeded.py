@@ -1,0 +1,232 @@
+"""A source of the owner's page in memory, with the demo's drawn people."""
+
+import io
+from collections.abc import Mapping
+from contextlib import contextmanager
+from functools import cache
+from threading import Thread
+
+import av
+
+from cli.errors import InputError
+from cli.review.server import PageServer
+from tests.support.stack.sam import ROOT
+from whosthere.geometry import Box
+from whosthere.imaging import crop
+
+# 2026-11-30 in Berlin: the day begins at 23:00 UTC.
+DAY = 1_795_993_200_000
+MINUTE, HOUR = 60_000, 3_600_000
+# Who is seen in the film at which second, and where the face is.
+FACES = {
+    "zoe": (4.0, Box(0.31, 0.34, 0.16, 0.32)),
+    "ravi": (24.4, Box(0.31, 0.34, 0.19, 0.32)),
+    "s-1": (17.5, Box(0.46, 0.34, 0.19, 0.3)),
+    "s-1b": (20.0, Box(0.43, 0.34, 0.19, 0.3)),
+    "s-2": (31.8, Box(0.6, 0.34, 0.19, 0.32)),
+    "s-2b": (34.0, Box(0.64, 0.34, 0.19, 0.32)),
+}
+
+
+@cache
+def pictures():
+    """Return each face of FACES as the review queue would have it."""
+    found, left = {}, sorted(FACES.items(), key=lambda face: face[1][0])
+    with av.open(str(ROOT / "demo" / "film.mp4")) as film:
+        for frame in film.decode(video=0):
+            if not left:
+                break
+            if frame.time >= left[0][1][0] - 0.01:
+                name, (_, box) = left.pop(0)
+                out = io.BytesIO()
+                frame.to_image().save(out, "PNG")
+                found[name] = crop(out.getvalue(), box, []).picture
+    return found
+
+
+def stranger(number, status="pending", **changed):
+    """Return a stranger as the page gets it."""
+    face = f"s-{1 + number % 2}"
+    last = DAY + 16 * HOUR - number * 7 * MINUTE
+    return {
+        "id": f"s-{number:08x}",
+        "pictures": [face, f"{face}b"],
+        "cameras": ["front-door"],
+        "first": last - number * HOUR,
+        "last": last,
+        "sightings": 4 + number,
+        "visits": 1 + number % 4,
+        "recurring": number % 4 == 3,
+        "status": status,
+        "likely": [],
+    } | changed
+
+
+def visit(at, who, minutes=2, camera="front-door", **changed):
+    """Return a visit as the page gets it."""
+    is_person = not who.startswith("s-")
+    return {
+        "id": f"{who}-{at}",
+        "camera": camera,
+        "who": f"p-{who}" if is_person else who,
+        "kind": "person" if is_person else "stranger",
+        "names": [{"zoe": "Zoë", "ravi": "Ravi"}[who]] if is_person else [],
+        "first": DAY + round(at * HOUR),
+        "last": DAY + round(at * HOUR) + minutes * MINUTE,
+        "sightings": 12,
+        "similarity": 99.3 if is_person else 0.0,
+        "probably": False,
+        "alert": "sent",
+        "visits": 1,
+        "stranger": None if is_person else "s-00000000",
+        "picture": who,
+    } | changed
+
+
+PEOPLE = [
+    {
+        "id": "p-zoe",
+        "name": "Zoë",
+        "last": DAY + 16 * HOUR,
+        "photos": [{"picture": "zoe", "reason": ""}],
+        "alike": [],
+    },
+    {
+        "id": "p-ravi",
+        "name": "Ravi",
+        "last": DAY + 9 * HOUR,
+        "photos": [
+            {"picture": "ravi", "reason": ""},
+            {"picture": "s-1b", "reason": "Turned too far left; add one from the front."},
+        ],
+        "alike": [{"name": "Zoë", "similarity": 84.2}],
+    },
+]
+
+
+class SeededSource:
+    """What the page shows of a made-up Monday; decisions change it."""
+
+    def __init__(self, strangers=3):
+        self.found = {one["id"]: one for one in map(stranger, range(strangers))}
+        self.persons = [dict(one) for one in PEOPLE]
+        self.watched = True
+        self.acts, self.steered, self.failing = [], [], None
+        pictures()
+
+    def overview(self):
+        """Say who waits."""
+        return {
+            "stack": "laptop",
+            "zone": "Europe/Berlin",
+            "today": "2026-11-30",
+            "cameras": ["front-door", "back-door"],
+            "waiting": len(self.strangers("pending")["strangers"]),
+        }
+
+    def strangers(self, status):
+        """List strangers."""
+        return {"strangers": [one for one in self.found.values() if one["status"] == status]}
+
+    def visits(self, day, who):
+        """List visits of Monday, or of one person."""
+        visits = [
+            visit(16, "zoe"),
+            visit(15.6, "s-2", 3, visits=3),
+            visit(12.4, "ravi", 1, probably=True, similarity=86.0),
+            visit(9.2, "ravi", 6),
+            visit(8.1, "s-1", 12, camera="back-door"),
+        ]
+        if who:
+            own = [one for one in visits if one["who"] == who]
+            return {"day": None, "name": own[0]["names"][0], "visits": own, "cameras": []}
+        watched = self.watched and day in ("", "2026-11-30")
+        begin = DAY if day in ("", "2026-11-30") else DAY - 24 * HOUR
+        night = [(0, 7, "no session ran"), (18, 24, "its time was over")]
+        gaps = night if watched else [(0, 24, "no session ran")]
+        return {
+            "day": day or "2026-11-30",
+            "from": begin,
+            "to": begin + 24 * HOUR,
+            "cameras": [
+                {
+                    "camera": camera,
+                    "watched": watched,
+                    "gaps": [
+                        {"from": begin + start * HOUR, "to": begin + end * HOUR, "why": why}
+                        for start, end, why in gaps
+                    ],
+                }
+                for camera in ("front-door", "back-door")
+            ],
+            "visits": visits if watched else [],
+        }
+
+    def people(self):
+        """List the people."""
+        return {"people": self.persons}
+
+    def cameras(self):
+        """Say that one camera searches and one is free."""
+        free = {"state": "free", "session": None, "since": DAY, "until": None, "problem": ""}
+        free |= {"lastRecord": None, "visits": 0, "strangers": 0}
+        busy = {"state": "searching", "session": "one", "since": DAY + 7 * HOUR}
+        busy |= {"until": DAY + 18 * HOUR, "lastRecord": DAY + 16 * HOUR, "visits": 3}
+        busy |= {"strangers": 1, "problem": "Video comes, but no record of it."}
+        return {
+            "cameras": [{"camera": "front-door", **free, **busy}, {"camera": "back-door", **free}]
+        }
+
+    def plan(self, camera, minutes):
+        """Name a price."""
+        return {"text": f"{camera} until 18:02, at most ${minutes * 0.12:.2f}"}
+
+    def picture(self, picture):
+        """Return a face of the film."""
+        if picture not in FACES:
+            raise InputError("There is no such picture any more.")
+        return pictures()[picture]
+
+    def clip(self, camera, from_ms, to_ms):
+        """Say that the video is gone."""
+        raise InputError(f"The video of {camera} is not kept any more.")
+
+    def decide(self, act: str, content: Mapping):
+        """Decide in memory."""
+        if self.failing:
+            raise self.failing
+        self.acts.append((act, content))
+        if act == "undo":
+            for one in self.acts[content["undo"]][1]["strangers"]:
+                self.found[one]["status"] = "pending"
+            return {"text": "Undone.", "undo": None}
+        status = {"name": "named", "ignore": "ignored", "discard": "discarded"}.get(act, "merged")
+        for one in content["strangers"]:
+            self.found[one]["status"] = status
+        texts = {
+            "name": f"{content.get('name')} is enrolled with 2 of 3 pictures; "
+            "the other one looks too far left.",
+            "ignore": "Ignored: no more alerts about this stranger.",
+            "discard": "Discarded; gone for good after 10 minutes.",
+            "merge": "They are one stranger now.",
+        }
+        return {"text": texts[act], "undo": len(self.acts) - 1}
+
+    def steer(self, act, camera, minutes):
+        """Note what was asked."""
+        self.steered.append((act, camera, minutes))
+        return {"text": f"{camera}: {act}"}
+
+
+@contextmanager
+def serving(source):
+    """Serve the page of a source; yield its server."""
+    server = PageServer(source)
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(10)
+        assert not thread.is_alive()
