@@ -4,9 +4,11 @@
 const UNDO_MS = 10 * 60_000
 const REFRESH_MS = 4_000
 const AT_ONCE = 200
-const state = { place: "", token: "", zone: "UTC", cameras: [], people: [], shown: AT_ONCE, sort: "new", status: "pending", day: "", who: "", camera: "", text: "" }
+const LIKELY = 60
+const SETTLED_MS = 60_000
+const state = { place: "", token: "", zone: "UTC", cameras: [], people: [], peopleAt: 0, shown: AT_ONCE, sort: "new", status: "pending", day: "", who: "", camera: "", text: "" }
 const selected = new Set()
-const decided = new Set()   // hidden here although the table may not say so yet
+const decided = new Map()   // when, by stranger: hidden for as long as the table may not know yet
 const acts = []             // what can be undone, the newest last
 const $ = id => document.getElementById(id)
 
@@ -17,16 +19,19 @@ function h(tag, props = {}, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value)
     else made.setAttribute(name, value === true ? "" : value)
   }
-  made.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false))
+  made.append(...children.flat().filter(child => child || child === 0))
   return made
 }
 
-// The server
+const button = (text, onclick, props) => h("button", { type: "button", onclick, ...props }, text)
+const line = (...children) => h("div", { class: "line" }, children)
+const soft = (...children) => h("p", { class: "soft" }, children)
+const photo = (id, props) => h("img", { src: `/pictures/${id}`, alt: "", ...props })
 
+// The server
 async function ask(path, body) {
   const post = body && { method: "POST", headers: { "content-type": "application/json", "x-whosthere-token": state.token }, body: JSON.stringify(body) }
-  let response
-  try { response = await fetch(path, post || {}) } catch { throw new Error("The server of this page does not answer. Does ./whosthere review still run?") }
+  const response = await fetch(path, post || {}).catch(() => { throw new Error("The server of this page does not answer. Does ./whosthere review still run?") })
   const content = await response.json().catch(() => ({}))
   if (!response.ok) throw new Error(content.error || `The server answered ${response.status}.`)
   return content
@@ -38,12 +43,8 @@ async function enter() {
     history.replaceState(null, "", location.pathname)
     await ask("/session", { token: link })
   }
-  return overview()
-}
-
-async function overview() {
   const found = await ask("/api/overview")
-  Object.assign(state, { token: found.token, zone: found.zone, cameras: found.cameras, today: found.today })
+  Object.assign(state, { token: found.token, zone: found.zone, cameras: found.cameras })
   $("stack").textContent = found.stack
   waiting(found.waiting)
   return found
@@ -56,7 +57,6 @@ function waiting(count) {
 }
 
 // Times and amounts, on the owner's clock
-
 const formats = {}
 function written(ms, options) {
   const key = JSON.stringify(options) + state.zone
@@ -72,17 +72,10 @@ const many = (count, one, more = `${one}s`) => `${count} ${count === 1 ? one : m
 const ordinal = n => n + (["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] || "th")
 
 // What was done, and the way back
-
-function tell(text, { undo = null, bad = false } = {}) {
-  if (undo) acts.push({ ...undo, text, until: Date.now() + UNDO_MS })
-  showDone(text, bad)
-}
-
-function showDone(text, bad = false) {
-  const last = acts.at(-1)
+function tell(text, { bad = false } = {}) {
   $("done").className = bad ? "bar bad" : "bar"
   $("told").textContent = $("live").textContent = text
-  $("undo").hidden = bad || !last
+  $("undo").hidden = bad || !acts.length
   $("done").hidden = !text
 }
 
@@ -90,29 +83,30 @@ setInterval(() => {
   const left = acts.filter(act => act.until > Date.now())
   if (left.length === acts.length) return
   acts.splice(0, acts.length, ...left)
-  showDone(left.at(-1)?.text || "")
+  tell(left.at(-1)?.text || "")
 }, 1_000)
 
 async function decide(act, strangers, name) {
-  if (!strangers.length) return
-  for (const id of strangers) { decided.add(id); selected.delete(id) }
-  await draw()
+  for (const id of strangers) { decided.set(id, Date.now()); selected.delete(id) }
+  if (act === "merge") decided.delete(strangers[0])  // who all of them are from now on
+  draw()
   try {
     const done = await ask("/acts", { act, strangers, name })
-    tell(done.text, { undo: done.undo !== null && { token: done.undo, strangers } })
+    if (done.undo !== null) acts.push({ undo: done.undo, strangers, text: done.text, until: Date.now() + UNDO_MS })
+    tell(done.text)
   } catch (error) {
     strangers.forEach(id => decided.delete(id))
     tell(error.message, { bad: true })
   }
-  await draw()
+  state.place === "review" ? draw() : await refresh()
 }
 
 async function undo() {
   const act = acts.pop()
   if (!act) return
-  showDone("Undoing…")
+  tell("Undoing…")
   try {
-    const done = await ask("/acts", { act: "undo", undo: act.token })
+    const done = await ask("/acts", { act: "undo", undo: act.undo })
     act.strangers.forEach(id => decided.delete(id))
     tell(done.text)
   } catch (error) {
@@ -123,17 +117,15 @@ async function undo() {
 }
 
 // Review
-
 const alt = (stranger, at) => `Stranger at ${stranger.cameras.join(" and ")}, ${moment(at)}`
 
 function picture(id, text, onclick, eager) {
   if (!id) return h("p", { class: "picture none soft" }, "No picture")
-  const image = h("img", { src: `/pictures/${id}`, alt: text, loading: eager ? "eager" : "lazy", decoding: "async" })
-  return h("button", { type: "button", class: "picture", onclick }, image)
+  return button(photo(id, { alt: text, loading: eager ? "eager" : "lazy", decoding: "async" }), onclick, { class: "picture" })
 }
 
 function enlarge(title, pictures, text) {
-  const images = pictures.map(id => h("img", { src: `/pictures/${id}`, alt: text }))
+  const images = pictures.map(id => photo(id, { alt: text }))
   const close = h("form", { method: "dialog" }, h("button", {}, "Close"))
   $("enlarged").replaceChildren(h("h2", {}, title), h("div", { class: "all" }, images), close)
   $("enlarged").showModal()
@@ -148,7 +140,7 @@ function card(stranger, index) {
   const made = h("li", { class: box.checked ? "card selected" : "card", tabindex: -1, "data-id": stranger.id, "aria-label": text },
     picture(stranger.pictures[0], text, enlarged, index < 8),
     h("label", { class: "select" }, box),
-    h("div", { class: "line" }, h("strong", {}, moment(stranger.last)), h("span", {}, stranger.cameras.join(", ")),
+    line(h("strong", {}, moment(stranger.last)), h("span", {}, stranger.cameras.join(", ")),
       stranger.pictures.length > 1 && h("span", { class: "push soft" }, `${stranger.pictures.length} pictures`)),
     h("div", { class: "line soft" }, h("span", {}, often), stranger.recurring && h("span", { class: "mark" }, "keeps coming")),
     buttons([stranger]))
@@ -159,83 +151,84 @@ function card(stranger, index) {
 function buttons(strangers) {
   const ids = strangers.map(one => one.id)
   const made = h("div", { class: "acts" },
-    h("button", { type: "button", class: "primary", "data-key": "n", onclick: () => made.replaceWith(naming(strangers, made)) }, "Name…"),
-    state.status !== "ignored" && h("button", { type: "button", "data-key": "i", onclick: () => decide("ignore", ids) }, "Ignore"),
-    h("button", { type: "button", "data-key": "d", onclick: () => decide("discard", ids) }, "Discard"))
+    button("Name…", () => made.replaceWith(naming(strangers, made)), { class: "primary", "data-key": "n" }),
+    state.status !== "ignored" && button("Ignore", () => decide("ignore", ids), { "data-key": "i" }),
+    button("Discard", () => decide("discard", ids), { "data-key": "d" }))
   return made
 }
 
+// A long touch selects; the click that follows it opens nothing.
 function hold(made, then) {
-  let timer
-  made.addEventListener("touchstart", () => { timer = setTimeout(then, 500) }, { passive: true })
+  let timer, held = false
+  made.addEventListener("touchstart", () => { held = false; timer = setTimeout(() => { held = true; then() }, 500) }, { passive: true })
   for (const end of ["touchend", "touchmove", "touchcancel"]) made.addEventListener(end, () => clearTimeout(timer), { passive: true })
+  made.addEventListener("click", event => { if (held) { event.preventDefault(); event.stopPropagation() } }, true)
 }
 
-function toggle(id) {
-  if (!selected.delete(id)) selected.add(id)
-  return draw()
-}
+const toggle = id => { selected.delete(id) || selected.add(id); draw() }
 
 function selectionBar() {
   const chosen = state.place === "review" ? state.items.filter(one => selected.has(one.id)) : []
   $("selection").hidden = !chosen.length
   if ($("selection").hidden || $("selection").querySelector("form")) return
   const ids = chosen.map(one => one.id)
-  $("selection").replaceChildren(h("strong", {}, `${chosen.length} selected`),
-    h("button", { type: "button", class: "primary", onclick: event => event.target.parentNode.replaceChildren(naming(chosen)) }, "Name…"),
-    h("button", { type: "button", onclick: () => decide("ignore", ids) }, "Ignore"),
-    h("button", { type: "button", onclick: () => decide("discard", ids) }, "Discard"),
-    chosen.length > 1 && h("button", { type: "button", onclick: () => decide("merge", ids) }, "Same person"),
-    h("button", { type: "button", class: "push", onclick: () => { selected.clear(); draw() } }, "Clear"))
+  $("selection").replaceChildren(...[h("strong", {}, `${chosen.length} selected`),
+    button("Name…", () => $("selection").replaceChildren(naming(chosen)), { class: "primary" }),
+    button("Ignore", () => decide("ignore", ids)), button("Discard", () => decide("discard", ids)),
+    chosen.length > 1 && button("Same person", () => decide("merge", ids)),
+    button("Clear", () => { selected.clear(); draw() }, { class: "push" })].filter(Boolean))
 }
 
 // The likeliest first; what is typed filters. Enter takes it as a name, new or known.
 function naming(strangers, instead) {
-  const likely = new Map((strangers[0]?.likely || []).map(one => [one.person, one.similarity]))
-  const known = [...state.people].sort((a, b) => (likely.get(b.id) || 0) - (likely.get(a.id) || 0))
+  const likely = new Map()
   const input = h("input", { "aria-label": "Name", placeholder: "Who is it?", autocomplete: "off", enterkeyhint: "done", maxlength: 100 })
   const list = h("ul", { class: "known" })
   const hint = h("p", { class: "soft", "aria-live": "polite" })
   const fold = text => text.normalize("NFKC").trim().toLowerCase()
+  const share = person => likely.get(person.name) || 0
+  const choice = person => h("li", {}, button([
+    person.photos[0] ? photo(person.photos[0].picture) : h("span", { class: "blank" }, person.name.slice(0, 1)),
+    h("span", {}, person.name),
+    share(person) >= LIKELY && h("small", { class: "soft" }, `probably, ${Math.round(share(person))} %`)], () => done(person.name)))
   const filter = () => {
     const typed = fold(input.value)
-    const fitting = known.filter(person => fold(person.name).includes(typed))
-    list.replaceChildren(...fitting.slice(0, 12).map(person => h("li", {}, h("button", { type: "button", onclick: () => done(person.name) },
-      person.photos[0] ? h("img", { src: `/pictures/${person.photos[0].picture}`, alt: "" }) : h("span", { class: "blank" }, person.name.slice(0, 1)),
-      h("span", {}, likely.has(person.id) ? `${person.name} ${Math.round(likely.get(person.id))} %` : person.name)))))
+    const fitting = state.people.filter(person => fold(person.name).includes(typed)).sort((a, b) => share(b) - share(a))
+    list.replaceChildren(...fitting.slice(0, 12).map(choice))
     list.hidden = !fitting.length
-    hint.textContent = !typed ? "" : known.some(person => fold(person.name) === typed) ? "You know this person." : "Somebody new."
+    hint.textContent = !typed ? "" : fitting.some(person => fold(person.name) === typed) ? "You know this person." : "Somebody new."
   }
   const done = name => { close(); decide("name", strangers.map(one => one.id), name) }
   const close = () => { form.remove(); selectionBar() }
   const cancel = () => { instead ? form.replaceWith(instead) : close(); instead?.closest(".card")?.focus() }
   const form = h("form", { class: "naming", onsubmit: event => { event.preventDefault(); if (input.value.trim()) done(input.value.trim()) } },
-    input, list, hint,
-    h("div", { class: "line" }, h("button", { class: "primary" }, "Name"), h("button", { type: "button", onclick: cancel }, "Cancel")))
+    input, list, hint, line(h("button", { class: "primary" }, "Name"), button("Cancel", cancel)))
   form.addEventListener("keydown", event => { if (event.key === "Escape") { event.stopPropagation(); cancel() } })
   input.addEventListener("input", filter)
   filter()
   queueMicrotask(() => input.focus())
+  const look = async () => { await known(); filter(); for (const one of (await ask(`/api/likely?stranger=${strangers[0].id}`)).likely) likely.set(one.name, one.similarity); filter() }
+  look().catch(() => {})  // a name can be typed without it
   return form
 }
 
-const select = (label, value, options, then) => {
-  const made = h("select", { "aria-label": label, onchange: event => then(event.target.value) },
-    options.map(([key, text]) => h("option", { value: key }, text)))
-  made.value = value
-  return made
+// Read again after a minute at most: it is more than a list of names.
+async function known() {
+  if (Date.now() - state.peopleAt > 60_000) Object.assign(state, { people: (await ask("/api/people")).people, peopleAt: Date.now() })
 }
+
+const select = (label, value, options, then) => Object.assign(h("select", { "aria-label": label, onchange: event => then(event.target.value) },
+  options.map(([key, text]) => h("option", { value: key }, text))), { value })
 
 const empty = (...lines) => h("div", { class: "empty" }, lines.map((line, index) => h("p", { class: index ? "soft" : null }, line)))
 
 const review = {
   load: async () => {
-    const [found, people] = await Promise.all([ask(`/api/strangers?status=${state.status}`), ask("/api/people")])
-    state.people = people.people
+    const [found] = await Promise.all([ask(`/api/strangers?status=${state.status}`), known()])
     return found.strangers
   },
   draw: strangers => {
-    const left = strangers.filter(one => !decided.has(one.id))
+    const left = strangers.filter(one => Date.now() - (decided.get(one.id) || 0) > SETTLED_MS)
     if (state.status === "pending") waiting(left.length)
     const sorted = [...left].sort(state.sort === "new" ? (a, b) => b.last - a.last : (a, b) => b.visits - a.visits || b.last - a.last)
     const head = h("div", { class: "head" }, h("h1", {}, "Review"),
@@ -245,7 +238,7 @@ const review = {
         select("Sort", state.sort, [["new", "newest first"], ["often", "most often first"]], sort => { state.sort = sort; draw() })))
     if (!left.length) return [head, state.status === "pending" ? empty("Nobody new.", "Strangers appear here with a picture.") : empty("Nobody is ignored.", "An ignored stranger makes no alert and is still counted.")]
     return [head, keyed("faces", sorted.slice(0, state.shown), card), sorted.length > state.shown && more(),
-      h("p", { class: "soft" }, "Ignore: no more alerts about this stranger, but every visit is counted. Discard: the stranger is forgotten, for good after ten minutes; the next visit is a new stranger's.")]
+      soft("Ignore: no more alerts about this stranger, but every visit is counted. Discard: the stranger is forgotten, for good after ten minutes; the next visit is a new stranger's.")]
   },
 }
 
@@ -269,36 +262,34 @@ function put(parent, parts) {
 }
 
 function more() {
-  const made = h("button", { type: "button", onclick: () => { state.shown += AT_ONCE; draw() } }, "Show more")
+  const made = button("Show more", () => { state.shown += AT_ONCE; draw() })
   new IntersectionObserver(([seen], watch) => { if (seen.isIntersecting) { watch.disconnect(); made.click() } }).observe(made)
   return made
 }
 
 // Today
-
 const title = visit => visit.kind === "stranger" ? "stranger" : (visit.probably ? "probably " : "") + visit.names.join(" or ")
 const tone = visit => visit.kind === "stranger" ? "stranger" : "person"
 
 const today = {
-  load: () => ask(`/api/visits?day=${state.day || ""}&who=${state.who}`),
+  load: () => ask(`/api/visits?day=${state.day}&who=${state.who}`),
   draw: found => {
-    state.day = found.day || state.day
-    const step = days => { const at = new Date(`${state.day}T12:00Z`); at.setUTCDate(at.getUTCDate() + days); state.day = at.toISOString().slice(0, 10); refresh() }
-    const day = h("input", { type: "date", "aria-label": "Day", value: state.day, max: state.today, onchange: event => { if (event.target.value) { state.day = event.target.value; refresh() } } })
-    const search = h("input", { type: "search", id: "search", placeholder: "Search a name", "aria-label": "Search a name", value: state.text, oninput: event => { state.text = event.target.value; list.replaceChildren(...rows()) } })
+    const isToday = found.day === found.today
+    const to = day => { state.day = day === found.today ? "" : day; refresh() }
+    const step = days => { const at = new Date(`${found.day}T12:00Z`); at.setUTCDate(at.getUTCDate() + days); to(at.toISOString().slice(0, 10)) }
     const shown = visit => (!state.camera || visit.camera === state.camera) && title(visit).toLowerCase().includes(state.text.trim().toLowerCase())
     const rows = () => found.visits.filter(shown).map(visit => visitRow(visit, !found.day))
     const list = h("ul", { class: "visits" }, rows())
-    const name = found.day === state.today ? "Today" : found.day ? date(found.from) : `All visits of ${found.name}`
-    const head = h("div", { class: "head" }, h("h1", {}, name),
-      found.day ? [h("button", { type: "button", "aria-label": "Day before", onclick: () => step(-1) }, "‹"), day,
-        h("button", { type: "button", "aria-label": "Day after", disabled: state.day >= state.today, onclick: () => step(1) }, "›")]
-        : h("button", { type: "button", onclick: () => { state.who = ""; refresh() } }, "Back to the day"),
-      h("span", { class: "push line" }, search, state.cameras.length > 1 && select("Camera", state.camera, [["", "all cameras"], ...state.cameras.map(one => [one, one])], camera => { state.camera = camera; draw() })))
+    const search = h("input", { type: "search", id: "search", placeholder: "Search a name", "aria-label": "Search a name", value: state.text, oninput: event => { state.text = event.target.value; list.replaceChildren(...rows()) } })
+    const days = found.day ? [button("‹", () => step(-1), { "aria-label": "Day before" }),
+      h("input", { type: "date", "aria-label": "Day", value: found.day, max: found.today, onchange: event => event.target.value && to(event.target.value) }),
+      button("›", () => step(1), { "aria-label": "Day after", disabled: found.day >= found.today })]
+      : button("Back to the day", () => { state.who = ""; refresh() })
+    const cameras = state.cameras.length > 1 && select("Camera", state.camera, [["", "all cameras"], ...state.cameras.map(one => [one, one])], camera => { state.camera = camera; draw() })
+    const when = isToday ? "today" : `on ${date(found.from)}`
+    const head = h("div", { class: "head" }, h("h1", {}, isToday ? "Today" : found.day ? date(found.from) : `All visits of ${found.name}`), days, h("span", { class: "push line" }, search, cameras))
     const lanes = found.day && h("div", { class: "lanes" }, found.cameras.filter(one => !state.camera || one.camera === state.camera).map(one => lane(one, found)), hours(found))
-    const watched = found.cameras.some(one => one.watched)
-    const when = found.day === state.today ? "today" : `on ${date(found.from)}`
-    const nobody = !found.day ? empty("No visit is kept.") : watched ? empty(`Nobody came ${when}.`, "While a session ran, no face was seen.") : empty(`Nothing was watched ${when}.`, "Start a session under Cameras.")
+    const nobody = !found.day ? empty("No visit is kept.") : found.cameras.some(one => one.watched) ? empty(`Nobody came ${when}.`, "While a session ran, no face was seen.") : empty(`Nothing was watched ${when}.`, "Start a session under Cameras.")
     return [head, lanes, found.visits.length ? list : nobody]
   },
 }
@@ -327,16 +318,16 @@ function hours({ from, to }) {
   return h("div", { class: "lane hours-of", "aria-hidden": "true" }, h("span"), h("div", { class: "hours" }, made))
 }
 
-function openVisit(id) {
+const openVisit = id => {
   const row = [...$("place").querySelectorAll("details")].find(one => one.dataset.visit === id)
-  if (row) { row.open = true; row.scrollIntoView({ block: "center" }); row.querySelector("summary").focus() }
+  if (row) { row.open = true; row.querySelector("summary").focus() }
 }
 
 function visitRow(visit, dated) {
   const text = `${title(visit)} at ${visit.camera}, ${moment(visit.first)}`
   const sure = visit.kind === "person" && visit.similarity ? ` · ${Math.floor(visit.similarity)} %` : ""
   const often = visit.visits > 1 ? ` · ${ordinal(visit.visits)} visit` : ""
-  const thumb = visit.picture ? h("img", { class: "thumb", src: `/pictures/${visit.picture}`, alt: "", loading: "lazy" }) : h("span", { class: "thumb" })
+  const thumb = visit.picture ? photo(visit.picture, { class: "thumb", loading: "lazy" }) : h("span", { class: "thumb" })
   const details = h("details", { "data-visit": visit.id, ontoggle: event => { if (event.target.open && !inside.firstChild) inside.append(...visitDetails(visit, text)) } },
     h("summary", {}, h("span", { class: "at" }, dated ? moment(visit.first) : clock(visit.first)), thumb,
       h("span", { class: `who ${tone(visit)}` }, title(visit)),
@@ -349,15 +340,15 @@ function visitRow(visit, dated) {
 function visitDetails(visit, text) {
   const from = visit.first - 3_000, to = Math.min(visit.last + 3_000, visit.first + 120_000)
   const told = { sent: "An alert was sent.", quiet: "The alert was muted.", none: "Seen too briefly for an alert.", due: "The alert is due.", claimed: "The alert is being sent." }
-  const clip = h("button", { type: "button", onclick: async () => {
+  const clip = button("▶ Clip", async () => {
     clip.disabled = true
-    try { clip.replaceWith(await video(`/clips/${visit.camera}/${from}-${to}`, text)) } catch (error) { clip.replaceWith(h("p", { class: "bad" }, error.message)) }
-  } }, "▶ Clip")
+    clip.replaceWith(await video(`/clips/${visit.camera}/${from}-${to}`, text).catch(error => h("p", { class: "bad" }, error.message)))
+  })
   const facts = h("div", { class: "facts" },
     h("p", {}, `${moment(visit.first)} to ${clock(visit.last)}, ${many(visit.sightings, "sighting")}`),
     visit.kind === "person" && h("p", {}, `Similarity ${visit.similarity.toFixed(1)} of 100`),
-    h("p", { class: "soft" }, told[visit.alert] || ""),
-    h("div", { class: "line" }, clip, visit.kind === "person" && h("button", { type: "button", onclick: () => { state.who = visit.who; refresh() } }, `All visits of ${visit.names[0]}`)),
+    soft(told[visit.alert]),
+    line(clip, visit.kind === "person" && button(`All visits of ${visit.names[0]}`, () => { state.who = visit.who; refresh() })),
     visit.stranger && visit.kind === "stranger" && buttons([{ id: visit.stranger }]))
   return [visit.picture && picture(visit.picture, text, () => enlarge(text, [visit.picture], text)), facts].filter(Boolean)
 }
@@ -369,30 +360,25 @@ async function video(path, text) {
 }
 
 // People
-
 const people = {
-  load: async () => (state.people = (await ask("/api/people")).people),
-  draw: found => {
-    const head = h("div", { class: "head" }, h("h1", {}, "People"), h("span", { class: "soft" }, `${found.length} known`))
-    if (!found.length) return [head, empty("You have not named anybody yet.", "Name a stranger under Review, or put photos under people/<name>/ in the bucket.")]
-    return [head, keyed("people", found, person)]
-  },
+  load: async () => { state.peopleAt = 0; await known(); return state.people },
+  draw: found => [h("div", { class: "head" }, h("h1", {}, "People"), h("span", { class: "soft" }, `${found.length} known`)),
+    found.length ? keyed("people", found, person) : empty("You have not named anybody yet.", "Name a stranger under Review, or put photos under people/<name>/ in the bucket.")],
 }
 
 function person(one) {
-  const photo = (each, index) => h("li", { class: each.reason ? "refused" : null }, picture(each.picture, `${one.name}, photo ${index + 1}${each.reason ? ", refused" : ""}`, () => enlarge(one.name, [each.picture], one.name)))
+  const shown = (each, index) => h("li", { class: each.reason ? "refused" : null }, picture(each.picture, `${one.name}, photo ${index + 1}${each.reason ? ", refused" : ""}`, () => enlarge(one.name, [each.picture], one.name)))
   const refused = one.photos.filter(each => each.reason)
   const good = one.photos.length - refused.length
   return h("li", { class: "card", "data-id": one.id },
-    h("h2", {}, one.name), h("p", { class: "soft" }, `${many(good, "good photo")}${one.last ? `, last seen ${moment(one.last)}` : ""}`),
-    h("ul", { class: "photos" }, one.photos.slice(0, 12).map(photo)),
+    h("h2", {}, one.name), soft(`${many(good, "good photo")}${one.last ? `, last seen ${moment(one.last)}` : ""}`),
+    h("ul", { class: "photos" }, one.photos.slice(0, 12).map(shown)),
     refused.length > 0 && h("ul", { class: "reasons" }, refused.map(each => h("li", {}, each.reason))),
     one.alike.map(each => h("p", { class: "bad" }, `Looks like ${each.name} (${Math.round(each.similarity)} %): more photos of both help.`)),
-    h("div", { class: "line" }, h("button", { type: "button", onclick: () => { state.who = one.id; location.hash = "today" } }, "All visits")))
+    line(button("All visits", () => { state.who = one.id; location.hash = "today" })))
 }
 
 // Cameras
-
 const cameras = {
   load: async () => (await ask("/api/cameras")).cameras,
   draw: found => [h("div", { class: "head" }, h("h1", {}, "Cameras")), keyed("cameras", found.map(one => ({ id: one.camera, ...one })), cameraCard)],
@@ -403,33 +389,29 @@ function cameraCard(one) {
   const seen = one.lastRecord === null ? "No face yet in this session." : `Last face ${moment(one.lastRecord)}.`
   const steer = (act, minutes) => async event => {
     event.target.disabled = true
-    try { tell((await ask("/cameras", { act, camera: one.camera, minutes })).text) } catch (error) { tell(error.message, { bad: true }) }
+    await ask("/cameras", { act, camera: one.camera, minutes }).then(done => tell(done.text), error => tell(error.message, { bad: true }))
     event.target.disabled = false
     await refresh()
   }
-  const made = h("li", { class: "card", "data-id": one.camera },
+  return h("li", { class: "card", "data-id": one.camera },
     h("h2", {}, one.camera), h("p", { class: `state ${one.state}` }, h("strong", {}, one.state), h("span", { class: "soft" }, since)),
     one.session && h("p", {}, `${seen} Visits of people: ${one.visits}, of strangers: ${one.strangers}.`),
     one.problem && h("p", { class: "bad" }, one.problem),
-    one.session ? h("div", { class: "line" },
-      one.state === "paused" ? h("button", { type: "button", onclick: steer("resume") }, "Go on") : h("button", { type: "button", onclick: steer("pause", 60) }, "Pause 1 h"),
-      h("button", { type: "button", onclick: steer("stop") }, "Stop")) : starting(one, steer))
-  return made
+    one.session ? line(one.state === "paused" ? button("Go on", steer("resume")) : button("Pause 1 h", steer("pause", 60)), button("Stop", steer("stop")))
+      : starting(one, steer))
 }
 
 function starting(one, steer) {
   const price = h("p", { class: "soft", "aria-live": "polite" })
-  const start = h("button", { type: "button", class: "primary" }, "Start")
+  const start = button("Start", event => steer("start", Number(length.value))(event), { class: "primary" })
   const lengths = [[60, "1 hour"], [120, "2 hours"], [480, "8 hours"], [1440, "24 hours"]]
   const length = select(`How long ${one.camera}`, 60, lengths, () => plan())
   const plan = async () => { price.textContent = await ask(`/api/plan?camera=${one.camera}&minutes=${length.value}`).then(found => found.text, error => error.message) }
-  start.addEventListener("click", event => steer("start", Number(length.value))(event))
   plan()
-  return h("div", {}, h("div", { class: "line" }, length, start), price)
+  return h("div", {}, line(length, start), price)
 }
 
 // Places
-
 const places = { today, review, people, cameras }
 
 async function go() {
@@ -448,19 +430,19 @@ async function refresh() {
     const found = await places[place].load()
     if (place !== state.place) return
     state.items = found
-    await draw()
+    draw()
   } catch (error) {
     if (state.items) tell(error.message, { bad: true })
     else $("place").replaceChildren(empty(error.message))
   }
 }
 
-async function draw() {
+function draw() {
   if (!state.items) return
   const index = cardsShown().indexOf(current())
   put($("place"), places[state.place].draw(state.items).filter(Boolean))
   selectionBar()
-  if (document.activeElement === document.body && index >= 0) cardsShown()[Math.min(index, cardsShown().length - 1)]?.focus()
+  if (document.activeElement === document.body && index >= 0) focusOn(index)
 }
 
 const busy = () => document.hidden || $("lock").open || $("place").querySelector("form, details[open], select:focus, input:focus") || document.querySelector("dialog[open]")
@@ -469,32 +451,31 @@ let last = ""
 async function poll() {
   const { place } = state
   if (!state.items || busy()) return
-  const found = await Promise.resolve(places[place].load()).catch(() => null)
+  const found = await places[place].load().catch(() => null)
   const text = place + JSON.stringify(found)
   if (!found || place !== state.place || busy() || text === last) return
   last = text
   state.items = found
-  await draw()
+  draw()
 }
 
-setInterval(poll, REFRESH_MS)
+// Each look costs a little: without a hand on the page it is looked at once a minute.
+let touched = Date.now(), looked = 0
+for (const kind of ["pointerdown", "keydown", "scroll"]) addEventListener(kind, () => { touched = Date.now() }, { passive: true })
+setInterval(() => {
+  if (Date.now() - looked < (Date.now() - touched < 120_000 ? REFRESH_MS : 60_000)) return
+  looked = Date.now()
+  poll()
+}, 1_000)
 document.addEventListener("visibilitychange", poll)
 
 // Keys
-
 const cardsShown = () => [...$("place").querySelectorAll(".card, .visits summary")]
 const current = () => document.activeElement?.closest(".card, summary")
 
-function move(by) {
-  const all = cardsShown()
-  all[Math.min(all.length - 1, Math.max(0, current() ? all.indexOf(current()) + by : 0))]?.focus()
-}
-
-function rowLength() {
-  const all = cardsShown()
-  return Math.max(1, all.filter(one => one.offsetTop === all[0].offsetTop).length)
-}
-
+const focusOn = index => cardsShown()[Math.min(cardsShown().length - 1, Math.max(0, index))]?.focus()
+const move = by => focusOn(current() ? cardsShown().indexOf(current()) + by : 0)
+const rowLength = () => Math.max(1, cardsShown().filter((one, _, all) => one.offsetTop === all[0].offsetTop).length)
 const press = key => (current() || cardsShown()[0])?.querySelector(`[data-key="${key}"]`)?.click()
 const keys = {
   j: () => move(1), k: () => move(-1), ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => move(rowLength()), ArrowUp: () => move(-rowLength()),
@@ -511,7 +492,7 @@ document.addEventListener("keydown", event => {
   if (event.key === "Escape") {
     const twice = Date.now() - escaped < 600
     if (twice || $("lock").open) event.preventDefault()  // or the dialog would close again
-    if (twice) lock()
+    if (twice) blank(true)
     escaped = Date.now()
     return
   }
@@ -521,12 +502,9 @@ document.addEventListener("keydown", event => {
   keys[event.key]()
 })
 
-function lock() {
-  $("place").hidden = $("bars").hidden = true
-  if (!$("lock").open) $("lock").showModal()
-}
+const blank = on => { $("place").hidden = $("bars").hidden = on; on ? $("lock").open || $("lock").showModal() : $("lock").close() }
 
-$("unlock").addEventListener("click", () => { $("lock").close(); $("place").hidden = $("bars").hidden = false })
+$("unlock").addEventListener("click", () => blank(false))
 $("undo").addEventListener("click", undo)
 $("help").addEventListener("click", () => $("keys").showModal())
 $("keys-on").checked = localStorage.getItem("keys") !== "off"

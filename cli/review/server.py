@@ -40,16 +40,19 @@ class PageSource(Protocol):
     """
 
     def overview(self) -> Json:
-        """Return `stack`, `zone`, `today`, `cameras` and how many strangers are `waiting`."""
+        """Return `stack`, `zone`, `cameras` and how many strangers are `waiting`."""
 
     def strangers(self, status: str) -> Json:
         """Return the `strangers` of that status."""
 
     def visits(self, day: str, who: str) -> Json:
-        """Return the `visits` of a day, today if empty, or all of `who`."""
+        """Return the `visits` of a day, of `today` if empty, or all of `who`."""
 
     def people(self) -> Json:
         """Return the `people` with their photos."""
+
+    def likely(self, stranger: str) -> Json:
+        """Return who a stranger resembles, `likely` first, by name and similarity."""
 
     def cameras(self) -> Json:
         """Return what the `cameras` do."""
@@ -135,6 +138,10 @@ def _people(source: PageSource, _: Request) -> Json:
     return source.people()
 
 
+def _likely(source: PageSource, request: Request) -> Json:
+    return source.likely(request.query_params.get("stranger", ""))
+
+
 def _cameras(source: PageSource, _: Request) -> Json:
     return source.cameras()
 
@@ -167,6 +174,7 @@ READS: dict[str, Callable[[PageSource, Request], Json | Response]] = {
     "/api/strangers": _strangers,
     "/api/visits": _visits,
     "/api/people": _people,
+    "/api/likely": _likely,
     "/api/cameras": _cameras,
     "/api/plan": _plan,
     "/pictures/{picture}": _picture,

@@ -14,6 +14,8 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = (1280, 800), (390, 844)
@@ -27,7 +29,7 @@ PLACE = "import os,sys;r,w,*c=sys.argv[1:];os.dup2(int(r),3);os.dup2(int(w),4);o
 KEYS = {"Enter": "\r", "Escape": "", "Tab": "", "ArrowRight": "", "ArrowDown": ""}
 
 
-def find_chromium():
+def find_chromium() -> str | None:
     """Return the path of a Chromium, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
@@ -35,7 +37,7 @@ def find_chromium():
 class Browser:
     """A running browser; `page` opens a tab of its own, with cookies of its own."""
 
-    def __init__(self, program, profile):
+    def __init__(self, program: str, profile: str | Path) -> None:
         (reads, self._to), (self._from, writes) = os.pipe(), os.pipe()
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (reads, writes)]
         os.close(reads)
@@ -47,22 +49,23 @@ class Browser:
         )
         for end in ends:
             os.close(end)
-        self._count, self._buffer, self.events = 0, b"", []
+        self._count, self._buffer = 0, b""
+        self.events: list[dict[str, Any]] = []
 
-    def call(self, method, *, session=None, **params):
+    def call(self, method: str, *, session: str = "", **params: object) -> dict[str, Any]:
         """Call a method and return its result."""
         self._count += 1
-        message = {"id": self._count, "method": method, "params": params}
+        message: dict[str, Any] = {"id": self._count, "method": method, "params": params}
         message |= {"sessionId": session} if session else {}
         os.write(self._to, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._read()
             if answer.get("id") == self._count:
                 assert "error" not in answer, (method, answer["error"])
-                return answer["result"]
+                return dict(answer["result"])
             self.events.append(answer)
 
-    def _read(self, seconds=20):
+    def _read(self, seconds: float = 20) -> dict[str, Any]:
         until = time.monotonic() + seconds
         while b"\0" not in self._buffer:
             ready = select.select([self._from], [], [], max(0, until - time.monotonic()))[0]
@@ -70,16 +73,16 @@ class Browser:
             assert more, "the browser does not answer"
             self._buffer += more
         message, _, self._buffer = self._buffer.partition(b"\0")
-        return json.loads(message)
+        return dict(json.loads(message))
 
-    def page(self, size=DESKTOP, *, dark=False):
+    def page(self, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> "Page":
         """Open a tab of that size; a phone's has touch."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)
         found = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         return Page(self, found["sessionId"], context, size, dark)
 
-    def close(self):
+    def close(self) -> None:
         """End the browser and all its processes."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -90,7 +93,9 @@ class Browser:
 class Page:
     """A tab."""
 
-    def __init__(self, browser, session, context, size, dark):
+    def __init__(
+        self, browser: Browser, session: str, context: str, size: tuple[int, int], dark: bool
+    ) -> None:
         self._browser, self._session, self._context = browser, session, context
         self.is_phone = size == PHONE
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -107,15 +112,15 @@ class Page:
         features = [{"name": f"prefers-{name}", "value": wish} for name, wish in wishes.items()]
         self.call("Emulation.setEmulatedMedia", features=features)
 
-    def call(self, method, **params):
+    def call(self, method: str, **params: object) -> dict[str, Any]:
         """Call a method of the protocol for this tab."""
         return self._browser.call(method, session=self._session, **params)
 
-    def open(self, url):
+    def open(self, url: str) -> None:
         """Go to an address."""
         self.call("Page.navigate", url=url)
 
-    def run(self, script):
+    def run(self, script: str) -> Any:
         """Return the value of an expression; a promise is awaited."""
         found = self.call(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
@@ -123,7 +128,7 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def until(self, script, seconds=8):
+    def until(self, script: str, seconds: float = 8) -> Any:
         """Wait until an expression of JSON is true, and return its value."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -132,15 +137,15 @@ class Page:
             time.sleep(0.02)
         raise AssertionError(f"never true: {script}; the page: {self.text()}")
 
-    def text(self):
+    def text(self) -> str:
         """Return what the page shows as text."""
-        return self.run("document.body?.innerText") or ""
+        return str(self.run("document.body?.innerText") or "")
 
-    def see(self, text):
+    def see(self, text: str) -> None:
         """Wait until the page shows a text."""
         self.until(f"document.body.innerText.includes({json.dumps(text)})")
 
-    def click(self, selector, text=""):
+    def click(self, selector: str, text: str = "") -> None:
         """Click, or on a phone tap, the first element that is shown and has that text."""
         found = (
             f"const one = [...document.querySelectorAll({json.dumps(selector)})].find(one =>"
@@ -157,7 +162,7 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def press(self, *keys):
+    def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
         for key in keys:
             text = {"text": KEYS.get(key, key)} if KEYS.get(key, key) else {}
@@ -166,16 +171,18 @@ class Page:
             self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text, **key_code)
             self.call("Input.dispatchKeyEvent", type="keyUp", key=key, **key_code)
 
-    def write(self, text):
+    def write(self, text: str) -> None:
         """Type a text into what has the focus."""
         self.call("Input.insertText", text=text)
 
-    def screenshot(self, path, quality=None):
+    def screenshot(self, path: Path, quality: int | None = None) -> None:
         """Write what is seen as PNG, or as JPEG of that quality."""
-        kind = {"format": "jpeg", "quality": quality} if quality else {"format": "png"}
+        kind: dict[str, Any] = {"format": "png"}
+        if quality:
+            kind = {"format": "jpeg", "quality": quality}
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **kind)["data"]))
 
-    def complaints(self):
+    def complaints(self) -> list[Any]:
         """Return what the console has of errors: broken scripts, and what the policy blocked."""
         self.run("0")
         found = [one for one in self._browser.events if one.get("sessionId") == self._session]
@@ -185,7 +192,7 @@ class Page:
         errors = [one for one in logged if one["level"] == "error" and one["source"] != "network"]
         return [one["text"] for one in errors] + thrown
 
-    def asked_for(self):
+    def asked_for(self) -> list[str]:
         """Return the addresses of all requests so far."""
         self.run("0")
         return [
@@ -195,6 +202,6 @@ class Page:
             and one["method"] == "Network.requestWillBeSent"
         ]
 
-    def close(self):
+    def close(self) -> None:
         """Close the tab and forget its cookies."""
         self._browser.call("Target.disposeBrowserContext", browserContextId=self._context)

@@ -1,21 +1,23 @@
 """A source of the owner's page in memory, with the demo's drawn people."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import av
 
 from cli.errors import InputError
-from cli.review.server import PageServer
-from tests.support.stack.sam import ROOT
+from cli.review.server import Json, PageServer, PageSource
 from whosthere.geometry import Box
 from whosthere.imaging import crop
 
 # 2026-11-30 in Berlin: the day begins at 23:00 UTC.
 DAY = 1_795_993_200_000
+FILM = Path(__file__).parents[3] / "demo" / "film.mp4"
 MINUTE, HOUR = 60_000, 3_600_000
 # Who is seen in the film at which second, and where the face is.
 FACES = {
@@ -29,10 +31,11 @@ FACES = {
 
 
 @cache
-def pictures():
+def pictures() -> dict[str, bytes]:
     """Return each face of FACES as the review queue would have it."""
-    found, left = {}, sorted(FACES.items(), key=lambda face: face[1][0])
-    with av.open(str(ROOT / "demo" / "film.mp4")) as film:
+    found: dict[str, bytes] = {}
+    left = sorted(FACES.items(), key=lambda face: face[1][0])
+    with av.open(str(FILM)) as film:
         for frame in film.decode(video=0):
             if not left:
                 break
@@ -44,7 +47,7 @@ def pictures():
     return found
 
 
-def stranger(number, status="pending", **changed):
+def stranger(number: int, status: str = "pending", **changed: object) -> Json:
     """Return a stranger as the page gets it."""
     face = f"s-{1 + number % 2}"
     last = DAY + 16 * HOUR - number * 7 * MINUTE
@@ -58,11 +61,12 @@ def stranger(number, status="pending", **changed):
         "visits": 1 + number % 4,
         "recurring": number % 4 == 3,
         "status": status,
-        "likely": [],
     } | changed
 
 
-def visit(at, who, minutes=2, camera="front-door", **changed):
+def visit(
+    at: float, who: str, minutes: int = 2, camera: str = "front-door", **changed: object
+) -> Json:
     """Return a visit as the page gets it."""
     is_person = not who.startswith("s-")
     return {
@@ -83,7 +87,7 @@ def visit(at, who, minutes=2, camera="front-door", **changed):
     } | changed
 
 
-PEOPLE = [
+PEOPLE: list[Json] = [
     {
         "id": "p-zoe",
         "name": "Zoë",
@@ -107,28 +111,29 @@ PEOPLE = [
 class SeededSource:
     """What the page shows of a made-up Monday; decisions change it."""
 
-    def __init__(self, strangers=3):
+    def __init__(self, strangers: int = 3) -> None:
         self.found = {one["id"]: one for one in map(stranger, range(strangers))}
         self.persons = [dict(one) for one in PEOPLE]
         self.watched = True
-        self.acts, self.steered, self.failing = [], [], None
+        self.acts: list[tuple[str, Mapping[str, Any]]] = []
+        self.steered: list[tuple[str, str, int]] = []
+        self.failing: Exception | None = None
         pictures()
 
-    def overview(self):
+    def overview(self) -> Json:
         """Say who waits."""
         return {
             "stack": "laptop",
             "zone": "Europe/Berlin",
-            "today": "2026-11-30",
             "cameras": ["front-door", "back-door"],
             "waiting": len(self.strangers("pending")["strangers"]),
         }
 
-    def strangers(self, status):
+    def strangers(self, status: str) -> Json:
         """List strangers."""
         return {"strangers": [one for one in self.found.values() if one["status"] == status]}
 
-    def visits(self, day, who):
+    def visits(self, day: str, who: str) -> Json:
         """List visits of Monday, or of one person."""
         visits = [
             visit(16, "zoe"),
@@ -146,6 +151,7 @@ class SeededSource:
         gaps = night if watched else [(0, 24, "no session ran")]
         return {
             "day": day or "2026-11-30",
+            "today": "2026-11-30",
             "from": begin,
             "to": begin + 24 * HOUR,
             "cameras": [
@@ -162,36 +168,40 @@ class SeededSource:
             "visits": visits if watched else [],
         }
 
-    def people(self):
+    def people(self) -> Json:
         """List the people."""
         return {"people": self.persons}
 
-    def cameras(self):
+    def likely(self, stranger: str) -> Json:
+        """Say that everybody looks a little like Ravi."""
+        return {"likely": [{"name": "Ravi", "similarity": 88.7}, {"name": "Zoë", "similarity": 12}]}
+
+    def cameras(self) -> Json:
         """Say that one camera searches and one is free."""
-        free = {"state": "free", "session": None, "since": DAY, "until": None, "problem": ""}
+        free: Json = {"state": "free", "session": None, "since": DAY, "until": None, "problem": ""}
         free |= {"lastRecord": None, "visits": 0, "strangers": 0}
-        busy = {"state": "searching", "session": "one", "since": DAY + 7 * HOUR}
+        busy: Json = {"state": "searching", "session": "one", "since": DAY + 7 * HOUR}
         busy |= {"until": DAY + 18 * HOUR, "lastRecord": DAY + 16 * HOUR, "visits": 3}
         busy |= {"strangers": 1, "problem": "Video comes, but no record of it."}
         return {
             "cameras": [{"camera": "front-door", **free, **busy}, {"camera": "back-door", **free}]
         }
 
-    def plan(self, camera, minutes):
+    def plan(self, camera: str, minutes: int) -> Json:
         """Name a price."""
         return {"text": f"{camera} until 18:02, at most ${minutes * 0.12:.2f}"}
 
-    def picture(self, picture):
+    def picture(self, picture: str) -> bytes:
         """Return a face of the film."""
         if picture not in FACES:
             raise InputError("There is no such picture any more.")
         return pictures()[picture]
 
-    def clip(self, camera, from_ms, to_ms):
+    def clip(self, camera: str, from_ms: int, to_ms: int) -> bytes:
         """Say that the video is gone."""
         raise InputError(f"The video of {camera} is not kept any more.")
 
-    def decide(self, act: str, content: Mapping):
+    def decide(self, act: str, content: Mapping[str, Any]) -> Json:
         """Decide in memory."""
         if self.failing:
             raise self.failing
@@ -201,7 +211,7 @@ class SeededSource:
                 self.found[one]["status"] = "pending"
             return {"text": "Undone.", "undo": None}
         status = {"name": "named", "ignore": "ignored", "discard": "discarded"}.get(act, "merged")
-        for one in content["strangers"]:
+        for one in content["strangers"][act == "merge" :]:
             self.found[one]["status"] = status
         texts = {
             "name": f"{content.get('name')} is enrolled with 2 of 3 pictures; "
@@ -212,14 +222,14 @@ class SeededSource:
         }
         return {"text": texts[act], "undo": len(self.acts) - 1}
 
-    def steer(self, act, camera, minutes):
+    def steer(self, act: str, camera: str, minutes: int) -> Json:
         """Note what was asked."""
         self.steered.append((act, camera, minutes))
         return {"text": f"{camera}: {act}"}
 
 
 @contextmanager
-def serving(source):
+def serving(source: PageSource) -> Iterator[PageServer]:
     """Serve the page of a source; yield its server."""
     server = PageServer(source)
     thread = Thread(target=server.run)
