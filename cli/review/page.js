@@ -6,6 +6,7 @@ const REFRESH_MS = 4_000
 const AT_ONCE = 200
 const LIKELY = 60
 const SETTLED_MS = 60_000
+const READ_MS = 20_000  // then the sentence makes room; Undo stays
 const state = { place: "", token: "", zone: "UTC", cameras: [], people: [], peopleAt: 0, shown: AT_ONCE, sort: "new", status: "pending", day: "", who: "", camera: "", text: "" }
 const selected = new Set()
 const decided = new Map()   // when, by stranger: hidden for as long as the table may not know yet
@@ -72,7 +73,9 @@ const many = (count, one, more = `${one}s`) => `${count} ${count === 1 ? one : m
 const ordinal = n => n + (["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] || "th")
 
 // What was done, and the way back
+let toldAt = 0
 function tell(text, { bad = false } = {}) {
+  toldAt = Date.now()
   $("done").className = bad ? "bar bad" : "bar"
   $("told").textContent = $("live").textContent = text
   $("undo").hidden = bad || !acts.length
@@ -80,6 +83,7 @@ function tell(text, { bad = false } = {}) {
 }
 
 setInterval(() => {
+  if (Date.now() - toldAt > READ_MS) $("done").classList.add("read")
   const left = acts.filter(act => act.until > Date.now())
   if (left.length === acts.length) return
   acts.splice(0, acts.length, ...left)
@@ -190,7 +194,7 @@ function naming(strangers, instead) {
   const choice = person => h("li", {}, button([
     person.photos[0] ? photo(person.photos[0].picture) : h("span", { class: "blank" }, person.name.slice(0, 1)),
     h("span", {}, person.name),
-    share(person) >= LIKELY && h("small", { class: "soft" }, `probably, ${Math.round(share(person))} %`)], () => done(person.name)))
+    share(person) >= LIKELY && h("small", { class: "soft" }, `probably ${Math.round(share(person))} %`)], () => done(person.name)))
   const filter = () => {
     const typed = fold(input.value)
     const fitting = state.people.filter(person => fold(person.name).includes(typed)).sort((a, b) => share(b) - share(a))

@@ -81,7 +81,7 @@ def test_a_stranger_is_named_in_two_clicks_and_one_word_and_it_is_undone(opened,
 def test_a_known_person_is_a_picture_to_click(opened, source):
     page = opened()
     page.click(".card button", "Name…")
-    page.see("probably, 89 %")
+    page.see("probably 89 %")
     page.until("document.querySelector('.known button').innerText.startsWith('Ravi')")
     page.click(".known button", "Ravi")
     page.see("Ravi is enrolled")

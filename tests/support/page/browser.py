@@ -175,12 +175,9 @@ class Page:
         """Type a text into what has the focus."""
         self.call("Input.insertText", text=text)
 
-    def screenshot(self, path: Path, quality: int | None = None) -> None:
-        """Write what is seen as PNG, or as JPEG of that quality."""
-        kind: dict[str, Any] = {"format": "png"}
-        if quality:
-            kind = {"format": "jpeg", "quality": quality}
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **kind)["data"]))
+    def screenshot(self) -> bytes:
+        """Return what is seen as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
     def complaints(self) -> list[Any]:
         """Return what the console has of errors: broken scripts, and what the policy blocked."""
