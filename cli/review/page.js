@@ -5,6 +5,7 @@ const UNDO_MS = 10 * 60_000
 const REFRESH_MS = 4_000
 const AT_ONCE = 200
 const LIKELY = 60
+const LOOK_MS = 5 * 60_000, LOOK_EACH_MS = 5_000
 const SETTLED_MS = 60_000
 const READ_MS = 20_000  // then the sentence makes room; Undo stays
 const state = { place: "", token: "", zone: "UTC", cameras: [], people: [], peopleAt: 0, shown: AT_ONCE, sort: "new", status: "pending", day: "", who: "", camera: "", text: "" }
@@ -16,7 +17,7 @@ const $ = id => document.getElementById(id)
 function h(tag, props = {}, ...children) {
   const made = document.createElement(tag)
   for (const [name, value] of Object.entries(props)) {
-    if (value === null || value === undefined || value === false) continue
+    if (!value && value !== "" && value !== 0) continue
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value)
     else made.setAttribute(name, value === true ? "" : value)
   }
@@ -27,7 +28,7 @@ function h(tag, props = {}, ...children) {
 const button = (text, onclick, props) => h("button", { type: "button", onclick, ...props }, text)
 const line = (...children) => h("div", { class: "line" }, children)
 const soft = (...children) => h("p", { class: "soft" }, children)
-const photo = (id, props) => h("img", { src: `/pictures/${id}`, alt: "", ...props })
+const photo = (id, props) => h("img", { src: id ? `/pictures/${id}` : null, alt: "", ...props })
 
 // The server
 async function ask(path, body) {
@@ -254,7 +255,7 @@ function keyed(kind, items, make) {
   put(list, items.map((item, index) => {
     const text = JSON.stringify([item, selected.has(item.id)])
     const before = old.get(item.id)
-    if (before && (before.made === text || before.querySelector("form"))) return before
+    if (before && (before.made === text || before.querySelector("form, .now-picture"))) return before
     return Object.assign(make(item, index), { made: text })
   }))
   return list
@@ -401,8 +402,25 @@ function cameraCard(one) {
     h("h2", {}, one.camera), h("p", { class: `state ${one.state}` }, h("strong", {}, one.state), h("span", { class: "soft" }, since)),
     one.session && h("p", {}, `${seen} Visits of people: ${one.visits}, of strangers: ${one.strangers}.`),
     one.problem && h("p", { class: "bad" }, one.problem),
+    one.session && h("div", { class: "live" }, button("Look", event => look(event.target.parentNode, one.camera)), soft("A picture every five seconds, for five minutes at most. AWS bills each one as two images of GetImages.")),
     one.session ? line(one.state === "paused" ? button("Go on", steer("resume")) : button("Pause 1 h", steer("pause", 60)), button("Stop", steer("stop")))
       : starting(one, steer))
+}
+
+// It ends by itself, as each picture costs something: when it is not seen, or after a while.
+function look(place, camera) {
+  const until = Date.now() + LOOK_MS
+  const stop = text => place.replaceChildren(button("Look again", () => look(place, camera)), soft(text))
+  const image = photo(null, { alt: `${camera} now`, class: "now-picture" })
+  const next = () => {
+    if (!place.isConnected) return
+    if (document.hidden || Date.now() > until) return stop("Stopped, as each picture costs something.")
+    image.src = `/live/${camera}?at=${Date.now()}`
+  }
+  image.addEventListener("load", () => setTimeout(next, LOOK_EACH_MS))
+  image.addEventListener("error", () => stop(`${camera} sends no video at the moment.`))
+  place.replaceChildren(image, button("Stop looking", () => stop("Stopped.")))
+  next()
 }
 
 function starting(one, steer) {

@@ -66,6 +66,9 @@ class PageSource(Protocol):
     def clip(self, camera: str, from_ms: int, to_ms: int) -> bytes:
         """Return the camera's video of that time as MP4."""
 
+    def live(self, camera: str) -> bytes:
+        """Return the newest picture of a camera as JPEG."""
+
     def decide(self, act: str, content: Mapping[str, Any]) -> Json:
         """Decide on strangers; return the `text` of what happened and what to `undo` it by."""
 
@@ -161,6 +164,10 @@ def _clip(source: PageSource, request: Request) -> Response:
     return Response(found, media_type="video/mp4")
 
 
+def _live(source: PageSource, request: Request) -> Response:
+    return Response(source.live(request.path_params["camera"]), media_type="image/jpeg")
+
+
 def _decide(source: PageSource, content: Json) -> Json:
     return source.decide(_text(content, "act"), content)
 
@@ -178,6 +185,7 @@ READS: dict[str, Callable[[PageSource, Request], Json | Response]] = {
     "/api/cameras": _cameras,
     "/api/plan": _plan,
     "/pictures/{picture}": _picture,
+    "/live/{camera}": _live,
     "/clips/{camera}/{from_ms:int}-{to_ms:int}": _clip,
 }
 POSTS: dict[str, Callable[[PageSource, Json], Json]] = {"/acts": _decide, "/cameras": _steer}

@@ -1,5 +1,6 @@
 """What the page does with cameras: start, stop, pause and resume their sessions, and clips."""
 
+import base64
 from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ from whosthere.session_store import read_session
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis_video_archived_media import KinesisVideoArchivedMediaClient
+    from mypy_boto3_kinesisvideo.literals import APINameType
 
 MINUTE_MS = 60_000
+LIVE_MS = 10_000  # a fragment can be fetched when it is complete and stored
 MOST_CLIP_MS = 5 * MINUTE_MS
 MOST_CLIP_BYTES = 100 * 1024 * 1024  # Kinesis Video Streams, GetClip
 NOT_KEPT = ("ResourceNotFoundException", "NoDataRetentionException")
@@ -30,6 +33,7 @@ class CameraControl:
 
     def __init__(self, target: Target) -> None:
         self._target, self._lock = target, Lock()
+        self._clients: dict[tuple[str, str], KinesisVideoArchivedMediaClient] = {}
 
     def plan(self, camera: str, minutes: int) -> str:
         """Return until when a session would run, and what it costs at most."""
@@ -56,7 +60,7 @@ class CameraControl:
         stream = stream_name(self._target.stack, require_camera(self._target, camera))
         span = {"StartTimestamp": utc(from_ms), "EndTimestamp": utc(to_ms)}
         try:
-            answer = self._media(stream).get_clip(
+            answer = self._media(stream, "GET_CLIP").get_clip(
                 StreamName=stream,
                 ClipFragmentSelector={
                     "FragmentSelectorType": "PRODUCER_TIMESTAMP",
@@ -69,15 +73,41 @@ class CameraControl:
                 raise InputError(f"The video of {camera} is not kept any more.") from error
             raise
 
-    def _media(self, stream: str) -> "KinesisVideoArchivedMediaClient":
+    def live(self, camera: str) -> bytes:
+        """Return the newest stored picture of a camera, as JPEG; InputError if there is none."""
+        stream = stream_name(self._target.stack, require_camera(self._target, camera))
+        now = now_ms()
+        try:
+            found = self._media(stream, "GET_IMAGES").get_images(
+                StreamName=stream,
+                ImageSelectorType="SERVER_TIMESTAMP",
+                StartTimestamp=utc(now - LIVE_MS),
+                EndTimestamp=utc(now),
+                SamplingInterval=LIVE_MS // 2,
+                Format="JPEG",
+                MaxResults=2,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in NOT_KEPT:
+                raise InputError(f"{camera} sends no video.") from error
+            raise
+        contents = [image.get("ImageContent") for image in found["Images"]]
+        newest = next((one for one in reversed(contents) if one), None)
+        if newest is None:
+            raise InputError(f"{camera} sends no video.")
+        return base64.b64decode(newest)
+
+    def _media(self, stream: str, call: "APINameType") -> "KinesisVideoArchivedMediaClient":
         with self._lock:
-            session = self._target.session
-            found = session.client("kinesisvideo").get_data_endpoint(
-                StreamName=stream, APIName="GET_CLIP"
-            )
-            return session.client(
-                "kinesis-video-archived-media", endpoint_url=found["DataEndpoint"]
-            )
+            if (stream, call) not in self._clients:
+                session = self._target.session
+                found = session.client("kinesisvideo").get_data_endpoint(
+                    StreamName=stream, APIName=call
+                )
+                self._clients[stream, call] = session.client(
+                    "kinesis-video-archived-media", endpoint_url=found["DataEndpoint"]
+                )
+            return self._clients[stream, call]
 
     def _request(self, camera: str, minutes: int) -> dict[str, object]:
         request = {"camera": require_camera(self._target, camera), "minutes": minutes}

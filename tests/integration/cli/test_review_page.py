@@ -178,6 +178,18 @@ def test_a_camera_is_started_with_its_price_and_stopped(opened, source):
     assert source.steered == [("start", "back-door", 60), ("stop", "front-door", 0)]
 
 
+def test_a_camera_is_looked_at_only_when_asked_and_until_told(opened, source):
+    page = opened()
+    page.click("nav a", "Cameras")
+    page.see("AWS bills each one")
+    assert source.looks == 0
+    page.click("button", "Look")
+    page.until("Boolean(document.querySelector('.now-picture')?.naturalWidth)")
+    assert source.looks == 1
+    page.click("button", "Stop looking")
+    page.see("Look again")
+
+
 def test_escape_twice_blanks_the_page(opened):
     page = opened()
     page.see("3 wait")

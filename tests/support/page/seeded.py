@@ -117,6 +117,7 @@ class SeededSource:
         self.watched = True
         self.acts: list[tuple[str, Mapping[str, Any]]] = []
         self.steered: list[tuple[str, str, int]] = []
+        self.looks = 0
         self.failing: Exception | None = None
         pictures()
 
@@ -200,6 +201,11 @@ class SeededSource:
     def clip(self, camera: str, from_ms: int, to_ms: int) -> bytes:
         """Say that the video is gone."""
         raise InputError(f"The video of {camera} is not kept any more.")
+
+    def live(self, camera: str) -> bytes:
+        """Return a picture, and count it."""
+        self.looks += 1
+        return pictures()["zoe"]
 
     def decide(self, act: str, content: Mapping[str, Any]) -> Json:
         """Decide in memory."""
