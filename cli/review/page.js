@@ -1,13 +1,11 @@
 // The owner's page. Texts become text nodes, so no name or file can become markup.
 "use strict"
 
-const UNDO_MS = 10 * 60_000
-const REFRESH_MS = 4_000
-const AT_ONCE = 200
-const LIKELY = 60
-const LOOK_MS = 5 * 60_000, LOOK_EACH_MS = 5_000
-const SETTLED_MS = 60_000
+const UNDO_MS = 10 * 60_000, SETTLED_MS = 60_000
 const READ_MS = 20_000  // then the sentence makes room; Undo stays
+const REFRESH_MS = 4_000, REST_MS = 120_000, RESTING_MS = 60_000
+const LOOK_MS = 5 * 60_000, LOOK_EACH_MS = 5_000
+const AT_ONCE = 200, LIKELY = 60
 const state = { place: "", token: "", zone: "UTC", cameras: [], people: [], peopleAt: 0, shown: AT_ONCE, sort: "new", status: "pending", day: "", who: "", camera: "", text: "" }
 const selected = new Set()
 const decided = new Map()   // when, by stranger: hidden for as long as the table may not know yet
@@ -41,10 +39,8 @@ async function ask(path, body) {
 
 async function enter() {
   const link = new URLSearchParams(location.hash.slice(1)).get("token")
-  if (link) {
-    history.replaceState(null, "", location.pathname)
-    await ask("/session", { token: link })
-  }
+  if (link) history.replaceState(null, "", location.pathname)
+  if (link) await ask("/session", { token: link })
   const found = await ask("/api/overview")
   Object.assign(state, { token: found.token, zone: found.zone, cameras: found.cameras })
   $("stack").textContent = found.stack
@@ -75,16 +71,16 @@ const ordinal = n => n + (["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 < 14 
 
 // What was done, and the way back
 let toldAt = 0
-function tell(text, { bad = false } = {}) {
+function tell(text, { bad = false, pending = false } = {}) {
   toldAt = Date.now()
   $("done").className = bad ? "bar bad" : "bar"
   $("told").textContent = $("live").textContent = text
-  $("undo").hidden = bad || !acts.length
+  $("undo").hidden = bad || pending || !acts.length
   $("done").hidden = !text
 }
 
 setInterval(() => {
-  if (Date.now() - toldAt > READ_MS) $("done").classList.add("read")
+  if (Date.now() - toldAt > READ_MS) $("undo").hidden ? $("done").hidden = true : $("done").classList.add("read")
   const left = acts.filter(act => act.until > Date.now())
   if (left.length === acts.length) return
   acts.splice(0, acts.length, ...left)
@@ -94,6 +90,7 @@ setInterval(() => {
 async function decide(act, strangers, name) {
   for (const id of strangers) { decided.set(id, Date.now()); selected.delete(id) }
   if (act === "merge") decided.delete(strangers[0])  // who all of them are from now on
+  tell(name ? `Naming ${name}…` : "Deciding…", { pending: true })
   draw()
   try {
     const done = await ask("/acts", { act, strangers, name })
@@ -109,7 +106,7 @@ async function decide(act, strangers, name) {
 async function undo() {
   const act = acts.pop()
   if (!act) return
-  tell("Undoing…")
+  tell("Undoing…", { pending: true })
   try {
     const done = await ask("/acts", { act: "undo", undo: act.undo })
     act.strangers.forEach(id => decided.delete(id))
@@ -157,7 +154,7 @@ function buttons(strangers) {
   const ids = strangers.map(one => one.id)
   const made = h("div", { class: "acts" },
     button("Name…", () => made.replaceWith(naming(strangers, made)), { class: "primary", "data-key": "n" }),
-    state.status !== "ignored" && button("Ignore", () => decide("ignore", ids), { "data-key": "i" }),
+    state.status === "ignored" ? button("Back to review", () => decide("back", ids)) : button("Ignore", () => decide("ignore", ids), { "data-key": "i" }),
     button("Discard", () => decide("discard", ids), { "data-key": "d" }))
   return made
 }
@@ -179,7 +176,7 @@ function selectionBar() {
   const ids = chosen.map(one => one.id)
   $("selection").replaceChildren(...[h("strong", {}, `${chosen.length} selected`),
     button("Name…", () => $("selection").replaceChildren(naming(chosen)), { class: "primary" }),
-    button("Ignore", () => decide("ignore", ids)), button("Discard", () => decide("discard", ids)),
+    state.status === "ignored" ? button("Back to review", () => decide("back", ids)) : button("Ignore", () => decide("ignore", ids)), button("Discard", () => decide("discard", ids)),
     chosen.length > 1 && button("Same person", () => decide("merge", ids)),
     button("Clear", () => { selected.clear(); draw() }, { class: "push" })].filter(Boolean))
 }
@@ -277,7 +274,7 @@ const title = visit => visit.kind === "stranger" ? "stranger" : (visit.probably 
 const tone = visit => visit.kind === "stranger" ? "stranger" : "person"
 
 const today = {
-  load: () => ask(`/api/visits?day=${state.day}&who=${state.who}`),
+  load: async () => (await Promise.all([ask(`/api/visits?day=${state.day}&who=${state.who}`), known()]))[0],
   draw: found => {
     const isToday = found.day === found.today
     const to = day => { state.day = day === found.today ? "" : day; refresh() }
@@ -313,6 +310,7 @@ function lane(one, { from, to, visits }) {
     class: `visit-bar is-${tone(visit)}${visit.probably ? " is-probable" : ""}`,
     title: `${clock(visit.first)} ${title(visit)}`, onclick: () => openVisit(visit.id),
   }), visit.first, visit.last))
+  if (Date.now() < to) gaps.push(place(h("span", { class: "later" }), Date.now(), to))
   const label = [`${one.camera}: ${many(own.length, "visit")}`, ...one.gaps.map(text)].join(". ")
   return h("div", { class: "lane" }, h("span", {}, one.camera), h("div", { class: "track", role: "img", "aria-label": label }, gaps, bars))
 }
@@ -332,7 +330,8 @@ function visitRow(visit, dated) {
   const text = `${title(visit)} at ${visit.camera}, ${moment(visit.first)}`
   const sure = visit.kind === "person" && visit.similarity ? ` · ${Math.floor(visit.similarity)} %` : ""
   const often = visit.visits > 1 ? ` · ${ordinal(visit.visits)} visit` : ""
-  const thumb = visit.picture ? photo(visit.picture, { class: "thumb", loading: "lazy" }) : h("span", { class: "thumb" })
+  const face = visit.picture || state.people.find(one => one.id === visit.who)?.photos[0]?.picture
+  const thumb = face ? photo(face, { class: "thumb", loading: "lazy" }) : h("span", { class: "thumb" })
   const details = h("details", { "data-visit": visit.id, ontoggle: event => { if (event.target.open && !inside.firstChild) inside.append(...visitDetails(visit, text)) } },
     h("summary", {}, h("span", { class: "at" }, dated ? moment(visit.first) : clock(visit.first)), thumb,
       h("span", { class: `who ${tone(visit)}` }, title(visit)),
@@ -446,11 +445,13 @@ async function go() {
   if (moved) { state.items = null; state.shown = AT_ONCE; scrollTo(0, 0); await refresh() }
 }
 
+let last = ""
 async function refresh() {
   const { place } = state
   try {
     const found = await places[place].load()
     if (place !== state.place) return
+    last = place + JSON.stringify(found)
     state.items = found
     draw()
   } catch (error) {
@@ -468,15 +469,13 @@ function draw() {
 }
 
 const busy = () => document.hidden || $("lock").open || $("place").querySelector("form, details[open], select:focus, input:focus") || document.querySelector("dialog[open]")
-let last = ""
-
 async function poll() {
   const { place } = state
   if (!state.items || busy()) return
   const found = await places[place].load().catch(() => null)
-  const text = place + JSON.stringify(found)
-  if (!found || place !== state.place || busy() || text === last) return
-  last = text
+  if (place !== "review") ask("/api/overview").then(found => waiting(found.waiting), () => {})
+  if (!found || place !== state.place || busy() || place + JSON.stringify(found) === last) return
+  last = place + JSON.stringify(found)
   state.items = found
   draw()
 }
@@ -485,7 +484,7 @@ async function poll() {
 let touched = Date.now(), looked = 0
 for (const kind of ["pointerdown", "keydown", "scroll"]) addEventListener(kind, () => { touched = Date.now() }, { passive: true })
 setInterval(() => {
-  if (Date.now() - looked < (Date.now() - touched < 120_000 ? REFRESH_MS : 60_000)) return
+  if (Date.now() - looked < (Date.now() - touched < REST_MS ? REFRESH_MS : RESTING_MS)) return
   looked = Date.now()
   poll()
 }, 1_000)

@@ -129,8 +129,24 @@ def test_several_are_ignored_at_once_with_a_thumb(opened, source):
         page.click(f"[data-id=s-0000000{number}] .select")
     page.see("2 selected")
     page.click("#selection button", "Ignore")
+    page.see("Ignored: no more alerts")
     page.see("1 wait")
     assert source.acts[0][1]["strangers"] == ["s-00000000", "s-00000002"]
+
+
+def test_who_is_ignored_can_come_back(opened, source):
+    source.found["s-00000001"]["status"] = "ignored"
+    page = opened()
+    page.see("2 wait")
+    page.run(
+        "(choice => { choice.value = 'ignored'; choice.dispatchEvent(new Event('change')) })"
+        "(document.querySelector('select[aria-label=Show]'))"
+    )
+    page.see("1 ignored")
+    page.click("button", "Back to review")
+    page.see("Back in the queue.")
+    page.see("Nobody is ignored.")
+    assert source.acts == [("back", {"act": "back", "strangers": ["s-00000001"]})]
 
 
 def test_what_the_server_refuses_is_told_and_the_stranger_stays(opened, source):

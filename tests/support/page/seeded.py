@@ -216,7 +216,12 @@ class SeededSource:
             for one in self.acts[content["undo"]][1]["strangers"]:
                 self.found[one]["status"] = "pending"
             return {"text": "Undone.", "undo": None}
-        status = {"name": "named", "ignore": "ignored", "discard": "discarded"}.get(act, "merged")
+        status = {
+            "back": "pending",
+            "name": "named",
+            "ignore": "ignored",
+            "discard": "discarded",
+        }.get(act, "merged")
         for one in content["strangers"][act == "merge" :]:
             self.found[one]["status"] = status
         texts = {
@@ -224,6 +229,7 @@ class SeededSource:
             "the other one looks too far left.",
             "ignore": "Ignored: no more alerts about this stranger.",
             "discard": "Discarded; gone for good after 10 minutes.",
+            "back": "Back in the queue.",
             "merge": "They are one stranger now.",
         }
         return {"text": texts[act], "undo": len(self.acts) - 1}
