@@ -63,7 +63,7 @@ class Access:
         host = request.headers.get("host", "")
         if host not in {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}:
             return refusal(421, "This server answers to its own address on this machine only.")
-        path = request.url.path
+        path = request.scope["path"]
         if request.method in ("GET", "HEAD") and path in PUBLIC:
             return None
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
@@ -82,7 +82,7 @@ class Access:
         length = headers.get("content-length", "")
         if not length.isascii() or not length.isdigit() or int(length) > MOST_BYTES:
             return refusal(413, f"A request has to say its length, at most {MOST_BYTES} bytes.")
-        if request.url.path == EXCHANGE or _equal(headers.get(TOKEN_HEADER, ""), self.token):
+        if request.scope["path"] == EXCHANGE or _equal(headers.get(TOKEN_HEADER, ""), self.token):
             return None
         return refusal(403, "The request lacks the page's token. Load the page again.")
 

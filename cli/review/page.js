@@ -127,9 +127,8 @@ function picture(id, text, onclick, eager) {
 }
 
 function enlarge(title, pictures, text) {
-  const images = pictures.map(id => photo(id, { alt: text }))
-  const close = h("form", { method: "dialog" }, h("button", {}, "Close"))
-  $("enlarged").replaceChildren(h("h2", {}, title), h("div", { class: "all" }, images), close)
+  $("enlarged").replaceChildren(h("h2", {}, title), h("div", { class: "all" }, pictures.map(id => photo(id, { alt: text }))),
+    h("form", { method: "dialog" }, h("button", {}, "Close")))
   $("enlarged").showModal()
 }
 
@@ -225,10 +224,7 @@ const select = (label, value, options, then) => Object.assign(h("select", { "ari
 const empty = (...lines) => h("div", { class: "empty" }, lines.map((line, index) => h("p", { class: index ? "soft" : null }, line)))
 
 const review = {
-  load: async () => {
-    const [found] = await Promise.all([ask(`/api/strangers?status=${state.status}`), known()])
-    return found.strangers
-  },
+  load: async () => (await Promise.all([ask(`/api/strangers?status=${state.status}`), known()]))[0].strangers,
   draw: strangers => {
     const left = strangers.filter(one => Date.now() - (decided.get(one.id) || 0) > SETTLED_MS)
     if (state.status === "pending") waiting(left.length)
@@ -322,7 +318,7 @@ function hours({ from, to }) {
 }
 
 const openVisit = id => {
-  const row = [...$("place").querySelectorAll("details")].find(one => one.dataset.visit === id)
+  const row = $("place").querySelector(`details[data-visit="${CSS.escape(id)}"]`)
   if (row) { row.open = true; row.querySelector("summary").focus() }
 }
 
@@ -372,8 +368,7 @@ const people = {
 
 function person(one) {
   const shown = (each, index) => h("li", { class: each.reason ? "refused" : null }, picture(each.picture, `${one.name}, photo ${index + 1}${each.reason ? ", refused" : ""}`, () => enlarge(one.name, [each.picture], one.name)))
-  const refused = one.photos.filter(each => each.reason)
-  const good = one.photos.length - refused.length
+  const refused = one.photos.filter(each => each.reason), good = one.photos.length - refused.length
   return h("li", { class: "card", "data-id": one.id },
     h("h2", {}, one.name), soft(`${many(good, "good photo")}${one.last ? `, last seen ${moment(one.last)}` : ""}`),
     h("ul", { class: "photos" }, one.photos.slice(0, 12).map(shown)),
@@ -509,14 +504,15 @@ const keys = {
 }
 
 let escaped = 0
+function escape(event) {
+  const twice = Date.now() - escaped < 600
+  if (twice || $("lock").open) event.preventDefault()  // or the dialog would close again
+  if (twice) blank(true)
+  escaped = Date.now()
+}
+
 document.addEventListener("keydown", event => {
-  if (event.key === "Escape") {
-    const twice = Date.now() - escaped < 600
-    if (twice || $("lock").open) event.preventDefault()  // or the dialog would close again
-    if (twice) blank(true)
-    escaped = Date.now()
-    return
-  }
+  if (event.key === "Escape") return escape(event)
   const typing = event.target.closest("input:not([type=checkbox]), select, textarea, video, dialog")
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !$("keys-on").checked || !(event.key in keys)) return
   event.preventDefault()

@@ -1,47 +1,10 @@
 """The server of the owner's page: whom it answers, and that it says nothing it should not."""
 
-import http.client
-import json
-
 import pytest
 
 from cli.review.access import CLOSED, MOST_BYTES
+from tests.support.page.client import Client
 from tests.support.page.seeded import SeededSource, serving
-
-
-class Client:
-    """Speaks to the server as a browser on its page does; headers can be changed."""
-
-    def __init__(self, server):
-        self.address, _, self.link = server.link.removeprefix("http://").partition("/#token=")
-        self.cookie, self.token = "", ""
-
-    def ask(self, path, content=None, method=None, **headers):
-        sent = {"Host": self.address, "Cookie": self.cookie, "Sec-Fetch-Site": "same-origin"}
-        if content is not None:
-            sent |= {"Origin": f"http://{self.address}", "X-Whosthere-Token": self.token}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection(*self.address.split(":"), timeout=5)
-        connection.putrequest(method or ("GET" if content is None else "POST"), path, True, True)
-        body = b"" if content is None else json.dumps(content).encode()
-        for name, value in ({"Content-Length": str(len(body))} | sent).items():
-            if value is not None:
-                connection.putheader(name, value)
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        answer.content = answer.read()
-        connection.close()
-        return answer
-
-    def json(self, path, content=None, **headers):
-        answer = self.ask(path, content, **headers)
-        return answer.status, json.loads(answer.content)
-
-    def enter(self):
-        answer = self.ask("/session", {"token": self.link})
-        self.cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
-        self.token = self.json("/api/overview")[1]["token"]
-        return answer
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +20,7 @@ def server(source):
 
 @pytest.fixture(scope="module")
 def owner(server):
-    client = Client(server)
+    client = Client(server.link)
     client.enter()
     return client
 
@@ -65,7 +28,7 @@ def owner(server):
 @pytest.fixture
 def stranger(server):
     """Somebody who reaches the port and has not seen the link."""
-    client = Client(server)
+    client = Client(server.link)
     client.link = "guess"
     return client
 
@@ -88,7 +51,7 @@ def test_the_files_of_the_page_hold_nothing_and_are_given(stranger, path):
 
 def test_the_link_works_once(source):
     with serving(source) as server:
-        owner, another = Client(server), Client(server)
+        owner, another = Client(server.link), Client(server.link)
         assert owner.ask("/session", {"token": "guess"}).status == 401
         cookie = owner.enter().getheader("set-cookie")
         assert "HttpOnly" in cookie and "SameSite=strict" in cookie
