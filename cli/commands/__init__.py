@@ -1,4 +1,4 @@
 """The verbs of `./whosthere`, one file each.
 
-Uses: aws, demo, setup, and the modules beside these packages.
+Uses: aws, demo, review, setup, and the modules beside these packages.
 """

@@ -6,15 +6,14 @@ is skipped.
 
 import copy
 import json
-import shutil
 import subprocess
 
 import pytest
 
-from tests.support.stack.sam import ROOT, definition
+from tests.support.npm import npm_package
+from tests.support.stack.sam import definition
 
 PACKAGE, VERSION = "amazon-states-language-service", "1.16.1"
-FOLDER = ROOT / ".whosthere" / "language-service"
 SCRIPT = """
 const {getLanguageService, TextDocument} = require("amazon-states-language-service")
 const text = require("fs").readFileSync(0, "utf8")
@@ -28,20 +27,7 @@ service.doValidation(document, service.parseJSONDocument(document))
 @pytest.fixture(scope="module")
 def installed():
     """The folder that the package lies in."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("no Node here: AWS's language service does not check the state machine")
-    manifest = FOLDER / "node_modules" / PACKAGE / "package.json"
-    if not manifest.exists() or json.loads(manifest.read_text())["version"] != VERSION:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--prefix", FOLDER, "--no-audit", "--no-fund", "--no-save"]
-        command += ["--ignore-scripts", f"{PACKAGE}@{VERSION}"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        except subprocess.TimeoutExpired:
-            pytest.skip("npm does not get AWS's language service within two minutes")
-        if done.returncode:
-            pytest.skip(f"npm cannot get AWS's language service: {done.stderr[-200:]}")
-    return FOLDER
+    return npm_package(PACKAGE, VERSION)
 
 
 def faults(folder, machine):

@@ -42,6 +42,7 @@ LAYERS = {
         "errors interrupts progress tables",
         "setup",
         "aws demo",
+        "review",
         "commands",
         "__main__",
     ],

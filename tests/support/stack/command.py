@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
 import pytest
@@ -35,12 +35,25 @@ def called(command, arguments, folder, environment):
 
 def in_shell(arguments, folder, environment, typed=""):
     """Run a verb in a process of its own, which gets what the test types."""
-    return subprocess.run(
+    with shell_process(arguments, folder, environment) as process:
+        out, err = process.communicate(typed, timeout=LIMIT_S)
+    return SimpleNamespace(returncode=process.returncode, stdout=out, stderr=err)
+
+
+@contextmanager
+def shell_process(arguments, folder, environment):
+    """Start a verb in a process of its own, which is killed at the end if it still runs."""
+    process = subprocess.Popen(
         [sys.executable, "-P", "-m", "cli", *arguments],
         cwd=folder,
         env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'functions'}"},
-        input=typed,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=LIMIT_S,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
