@@ -144,6 +144,15 @@ def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target
     assert "12 sightings, best 97.2 of 100, alert sent" in out
     assert "ended because it was asked to stop" in out
     assert "Records 44, unsure faces 0\nDropped: dropped_yaw 2" in out
+    report["unsurePersons"] = [
+        {"who": "p-1", "sightings": 38, "similarity": 89.97, "needsPhoto": True}
+    ]
+    report["visits"] = [visit | {"probably": True, "sightings": 0, "unsure": 38}]
+    body = reports.as_json(report)
+    target.session.client("s3").put_object(Bucket=BUCKET, Key=reports.report_key("one"), Body=body)
+    _, out = verb(sessions_verb, "one")
+    assert "\n  probably Zoë, " in out and "38 unsure sightings, best 97.2 of 100" in out
+    assert "\n  38 unsure sightings, most like Zoë (89 %): a second photo helps\n" in out
     assert "Seconds from capture to alert: 1.5 median, 2.5 p95, of 1" in out
     assert "Called: sns:Publish 1, states:Transition 40" in out
     assert json.loads(verb(sessions_verb, "one", "--json")[1]) == json.loads(body)
