@@ -268,7 +268,8 @@ def unsure_line(name: str, unsure: UnsureSummary) -> str:
     """Return how many unsure sightings were like a person, and what helps."""
     like = f"most like {name} ({percent(unsure['similarity'])})"
     helps = ": a second photo helps" if unsure["needsPhoto"] else ""
-    return f"{unsure['sightings']} unsure sightings, {like}{helps}"
+    plural = "s" if unsure["sightings"] > 1 else ""
+    return f"{unsure['sightings']} unsure sighting{plural}, {like}{helps}"
 
 
 def stranger_alert(

@@ -1,6 +1,7 @@
 """The verbs that watch a session: what they refuse, ask and say, and the first line of each."""
 
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -10,6 +11,7 @@ from cli.aws.camera_status import read_camera_status
 from cli.commands import pause, status, stop
 from cli.commands import sessions as sessions_verb
 from cli.errors import InputError
+from tests.support.records.alert_harness import face, match, received
 from tests.support.stack.moto_target import BUCKET, MINUTE_MS, running_session
 from whosthere import clock, metrics
 from whosthere import session_store as sessions
@@ -19,6 +21,8 @@ from whosthere.session import lock as locks
 from whosthere.session import report as reports
 from whosthere.session import requests as wishes
 from whosthere.session.health import records
+from whosthere.visits.persons import alert_persons
+from whosthere.visits.record_sightings import AlertContext, Lease
 
 
 def test_stopping_where_nothing_runs_is_no_error(verb):
@@ -80,6 +84,19 @@ def test_status_tells_when_the_last_record_came_and_what_is_wrong(verb, table):
     assert "no face yet" in text
     _, out = verb(status, "--json")
     assert json.loads(out)["cameras"][0]["watch"]["records"] == 18_000
+
+
+def test_status_tells_whom_unsure_faces_resemble(verb, table):
+    session = running_session(table)
+    table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
+    frame = replace(received(0, face(match("p-1", 85.0))), server_ms=now_ms())
+    alert_persons(AlertContext(table, print, Lease(now_ms, 1)), session, [frame])
+    _, text = verb(status)
+    seen = "strangers: 0; 1 unsure sighting, most like Zoë (85 %): a second photo helps\n"
+    assert f"visits of people: 0, of {seen}" in text
+    _, out = verb(status, "--json")
+    (unsure,) = json.loads(out)["cameras"][0]["unsure"]
+    assert (unsure["name"], unsure["sightings"], unsure["needsPhoto"]) == ("Zoë", 1, True)
 
 
 def state(table):
