@@ -122,14 +122,14 @@ def group_by_person(
     unproven = {who for who, visit in visits.items() if not visit.times}  # only unsure so far
     groups: dict[str, list[Sighting]] = {}
     for sightings in frames:
-        seen = _matched(sightings, visits, last, gap_ms)
-        if unproven:
-            unproven.difference_update(seen)
-            _add_doubts(groups, seen, unproven, last)
+        seen = matched = _matched(sightings, visits, last, gap_ms)
         if unmatched := [sighting for sighting in sightings if not sighting.who]:
-            found = _unmatched(unmatched, last, set(seen))
+            found = _unmatched(unmatched, last, set(matched))
             unproven |= {who for who in found if _is_new(who, unmatched[0], last, gap_ms)}
-            seen |= found
+            seen = matched | found
+        if unproven:
+            unproven.difference_update(matched)
+            _add_doubts(groups, matched, unproven.difference(seen), last)
         for who, sighting in seen.items():
             groups.setdefault(who, []).append(sighting)
             last[who] = (sighting.frame.captured_ms, sighting.face.box)
@@ -144,16 +144,16 @@ def _is_new(who: str, sighting: Sighting, last: Positions, gap_ms: int) -> bool:
 def _add_doubts(
     groups: dict[str, list[Sighting]],
     matched: Mapping[str, Sighting],
-    unproven: Container[str],
+    absent: Container[str],
     last: Positions,
 ) -> None:
-    """Add matched faces, as doubts, to the groups of unproven persons who were at their place.
+    """Add matched faces, as doubts, to the groups of unproven, absent persons seen at their place.
 
     The unsure faces there may have been of the person who matched.
     """
     for sighting in matched.values():
         who = _nearest(sighting, last)
-        if who and who in unproven and who not in sighting.who:
+        if who and who in absent and who not in sighting.who:
             doubt = replace(sighting, who=(), resembles=sighting.who)
             groups.setdefault(who, []).append(doubt)
 
@@ -201,6 +201,8 @@ def _unmatched(
     unmatched: Sequence[Sighting], last: Positions, present: Container[str]
 ) -> dict[str, Sighting]:
     seen: dict[str, Sighting] = {}
+    if any(one.resembles for one in unmatched):  # first those at the place of their own person
+        unmatched = sorted(unmatched, key=lambda one: _nearest(one, last) not in one.resembles)
     for sighting in unmatched:
         absent = {who: was for who, was in last.items() if who not in present and who not in seen}
         who = _nearest(sighting, absent)

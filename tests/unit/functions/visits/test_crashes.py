@@ -46,7 +46,7 @@ def unsure(second):
 
 
 PERSONS = as_event([both(0), both(0.4), alice(1), alice(70), alice(70.4)])
-UNSURE = as_event([unsure(second / 2) for second in (*range(10), *range(140, 150))])
+UNSURE = as_event([unsure(second) for second in (0, 0.4, 1, 70, 70.4, 71)])
 FIRST, SECOND = f"{ALICE}-{START}", f"{ALICE}-{START + 70_000}"
 BATCHES = {
     "sure": (PERSONS, [FIRST, SECOND, f"{BETH}-{START}"]),
@@ -64,7 +64,7 @@ def table():
 
 def start_again(table, clock, sns):
     empty(table)
-    open_session(table)
+    open_session(table, probablySightings=3)
     for person, name in ((ALICE, "Alice"), (BETH, "Beth")):
         table.put_item(Item=person_key(person) | {"name": name, "version": 1})
     clock.moment_ms = START + 5000

@@ -66,6 +66,15 @@ def unsure(*seconds):
     return [like(second) for second in seconds]
 
 
+def beside(second, similarity):
+    """Beth right beside Alice, who is unsure."""
+    left, top, width, height = LEFT
+    close = (left + 1.1 * width, top, width, height)
+    return received(
+        second, face(match(BETH, similarity), box=close), face(match(ALICE, 85), box=LEFT)
+    )
+
+
 # What comes, in batches; and the subjects of the alerts, without camera and time.
 SITUATIONS = {
     "too few": ([unsure(0, 1, 2)], []),
@@ -134,6 +143,14 @@ SITUATIONS = {
                 for second in range(4)
             ]
         ],
+        ["Probably Alice", "Probably Beth"],
+    ),
+    "somebody sure comes close": (
+        [unsure(0, 1), [beside(second, 99.0) for second in (2, 3)]],
+        ["Beth", "Probably Alice"],
+    ),
+    "somebody unsure comes close": (
+        [unsure(0, 1), [beside(second, 85.0) for second in (2, 3, 4, 5)]],
         ["Probably Alice", "Probably Beth"],
     ),
     "sure at last, but of two": (
