@@ -8,6 +8,7 @@ from cli.aws.connect import add_options, connect, print_result
 from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
+from whosthere.alerts.texts import unsure_line
 from whosthere.clock import iso, now_ms
 from whosthere.people.differences import refused_photos
 from whosthere.session.health.records import facts
@@ -57,7 +58,8 @@ def status_line(one: CameraStatus, now: int) -> str:
     else:
         text += f" until {format_time(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
         text += f"{_records_text(one, now)}; so far "
-    return text + f"visits of people: {one.visits}, of strangers: {one.strangers}"
+    text += f"visits of people: {one.visits}, of strangers: {one.strangers}"
+    return "; ".join([text, *(unsure_line(name, unsure) for name, unsure in one.unsure)])
 
 
 def _records_text(one: CameraStatus, now: int) -> str:
@@ -95,4 +97,5 @@ def _camera_json(one: CameraStatus) -> dict[str, Any]:
         "watch": facts(one.watch),
         "visits": one.visits,
         "strangers": one.strangers,
+        "unsure": [{"name": name, **unsure} for name, unsure in one.unsure],
     }

@@ -23,7 +23,7 @@ from whosthere.clock import utc
 from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, RowChangedError, Table, WriteRequest
 from whosthere.geometry import Box
 from whosthere.names import STRANGER_PREFIX
-from whosthere.visits.visit import CLAIMED, DUE, SENT, Visit
+from whosthere.visits.visit import CLAIMED, DUE, SENT, UnsureSightings, Visit
 
 # Of an id in the sort key of a day, in characters of up to four bytes: the key has at most 1,024
 # bytes. Ids of ours are much shorter; a face of somebody else's collection may have any.
@@ -326,7 +326,10 @@ def _read(table: Table, key: dict[str, str]) -> StoredVisit | None:
 
 
 def _item(visit: Visit) -> Attributes:
+    unsure = visit.unsure
+    more = _unsure_item(visit) if unsure.sightings or unsure.is_doubted else {}
     return {
+        **more,
         "camera": visit.camera,
         "who": visit.who,
         "session": visit.session,
@@ -349,6 +352,29 @@ def _item(visit: Visit) -> Attributes:
     }
 
 
+def _unsure_item(visit: Visit) -> Attributes:
+    """Return what only a visit with unsure sightings has in its row."""
+    unsure = visit.unsure
+    return {
+        "unsure": {
+            "times": list(unsure.times),
+            "sightings": unsure.sightings,
+            "similarity": Decimal(str(round(unsure.similarity, 2))),
+            "doubted": unsure.is_doubted,
+        },
+        "probable": visit.is_probable,
+    }
+
+
+def _unsure(row: Row) -> UnsureSightings:
+    return UnsureSightings(
+        times=tuple([int(time) for time in row["times"]]),
+        sightings=int(row["sightings"]),
+        similarity=float(row["similarity"]),
+        is_doubted=bool(row["doubted"]),
+    )
+
+
 def _stored(item: Row) -> StoredVisit:
     visit = Visit(
         camera=item["camera"],
@@ -369,6 +395,8 @@ def _stored(item: Row) -> StoredVisit:
         captured_ms=int(item["captured"]),
         recognised_ms=int(item["recognised"]),
         sent_ms=int(item["sent"]),
+        unsure=_unsure(item["unsure"]) if "unsure" in item else UnsureSightings(),
+        is_probable=item.get("probable", False),
     )
     key = {"pk": item["pk"], "sk": item["sk"]}
     return StoredVisit(key, int(item["version"]), visit)

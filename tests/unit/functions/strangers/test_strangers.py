@@ -161,6 +161,7 @@ SITUATIONS = {
         0,
     ),
     "unsure faces": ([[alice(s, similarity=85.0)] for s in range(5)], 0, 0),
+    "unsure again and again": ([[alice(s, similarity=85.0)] for s in range(15)], 0, 0),
     "unsure in between": (
         [[alice(s, similarity=85.0)] if s % 2 else [somebody(s)] for s in range(7)],
         0,

@@ -120,7 +120,7 @@ SITUATIONS = {
         [[received(second, face(match(ALICE, 95), match(ALICE, 99))) for second in (0, 1)]],
         ["Alice"],
     ),
-    "unsure is nobody": ([[alice(second, 89.9) for second in range(10)]], []),
+    "unsure is nobody": ([[alice(second, 89.9) for second in range(9)]], []),
     "unsure in between does not confirm": ([[alice(0), alice(1, 85)]], []),
     "two that are hard to tell apart": (
         [[received(second, face(match(ALICE, 97), match(BETH, 96))) for second in (0, 1)]],
