@@ -32,7 +32,7 @@ def every_kind_of_row(table):
     """A harness with a session and one row of whatever the functions write."""
     harness = AlertHarness(table, open_session(table))
     photo = PhotoObject("people/Alice/1.jpg", "Alice")
-    write_photo(table, ALICE, photo, PhotoRow(photo.key, "e", "f", "enrolled", "", (), 0))
+    write_photo(table, ALICE, photo, PhotoRow(photo.key, "e", "hash", "f", "enrolled", "", (), 0))
     save_stranger(table, "s-1", "front-door", face_id="f", picture_key="k", moment_ms=1)
     mute(table, "s-1", 2)
     cancel(table, "never-opened", 1)
