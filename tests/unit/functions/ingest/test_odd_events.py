@@ -19,6 +19,7 @@ from tests.support.records.odd_records import DEEP, odd_values
 from tests.support.records.photo_rekognition import PhotoRekognition
 from whosthere.alerts import texts
 from whosthere.alerts.message import publish
+from whosthere.clock import now_ms
 from whosthere.image_search import ImageSearch, search_image
 from whosthere.ingest import image as images
 from whosthere.ingest.dead_letter import DeadLetters
@@ -84,7 +85,8 @@ class Events:
         self.table, self.s3, self.harness = table, s3, AlertHarness(table, open_session(table))
         self.rekognition = PhotoRekognition(s3)
         collection = PeopleCollection(s3, self.rekognition, BUCKET, "people")
-        self.reconciler = PhotoReconciler(table, collection, "salt")
+        # A minute later: the same content under another name is not on its way there.
+        self.reconciler = PhotoReconciler(table, collection, "salt", lambda: now_ms() + 61_000)
         self.files = StrangerFiles(s3, Eyes(), BUCKET, "strangers")
 
     def deliver(self, work, found, odd_bodies, good):
