@@ -57,7 +57,7 @@ def test_status_tells_which_photos_are_refused_and_why(verb, table, target):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"no picture")
     etag = s3.head_object(Bucket=BUCKET, Key="people/Ann/1.jpg")["ETag"]
     ann = people.person_id("Ann", target.id)
-    row = people.PhotoRow("people/Ann/1.jpg", etag, "", "refused", "It is too dark.", (), 0)
+    row = people.PhotoRow("people/Ann/1.jpg", etag, "", "", "refused", "It is too dark.", (), 0)
     people.write_photo(table, ann, people.parse_photo_key(row.key), row)
     _, text = verb(status)
     misplaced = "A photo has to lie in the folder of its person: people/<name>/<file>."
