@@ -492,7 +492,7 @@ const current = () => document.activeElement?.closest(".card, summary")
 const focusOn = index => cardsShown()[Math.min(cardsShown().length - 1, Math.max(0, index))]?.focus()
 const move = by => focusOn(current() ? cardsShown().indexOf(current()) + by : 0)
 const rowLength = () => Math.max(1, cardsShown().filter((one, _, all) => one.offsetTop === all[0].offsetTop).length)
-const press = key => (current() || cardsShown()[0])?.querySelector(`[data-key="${key}"]`)?.click()
+const press = key => (current()?.closest("details") || current() || cardsShown()[0])?.querySelector(`[data-key="${key}"]`)?.click()
 const keys = {
   j: () => move(1), k: () => move(-1), ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => move(rowLength()), ArrowUp: () => move(-rowLength()),
   n: () => press("n"), i: () => press("i"), d: () => press("d"), u: undo,
