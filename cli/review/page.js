@@ -40,7 +40,7 @@ async function ask(path, body) {
 async function enter() {
   const link = new URLSearchParams(location.hash.slice(1)).get("token")
   if (link) history.replaceState(null, "", location.pathname)
-  if (link) await ask("/session", { token: link })
+  if (link) await ask("/session", { token: link }).catch(() => {})  // used already, maybe by this browser
   const found = await ask("/api/overview")
   Object.assign(state, { token: found.token, zone: found.zone, cameras: found.cameras })
   $("stack").textContent = found.stack

@@ -242,6 +242,13 @@ def test_with_nobody_new_it_opens_on_today_and_says_so_in_review(opened, source)
     page.see("Strangers appear here with a picture.")
 
 
+def test_the_link_works_again_in_the_browser_that_has_used_it(opened, source):
+    page = opened()
+    page.see("3 wait")
+    page.reopen()
+    page.see("3 wait")
+
+
 def test_without_the_link_it_says_what_to_do(browser, source):
     with serving(source) as server:
         page = browser.page()
