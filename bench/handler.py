@@ -52,6 +52,7 @@ class Memory:
         """Begin without a row."""
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
         self.calls = 0
+        self.meta = self.client = self
 
     def get_item(self, Key: Mapping[str, str], **_given: Any) -> dict[str, Any]:
         """Return a row."""
@@ -63,6 +64,14 @@ class Memory:
         """Keep a row."""
         self.calls += 1
         self.rows[Item["pk"], Item["sk"]] = Item
+        return {}
+
+    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
+        """Keep the rows of a visit that opens."""
+        self.calls += 1
+        for request in TransactItems:
+            row = request["Put"]["Item"]
+            self.rows[row["pk"], row["sk"]] = row
         return {}
 
     def query(self, **_given: Any) -> dict[str, Any]:

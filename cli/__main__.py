@@ -10,9 +10,12 @@ from types import ModuleType
 from cli.commands import (
     alert,
     demo,
+    enroll,
     mute,
     pair,
     pause,
+    people,
+    rebuild,
     replay,
     schedule,
     sessions,
@@ -20,9 +23,12 @@ from cli.commands import (
     start,
     status,
     stop,
+    strangers,
     test,
     unpair,
     up,
+    visits,
+    who,
 )
 from cli.errors import VerbError
 from cli.interrupts import Interrupts, discard_output
@@ -40,12 +46,20 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "schedule": schedule,
         "mute": mute,
     },
+    "people": {
+        "enroll": enroll,
+        "who": who,
+        "people": people,
+        "strangers": strangers,
+        "visits": visits,
+    },
     "care": {
         "settings": settings,
         "pair": pair,
         "unpair": unpair,
         "alert": alert,
         "replay": replay,
+        "rebuild": rebuild,
     },
 }
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}

@@ -8,20 +8,21 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.people.differences import People, send_differences
+from whosthere.people.ownership import People
 from whosthere.session.deadline import create_deadline_schedule
 from whosthere.session.open import SHORT_TIMEOUTS, Deployment, OpenContext, open_requested_session
+from whosthere.strangers.differences import send_differences
 
 logger = Logger()
 # An endpoint that hangs must leave the time to say so: a function that is killed is not retried.
 client = partial(boto3.client, config=SHORT_TIMEOUTS)
 table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(os.environ["TABLE"])
 s3 = client("s3")
-compare_photos = partial(
+compare_objects = partial(
     send_differences,
     People(table, s3, os.environ["BUCKET"], os.environ["PERSON_SALT"]),
     client("sqs"),
-    os.environ["PHOTOS_QUEUE"],
+    os.environ["OBJECTS_QUEUE"],
     logger,
 )
 context = OpenContext(
@@ -55,5 +56,5 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, object]:
         execution=event["execution"],
         started_ms=round(datetime.fromisoformat(event["started"]).timestamp() * 1000),
     )
-    logger.info("session opened", extra={"session": found["id"], "photos": compare_photos()})
+    logger.info("session opened", extra={"session": found["id"], "objects": compare_objects()})
     return found

@@ -1,4 +1,4 @@
-"""Hourly: compare what runs with what should, and photos with rows. Events are best effort."""
+"""Hourly: compare what runs with what should, and S3 with rows. Events are best effort."""
 
 import os
 from functools import partial
@@ -7,9 +7,10 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from whosthere.people.differences import People, send_differences
+from whosthere.people.ownership import People
 from whosthere.session.stop import stop_context
 from whosthere.session.sweep import sweep
+from whosthere.strangers.differences import send_differences
 
 CAMERAS = os.environ["CAMERAS"].split(",")
 ENGINE = os.environ["ENGINE"]
@@ -18,11 +19,11 @@ PROCESSOR_ROLE = os.environ["PROCESSOR_ROLE"]
 logger = Logger()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 context = stop_context(os.environ, table, logger)
-compare_photos = partial(
+compare_objects = partial(
     send_differences,
     People(table, boto3.client("s3"), os.environ["BUCKET"], os.environ["PERSON_SALT"]),
     boto3.client("sqs"),
-    os.environ["PHOTOS_QUEUE"],
+    os.environ["OBJECTS_QUEUE"],
     logger,
 )
 
@@ -31,12 +32,12 @@ compare_photos = partial(
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
     """How many locks, processors and image generations had to be freed or stopped.
 
-    And how many photos were sent to be enrolled or forgotten, also if the sweep fails.
+    And how many keys of S3 were sent to be compared with their rows, also if the sweep fails.
     """
     found = {}
     try:
         found = sweep(context, CAMERAS, engine=ENGINE, role_name=PROCESSOR_ROLE)
     finally:
-        found["photos"] = compare_photos()
+        found["objects"] = compare_objects()
         logger.info("swept", extra=found)
     return found

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from whosthere import dynamodb
 from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
+from whosthere.people.store import name_of
 from whosthere.session.health.records import HealthState, health_of
+from whosthere.session.report import UnsurePerson, unsure_persons
 from whosthere.session.requests import SessionRequests, read_requests
 from whosthere.session_store import Session, latest_session, session_key
 from whosthere.visits.store import visits_of
@@ -13,7 +15,10 @@ from whosthere.visits.store import visits_of
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """A camera and its session, the last one if none runs; times in milliseconds."""
+    """A camera and its session, the last one if none runs; times in milliseconds.
+
+    `unsure` are the persons that unsure faces resembled, by name.
+    """
 
     camera: str
     state: str
@@ -25,6 +30,7 @@ class CameraStatus:
     watch: HealthState = field(default_factory=HealthState)
     visits: int = 0
     strangers: int = 0
+    unsure: tuple[tuple[str, UnsurePerson], ...] = ()
 
 
 def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
@@ -33,7 +39,8 @@ def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
     if session is None:
         return CameraStatus(camera, "free")
     row = dynamodb.read(table, session_key(session.id)) or {}
-    visits = [one for one in visits_of(table, session.id, camera) if one.alert != "none"]
+    found = visits_of(table, session.id, camera)
+    visits = [one for one in found if one.alert != "none"]
     strangers = sum(one.who.startswith(STRANGER_PREFIX) for one in visits)
     last = row.get("lastRecord")
     requests = read_requests(table, camera, session.id)
@@ -49,6 +56,7 @@ def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
         watch=health_of(row),
         visits=len(visits) - strangers,
         strangers=strangers,
+        unsure=tuple([(name_of(table, one["who"]), one) for one in unsure_persons(found)]),
     )
 
 

@@ -2,14 +2,17 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from cli.aws.target import Target
 from cli.errors import InputError
 from whosthere import settings, settings_file
+from whosthere.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -62,6 +65,15 @@ def effective_settings(file: Values, camera: str) -> list[EffectiveSetting]:
         )
         for key in setting_rules()
     ]
+
+
+def read_settings(target: Target) -> Callable[[str], Settings]:
+    """Return what returns the settings of a camera as the next session reads them.
+
+    Of an empty name those of the stack. SessionInputError names each field that is wrong.
+    """
+    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
+    return cache(lambda camera: settings.from_values(settings.merge(file, camera, {})))
 
 
 def own_section(file: Values, camera: str) -> Values:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.aws.time_formats import format_time, to_ms
-from whosthere.alerts.texts import ENDINGS
+from whosthere.alerts.texts import ENDINGS, unsure_line
 
 Report = Mapping[str, Any]
 LATENCIES = {
@@ -33,6 +33,8 @@ def report_lines(
     yield from _visits("People", report["visits"], name_of, at)
     yield from _visits("Strangers", report["strangers"], lambda who: who[:10], at)
     yield f"Records {report['records']}, unsure faces {report['unsure']}"
+    for unsure in report.get("unsurePersons", []):
+        yield "  " + unsure_line(name_of(unsure["who"]), unsure)
     yield "Dropped: " + _counts(report["drops"])
     if any(report.get("stops", {}).values()):
         yield "Stops: " + _counts(report["stops"])
@@ -49,9 +51,11 @@ def _visits(
     yield f"{title}: {len(visits)} visits"
     for visit in visits:
         how_sure = f", best {visit['similarity']:.1f} of 100" if visit["similarity"] else ""
+        probably = "probably " if visit.get("probably") else ""
+        seen = f"{visit['unsure']} unsure" if probably else visit["sightings"]
         yield (
-            f"  {name_of(visit['who'])}, {at(visit['first'])} to {at(visit['last'])}, "
-            f"{visit['sightings']} sightings{how_sure}, alert {visit['alert']}"
+            f"  {probably}{name_of(visit['who'])}, {at(visit['first'])} to {at(visit['last'])}, "
+            f"{seen} sightings{how_sure}, alert {visit['alert']}"
         )
 
 

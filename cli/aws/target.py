@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -14,7 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import InputError, VerbError
+from whosthere import settings, settings_file
 from whosthere.dynamodb import Table
+from whosthere.people.ownership import People
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -57,6 +59,15 @@ class Target:
     def table(self) -> Table:
         """Return the stack's table."""
         return self.session.resource("dynamodb").Table(self.output("TableName"))
+
+    def people(self) -> People:
+        """Return the stack's photos."""
+        return People(self.table(), self.session.client("s3"), self.output("BucketName"), self.id)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that count for the whole stack."""
+        file = settings_file.read(self.session.client("s3"), self.output("BucketName"))
+        return settings.merge(file, "", {})
 
     def authority(self) -> bytes | None:
         """Return the certificate authority of the laptop AWS; None for AWS, whose CA is public."""

@@ -8,12 +8,12 @@ from cli.aws.target import Target
 from cli.aws.time_formats import format_time, parse_minutes
 from cli.errors import InputError
 from cli.interrupts import Interrupts
-from whosthere import settings, settings_file
 from whosthere.alerts import mute
 from whosthere.alerts.mute import EVERYBODY, STRANGERS, Mute
 from whosthere.clock import iso, now_ms
 from whosthere.dynamodb import Table
-from whosthere.people.store import NAMELESS, PREFIX, name_of, person_id
+from whosthere.people.ownership import find_person
+from whosthere.people.store import PREFIX, name_of
 
 HELP = "suppress alerts about somebody for a while; without a name: list who is muted"
 EXAMPLE = "./whosthere mute Alice 2h"
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         now = now_ms()
         held = [one for one in mute.mutes(table) if one.holds(now)]
         names = {one.who: _name_of(table, one.who) for one in held}
-        time_zone = _time_zone(target)
+        time_zone = target.settings()["timeZone"]
     content = {"mutes": [{"who": names[one.who], "until": iso(one.until_ms)} for one in held]}
     lines = [_line(one, names[one.who], time_zone, now) for one in held]
     print_result(arguments, content, "\n".join(lines) or "nobody is muted")
@@ -58,8 +58,7 @@ def _line(one: Mute, name: str, time_zone: str, now: int) -> str:
 def _id_of(target: Target, name: str) -> str:
     if name in WORDS:
         return WORDS[name]
-    person = person_id(name, target.id)
-    if name_of(target.table(), person) != NAMELESS:
+    if person := find_person(target.table(), name, target.id):
         return person
     known = list(WORDS) + _names(target)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -77,8 +76,3 @@ def _names(target: Target) -> list[str]:
 def _name_of(table: Table, who: str) -> str:
     words = {known: word for word, known in WORDS.items()}
     return words.get(who) or name_of(table, who)
-
-
-def _time_zone(target: Target) -> str:
-    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
-    return str(settings.merge(file, "", {})["timeZone"])

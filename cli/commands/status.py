@@ -5,11 +5,12 @@ from typing import Any
 
 from cli.aws.camera_status import CameraStatus, read_camera_status
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.target import Target, resolve_camera
+from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
+from whosthere.alerts.texts import unsure_line
 from whosthere.clock import iso, now_ms
-from whosthere.people.differences import People, refused_photos
+from whosthere.people.differences import refused_photos
 from whosthere.session.health.records import facts
 
 HELP = "show what every camera does at the moment"
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         if arguments.camera is not None:
             names = [resolve_camera(target, arguments.camera)]
         else:
-            refused = dict(sorted(refused_photos(_people(target))))
+            refused = dict(sorted(refused_photos(target.people())))
         table, now = target.table(), now_ms()
         found = [read_camera_status(table, name, now) for name in names]
     content = {
@@ -40,12 +41,6 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     lines += [f"photo {key} is refused: {reason}" for key, reason in refused.items()]
     print_result(arguments, content, "\n".join(lines))
     return 0
-
-
-def _people(target: Target) -> People:
-    return People(
-        target.table(), target.session.client("s3"), target.output("BucketName"), target.id
-    )
 
 
 def status_line(one: CameraStatus, now: int) -> str:
@@ -63,7 +58,8 @@ def status_line(one: CameraStatus, now: int) -> str:
     else:
         text += f" until {format_time(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
         text += f"{_records_text(one, now)}; so far "
-    return text + f"visits of people: {one.visits}, of strangers: {one.strangers}"
+    text += f"visits of people: {one.visits}, of strangers: {one.strangers}"
+    return "; ".join([text, *(unsure_line(name, unsure) for name, unsure in one.unsure)])
 
 
 def _records_text(one: CameraStatus, now: int) -> str:
@@ -101,4 +97,5 @@ def _camera_json(one: CameraStatus) -> dict[str, Any]:
         "watch": facts(one.watch),
         "visits": one.visits,
         "strangers": one.strangers,
+        "unsure": [{"name": name, **unsure} for name, unsure in one.unsure],
     }

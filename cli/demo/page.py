@@ -9,9 +9,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from cli.demo.report import alert_name, format_position, leaks_line
+from cli.demo.report import alert_title, format_position, leaks_line
 from cli.demo.result import DemoResult, film_position, latency
 from cli.demo.timeline import render_timeline
+from whosthere.alerts.texts import unsure_line
 
 PAGE = Path(__file__).parent / "page.html"
 
@@ -35,6 +36,7 @@ def render_page(
         timeline=render_timeline(result, seconds, truth),
         legend=_legend(truth),
         alerts=_alerts(result),
+        unsure=_unsure(result),
         strangers=_strangers(result),
         left=_escape(leaks_line(report["left"]).removeprefix("Left behind: ")),
         report=_escape(json.dumps(report, indent=2, ensure_ascii=False)),
@@ -77,10 +79,15 @@ def _alert(alert: Mapping[str, Any], result: DemoResult) -> str:
     share = "–" if similarity is None else f"{float(similarity):.1f} %"
     return (
         f"<tr><td class=number>{format_position(film_position(alert, result.first_capture))}"
-        f'<td class="{_escape(alert["kind"])}">{_escape(alert_name(alert))}'
+        f'<td class="{_escape(alert["kind"])}">{_escape(alert_title(alert))}'
         f"<td class=number>{share}<td class=number>{latency(alert):.1f} s"
         f"<td class=text>{_escape(_shortened(alert['message']))}"
     )
+
+
+def _unsure(result: DemoResult) -> str:
+    lines = [unsure_line(unsure["name"], unsure) for unsure in result.unsure]
+    return "".join(f"<p>{_escape(line)}.</p>" for line in lines)
 
 
 def _shortened(message: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cli.errors import InputError
 from whosthere.errors import PhotoRefusedError
+from whosthere.people.person_names import why_no_name
 from whosthere.people.photos import check_picture
 
 
@@ -92,6 +93,8 @@ def _parse_option(option: str) -> tuple[str, Path]:
         raise InputError(f'--person {option!r}: write --person "Name=photo.jpg", with the quotes')
     if "/" in name:
         raise InputError(f"--person {option!r}: a name cannot contain a slash")
+    if reason := why_no_name(name):
+        raise InputError(f"--person {option!r}: {reason}")
     found = Path(path).expanduser()
     if not found.is_file():
         raise InputError(f"{path}: there is no such file (--person {option!r})")

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cli.demo.result import DemoResult, film_position, latency
+from cli.demo.result import DemoResult, alert_label, film_position, latency
 from cli.tables import format_table
+from whosthere.alerts.texts import unsure_line
 
 LEAK_NAMES = {
     "processors": "stream processors",
@@ -29,12 +30,17 @@ def alert_name(alert: Mapping[str, Any]) -> str:
     return str(alert["name"])
 
 
+def alert_title(alert: Mapping[str, Any]) -> str:
+    """Return the name of an alert, and whether it is only probable."""
+    return alert_name(alert) if alert["kind"] == "stranger" else alert_label(alert)
+
+
 def alert_line(alert: Mapping[str, Any], at: float | None) -> str:
     """Return one line of the list of alerts."""
     similarity = alert.get("similarity")
     share = f"{float(similarity):5.1f} %" if similarity is not None else "      -"
     late = f"{latency(alert):.1f} s after the capture"
-    return f"  {format_position(at)}  {alert_name(alert):<20} {share}   {late}"
+    return f"  {format_position(at)}  {alert_title(alert):<20} {share}   {late}"
 
 
 def summary_lines(result: DemoResult, left: Mapping[str, list[Any]]) -> Iterator[str]:
@@ -49,6 +55,8 @@ def summary_lines(result: DemoResult, left: Mapping[str, list[Any]]) -> Iterator
         yield alert_line(alert, film_position(alert, result.first_capture))
     if not result.alerts:
         yield "  nobody"
+    for unsure in result.unsure:
+        yield f"  {unsure_line(unsure['name'], unsure)}"
     for notice in result.notices:
         yield f"  notice: {notice.get('message', '')}"
     yield ""

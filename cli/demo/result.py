@@ -1,7 +1,7 @@
 """Collect the result of a demo run and compare it with the right answers of the film."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,14 @@ from cli.setup.laptop_stack import CAMERA, Stack, table_of
 from local.laptop import LaptopAWS
 from whosthere.clock import iso
 from whosthere.dynamodb import Row
+from whosthere.people.store import name_of
+from whosthere.session.report import UnsurePerson, unsure_persons
+from whosthere.visits.store import visits_of
 
 ALERT_FIELDS = (
     "kind",
     "name",
+    "probably",
     "camera",
     "visit",
     "similarity",
@@ -27,9 +31,18 @@ VISIT_KINDS = ("person", "stranger")
 ENGINE_DELAY_SECONDS = {"image-search": 2.0}
 
 
+class NamedUnsure(UnsurePerson):
+    """A person that unsure faces resembled, with the name."""
+
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """The run in the fields of `--json`, and the strangers' pictures by id."""
+    """The run in the fields of `--json`, and the strangers' pictures by id.
+
+    `unsure` are the persons that unsure faces resembled, with their names.
+    """
 
     session: dict[str, Any]
     alerts: list[dict[str, Any]]
@@ -38,11 +51,13 @@ class DemoResult:
     pictures: dict[str, bytes]
     records: int
     first_capture: datetime | None
+    unsure: list[NamedUnsure] = field(default_factory=list)
 
 
 def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -> DemoResult:
     """Read what the session wrote, as the owner's tools would."""
-    rows: Sequence[Row] = table_of(laptop, stack).scan(ConsistentRead=True)["Items"]
+    table = table_of(laptop, stack)
+    rows: Sequence[Row] = table.scan(ConsistentRead=True)["Items"]
     session = next(
         (row for row in rows if row["pk"] == f"session#{observed.id}" and row["sk"] == "session"),
         {},
@@ -62,6 +77,10 @@ def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -
         pictures=_pictures(laptop, stack, rows),
         records=int(session.get("counts", {}).get("records", 0)),
         first_capture=observed.first_capture,
+        unsure=[
+            {"name": name_of(table, unsure["who"]), **unsure}
+            for unsure in unsure_persons(visits_of(table, observed.id, CAMERA))
+        ],
     )
 
 
@@ -141,7 +160,7 @@ def find_differences(result: DemoResult, truth: Mapping[str, Any]) -> list[str]:
 def _matches(alert: Mapping[str, Any], expected: Mapping[str, Any], result: DemoResult) -> bool:
     if alert["kind"] != expected["kind"]:
         return False
-    if expected["kind"] == "person" and alert["name"] != expected["name"]:
+    if expected["kind"] == "person" and alert_label(alert) != expected["name"]:
         return False
     at = film_position(alert, result.first_capture)
     begin, end = expected["between"]
@@ -150,4 +169,9 @@ def _matches(alert: Mapping[str, Any], expected: Mapping[str, Any], result: Demo
 
 
 def _alert_name(alert: Mapping[str, Any]) -> str:
-    return "a stranger" if alert["kind"] == "stranger" else str(alert["name"])
+    return "a stranger" if alert["kind"] == "stranger" else alert_label(alert)
+
+
+def alert_label(alert: Mapping[str, Any]) -> str:
+    """Return the name that an alert gives, and whether it is only probable."""
+    return f"probably {alert['name']}" if alert.get("probably") else str(alert["name"])

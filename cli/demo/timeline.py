@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cli.demo.report import alert_name, format_position
+from cli.demo.report import alert_name, alert_title, format_position
 from cli.demo.result import DemoResult, film_position
 
 LEFT, RIGHT, TOP, LANE = 130, 870, 10, 34
@@ -92,6 +92,6 @@ def _alerts(
         if at is None or lane is None:
             continue
         shade = "alert s" if alert["kind"] == "stranger" else "alert"
-        title = html.escape(f"{alert_name(alert)}, {format_position(at)}")
+        title = html.escape(f"{alert_title(alert)}, {format_position(at)}")
         x, y = _x(at, seconds), TOP + LANE * lane + 16
         yield f'<circle class="{shade}" cx="{x}" cy="{y}" r="6"><title>{title}</title></circle>'

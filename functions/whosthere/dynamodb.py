@@ -4,13 +4,14 @@ Of two workers one wins; the other gets RowChangedError and reads again. `schema
 which attributes a row has: older rows are upgraded as they are read, newer ones refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from botocore.exceptions import ClientError
 
-from whosthere.clock import DAY_S
+from whosthere.clock import DAY_S, wait
 from whosthere.errors import NewerRowError, TryAgainError
 
 if TYPE_CHECKING:  # stubs are not in the Lambda runtime
@@ -29,11 +30,15 @@ type Attributes = Mapping[str, TableAttributeValueTypeDef]  # a row, or a part o
 type Row = Mapping[str, Any]
 type Json = str | float | Decimal | bool | Sequence[Json] | Mapping[str, Json] | None
 KEEP_ROWS_S = 90 * DAY_S  # as long as Step Functions keeps an execution's history
+MOST_READ = 100  # BatchGetItem: keys in one call
 CONDITION_FAILED = "ConditionalCheckFailedException"
 # The second is the answer to a single write whose row a transaction holds
 # (DynamoDB developer guide, "Transaction conflict handling").
 LOST = (CONDITION_FAILED, "TransactionConflictException")
 LOST_IN_TRANSACTION = {"ConditionalCheckFailed", "TransactionConflict"}
+BATCH_SIZE = 100  # DynamoDB, BatchGetItem: keys in a request
+# Before each try: what is left is throttled, or beyond the answer's 16 MB (BatchGetItem).
+PAUSES_MS = (0, 50, 100, 200, 400, 800)
 # Of the rows that this version writes; one without it is of the first schema. An update that
 # may create a row writes it too. Stopping must be possible in each schema, so these keep their
 # names and meaning: of a lock `held` and `session`; of a session all but its settings, counts
@@ -123,15 +128,50 @@ def query(table: Table, condition: "ConditionBase") -> list[Row]:
         wanted["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def first(table: Table, condition: "ConditionBase", *, ascending: bool) -> Row | None:
-    """Return the first row, or the last, that meets the key condition, as last written."""
+def page(
+    table: Table, condition: "ConditionBase", *, ascending: bool, limit: int
+) -> tuple[list[Row], bool]:
+    """Return the first rows, or the last, that meet the key condition, and if there may be more."""
     found = table.query(
         KeyConditionExpression=condition,
         ConsistentRead=True,
         ScanIndexForward=ascending,
-        Limit=1,
-    )["Items"]
-    return upgraded(found[0]) if found else None
+        Limit=limit,
+    )
+    return [upgraded(row) for row in found["Items"]], "LastEvaluatedKey" in found
+
+
+def first(table: Table, condition: "ConditionBase", *, ascending: bool) -> Row | None:
+    """Return the first row, or the last, that meets the key condition, as last written."""
+    rows, _ = page(table, condition, ascending=ascending, limit=1)
+    return rows[0] if rows else None
+
+
+def read_many(
+    table: Table, keys: Iterable[Mapping[str, str]], attributes: Sequence[str] = ()
+) -> list[Row]:
+    """Return the rows of those keys that are there, as last written, in no order.
+
+    With `attributes` they have only these, and their keys: what is left out takes no time.
+    """
+    wanted: dict[str, Any] = {"ConsistentRead": True}
+    if attributes:
+        names = {f"#{name}": name for name in ("pk", "sk", "schemaVersion", *attributes)}
+        wanted |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+    rows: list[Row] = []
+    for chunk in batched(keys, BATCH_SIZE, strict=False):
+        left: Sequence[Mapping[str, Any]] = list(chunk)  # boto3 converts no tuple
+        for pause_ms in PAUSES_MS:
+            wait(pause_ms)
+            request: Any = {table.name: {"Keys": left, **wanted}}
+            answer = table.meta.client.batch_get_item(RequestItems=request)
+            rows += [upgraded(row) for row in answer["Responses"].get(table.name, ())]
+            if table.name not in answer["UnprocessedKeys"]:
+                break
+            left = answer["UnprocessedKeys"][table.name]["Keys"]
+        else:
+            raise TryAgainError("DynamoDB is too busy to return all rows")
+    return rows
 
 
 def put(item: Attributes, version: int | None) -> WriteRequest:
@@ -159,8 +199,10 @@ def touch(key: Mapping[str, str], version: int) -> WriteRequest:
     }
 
 
-def delete(key: Mapping[str, str], version: int) -> WriteRequest:
-    """Return a removal of that version of a row."""
+def delete(key: Mapping[str, str], version: int | None) -> WriteRequest:
+    """Return a removal of that version of a row; None is any."""
+    if version is None:
+        return {"Delete": {"Key": key}}
     return {
         "Delete": {
             "Key": key,

@@ -13,6 +13,7 @@ WhosthereError
 |-- WorkersKilledError    a message that every worker so far was killed by
 |-- PhotoRefusedError     a photo that cannot enroll anybody
 |-- PictureError          there is no picture of a sighting
+|-- DueLaterError         what an event asks for is due later
 `-- TryAgainError         another worker is at work on the same row, or AWS is too busy
 """
 
@@ -53,7 +54,7 @@ def is_permanent(error: Exception) -> bool:
     # OSError is the network's; so is HTTPError, where TLS fails within an answer: botocore
     # passes it on. A newer version's row is read again once that is deployed.
     network = (BotoCoreError, OSError, HTTPError)
-    return not isinstance(error, (*network, TryAgainError, NewerRowError, WorkersKilledError))
+    return not isinstance(error, (*network, *RETRIED))
 
 
 def reason_of(error: Exception) -> str:
@@ -113,5 +114,18 @@ class PictureError(WhosthereError):
     """There is no picture of a sighting; the text says why."""
 
 
+class DueLaterError(WhosthereError):
+    """What an event asks for is not due yet: it has to come again in `wait_ms`."""
+
+    def __init__(self, wait_ms: int) -> None:
+        """Say when it is due."""
+        super().__init__(f"due in {wait_ms} ms")
+        self.wait_ms = wait_ms
+
+
 class TryAgainError(WhosthereError):
     """Another worker is at work on the same row, or AWS is too busy: it has to be retried."""
+
+
+# Errors of ours that a retry may mend.
+RETRIED = (TryAgainError, DueLaterError, NewerRowError, WorkersKilledError)

@@ -34,7 +34,8 @@ class Settings:
     """The merged settings of one session; similarities run from 0 to 100.
 
     `gap_ms` is the time without a sighting after which a visit is over, `confirm_window_ms` the
-    time within which the confirming sightings must lie.
+    time within which the confirming sightings must lie. Of unsure sightings
+    `probably_sightings` confirm a visit, or none if it is 0.
     """
 
     match_threshold: float
@@ -42,6 +43,7 @@ class Settings:
     gap_ms: int
     confirm_sightings: int
     confirm_window_ms: int
+    probably_sightings: int
     sampling_seconds: float
     strangers: str
     quality: Quality
@@ -54,6 +56,7 @@ class Settings:
     records_missing_seconds: int
     time_zone: str
     quiet_hours: tuple[str, ...]
+    discard_delay_ms: int
 
 
 @cache
@@ -162,6 +165,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         gap_ms=round(1000 * float(values["gapSeconds"])),
         confirm_sightings=int(values["confirmSightings"]),
         confirm_window_ms=round(1000 * max(float(values["confirmSeconds"]), 3 * sampling_seconds)),
+        probably_sightings=int(values["probablySightings"]),
         sampling_seconds=sampling_seconds,
         strangers=str(values["strangers"]),
         quality=Quality(**quality),
@@ -174,4 +178,5 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         records_missing_seconds=int(values["recordsMissingSeconds"]),
         time_zone=str(values["timeZone"]),
         quiet_hours=tuple(values["quietHours"]),
+        discard_delay_ms=round(1000 * float(values["discardDelaySeconds"])),
     )

@@ -3,6 +3,7 @@
 Functions return whole alerts: the text for people, and the facts for machines.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,7 +106,15 @@ class AlertedVisit(Protocol):
 
     @property
     def similarity(self) -> float:
-        """The best similarity, 0 to 100."""
+        """The best similarity of a sure sighting, 0 to 100."""
+
+    @property
+    def is_probable(self) -> bool:
+        """Whether only unsure sightings have confirmed it."""
+
+    @property
+    def unsure(self) -> "UnsureFaces":
+        """The unsure sightings."""
 
     @property
     def captured_ms(self) -> int:
@@ -114,6 +123,18 @@ class AlertedVisit(Protocol):
     @property
     def recognised_ms(self) -> int:
         """When the confirming record was written."""
+
+
+class UnsureFaces(Protocol):
+    """The unsure sightings of a visit."""
+
+    @property
+    def sightings(self) -> int:
+        """How many."""
+
+    @property
+    def similarity(self) -> float:
+        """The best similarity, 0 to 100."""
 
 
 class SessionEnding(Protocol):
@@ -152,12 +173,22 @@ class RecordsSummary(TypedDict):
     problem: ReadOnly[str]
 
 
+class UnsureSummary(TypedDict):
+    """The part of a report about a person that unsure faces resembled."""
+
+    who: ReadOnly[str]
+    sightings: ReadOnly[int]
+    similarity: ReadOnly[float]
+    needsPhoto: ReadOnly[bool]
+
+
 class ReportSummary(TypedDict):
     """The part of a report that the session's message needs."""
 
     engine: ReadOnly[str]
     records: ReadOnly[int]
     unsure: ReadOnly[int]
+    unsurePersons: ReadOnly[Sequence[UnsureSummary]]
     watch: ReadOnly[RecordsSummary | None]
     stops: ReadOnly[Mapping[str, int]]
     latencies: ReadOnly[Mapping[str, Mapping[str, int] | None]]
@@ -195,24 +226,50 @@ def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_
     """Return the alert about a person's visit; several names are hard to tell apart."""
     name = " or ".join(names)
     at = clock_time(visit.captured_ms, time_zone)
-    where = f" at {visit.camera} {at[:5]}"
+    where, probably, similarity = f" at {visit.camera} {at[:5]}", "", visit.similarity
+    text = f"{name} was seen at {visit.camera} at {at}.\nHow sure: {similarity:.1f} of 100."
+    if visit.is_probable:
+        probably, similarity = "Probably ", visit.unsure.similarity
+        text = _probable_text(visit, names, at)
+    length = SUBJECT_LENGTH - len(where) - len(probably)
     return Alert(
         kind=PERSON,
         camera=visit.camera,
         session=visit.session,
-        subject=(one_line(name, SUBJECT_LENGTH - len(where)) or NAMELESS) + where,
-        text=f"{name} was seen at {visit.camera} at {at}.\n"
-        f"How sure: {visit.similarity:.1f} of 100."
-        + _lateness(visit.captured_ms, now_ms, time_zone),
+        subject=probably + (one_line(name, length) or NAMELESS) + where,
+        text=text + _lateness(visit.captured_ms, now_ms, time_zone),
         facts={
             "name": name,
             "persons": list(names),
+            "probably": visit.is_probable,
             "visit": visit.id,
-            "similarity": round(visit.similarity, 2),
+            "similarity": round(similarity, 2),
             "captured": iso(visit.captured_ms),
             "recognised": iso(visit.recognised_ms),
         },
     )
+
+
+def _probable_text(visit: AlertedVisit, names: Sequence[str], at: str) -> str:
+    found, name = visit.unsure, " or ".join(names)
+    text = f"This was probably {name} ({percent(found.similarity)}), at {visit.camera} at {at}.\n"
+    text += f"{found.sightings} sightings were unsure. A second photo helps"
+    if len(names) > 1 or name == NAMELESS:
+        return f"{text}."
+    return f"{text}: ./whosthere enroll {shlex.quote(name)} PHOTO"
+
+
+def percent(similarity: float) -> str:
+    """Return a similarity as a percentage, rounded down: 89.97 is below a threshold of 90."""
+    return f"{int(similarity)} %"
+
+
+def unsure_line(name: str, unsure: UnsureSummary) -> str:
+    """Return how many unsure sightings were like a person, and what helps."""
+    like = f"most like {name} ({percent(unsure['similarity'])})"
+    helps = ": a second photo helps" if unsure["needsPhoto"] else ""
+    plural = "s" if unsure["sightings"] > 1 else ""
+    return f"{unsure['sightings']} unsure sighting{plural}, {like}{helps}"
 
 
 def stranger_alert(
@@ -392,13 +449,18 @@ def report_heading(session: Session) -> str:
     return f"The session at {session.camera} ran from {start} to {end} and ended because {why}."
 
 
-def report_text(session: Session, report: ReportSummary) -> str:
-    """Return the report in a few lines, for a phone."""
+def report_text(
+    session: Session, report: ReportSummary, names: Mapping[str, str] | None = None
+) -> str:
+    """Return the report in a few lines, for a phone; `names` are of persons it may name, by id."""
     lines = [
         report_heading(session),
         f"Visits of people: {len(report['visits'])}, of strangers: {len(report['strangers'])}.",
         _records_line(report),
     ]
+    for unsure in report["unsurePersons"]:
+        if unsure["needsPhoto"] and names and unsure["who"] in names:
+            lines.append(f"{unsure_line(names[unsure['who']], unsure)}.")
     if stopped := _stops_line(report["stops"]):
         lines.append(stopped)
     if late := report["latencies"]["capturedToSent"]:

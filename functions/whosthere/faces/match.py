@@ -19,15 +19,15 @@ MOST_ALIKE = 4
 class Sighting:
     """A face of a frame and who it shows, the likeliest first; empty if nobody is known.
 
-    `is_unsure` is a face that resembles somebody too little to count: it makes no alert and
-    no stranger.
+    `resembles` are the persons that an unsure face resembles, too little to count as theirs: the
+    likeliest and those within the margin of it. An unsure face makes no stranger.
     """
 
     frame: AnalysedFrame
     face: Face
     who: tuple[str, ...] = ()
     similarity: float = 0.0
-    is_unsure: bool = False
+    resembles: tuple[str, ...] = ()
 
     @property
     def other_boxes(self) -> tuple[Box, ...]:
@@ -49,14 +49,15 @@ def classify_face(frame: AnalysedFrame, face: Face, settings: Settings) -> Sight
         known = best.get(match.person_id, 0.0)
         best[match.person_id] = max(known, match.similarity)
     top = max(best.values())
-    if top < settings.match_threshold:
-        return Sighting(frame, face, (), top, is_unsure=True)
-    if len(best) == 1:
-        return Sighting(frame, face, tuple(best), top)
-    ranked = sorted(best.items(), key=lambda found: (-found[1], found[0]))
-    floor = max(settings.match_threshold, top - settings.margin)
-    who = tuple(person for person, similarity in ranked if similarity >= floor)
-    return Sighting(frame, face, who[:MOST_ALIKE], top)
+    is_sure, alike = top >= settings.match_threshold, tuple(best)
+    if len(best) > 1:
+        floor = top - settings.margin
+        floor = max(settings.match_threshold, floor) if is_sure else floor
+        ranked = sorted(best.items(), key=lambda found: (-found[1], found[0]))
+        alike = tuple([who for who, similarity in ranked if similarity >= floor][:MOST_ALIKE])
+    if is_sure:
+        return Sighting(frame, face, alike, top)
+    return Sighting(frame, face, (), top, resembles=alike)
 
 
 def confirmed_at(times: Sequence[int], settings: Settings) -> int | None:

@@ -168,7 +168,7 @@ class FaceTracker:
             track = replace(track, box=box, box_ms=moment_ms)
         if sighting.who:
             return replace(track, who=sighting.who[0], sightings=(), state=TrackState.DONE)
-        if sighting.is_unsure:
+        if sighting.resembles:
             return replace(track, unsure_ms=max(moment_ms, track.unsure_ms))
         if track.who.startswith(STRANGER_PREFIX):
             of_stranger = replace(sighting, who=(track.who,))

@@ -21,7 +21,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.alarm_metrics import FAILED_EVENT_AGE
 from whosthere.clock import now_ms
-from whosthere.errors import EventError, WorkersKilledError, is_permanent, reason_of
+from whosthere.errors import (
+    DueLaterError,
+    EventError,
+    WorkersKilledError,
+    is_permanent,
+    reason_of,
+)
 from whosthere.ingest.dead_letter import EVENTS, DeadLetters
 
 if TYPE_CHECKING:
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 3600  # as the event source mappings of the data streams do
 MAX_BACKOFF_SECONDS = 60
+MOST_HIDDEN_SECONDS = 900
+EXPIRY = "Lifecycle Expiration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,17 @@ class SqsSource:
 
 @dataclass(frozen=True, slots=True)
 class ObjectEvent:
-    """What S3 tells EventBridge about an object that was created or deleted."""
+    """What S3 tells EventBridge about an object that was created or deleted.
+
+    `requester` is the account or AWS service that asked for it; `is_expiry`: a lifecycle rule
+    deleted it (S3 user guide, "EventBridge event message structure").
+    """
 
     key: str
     region: str
     account: str
+    requester: str = ""
+    is_expiry: bool = False
 
     @property
     def stream_arn_prefix(self) -> str:
@@ -78,6 +92,9 @@ def record_handler(source: SqsSource, work: Work, record: "SQSRecord") -> None:
     age_s = (source.clock() - int(record.attributes.sent_timestamp)) / 1000
     try:
         _settle(source, work, record, age_s)
+    except DueLaterError as error:
+        _hide(source, record, min(-(-error.wait_ms // 1000), MOST_HIDDEN_SECONDS))
+        raise
     except Exception as error:
         letters = source.dead_letters
         facts = {"error": type(error).__name__, "age": round(age_s)}
@@ -105,8 +122,15 @@ def read_event(body: str) -> ObjectEvent:
     """Read a message's body; raise EventError if it is no event of S3."""
     try:
         event = json.loads(body)
-        # Not decoded: S3 does not URL-encode keys in the events that it sends to EventBridge.
-        found = ObjectEvent(event["detail"]["object"]["key"], event["region"], event["account"])
+        detail = event["detail"]
+        found = ObjectEvent(
+            # Not decoded: S3 does not URL-encode keys in the events that it sends to EventBridge.
+            detail["object"]["key"],
+            event["region"],
+            event["account"],
+            requester=str(detail.get("requester", "")),
+            is_expiry=detail.get("reason") == EXPIRY,
+        )
     except Exception as error:  # whatever it is, no retry would mend the message
         raise EventError("the message is no event of S3") from error
     if not isinstance(found.key, str):
@@ -124,11 +148,16 @@ def _back_off(source: SqsSource, record: "SQSRecord", error: Exception) -> None:
     What killed its workers is received at once until SQS moves it into the dead-letter queue.
     """
     seconds = min(2 ** min(_receive_count(record), 10), MAX_BACKOFF_SECONDS)
+    _hide(source, record, 0 if isinstance(error, WorkersKilledError) else seconds)
+
+
+def _hide(source: SqsSource, record: "SQSRecord", seconds: int) -> None:
+    """Let a message come again in so many seconds."""
     try:
         source.sqs.change_message_visibility(
             QueueUrl=source.url,
             ReceiptHandle=record.receipt_handle,
-            VisibilityTimeout=0 if isinstance(error, WorkersKilledError) else seconds,
+            VisibilityTimeout=seconds,
         )
     except (BotoCoreError, ClientError) as refused:  # it is retried when the timeout is over
         kind = type(refused).__name__

@@ -7,18 +7,17 @@ sessions looks, and sends the keys that differ to the queue that the events go t
 
 import json
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from whosthere.dynamodb import Table
 from whosthere.errors import loggable
 from whosthere.people import store
-from whosthere.people.store import PREFIX, PhotoRow
+from whosthere.people.ownership import People
+from whosthere.people.person_names import folded_name
+from whosthere.people.store import PREFIX, Person, PhotoRow
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 # Bounds of one look. The next one goes on with other persons, but lists the same objects.
@@ -27,31 +26,34 @@ MOST_PERSONS = 300
 MOST_SENT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class People:
-    """The photos of a stack: its table and bucket, and what person ids are made with."""
-
-    table: Table
-    s3: "S3Client"
-    bucket: str
-    salt: str
-
-
-def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "Logger") -> int:
-    """Send the keys whose rows do not say what S3 holds; return how many were sent.
+def send_found(
+    finders: Iterable[Callable[[People], list[str]]],
+    people: People,
+    sqs: "SQSClient",
+    queue_url: str,
+    logger: "Logger",
+) -> int:
+    """Send the keys that each finder returns; return how many were sent.
 
     A failure is logged only: the next look tries again.
     """
-    try:
-        keys = find_differences(people)[:MOST_SENT]
-        for key in keys:
-            # As much of S3's event as whosthere.ingest.sqs reads.
-            event = json.dumps({"detail": {"object": {"key": key}}, "region": "", "account": ""})
-            sqs.send_message(QueueUrl=queue_url, MessageBody=event)
-    except Exception as error:  # nothing here is a reason to fail a session or the sweep
-        logger.warning("people not compared", extra=loggable(error))
-        return 0
-    return len(keys)
+    sent = 0
+    for find in finders:
+        try:
+            keys = find(people)[:MOST_SENT]
+            send_keys(sqs, queue_url, keys)
+            sent += len(keys)
+        except Exception as error:  # nothing here is a reason to fail a session or the sweep
+            logger.warning("objects not compared", extra=loggable(error))
+    return sent
+
+
+def send_keys(sqs: "SQSClient", queue_url: str, keys: Iterable[str]) -> None:
+    """Send keys to the queue that S3's events go to, to be compared with their rows."""
+    for key in keys:
+        # As much of S3's event as whosthere.ingest.sqs reads.
+        event = json.dumps({"detail": {"object": {"key": key}}, "region": "", "account": ""})
+        sqs.send_message(QueueUrl=queue_url, MessageBody=event)
 
 
 def find_differences(people: People) -> list[str]:
@@ -60,12 +62,14 @@ def find_differences(people: People) -> list[str]:
     That is a photo without a row, of another content, or with replaced faces that are still to
     be deleted; and a row without a photo.
     """
-    listed, is_whole = _listed(people)
-    photos = _by_person(people, listed)
-    persons = sorted(photos.keys() | set(store.persons(people.table)))
+    listed, is_whole = list_photos(people)
+    everybody = store.read_people(people.table)
+    photos = _by_person(everybody, listed)
+    # Who has no row yet has no photo with a row.
+    differing = set(photos.pop("", {}))
+    persons = [person.id for person in everybody if not person.merged_into]
     if len(persons) > MOST_PERSONS:  # others at every look
         persons = random.sample(persons, MOST_PERSONS)
-    differing: set[str] = set()
     for person in persons:
         rows = {row.key: row for row in store.read_photos(people.table, person)}
         own = photos.get(person, {})
@@ -77,22 +81,24 @@ def find_differences(people: People) -> list[str]:
 
 def refused_photos(people: People) -> Iterator[tuple[str, str]]:
     """Yield each key below `people/` that enrolls nobody, with the reason."""
-    listed, _ = _listed(people)
+    listed, _ = list_photos(people)
     for key in listed:
         # An object that ends in a slash is a folder as S3's console makes it.
-        if not key.endswith("/") and store.parse_photo_key(key) is None:
-            yield key, store.MISPLACED
-    for person, own in _by_person(people, listed).items():
+        if not key.endswith("/") and (reason := store.why_no_photo(key)):
+            yield key, reason
+    photos = _by_person(store.read_people(people.table), listed)
+    photos.pop("", None)
+    for person, own in photos.items():
         for row in store.read_photos(people.table, person):
             if row.reason and own.get(row.key) == row.etag:
                 yield row.key, row.reason
 
 
 def _differs(etag: str, row: PhotoRow | None) -> bool:
-    return row is None or row.etag != etag or bool(row.orphaned_faces)
+    return row is None or not row.is_of(etag) or bool(row.orphaned_faces)
 
 
-def _listed(people: People) -> tuple[dict[str, str], bool]:
+def list_photos(people: People) -> tuple[dict[str, str], bool]:
     """Return the ETag of each object below `people/`, and whether these are all."""
     pages = people.s3.get_paginator("list_objects_v2").paginate(
         Bucket=people.bucket, Prefix=PREFIX, PaginationConfig={"MaxItems": MOST_OBJECTS}
@@ -101,9 +107,16 @@ def _listed(people: People) -> tuple[dict[str, str], bool]:
     return listed, pages.resume_token is None
 
 
-def _by_person(people: People, listed: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _by_person(persons: Sequence[Person], listed: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the photos of each person, and under an empty id those of names without a row."""
+    ids = {
+        folded_name(name): person.id
+        for person in reversed(persons)  # the first of a name
+        for name in (person.name, *person.folders)
+        if name
+    }
     found: dict[str, dict[str, str]] = {}
     for key, etag in listed.items():
         if photo := store.parse_photo_key(key):
-            found.setdefault(store.person_id(photo.name, people.salt), {})[key] = etag
+            found.setdefault(ids.get(folded_name(photo.name), ""), {})[key] = etag
     return found

@@ -1,6 +1,7 @@
 """Judge a photo and enroll its face: exactly one usable face, or a reason in plain words.
 
-This is the only judge of photos: `enroll_photo` runs it on AWS, and the demo before it deploys.
+This is the only judge of photos: `reconcile_object` runs it, the demo before it deploys, and the
+verb `enroll` before it uploads, as far as that needs no Rekognition.
 """
 
 import io
@@ -8,9 +9,17 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.errors import PhotoRefusedError
+from whosthere.names import PHOTO_MARK
+from whosthere.people.face_texts import (
+    ADVICE,
+    MIN_FACE_PX,
+    describe_reason,
+    describe_turn,
+    face_height_px,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -20,21 +29,14 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 15_728_640  # Rekognition, guidelines and quotas: 15 MB for an object in S3
 MAX_PIXELS = 50_000_000
-MIN_FACE_PX = 50  # Rekognition, recommendations for facial comparison input images
 MIN_CONFIDENCE = 90.0
 BYSTANDER_SHARE = 0.4  # a face smaller than this share of the largest one is in the background
 EXIF_ORIENTATION = 0x0112
 ROTATED_SIDEWAYS = (5, 6, 7, 8)
 TOO_MANY_PIXELS = "The photo has too many pixels. Make it smaller."
-ADVICE = " Use one that shows head and shoulders, from the front, in good light."
-REASONS = {  # Rekognition, IndexFaces: UnindexedFaces, Reasons
-    "EXTREME_POSE": "the head is turned too far",
-    "LOW_BRIGHTNESS": "the face is too dark",
-    "LOW_SHARPNESS": "the face is blurred",
-    "LOW_CONFIDENCE": "it is not clear that this is a face",
-    "SMALL_BOUNDING_BOX": "the face is too small",
-    "LOW_FACE_QUALITY": "the face is covered or hard to see",
-}
+TOO_LARGE = "The photo is larger than 15 MB. Make it smaller."
+LOWEST_SIMILARITY = 80.0  # the lowest that a stream processor is asked for
+MOST_ALIKE = 4096  # Rekognition, SearchFaces: MaxFaces; a person's own photos come first
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +49,43 @@ class PeopleCollection:
     id: str
 
 
-def enroll(collection: PeopleCollection, key: str, size: int, label: str) -> str:
-    """Add the one face of a photo to the collection and return its face id.
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Another person whom a photo resembles, and how much, in per cent."""
 
-    `size` is the photo's length in bytes, `label` the face's ExternalImageId. Raises
+    person: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledFace:
+    """The face of a photo in the collection; `advice` says what a better photo has."""
+
+    face_id: str
+    advice: str
+    alike: Alike | None
+
+
+def enroll(collection: PeopleCollection, key: str, content: bytes, label: str) -> EnrolledFace:
+    """Add the one face of a photo to the collection and return it.
+
+    `content` is what S3 holds under the key, `label` the face's ExternalImageId. Raises
     PhotoRefusedError if the photo cannot be used.
     """
-    if size > MAX_BYTES:
-        raise PhotoRefusedError("The photo is larger than 15 MB. Make it smaller.")
-    content = collection.s3.get_object(Bucket=collection.bucket, Key=key)["Body"].read()
-    height_px = check_picture(content)
+    height_px = check_photo(content)
     image: ImageTypeDef = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
-    _check_faces(_detect(collection, image), height_px)
-    return _index(collection, image, label)
+    face = _only_face(detect_faces(collection.rekognition, image), height_px)
+    face_id = _index(collection, image, label, height_px)
+    turned = describe_turn(face)
+    advice = f"{turned}; add one from the front" if turned else ""
+    return EnrolledFace(face_id, advice, _find_alike(collection, face_id, label))
+
+
+def check_photo(content: bytes) -> int:
+    """Refuse what no face needs to be searched for to be refused; return the height in pixels."""
+    if len(content) > MAX_BYTES:
+        raise PhotoRefusedError(TOO_LARGE)
+    return check_picture(content)
 
 
 def delete_faces(collection: PeopleCollection, face_ids: list[str]) -> None:
@@ -104,33 +130,39 @@ def _orientation(image: "PillowImage") -> int | None:
     return orientation
 
 
-def _detect(collection: PeopleCollection, image: "ImageTypeDef") -> "list[FaceDetailTypeDef]":
+def detect_faces(
+    rekognition: "RekognitionClient", image: "ImageTypeDef"
+) -> "list[FaceDetailTypeDef]":
+    """Return what surely is a face; raise PhotoRefusedError if the image cannot be used."""
     try:
-        found = collection.rekognition.detect_faces(Image=image)
+        found = rekognition.detect_faces(Image=image)
     except ClientError as error:
         raise _refusal(error) from error
     return [face for face in found["FaceDetails"] if face["Confidence"] >= MIN_CONFIDENCE]
 
 
-def _check_faces(faces: "list[FaceDetailTypeDef]", height_px: int) -> None:
+def _only_face(faces: "list[FaceDetailTypeDef]", height_px: int) -> "FaceDetailTypeDef":
+    """Return the one face in the foreground; raise PhotoRefusedError if there is not one."""
     if not faces:
-        raise PhotoRefusedError("No face was found in this photo." + ADVICE)
-    heights = [face["BoundingBox"]["Height"] for face in faces]
-    foreground = [height for height in heights if height >= BYSTANDER_SHARE * max(heights)]
+        raise PhotoRefusedError(f"No face was found in this photo. {ADVICE}")
+    largest = max(faces, key=lambda face: face["BoundingBox"]["Height"])
+    smallest = BYSTANDER_SHARE * largest["BoundingBox"]["Height"]
+    foreground = [face for face in faces if face["BoundingBox"]["Height"] >= smallest]
     if len(foreground) > 1:
         raise PhotoRefusedError(
             f"{len(foreground)} faces were found in this photo. Crop it so that only the"
             " person to be enrolled is left."
         )
-    largest_px = max(heights) * height_px
+    largest_px = face_height_px(largest, height_px)
     if largest_px < MIN_FACE_PX:
         raise PhotoRefusedError(
             f"The face is too small: {largest_px:.0f} pixels high, at least"
             f" {MIN_FACE_PX} are needed. Use a larger photo, or one taken from closer."
         )
+    return largest
 
 
-def _index(collection: PeopleCollection, image: "ImageTypeDef", label: str) -> str:
+def _index(collection: PeopleCollection, image: "ImageTypeDef", label: str, height_px: int) -> str:
     try:
         found = collection.rekognition.index_faces(
             CollectionId=collection.id,
@@ -144,13 +176,32 @@ def _index(collection: PeopleCollection, image: "ImageTypeDef", label: str) -> s
     if found["FaceRecords"]:
         return found["FaceRecords"][0]["Face"]["FaceId"]
     reasons = [
-        REASONS[reason]
+        text
         for face in found.get("UnindexedFaces", ())
         for reason in face["Reasons"]
-        if reason in REASONS
+        if (text := describe_reason(reason, face.get("FaceDetail", {}), height_px))
     ]
     why = " and ".join(dict.fromkeys(reasons)) or "the face cannot be read"
-    raise PhotoRefusedError(f"The photo is too poor: {why}." + ADVICE)
+    raise PhotoRefusedError(f"The photo is too poor: {why}. {ADVICE}")
+
+
+def _find_alike(collection: PeopleCollection, face_id: str, label: str) -> Alike | None:
+    """Return the other person who resembles a face most; None if nobody does or AWS refuses."""
+    try:
+        found = collection.rekognition.search_faces(
+            CollectionId=collection.id,
+            FaceId=face_id,
+            FaceMatchThreshold=LOWEST_SIMILARITY,
+            MaxFaces=MOST_ALIKE,
+        )
+    except (BotoCoreError, ClientError):  # the photo is good without it
+        return None
+    own = label.partition(PHOTO_MARK)[0]
+    for match in found["FaceMatches"]:  # the most similar first
+        person = match["Face"].get("ExternalImageId", "").partition(PHOTO_MARK)[0]
+        if person not in (own, ""):
+            return Alike(person, match["Similarity"])
+    return None
 
 
 def _refusal(error: ClientError) -> Exception:
@@ -159,5 +210,5 @@ def _refusal(error: ClientError) -> Exception:
     if code in ("InvalidImageFormatException", "ImageTooLargeException"):
         return PhotoRefusedError("The photo cannot be read: save it as a JPEG or PNG.")
     if code == "InvalidParameterException":  # a side below 80 pixels, or no face
-        return PhotoRefusedError("The photo is too small to show a face." + ADVICE)
+        return PhotoRefusedError(f"The photo is too small to show a face. {ADVICE}")
     return error

@@ -1,23 +1,29 @@
 """Store who is enrolled, under an opaque id that stands in for the name everywhere else.
 
-Each key in S3 has a row and a face of its own: of keys that differ only in their code points
+Each key in S3 has a row and a face of its own: of keys that differ only in case or code points
 several may lie there, and name one person.
 """
 
 import hashlib
 import hmac
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from boto3.dynamodb.conditions import Key
 
 from whosthere import dynamodb
 from whosthere.dynamodb import Row, Table, WriteRequest
 from whosthere.names import PHOTO_MARK
+from whosthere.people.content_owners import disown, find_heir, own
+from whosthere.people.person_names import folded_name, why_no_name, written_name
+from whosthere.people.photos import Alike
 
 PREFIX = "people/"
 PEOPLE = "people"
 NAMELESS = "Somebody you know"
+MOST_MERGES = 10
 MISPLACED = "A photo has to lie in the folder of its person: people/<name>/<file>."
 
 
@@ -31,40 +37,86 @@ class PhotoObject:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRow:
-    """The row of a photo; `orphaned_faces` are replaced faces that are still to be deleted."""
+    """The row of a photo; `orphaned_faces` are replaced faces that are still to be deleted.
+
+    `sha256` and `size` in bytes are of the photo's content; empty in a row that an earlier version
+    wrote. `advice` says what a better photo has.
+    """
 
     key: str
     etag: str
+    sha256: str
     face_id: str
     status: str
     reason: str
     orphaned_faces: tuple[str, ...]
     version: int
+    size: int = 0
+    advice: str = ""
+    alike: Alike | None = None
+
+    def is_of(self, etag: str) -> bool:
+        """Return whether the row says all of a content; an earlier version kept less."""
+        return self.etag == etag and bool(self.sha256 or not self.face_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody enrolled: the name shown, and the names of the folders that the photos lie in.
+
+    Without a name it is what is left of a person who is now known as another: `merged_into`.
+    """
+
+    id: str
+    name: str
+    folders: frozenset[str] = field(default=frozenset())
+    merged_into: str = ""
+
+    def is_called(self, name: str) -> bool:
+        """Return whether a name is this person's, but for case and Unicode form."""
+        wanted = folded_name(name)
+        return any(folded_name(known) == wanted for known in {self.name, *self.folders} if known)
 
 
 def parse_photo_key(key: str) -> PhotoObject | None:
     """Parse an S3 key, `people/<name>/<file>`; return None if it is no photo's."""
     parts = key.split("/")
-    if len(parts) != 3 or f"{parts[0]}/" != PREFIX or not parts[1].strip():
+    if len(parts) != 3 or f"{parts[0]}/" != PREFIX or not parts[2] or why_no_name(parts[1]):
         return None
-    if not parts[2]:
-        return None
-    return PhotoObject(key, unicodedata.normalize("NFC", parts[1]).strip())
+    return PhotoObject(key, written_name(parts[1]))
 
 
-def person_id(name: str, salt: str) -> str:
-    """Return the id of a person: it does not reveal the name, and fits an ExternalImageId."""
-    written = unicodedata.normalize("NFC", name).strip()
-    return f"p-{_digest(written, salt)[:24]}"
+def why_no_photo(key: str) -> str:
+    """Return why an object below `people/` is no photo of anybody; empty if it is one."""
+    if parse_photo_key(key):
+        return ""
+    parts = key.split("/")
+    if len(parts) == 3 and parts[1].strip() and parts[2]:
+        return why_no_name(parts[1]) or MISPLACED
+    return MISPLACED
 
 
-def face_label(photo: PhotoObject, salt: str) -> str:
+def person_id(name: str, salt: str, number: int = 1) -> str:
+    """Return the id of a person: it does not reveal the name, and fits an ExternalImageId.
+
+    `number` counts the persons who had a name, one after the other.
+    """
+    folded = folded_name(name)
+    return f"p-{_digest(folded if number == 1 else f'{folded}/{number}', salt)[:24]}"
+
+
+def first_schema_id(name: str, salt: str) -> str:
+    """Return the id that a person of the first schema has: another for each case of a name."""
+    return f"p-{_digest(written_name(name), salt)[:24]}"
+
+
+def face_label(person: str, key: str, salt: str) -> str:
     """Return the ExternalImageId of a photo's face: the person's id, and which photo it is.
 
     IndexFaces stores one face for the same picture under the same ExternalImageId, and a photo
     that is removed would take the face of its copy along.
     """
-    return f"{person_id(photo.name, salt)}{PHOTO_MARK}{_digest(photo.key, salt)[:16]}"
+    return f"{person}{PHOTO_MARK}{_digest(key, salt)[:16]}"
 
 
 def _digest(text: str, salt: str) -> str:
@@ -73,8 +125,24 @@ def _digest(text: str, salt: str) -> str:
 
 def name_of(table: Table, person: str) -> str:
     """Return the name of a person; NAMELESS if the last photo has just been removed."""
-    row = dynamodb.read(table, person_key(person)) or dynamodb.read(table, _old_key(person))
-    return str(row["name"]) if row else NAMELESS
+    row = _final_row(table, person) or dynamodb.read(table, _old_key(person))
+    return str(row["name"]) if row and "name" in row else NAMELESS
+
+
+def current_id(table: Table, person: str) -> str:
+    """Return the id under which a person is known now: another one after a merge."""
+    row = _final_row(table, person)
+    return str(row["sk"]) if row else person
+
+
+def _final_row(table: Table, person: str) -> Row | None:
+    """Return the row of a person, or of whom that person has been merged into."""
+    row = dynamodb.read(table, person_key(person))
+    for _ in range(MOST_MERGES):
+        if not row or not row.get("mergedInto"):
+            break
+        row = dynamodb.read(table, person_key(row["mergedInto"]))
+    return row
 
 
 def person_key(person: str) -> dict[str, str]:
@@ -108,9 +176,28 @@ def remove_old_photo(table: Table, person: str, key: str, version: int) -> None:
     dynamodb.write(table, dynamodb.delete(_old_key(person, key), version))
 
 
+def has_first_schema(table: Table, person: str) -> bool:
+    """Return whether there is a row of a person, or of a photo, of the first schema."""
+    return bool(dynamodb.query(table, Key("pk").eq(_old_key(person)["pk"])))
+
+
 def persons(table: Table) -> list[str]:
     """Return the ids of everybody who has a photo with a row."""
-    return [str(row["sk"]) for row in dynamodb.query(table, Key("pk").eq(PEOPLE))]
+    return [person.id for person in read_people(table) if not person.merged_into]
+
+
+def read_people(table: Table) -> list[Person]:
+    """Read everybody who has a photo with a row, and who was merged, by id."""
+    rows = dynamodb.query(table, Key("pk").eq(PEOPLE))
+    return [
+        Person(
+            id=str(row["sk"]),
+            name=str(row.get("name", "")),
+            folders=frozenset(row.get("folders", ())),
+            merged_into=str(row.get("mergedInto", "")),
+        )
+        for row in rows
+    ]
 
 
 def read_photo(table: Table, person: str, key: str) -> PhotoRow | None:
@@ -126,59 +213,122 @@ def read_photos(table: Table, person: str) -> list[PhotoRow]:
     return [_photo_row(row) for row in rows if "/" in row["sk"]]  # else of the first schema
 
 
-def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) -> None:
-    """Write a photo's row and its person's row.
+def write_photo(
+    table: Table, person: str, photo: PhotoObject, row: PhotoRow, *, now_s: float = 0
+) -> None:
+    """Write a photo's row, its person's row, and whose its content is.
 
     Raises RowChangedError if the photo's row is no longer of the version that `row` names.
     """
-    item = photo_key(person, photo.key) | {
+    item: dict[str, Any] = photo_key(person, photo.key) | {
         "key": row.key,
         "etag": row.etag,
+        "sha256": row.sha256,
         "faceId": row.face_id,
         "status": row.status,
         "reason": row.reason,
         "stale": list(row.orphaned_faces),
+        "size": row.size,
+        "advice": row.advice,
     }
+    if row.alike:
+        similarity = dynamodb.decimals(row.alike.similarity)
+        item["alike"] = {"person": row.alike.person, "similarity": similarity}
     named: WriteRequest = {
         "Update": {
             "Key": person_key(person),
             # Counts every photo written, so that a worker that removes the person's row
             # notices a photo written in between.
-            "UpdateExpression": "SET #name = :name, schemaVersion = :schema ADD version :one",
+            "UpdateExpression": (
+                "SET #name = if_not_exists(#name, :name), schemaVersion = :schema "
+                "REMOVE mergedInto ADD version :one, folders :folders"
+            ),
             "ExpressionAttributeNames": {"#name": "name"},
             "ExpressionAttributeValues": {
                 ":name": photo.name,
+                ":folders": {photo.name},
                 ":one": 1,
                 ":schema": dynamodb.SCHEMA,
             },
         }
     }
-    dynamodb.write(table, named, dynamodb.put(item, row.version))
-
-
-def remove_photo(table: Table, person: str, key: str, version: int) -> None:
-    """Remove a photo's row, and with the last photo the person's row.
-
-    Raises RowChangedError if one of the two rows has changed meanwhile.
-    """
-    owner = dynamodb.read(table, person_key(person))
-    others = [row for row in read_photos(table, person) if row.key != key]
-    requests = [dynamodb.delete(photo_key(person, key), version)]
-    if owner and not others:
-        requests.append(dynamodb.delete(person_key(person), int(owner["version"])))
-    elif owner:
-        # Two workers that remove the last two photos at once must not each see the other's.
-        requests.append(dynamodb.touch(person_key(person), int(owner["version"])))
+    requests = [named, dynamodb.put(item, row.version)]
+    if row.sha256:
+        requests.append(own(row.sha256, person))
+    before = read_photo(table, person, photo.key) if row.version else None
+    if before and before.sha256 != row.sha256:
+        requests += _disown(person, before, read_photos(table, person), now_s)
     dynamodb.write(table, *requests)
 
 
+def remove_photo(table: Table, person: str, row: PhotoRow, now_s: float, *, heir: str = "") -> None:
+    """Remove a photo's row, and with the last photo the person's row.
+
+    A person whose last photo is another's now is merged into that one, or into `heir`. A name
+    without a photo left is not shown any more. Raises RowChangedError if a row has changed.
+    """
+    owner = dynamodb.read(table, person_key(person))
+    others = [other for other in read_photos(table, person) if other.key != row.key]
+    requests = [dynamodb.delete(photo_key(person, row.key), row.version)]
+    requests += _disown(person, row, others, now_s)
+    if owner and others:
+        # Two workers that remove the last two photos at once must not each see the other's.
+        requests.append(_rename(owner, others))
+    elif owner and (heir := heir or find_heir(table, person, row.sha256)):
+        requests.append(
+            dynamodb.put(person_key(person) | {"mergedInto": heir}, int(owner["version"]))
+        )
+    elif owner:
+        requests.append(dynamodb.delete(person_key(person), int(owner["version"])))
+    dynamodb.write(table, *requests)
+
+
+def merge_if_gone(table: Table, person: str, heir: str) -> None:
+    """Say that a person without a photo is another one now; whoever has photos stays."""
+    if dynamodb.read(table, person_key(person)) is None:
+        dynamodb.write(table, dynamodb.put(person_key(person) | {"mergedInto": heir}, 0))
+
+
+def _rename(owner: Row, others: Sequence[PhotoRow]) -> WriteRequest:
+    """Return an update of a person's row to the names that the photos left still have."""
+    folders = {written_name(other.key.split("/")[1]) for other in others}
+    name = owner["name"] if owner["name"] in folders else min(folders)
+    return {
+        "Update": {
+            "Key": {"pk": owner["pk"], "sk": owner["sk"]},
+            "UpdateExpression": "SET #name = :name, folders = :folders ADD version :one",
+            "ConditionExpression": "version = :version",
+            "ExpressionAttributeNames": {"#name": "name"},
+            "ExpressionAttributeValues": {
+                ":name": name,
+                ":folders": folders,
+                ":one": 1,
+                ":version": int(owner["version"]),
+            },
+        }
+    }
+
+
+def _disown(
+    person: str, row: PhotoRow, others: Iterable[PhotoRow], now_s: float
+) -> list[WriteRequest]:
+    """Return the write by which a photo's content is the person's no more; none if it still is."""
+    copies = [other for other in others if other.sha256 == row.sha256 and other.key != row.key]
+    return [disown(row.sha256, person, now_s)] if row.sha256 and not copies else []
+
+
 def _photo_row(item: Row) -> PhotoRow:
+    alike = item.get("alike")
     return PhotoRow(
         key=item["key"],
         etag=item["etag"],
+        sha256=item.get("sha256", ""),
         face_id=item["faceId"],
         status=item["status"],
         reason=item["reason"],
         orphaned_faces=tuple(item["stale"]),
         version=int(item["version"]),
+        size=int(item.get("size", 0)),
+        advice=item.get("advice", ""),
+        alike=Alike(alike["person"], float(alike["similarity"])) if alike else None,
     )

@@ -12,6 +12,7 @@ from whosthere.dynamodb import Table
 from whosthere.errors import loggable
 from whosthere.metrics import calls_of_execution
 from whosthere.names import StackNames
+from whosthere.people.store import name_of
 from whosthere.session.lock import unlock
 from whosthere.session.report import (
     Report,
@@ -207,12 +208,13 @@ def _put(s3: "S3Client", bucket: str, report: Report) -> None:
 def _tell(context: ClosingContext, session: Session, report: Report | None, ending: Ending) -> None:
     if ("problem" if ending.is_problem else "end") not in session.settings.tell:
         return
-    made = _text(session, report)
+    made = _text(context.table, session, report)
     alert = texts.ended(session, made, ending, context.names.stack)
     publish(context.sns, context.names.topic_arn, alert)
 
 
-def _text(session: Session, report: Report | None) -> str:
+def _text(table: Table, session: Session, report: Report | None) -> str:
     if report is None:
         return f"{texts.report_heading(session)}\n{texts.NO_REPORT}"
-    return texts.report_text(session, report)
+    most_like = [one["who"] for one in report["unsurePersons"] if one["needsPhoto"]][:1]
+    return texts.report_text(session, report, {who: name_of(table, who) for who in most_like})

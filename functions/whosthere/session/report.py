@@ -34,6 +34,7 @@ def report_key(session_id: str) -> str:
     return f"sessions/{session_id}.json"
 
 
+MOST_UNSURE = 10  # persons in a report that unsure faces resembled
 # Counters of what was seen and not used; all others are in the report as they are.
 DROPS = ("dropped_", "before_session", "after_session", "images_")
 
@@ -51,11 +52,25 @@ class ReportedVisit(TypedDict):
     first: str
     last: str
     sightings: int
+    unsure: int
     similarity: float
+    probably: bool
     alert: str
     captured: str
     recognised: str
     sent: str | None
+
+
+class UnsurePerson(TypedDict):
+    """A person that unsure faces of a session resembled: how many, and how much at best.
+
+    `needsPhoto`: more sightings of them were unsure than sure.
+    """
+
+    who: str
+    sightings: int
+    similarity: float
+    needsPhoto: bool
 
 
 class ReportedRun(TypedDict):
@@ -87,6 +102,7 @@ class Report(ReportedRun, ReportedCounts):
 
     error: str
     cause: str
+    unsurePersons: list[UnsurePerson]
     watch: HealthFacts | None
     stops: dict[str, int]
     latencies: dict[str, dict[str, int] | None]
@@ -104,17 +120,15 @@ def make_report(
     camera's own clock.
     """
     row = dynamodb.read(table, session_key(session.id)) or {}
-    visits = [
-        visit
-        for visit in visits_of(table, session.id, session.camera)
-        if visit.alert != "none"  # never confirmed
-    ]
+    found = visits_of(table, session.id, session.camera)
+    visits = [visit for visit in found if visit.alert != "none"]  # never confirmed
     counters = {name: int(count) for name, count in sorted(row["counts"].items())}
     return {
         **_run(session, row.get("runningAt")),
         "error": error,
         "cause": cause,
         **_counted(counters),
+        "unsurePersons": unsure_persons(found),
         "watch": facts(health_of(row)),
         "stops": _stops(row),
         "latencies": _latencies(counters, visits),
@@ -151,6 +165,27 @@ def _counted(counters: Mapping[str, int]) -> ReportedCounts:
         "drops": {name: count for name, count in counts.items() if name.startswith(DROPS)},
         "counts": counts,
     }
+
+
+def unsure_persons(visits: Iterable[Visit]) -> list[UnsurePerson]:
+    """Return which persons the unsure sightings of visits resembled, the most often first."""
+    sightings: Counter[str] = Counter()
+    sure: Counter[str] = Counter()
+    best: dict[str, float] = {}
+    for visit in visits:
+        if visit.unsure.sightings:
+            sightings[visit.who] += visit.unsure.sightings
+            best[visit.who] = max(best.get(visit.who, 0.0), visit.unsure.similarity)
+        sure[visit.who] += visit.sightings
+    return [
+        {
+            "who": who,
+            "sightings": number,
+            "similarity": best[who],
+            "needsPhoto": number > sure[who],
+        }
+        for who, number in sightings.most_common(MOST_UNSURE)
+    ]
 
 
 def _stops(row: Row) -> dict[str, int]:
@@ -197,7 +232,9 @@ def _visit(visit: Visit) -> ReportedVisit:
         "first": iso(visit.first_ms),
         "last": iso(visit.last_ms),
         "sightings": visit.sightings,
-        "similarity": visit.similarity,
+        "unsure": visit.unsure.sightings,
+        "similarity": visit.unsure.similarity if visit.is_probable else visit.similarity,
+        "probably": visit.is_probable,
         "alert": visit.alert,
         "captured": iso(visit.captured_ms),
         "recognised": iso(visit.recognised_ms),

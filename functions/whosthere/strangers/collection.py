@@ -10,10 +10,11 @@ from whosthere.strangers.review_queue import StrangerFiles
 
 @dataclass(frozen=True, slots=True)
 class FaceSearchResult:
-    """The stranger a face is: the id, and the face in the collection."""
+    """The stranger a face is: the id, the face in the collection, and how alike they are."""
 
     stranger: str
     face_id: str
+    similarity: float = 100.0
 
 
 def search_or_index(
@@ -26,10 +27,10 @@ def search_or_index(
     found = _search(files, face, threshold)
     if found is not None:
         return found
-    return FaceSearchResult(stranger, _index(files, face, stranger))
+    return FaceSearchResult(stranger, index_face(files, face, stranger))
 
 
-def _index(files: StrangerFiles, face: bytes, stranger: str) -> str:
+def index_face(files: StrangerFiles, face: bytes, stranger: str) -> str:
     """Return the id of the face in the collection; empty if Rekognition finds none to index."""
     try:
         answer = files.rekognition.index_faces(
@@ -63,5 +64,6 @@ def _search(files: StrangerFiles, face: bytes, threshold: float) -> FaceSearchRe
     matches = [match for match in answer["FaceMatches"] if match["Face"].get("ExternalImageId")]
     if not matches:
         return None
-    best = max(matches, key=lambda match: match["Similarity"])["Face"]
-    return FaceSearchResult(best["ExternalImageId"], best["FaceId"])
+    best = max(matches, key=lambda match: match["Similarity"])
+    known = best["Face"]
+    return FaceSearchResult(known["ExternalImageId"], known["FaceId"], best["Similarity"])

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whosthere import clock
 from whosthere.alerts.texts import PictureLink, stranger_alert
@@ -18,12 +18,15 @@ from whosthere.faces.track_store import (
 from whosthere.faces.tracker import FaceTrack
 from whosthere.imaging import Crops, crop
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome
+from whosthere.people.store import current_id
 from whosthere.session_store import Session
 from whosthere.strangers import store
 from whosthere.strangers.association import person_of, wait_ms
 from whosthere.strangers.collection import FaceSearchResult, search_or_index
 from whosthere.strangers.pictures import LINK_SECONDS, PresignedUrls
-from whosthere.strangers.review_queue import StrangerFiles, put_in_queue
+from whosthere.strangers.review_queue import StrangerFiles, put_in_queue, save_queued
+from whosthere.strangers.store import Stranger
+from whosthere.visits.persons import alert_person
 from whosthere.visits.record_sightings import (
     SERVICE_ERRORS,
     AlertContext,
@@ -140,17 +143,22 @@ def _enqueue(
     if snapshot.crops:
         threshold = session.settings.match_threshold
         result = search_or_index(context.files, snapshot.crops.face, track.id, threshold)
-    stranger = result.stranger
-    known = store.read_stranger(alerting.table, stranger)
-    is_ignored = known is not None and known.is_ignored
-    if not is_ignored:
-        _put_in_queue(alerting, context, session, snapshot, result, track)
+    known = store.who_is(alerting.table, result.stranger)
+    stranger = known.id if known else result.stranger
+    if known is None or known.is_waiting:
+        counter = "strangers" if stranger == track.id else "strangers_again"
+        _put_in_queue(
+            alerting, context, session, snapshot, known, replace(result, stranger=stranger), track
+        )
+    else:
+        counter = "named" if known.person else "ignored"
     sightings = [
-        Sighting(sighting.frame, sighting.face, who=(stranger,)) for sighting in track.sightings
+        Sighting(sighting.frame, sighting.face, who=(stranger,), similarity=result.similarity)
+        for sighting in track.sightings
     ]
     suppressed = _record(alerting, context, session, stranger, sightings)
-    counter = "strangers" if stranger == track.id else "strangers_again"
-    return stranger, Counter({"ignored" if is_ignored else counter: 1, "quiet": suppressed})
+    who = known.person if known and known.person else stranger
+    return who, Counter({counter: 1, "quiet": suppressed})
 
 
 def _take_snapshot(context: StrangerContext, track: FaceTrack) -> Snapshot:
@@ -171,6 +179,7 @@ def _put_in_queue(
     context: StrangerContext,
     session: Session,
     snapshot: Snapshot,
+    known: Stranger | None,
     result: FaceSearchResult,
     track: FaceTrack,
 ) -> None:
@@ -186,17 +195,12 @@ def _put_in_queue(
         "queued": iso(alerting.lease.now_ms()),
         "reason": snapshot.reason or None,
     }
-    picture = snapshot.crops.picture if snapshot.crops else None
-    key = put_in_queue(context.files, stranger, snapshot.sighting, picture, facts)
+    content = snapshot.crops.picture if snapshot.crops else None
+    picture = put_in_queue(context.files, stranger, snapshot.sighting, content, facts)
     first_ms = track.sightings[0].frame.captured_ms
-    store.save_stranger(
-        table,
-        stranger,
-        session.camera,
-        face_id=result.face_id,
-        picture_key=key,
-        moment_ms=first_ms,
-    )
+    seen = known or Stranger(stranger, (session.camera,), first_ms, first_ms, 0, 0, store.PENDING)
+    seen = replace(seen, face_id=seen.face_id or result.face_id)
+    save_queued(table, context.files, known, seen, picture)
 
 
 def _record(
@@ -207,21 +211,25 @@ def _record(
     sightings: Sequence[Sighting],
 ) -> int:
     """Record sightings of a stranger and send the alerts; return how many were suppressed."""
-    known = store.read_stranger(alerting.table, stranger)
+    known = store.who_is(alerting.table, stranger)
     if known is None:
         return 0  # forgotten a moment ago
-    new_sightings, suppressed = len(sightings), 0
-    if not known.is_ignored:
-        new_sightings = 0
-        alerts = session.settings.strangers == "alert"
-        for recorded in record_sightings(alerting, session, stranger, sightings, alerts=alerts):
-            new_sightings += recorded.new_sightings
-            suppressed += recorded.is_suppressed
-            if recorded.is_claimed:
-                _send(alerting, context, session, recorded.visit)
+    if known.person:
+        person = current_id(alerting.table, known.person)
+        named = [replace(sighting, who=(person,)) for sighting in sightings]
+        return alert_person(alerting, session, person, named)
+    new_sightings, visits, suppressed = 0, 0, 0
+    alerts = session.settings.strangers == "alert" and known.is_waiting
+    for recorded in record_sightings(alerting, session, known.id, sightings, alerts=alerts):
+        new_sightings += recorded.new_sightings
+        visits += recorded.new_sightings == recorded.visit.sightings
+        suppressed += recorded.is_suppressed
+        if recorded.is_claimed:
+            _send(alerting, context, session, recorded.visit)
     last_ms = max(sighting.frame.captured_ms for sighting in sightings)
-    last_ms = max(last_ms, known.last_ms)
-    store.count_sightings(alerting.table, stranger, last_ms, new_sightings)
+    store.count_sightings(
+        alerting.table, known, last_ms, new_sightings, visits=visits, camera=session.camera
+    )
     return suppressed
 
 

@@ -1,20 +1,45 @@
-"""The review queue: strangers' pictures in S3, which wait for the owner's decision."""
+"""The review queue: strangers' pictures in S3, in a folder for each thing that can be decided.
 
+review/pending/<stranger>/    wait for the owner
+review/ignored/<stranger>/    no further alert
+review/named/<stranger>/      of who was named, kept in case that is taken back
+review/discarded/<stranger>/  thrown away by page or command; gone for good after ten minutes
+"""
+
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
 
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
-from whosthere.faces.match import Sighting
-from whosthere.strangers.store import IGNORED, read_stranger, stranger_key
+from whosthere.faces.match import Sighting, picture_score
+from whosthere.strangers.store import (
+    DISCARDED,
+    IGNORED,
+    MOST_PICTURES,
+    NAMED,
+    PENDING,
+    Picture,
+    Stranger,
+    best_first,
+    remove_pictures,
+    save_stranger,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
-FOLDERS = ("review/pending", "review/ignored")
+REVIEW = "review/"
+FOLDERS = (PENDING, IGNORED, NAMED, DISCARDED)
+PICTURE = ".jpg"
+FACTS = "sighting.json"
+GONE = ("404", "NoSuchKey", "NotFound")  # S3's codes of what does not lie there
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +52,40 @@ class StrangerFiles:
     collection: str
 
 
-def picture_key(stranger: str, captured_ms: int) -> str:
-    """Return the key under which a stranger's picture waits for a decision."""
-    return f"review/pending/{stranger}/{captured_ms}.jpg"
+def folder_of(status: str, stranger: str) -> str:
+    """Return the prefix of the keys of a stranger's pictures while he has that status."""
+    return f"{REVIEW}{status}/{stranger}/"
 
 
 def put_in_queue(
     files: StrangerFiles,
     stranger: str,
     sighting: Sighting,
-    picture: bytes | None,
+    content: bytes | None,
     facts: Mapping[str, str | None],
-) -> str:
-    """Put a sighting into the review queue; return the key of its picture, or an empty text."""
+) -> Picture | None:
+    """Put a sighting into the review queue; return its picture, if it has one."""
     frame, face = sighting.frame, sighting.face
-    key = picture_key(stranger, frame.captured_ms) if picture else ""
-    if picture:
-        files.s3.put_object(Bucket=files.bucket, Key=key, Body=picture, ContentType="image/jpeg")
+    folder, file = folder_of(PENDING, stranger), f"{frame.captured_ms}{PICTURE}"
+    picture = None
+    if content:
+        put = files.s3.put_object(
+            Bucket=files.bucket, Key=f"{folder}{file}", Body=content, ContentType="image/jpeg"
+        )
+        picture = Picture(
+            sha256=hashlib.sha256(content).hexdigest(),
+            etag=put["ETag"],
+            captured_ms=frame.captured_ms,
+            camera=frame.camera,
+            score=picture_score(face),
+            file=file,
+        )
     item = dict(facts) | {
         "stranger": stranger,
         "captured": iso(frame.captured_ms),
         "recognised": iso(frame.recognised_ms),
         "fragment": frame.fragment,
-        "picture": key.rpartition("/")[2] or None,
+        "picture": picture.file if picture else None,
         "box": {
             "left": face.box.left,
             "top": face.box.top,
@@ -65,41 +101,75 @@ def put_in_queue(
     }
     files.s3.put_object(
         Bucket=files.bucket,
-        Key=f"review/pending/{stranger}/sighting.json",
+        Key=f"{folder}{FACTS}",
         Body=json.dumps(item, ensure_ascii=False).encode(),
         ContentType="application/json",
     )
-    return key
+    return picture
+
+
+def save_queued(
+    table: Table,
+    files: StrangerFiles,
+    before: Stranger | None,
+    seen: Stranger,
+    picture: Picture | None,
+) -> None:
+    """Write the row of a stranger who waits, with the best pictures and the newest one.
+
+    What those leave no room for is deleted.
+    """
+    after = seen
+    if picture:
+        others = [one for one in seen.pictures if one.sha256 != picture.sha256]
+        pictures = best_first([picture, *others[: MOST_PICTURES - 1]])
+        key = f"{folder_of(PENDING, seen.id)}{picture.file}"
+        after = replace(seen, pictures=pictures, picture_key=key, unsettled_ms=0)
+    save_stranger(table, before, after, new_picture=picture.sha256 if picture else "")
+    files_kept = {one.file for one in after.pictures}
+    kept = {one.sha256 for one in after.pictures}
+    for one in seen.pictures:
+        if one.file not in files_kept:
+            key = f"{folder_of(PENDING, seen.id)}{one.file}"
+            files.s3.delete_object(Bucket=files.bucket, Key=key)
+    remove_pictures(table, [one for one in seen.pictures if one.sha256 not in kept])
+
+
+def status_of_key(key: str) -> str | None:
+    """Return the status that what lies under a key stands for; None outside the folders."""
+    parts = key.split("/")
+    is_inside = len(parts) >= 3 and parts[0] == REVIEW[:-1] and parts[-1] != ""
+    return parts[1] if is_inside and parts[1] in FOLDERS else None
 
 
 def stranger_of(key: str) -> str | None:
-    """Return the stranger whose picture or sighting lies under a key, or None."""
+    """Return the stranger in whose folder a key lies, or None."""
     parts = key.split("/")
-    if len(parts) != 4 or "/".join(parts[:2]) not in FOLDERS or not parts[2]:
+    if len(parts) != 4 or parts[0] != REVIEW[:-1] or parts[1] not in FOLDERS:
         return None
-    return parts[2]
+    return parts[2] or None
 
 
-def forget_if_gone(table: Table, files: StrangerFiles, stranger: str) -> str:
-    """Forget a stranger of whom no picture is left; return what was done.
-
-    `forgotten`, `kept`, or `unknown` if there is no row. An ignored stranger's face is kept:
-    without it the owner would get alerts again once the picture has expired.
-    """
-    found = read_stranger(table, stranger)
-    if found is None:
-        return "unknown"
-    left = [key for folder in FOLDERS for key in _keys(files, f"{folder}/{stranger}/")]
-    if found.status == IGNORED or any(key.endswith(".jpg") for key in left):
-        return "kept"
-    if found.face_id:
-        files.rekognition.delete_faces(CollectionId=files.collection, FaceIds=[found.face_id])
-    for key in left:
-        files.s3.delete_object(Bucket=files.bucket, Key=key)
-    table.delete_item(Key=stranger_key(stranger))
-    return "forgotten"
+def objects_of(files: StrangerFiles, stranger: str) -> dict[str, str]:
+    """Return the ETag of each object in a stranger's folders, by its key."""
+    found: dict[str, str] = {}
+    for status in FOLDERS:
+        answer = files.s3.list_objects_v2(Bucket=files.bucket, Prefix=folder_of(status, stranger))
+        found |= {item["Key"]: item["ETag"] for item in answer.get("Contents", ())}
+    return found
 
 
-def _keys(files: StrangerFiles, prefix: str) -> list[str]:
-    answer = files.s3.list_objects_v2(Bucket=files.bucket, Prefix=prefix)
-    return [found["Key"] for found in answer.get("Contents", ())]
+def move(files: StrangerFiles, key: str, target: str) -> None:
+    """Move an object within the bucket; one that is gone is moved already."""
+    copy(files, key, target)
+    files.s3.delete_object(Bucket=files.bucket, Key=key)
+
+
+def copy(files: StrangerFiles, key: str, target: str) -> None:
+    """Copy an object within the bucket; one that is gone is no error."""
+    source: CopySourceTypeDef = {"Bucket": files.bucket, "Key": key}
+    try:
+        files.s3.copy_object(Bucket=files.bucket, Key=target, CopySource=source)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise

@@ -1,32 +1,76 @@
-"""Rows of strangers: who was seen and is no person; seen again, it is the same stranger."""
+"""Rows of strangers: who was seen and is no person; seen again, it is the same stranger.
 
-from dataclasses import dataclass
+stranger#<id>      stranger   the stranger
+strangers          <id>       its status, to list strangers by one query
+picture#<SHA-256>  picture    whose picture these bytes are, wherever they lie
+place#<key>        place      the same of a key outside the stranger's own folders
+"""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
-from whosthere.dynamodb import KEEP_ROWS_S, Table
+from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, Table, WriteRequest, decimals
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TableAttributeValueTypeDef
 
 PENDING, IGNORED, NAMED, DISCARDED = "pending", "ignored", "named", "discarded"
+MERGED = "merged"
+STRANGERS = "strangers"
+# The best pictures of a stranger that are kept: one to know him by, some to enroll him with.
+MOST_PICTURES = 5
+MOST_MERGES = 8  # how often one stranger of two can have been merged into another
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a stranger; `file` is its name in each of the stranger's folders."""
+
+    sha256: str
+    etag: str
+    captured_ms: int
+    camera: str
+    score: float
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A stranger's row; times in milliseconds."""
+    """A stranger's row; times in milliseconds, the best picture first.
+
+    `person` is who a named stranger is, `merged_into` the stranger that a merged one is.
+    `elsewhere` has the ETags of pictures that lie outside the stranger's folders, by key;
+    `decided_ms` is when the status began, `unsettled_ms` since when pictures lie outside the folder
+    of the status, or nowhere (0: they lie there), and `decisions` counts the owner's decisions.
+    """
 
     id: str
-    camera: str
+    cameras: tuple[str, ...]
     first_ms: int
     last_ms: int
     sightings: int
-    picture_key: str
-    face_id: str
+    visits: int
     status: str
+    pictures: tuple[Picture, ...] = ()
+    face_id: str = ""
+    picture_key: str = ""
+    person: str = ""
+    merged_into: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    decided_ms: int = 0
+    unsettled_ms: int = 0
+    decisions: int = 0
+    version: int = 0
 
     @property
-    def is_ignored(self) -> bool:
-        """Return whether the owner decided to get no more alerts about this stranger."""
-        return self.status in (IGNORED, NAMED)
+    def is_waiting(self) -> bool:
+        """Return whether the owner has still to decide: only then are there alerts."""
+        return self.status == PENDING
 
 
 def stranger_key(stranger: str) -> dict[str, str]:
@@ -34,61 +78,211 @@ def stranger_key(stranger: str) -> dict[str, str]:
     return {"pk": f"stranger#{stranger}", "sk": "stranger"}
 
 
+def listed_key(stranger: str) -> dict[str, str]:
+    """Return the key of the row by which a stranger is listed."""
+    return {"pk": STRANGERS, "sk": stranger}
+
+
+def picture_row_key(sha256: str) -> dict[str, str]:
+    """Return the key of the row that says whose a picture is."""
+    return {"pk": f"picture#{sha256}", "sk": "picture"}
+
+
+def place_key(key: str) -> dict[str, str]:
+    """Return the key of the row that says whose picture lies under a key in S3."""
+    return {"pk": f"place#{key}", "sk": "place"}
+
+
 def read_stranger(table: Table, stranger: str) -> Stranger | None:
-    """Return the stranger of that id, or None."""
+    """Return the stranger of that id as he was written, or None."""
     item = dynamodb.read(table, stranger_key(stranger))
-    if item is None:
-        return None
-    return Stranger(
-        id=stranger,
-        camera=item["camera"],
-        first_ms=int(item["firstSeen"]),
-        last_ms=int(item["lastSeen"]),
-        sightings=int(item["sightings"]),
-        picture_key=item.get("pictureKey", ""),
-        face_id=item.get("faceId", ""),
-        status=item["status"],
-    )
+    return _stranger(item) if item else None
+
+
+def who_is(table: Table, stranger: str) -> Stranger | None:
+    """Return the stranger of that id or, if he was merged into another, that one."""
+    found = read_stranger(table, stranger)
+    for _ in range(MOST_MERGES):
+        if found is None or found.status != MERGED:
+            break
+        found = read_stranger(table, found.merged_into)
+    return found
+
+
+def listed(table: Table) -> dict[str, str]:
+    """Return the status of each stranger, by id."""
+    rows = dynamodb.query(table, Key("pk").eq(STRANGERS))
+    return {row["sk"]: row["status"] for row in rows}
+
+
+def list_strangers(table: Table, *statuses: str) -> list[Stranger]:
+    """Return the strangers of these statuses, who was seen last first."""
+    ids = [id for id, status in listed(table).items() if status in statuses]
+    found = [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
+    return sorted(found, key=lambda stranger: -stranger.last_ms)
+
+
+def stranger_of_picture(table: Table, sha256: str) -> str | None:
+    """Return whose picture these bytes are, or None."""
+    row = dynamodb.read(table, picture_row_key(sha256))
+    return str(row["stranger"]) if row else None
+
+
+def stranger_of_place(table: Table, key: str) -> str | None:
+    """Return whose picture was found under a key outside his folders, or None."""
+    row = dynamodb.read(table, place_key(key))
+    return str(row["stranger"]) if row else None
 
 
 def save_stranger(
-    table: Table, stranger: str, camera: str, *, face_id: str, picture_key: str, moment_ms: int
+    table: Table, before: Stranger | None, stranger: Stranger, *, new_picture: str = ""
 ) -> None:
-    """Write the row of a stranger who waits for a decision, with the newest picture."""
-    values: dict[str, str | int] = {
-        ":pending": PENDING,
-        ":expires": moment_ms // 1000 + KEEP_ROWS_S,
-        ":camera": camera,
-        ":moment": moment_ms,
-        ":none": 0,
-        ":schema": dynamodb.SCHEMA,
-        ":face": face_id,
+    """Write a stranger's row, as it is listed, and whose `new_picture` is.
+
+    Raises RowChangedError if the row is no longer as it was read. Sightings are counted by
+    count_sightings alone, which does not change the version.
+    """
+    stays = stranger.status in (IGNORED, NAMED)
+    # What the owner has decided holds for as long as the stranger may come back.
+    expires = stranger.last_ms // 1000 + (4 if stays else 1) * KEEP_ROWS_S
+    writes = [_update(before, stranger, expires)]
+    if before is None or before.status != stranger.status:
+        status = listed_key(stranger.id) | {"status": stranger.status}
+        writes.append(dynamodb.put({**status, "expires": expires}, None))
+    if new_picture:
+        whose = picture_row_key(new_picture) | {"stranger": stranger.id}
+        writes.append(dynamodb.put({**whose, "expires": expires}, None))
+    dynamodb.write(table, *writes)
+
+
+def _update(before: Stranger | None, stranger: Stranger, expires: int) -> WriteRequest:
+    values: dict[str, TableAttributeValueTypeDef] = {
+        "status": stranger.status,
+        "faceId": stranger.face_id,
+        "pictureKey": stranger.picture_key,
+        "person": stranger.person,
+        "mergedInto": stranger.merged_into,
+        "pictures": {one.sha256: _picture_item(one) for one in stranger.pictures},
+        "elsewhere": dict(stranger.elsewhere),
+        "decidedAt": stranger.decided_ms,
+        "unsettledAt": stranger.unsettled_ms,
+        "decisions": stranger.decisions,
+        "expires": expires,
+        "schemaVersion": dynamodb.SCHEMA,
     }
-    if picture_key:
-        values[":picture"] = picture_key
-    table.update_item(
-        Key=stranger_key(stranger),
-        UpdateExpression="SET #status = :pending, expires = :expires, schemaVersion = :schema,"
-        " camera = if_not_exists(camera, :camera),"
-        " firstSeen = if_not_exists(firstSeen, :moment),"
-        " lastSeen = if_not_exists(lastSeen, :moment),"
-        " sightings = if_not_exists(sightings, :none),"
-        " faceId = if_not_exists(faceId, :face)"
-        + (", pictureKey = :picture" if picture_key else ""),
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues=values,
-    )
+    if before is None:
+        values |= {"firstSeen": stranger.first_ms, "lastSeen": stranger.last_ms, "sightings": 0}
+        values |= {"visits": 0, "cameras": set(stranger.cameras)}
+    names = {f"#{number}": name for number, name in enumerate(values)}
+    given = {f":{number}": value for number, value in enumerate(values.values())}
+    assigned = ", ".join(f"#{number} = :{number}" for number in range(len(values)))
+    read = "version = :read" if before and before.version else "attribute_not_exists(version)"
+    if before and before.version:
+        given[":read"] = before.version
+    return {
+        "Update": {
+            "Key": stranger_key(stranger.id),
+            "UpdateExpression": f"SET {assigned} ADD version :one",
+            "ConditionExpression": read,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": given | {":one": 1},
+        }
+    }
 
 
-def count_sightings(table: Table, stranger: str, last_ms: int, sightings: int) -> None:
-    """Add sightings to a stranger's row, if there is one."""
+def count_sightings(
+    table: Table, stranger: Stranger, last_ms: int, sightings: int, *, visits: int, camera: str
+) -> None:
+    """Add sightings and visits at a camera to a stranger's row, if there is one."""
     try:
         table.update_item(
-            Key=stranger_key(stranger),
-            UpdateExpression="SET lastSeen = :last ADD sightings :more",
+            Key=stranger_key(stranger.id),
+            UpdateExpression="SET lastSeen = :last"
+            " ADD sightings :more, visits :visits, cameras :cameras",
             ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues={":last": last_ms, ":more": sightings},
+            ExpressionAttributeValues={
+                ":last": max(last_ms, stranger.last_ms),
+                ":more": sightings,
+                ":visits": visits,
+                ":cameras": {camera},
+            },
         )
     except ClientError as error:
         if not dynamodb.is_lost(error):
             raise
+
+
+def note_place(table: Table, key: str, stranger: str) -> None:
+    """Note whose picture lies under a key outside his folders."""
+    table.put_item(Item=place_key(key) | dynamodb.STAMP | {"stranger": stranger})
+
+
+def remove_places(table: Table, keys: Iterable[str]) -> None:
+    """Remove what was noted of keys at which no picture lies any more."""
+    for key in keys:
+        table.delete_item(Key=place_key(key))
+
+
+def remove_pictures(table: Table, pictures: Iterable[Picture]) -> None:
+    """Remove what says whose these pictures are."""
+    for picture in pictures:
+        table.delete_item(Key=picture_row_key(picture.sha256))
+
+
+def remove_stranger(table: Table, stranger: Stranger) -> None:
+    """Remove all rows of a stranger; raise RowChangedError if his has changed meanwhile."""
+    remove_pictures(table, stranger.pictures)
+    remove_places(table, stranger.elsewhere)
+    dynamodb.write(table, dynamodb.delete(stranger_key(stranger.id), stranger.version))
+    table.delete_item(Key=listed_key(stranger.id))
+
+
+def best_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
+    """Return pictures, each once, the best first."""
+    once = {picture.sha256: picture for picture in pictures}
+    return tuple(sorted(once.values(), key=lambda one: (-one.score, one.captured_ms)))
+
+
+def _picture_item(picture: Picture) -> Attributes:
+    return {
+        "etag": picture.etag,
+        "captured": picture.captured_ms,
+        "camera": picture.camera,
+        "score": decimals(round(picture.score, 4)),
+        "file": picture.file,
+    }
+
+
+def _stranger(item: Row) -> Stranger:
+    pictures = [
+        Picture(
+            sha256,
+            one["etag"],
+            int(one["captured"]),
+            one["camera"],
+            float(one["score"]),
+            one["file"],
+        )
+        for sha256, one in item.get("pictures", {}).items()
+    ]
+    # An earlier version noted the first camera alone.
+    cameras = item.get("cameras") or {item["camera"]}
+    return Stranger(
+        id=item["pk"].partition("#")[2],
+        cameras=tuple(sorted(cameras)),
+        first_ms=int(item["firstSeen"]),
+        last_ms=int(item["lastSeen"]),
+        sightings=int(item["sightings"]),
+        visits=int(item.get("visits", 0)),
+        status=item["status"],
+        pictures=best_first(pictures),
+        face_id=item.get("faceId", ""),
+        picture_key=item.get("pictureKey", ""),
+        person=item.get("person", ""),
+        merged_into=item.get("mergedInto", ""),
+        elsewhere=dict(item.get("elsewhere", {})),
+        decided_ms=int(item.get("decidedAt", 0)),
+        unsettled_ms=int(item.get("unsettledAt", 0)),
+        decisions=int(item.get("decisions", 0)),
+        version=int(item.get("version", 0)),
+    )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from whosthere.alerts.texts import person_alert
@@ -44,13 +45,13 @@ def alert_persons(
     suppressed = 0
     for person, sightings in groups.items():
         try:
-            suppressed += _alert_person(context, session, person, sightings, stored.get(person))
+            suppressed += alert_person(context, session, person, sightings, stored.get(person))
         # Whatever goes wrong with one person must not hide the others: the frames that show
         # this one are reported as failed and redelivered.
         except Exception as error:
             failed |= {sighting.frame.id: error for sighting in sightings}
     unsure = {
-        frame.id: len([one for one in sightings if one.is_unsure])
+        frame.id: len([one for one in sightings if one.resembles])
         for frame, sightings in zip(wanted, seen, strict=True)
     }
     counts = _counts(session, frames, failed, unsure)
@@ -60,12 +61,12 @@ def alert_persons(
     return ProcessingOutcome(failed, counts, last_ms)
 
 
-def _alert_person(
+def alert_person(
     context: AlertContext,
     session: Session,
     person: str,
     sightings: Sequence[Sighting],
-    current: StoredVisit | None,
+    current: StoredVisit | None = None,
 ) -> int:
     """Record sightings of one person and send the alerts; return how many were suppressed."""
     suppressed = 0
@@ -114,18 +115,47 @@ def group_by_person(
 ) -> dict[str, list[Sighting]]:
     """Group the sightings of frames, in order of capture, by the person whose visit they are.
 
-    An unmatched face belongs to the person who was at its place a moment ago, turned away.
+    An unmatched or unsure face belongs to the person who was at its place a moment ago, turned
+    away. If nobody was, an unsure face belongs to the one person that it resembles.
     """
     last: Positions = {who: (visit.box_ms, visit.box) for who, visit in visits.items()}
+    unproven = {who for who, visit in visits.items() if not visit.times}  # only unsure so far
     groups: dict[str, list[Sighting]] = {}
     for sightings in frames:
-        seen = _matched(sightings, visits, last, gap_ms)
+        seen = matched = _matched(sightings, visits, last, gap_ms)
         if unmatched := [sighting for sighting in sightings if not sighting.who]:
-            seen |= _turned_away(unmatched, last, set(seen))
+            found = _unmatched(unmatched, last, set(matched))
+            unproven |= {who for who in found if _is_new(who, unmatched[0], last, gap_ms)}
+            seen = matched | found
+        if unproven:
+            unproven.difference_update(matched)
+            _add_doubts(groups, matched, unproven.difference(seen), last)
         for who, sighting in seen.items():
             groups.setdefault(who, []).append(sighting)
             last[who] = (sighting.frame.captured_ms, sighting.face.box)
     return groups
+
+
+def _is_new(who: str, sighting: Sighting, last: Positions, gap_ms: int) -> bool:
+    """Return whether a visit begins with a sighting of that person."""
+    return who not in last or abs(sighting.frame.captured_ms - last[who][0]) > gap_ms
+
+
+def _add_doubts(
+    groups: dict[str, list[Sighting]],
+    matched: Mapping[str, Sighting],
+    absent: Container[str],
+    last: Positions,
+) -> None:
+    """Add matched faces, as doubts, to the groups of unproven, absent persons seen at their place.
+
+    The unsure faces there may have been of the person who matched.
+    """
+    for sighting in matched.values():
+        who = _nearest(sighting, last)
+        if who and who in absent and who not in sighting.who:
+            doubt = replace(sighting, who=(), resembles=sighting.who)
+            groups.setdefault(who, []).append(doubt)
 
 
 def _matched(
@@ -167,20 +197,30 @@ def _whose_visit(
     return free[0] if free else None
 
 
-def _turned_away(
+def _unmatched(
     unmatched: Sequence[Sighting], last: Positions, present: Container[str]
 ) -> dict[str, Sighting]:
     seen: dict[str, Sighting] = {}
+    if any(one.resembles for one in unmatched):  # first those at the place of their own person
+        unmatched = sorted(unmatched, key=lambda one: _nearest(one, last) not in one.resembles)
     for sighting in unmatched:
-        near = [
-            (apart, who)
-            for who, position in last.items()
-            if who not in present and who not in seen
-            if (apart := _distance(position, sighting)) is not None
-        ]
-        if near:
-            seen[min(near)[1]] = sighting
+        absent = {who: was for who, was in last.items() if who not in present and who not in seen}
+        who = _nearest(sighting, absent)
+        if who is None and len(sighting.resembles) == 1:
+            (who,) = sighting.resembles
+        if who and who not in present and who not in seen:
+            seen[who] = sighting
     return seen
+
+
+def _nearest(sighting: Sighting, last: Positions) -> str | None:
+    """Return who was nearest to the place of a face a moment ago, if anybody was."""
+    near = [
+        (apart, who)
+        for who, position in last.items()
+        if (apart := _distance(position, sighting)) is not None
+    ]
+    return min(near)[1] if near else None
 
 
 def _distance(position: tuple[int, Box], sighting: Sighting) -> float | None:

@@ -3,9 +3,12 @@
 Every write is conditional on the `version` that was read, so of two workers one wins and the
 other reads again. The current row of a person guards all visits of that person at the camera:
 whoever opens another visit there, even an earlier one that comes late, has to write it.
+
+Two index rows, by day and by person or stranger, are written when a visit opens. Once it is
+closed they say where its row is; until then it is the current one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -16,10 +19,21 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
-from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, Table, WriteRequest
+from whosthere.clock import utc
+from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, RowChangedError, Table, WriteRequest
 from whosthere.geometry import Box
 from whosthere.names import STRANGER_PREFIX
-from whosthere.visits.visit import CLAIMED, DUE, SENT, Visit
+from whosthere.visits.visit import CLAIMED, DUE, SENT, UnsureSightings, Visit
+
+# Of an id in the sort key of a day, in characters of up to four bytes: the key has at most 1,024
+# bytes. Ids of ours are much shorter; a face of somebody else's collection may have any.
+ID_LENGTH = 240
+# All attributes of a visit but its `times`.
+SHOWN = (
+    *("camera", "who", "session", "opened", "first", "last", "sightings", "similarity"),
+    *("persons", "box", "boxAt", "alert", "claim", "lease", "captured", "recognised", "sent"),
+    "version",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +78,21 @@ def closed_key(visit: Visit) -> dict[str, str]:
     }
 
 
-def past_key(visit: Visit) -> dict[str, str]:
-    """Return the key of the row that finds a closed visit by who and when, in any session."""
-    return {"pk": f"camera#{visit.camera}", "sk": _past(visit.who, visit.opened_ms)}
+def index_keys(visit: Visit) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the keys of a visit's index rows: of its UTC day, and of its person or stranger."""
+    opened = f"{visit.opened_ms:013d}"
+    return (
+        {
+            "pk": f"day#{utc(visit.opened_ms).date().isoformat()}",
+            "sk": f"{opened}#{visit.camera}#{visit.who[:ID_LENGTH]}",
+        },
+        {"pk": f"visits#{visit.who}", "sk": f"{visit.camera}#{opened}"},
+    )
 
 
-def _past(who: str, moment_ms: int) -> str:
-    return f"past#{who}#{moment_ms:013d}"
+def closed_rows(visit: Visit) -> list[Attributes]:
+    """Return the rows of a closed visit: its own, then its index rows."""
+    return [{**closed_key(visit), **_item(visit)}, *_index_rows(visit, is_closed=True)]
 
 
 def current_visits(table: Table, camera: str) -> dict[str, StoredVisit]:
@@ -122,16 +144,102 @@ def save_visit(table: Table, location: VisitLocation, visit: Visit) -> None:
     if stored is not None:
         dynamodb.write(table, dynamodb.put({**stored.key, **item}, stored.version))
     elif current is None:
-        key = current_key(visit.camera, visit.who)
-        dynamodb.write(table, dynamodb.put({**key, **item}, 0))
+        opened = dynamodb.put({**current_key(visit.camera, visit.who), **item}, 0)
+        dynamodb.write(table, opened, *_index(visit))
     elif location.is_late:
         opened = dynamodb.put({**closed_key(visit), **item}, 0)
         touched = dynamodb.touch(current.key, current.version)
-        dynamodb.write(table, touched, opened, _past_row(visit))
+        dynamodb.write(table, touched, opened, *_index(visit, is_closed=True))
     else:
-        closed = dynamodb.put({**closed_key(current.visit), **_item(current.visit)}, None)
+        closed = [dynamodb.put(row, None) for row in closed_rows(current.visit)]
         opened = dynamodb.put({**current.key, **item}, current.version)
-        dynamodb.write(table, opened, closed, _past_row(current.visit))
+        dynamodb.write(table, opened, *_index(visit), *closed)
+
+
+def visits_of_day(table: Table, day: str, from_ms: int, to_ms: int) -> list[Row]:
+    """Return the index rows of visits that opened on that UTC day, in a span without its end."""
+    opened = Key("sk").between(f"{from_ms:013d}", f"{to_ms - 1:013d}#~")
+    return dynamodb.query(table, Key("pk").eq(f"day#{day}") & opened)
+
+
+def visits_of_one(table: Table, who: str, from_ms: int, to_ms: int, newest: int) -> Iterator[Row]:
+    """Yield the index rows of the newest visits of a person or stranger, at each camera.
+
+    A query goes from the last camera backwards; of one that has more rows than are wanted it
+    leaves out the rest. At most `newest` rows a query, and about one query per camera.
+    """
+    bound, camera, found = "~", "", 0
+    while bound:
+        condition = Key("pk").eq(f"visits#{who}") & Key("sk").lt(bound)
+        rows, is_more = dynamodb.page(table, condition, ascending=False, limit=newest)
+        bound = ""
+        for row in rows:
+            if row["camera"] != camera:
+                camera, found = row["camera"], 0
+            if from_ms <= row["opened"] < to_ms:
+                found += 1
+                yield row
+        if is_more:
+            last = int(rows[-1]["opened"])
+            is_enough = found >= newest or last < from_ms
+            bound = f"{camera}#" if is_enough else f"{camera}#{min(last, to_ms):013d}"
+
+
+def read_indexed(table: Table, rows: Iterable[Row]) -> list[StoredVisit]:
+    """Return the visits that index rows stand for, in no order.
+
+    Without their `times`, which are most of a row: these are to be shown, not to be written.
+    """
+    found, moved = _at(table, rows)
+    if moved:  # closed since their index rows were read, which happens once; or deleted
+        keys = [{"pk": row["pk"], "sk": row["sk"]} for row in moved]
+        found += _at(table, dynamodb.read_many(table, keys))[0]
+    return found
+
+
+def _at(table: Table, rows: Iterable[Row]) -> tuple[list[StoredVisit], list[Row]]:
+    """Return the visits where index rows say they are, and the rows whose visit is not there."""
+    located = [(_indexed_key(row), row) for row in rows]
+    keys = {(key["pk"], key["sk"]): key for key, _ in located}
+    read = dynamodb.read_many(table, keys.values(), SHOWN)
+    items = {(item["pk"], item["sk"]): item for item in read}
+    found, moved = [], []
+    for key, row in located:
+        item = items.get((key["pk"], key["sk"]))
+        if item and item["opened"] == row["opened"]:
+            found.append(_stored(item))
+        else:
+            moved.append(row)
+    return found, moved
+
+
+def _indexed_key(row: Row) -> dict[str, str]:
+    if "closedPk" in row:
+        return {"pk": row["closedPk"], "sk": row["closedSk"]}
+    return current_key(row["camera"], row["who"])
+
+
+def delete_visit(table: Table, stored: StoredVisit) -> bool:
+    """Delete a visit with its index rows; return False if it has changed since it was read.
+
+    The visit before a current one becomes the current one: it guards those that are left.
+    """
+    before = None
+    if stored.key == current_key(stored.visit.camera, stored.visit.who):
+        known = _neighbours(table, stored.visit, stored.visit.opened_ms - 1)
+        before = max(known, key=lambda one: one.visit.opened_ms, default=None)
+    requests = [dynamodb.delete(key, None) for key in index_keys(stored.visit)]
+    if before is None:
+        requests.append(dynamodb.delete(stored.key, stored.version))
+    else:
+        requests.append(dynamodb.put({**stored.key, **_item(before.visit)}, stored.version))
+        requests.append(dynamodb.delete(before.key, before.version))
+        requests += _index(before.visit)
+    try:
+        dynamodb.write(table, *requests)
+    except RowChangedError:
+        return False
+    return True
 
 
 def prepare_mark(table: Table, visit: Visit, sent_ms: int) -> Callable[[], object]:
@@ -179,24 +287,37 @@ def _settle(table: Table, visit: Visit, settlement: Settlement) -> None:
                 raise
 
 
-def _past_row(visit: Visit) -> WriteRequest:
-    key = closed_key(visit)
-    expires = visit.last_ms // 1000 + KEEP_ROWS_S
-    found_by = {"closedPk": key["pk"], "closedSk": key["sk"]}
-    return dynamodb.put({**past_key(visit), **found_by, "expires": expires}, None)
+def _index_rows(visit: Visit, *, is_closed: bool) -> list[Attributes]:
+    row: dict[str, str | int] = {
+        "camera": visit.camera,
+        "who": visit.who,
+        "opened": visit.opened_ms,
+        "expires": visit.last_ms // 1000 + KEEP_ROWS_S,
+    }
+    if is_closed:
+        key = closed_key(visit)
+        row |= {"closedPk": key["pk"], "closedSk": key["sk"]}
+    return [{**key, **row} for key in index_keys(visit)]
+
+
+def _index(visit: Visit, *, is_closed: bool = False) -> list[WriteRequest]:
+    return [dynamodb.put(row, None) for row in _index_rows(visit, is_closed=is_closed)]
 
 
 def _neighbours(table: Table, visit: Visit, moment_ms: int) -> Iterator[StoredVisit]:
     """Yield the closed visits around a moment: as visits lie apart, no other can cover it."""
-    who = visit.who
-    camera_is, past = Key("pk").eq(f"camera#{visit.camera}"), f"past#{who}#"
-    before = Key("sk").between(past, _past(who, moment_ms))
-    after = Key("sk").between(_past(who, moment_ms + 1), f"{past}~")
-    for side, ascending in ((before, False), (after, True)):
-        found = dynamodb.first(table, camera_is & side, ascending=ascending)
-        stored = found and _read(table, {"pk": found["closedPk"], "sk": found["closedSk"]})
-        if stored:
-            yield stored
+    for pk, prefix in (
+        (f"visits#{visit.who}", f"{visit.camera}#"),
+        (f"camera#{visit.camera}", f"past#{visit.who}#"),  # rows of version 0.1.0
+    ):
+        before = Key("sk").between(prefix, f"{prefix}{moment_ms:013d}")
+        after = Key("sk").between(f"{prefix}{moment_ms + 1:013d}", f"{prefix}~")
+        for side, ascending in ((before, False), (after, True)):
+            found = dynamodb.first(table, Key("pk").eq(pk) & side, ascending=ascending)
+            is_closed = found is not None and "closedPk" in found
+            stored = _read(table, _indexed_key(found)) if found and is_closed else None
+            if stored:
+                yield stored
 
 
 def _read(table: Table, key: dict[str, str]) -> StoredVisit | None:
@@ -205,7 +326,10 @@ def _read(table: Table, key: dict[str, str]) -> StoredVisit | None:
 
 
 def _item(visit: Visit) -> Attributes:
+    unsure = visit.unsure
+    more = _unsure_item(visit) if unsure.sightings or unsure.is_doubted else {}
     return {
+        **more,
         "camera": visit.camera,
         "who": visit.who,
         "session": visit.session,
@@ -228,6 +352,29 @@ def _item(visit: Visit) -> Attributes:
     }
 
 
+def _unsure_item(visit: Visit) -> Attributes:
+    """Return what only a visit with unsure sightings has in its row."""
+    unsure = visit.unsure
+    return {
+        "unsure": {
+            "times": list(unsure.times),
+            "sightings": unsure.sightings,
+            "similarity": Decimal(str(round(unsure.similarity, 2))),
+            "doubted": unsure.is_doubted,
+        },
+        "probable": visit.is_probable,
+    }
+
+
+def _unsure(row: Row) -> UnsureSightings:
+    return UnsureSightings(
+        times=tuple([int(time) for time in row["times"]]),
+        sightings=int(row["sightings"]),
+        similarity=float(row["similarity"]),
+        is_doubted=bool(row["doubted"]),
+    )
+
+
 def _stored(item: Row) -> StoredVisit:
     visit = Visit(
         camera=item["camera"],
@@ -236,7 +383,7 @@ def _stored(item: Row) -> StoredVisit:
         opened_ms=int(item["opened"]),
         first_ms=int(item["first"]),
         last_ms=int(item["last"]),
-        times=tuple([int(time) for time in item["times"]]),
+        times=tuple([int(time) for time in item.get("times", ())]),
         sightings=int(item["sightings"]),
         similarity=float(item["similarity"]),
         persons=tuple(item["persons"]),
@@ -248,6 +395,8 @@ def _stored(item: Row) -> StoredVisit:
         captured_ms=int(item["captured"]),
         recognised_ms=int(item["recognised"]),
         sent_ms=int(item["sent"]),
+        unsure=_unsure(item["unsure"]) if "unsure" in item else UnsureSightings(),
+        is_probable=item.get("probable", False),
     )
     key = {"pk": item["pk"], "sk": item["sk"]}
     return StoredVisit(key, int(item["version"]), visit)

@@ -135,6 +135,7 @@ def test_the_demo_succeeds_with_exactly_the_alerts_and_strangers_of_the_film(
     persons = sorted(name for kind, name in kinds if kind == "person")
     assert persons == sorted(name for kind, name in wanted if kind == "person")
     assert len(played.report["strangers"]) == len(TRUTH["strangers"])
+    assert not any(alert["probably"] for alert in played.report["alerts"])
 
 
 def test_standard_output_holds_one_json_object_and_nothing_else(played: Played) -> None:
@@ -142,6 +143,7 @@ def test_standard_output_holds_one_json_object_and_nothing_else(played: Played) 
         "session",
         "alerts",
         "strangers",
+        "unsure",
         "records",
         "left",
         "setup_seconds",

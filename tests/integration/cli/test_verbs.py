@@ -10,8 +10,13 @@ import pytest
 
 from cli.__main__ import main
 from local.laptop import ROOT
+from local.tests.support.laptop.parts import unique
 from tests.support.stack.camera import streaming
 from tests.support.stack.command import called, in_shell
+from whosthere.clock import now_ms
+from whosthere.geometry import Box
+from whosthere.visits.store import VisitLocation, read_current, save_visit
+from whosthere.visits.visit import Visit
 
 LIMIT_S = 180
 QUICK = ["--set", "healthCheckSeconds=2", "--set", "mediaWaitSeconds=60", "--set", 'tell=["end"]']
@@ -164,6 +169,35 @@ def test_schedules_mutes_and_subscribers(verb, answer, product):
     assert verb("replay") == "nothing has failed\n"
 
 
+def a_visit(table, who, minutes_ago):
+    """A confirmed visit of a minute; those of one person one after the other."""
+    began = now_ms() - 60_000 * minutes_ago
+    face = {"box": Box(0.4, 0.3, 0.1, 0.2), "box_ms": began, "similarity": 97.0, "persons": (who,)}
+    visit = Visit(
+        *("front-door", who, "one", began, began, began + 60_000, (began, began + 60_000)),
+        **{"sightings": 2, "alert": "quiet", **face},
+    )
+    save_visit(table, VisitLocation(read_current(table, "front-door", who), None), visit)
+    return visit
+
+
+def test_visits_are_listed_written_and_deleted(verb, answer, product):
+    table, who = product.table, "p-of-this-test"
+    visits = [a_visit(table, who, minutes) for minutes in (90, 60, 30)]
+
+    def listed():
+        found = answer("visits", "--days", "2")["visits"]
+        return [one["visit"] for one in found if one["who"] == who]
+
+    assert listed() == [one.id for one in reversed(visits)]
+    assert who in verb("visits", "--days", "2", "--csv", "-")
+    for one in visits[0], visits[2]:  # a closed one, and the current one
+        assert verb("visits", "--delete", one.id) == "1 visit deleted\n"
+    assert listed() == [visits[1].id]
+    assert verb("visits", "--delete", visits[1].id) == "1 visit deleted\n"
+    assert listed() == []
+
+
 @pytest.mark.long  # waits for the next minute of the clock
 def test_a_schedule_starts_a_session_on_the_clock_of_its_time_zone(
     verb, answer, product, stack, camera, wait_until
@@ -185,3 +219,49 @@ def test_a_schedule_starts_a_session_on_the_clock_of_its_time_zone(
     finally:
         verb("schedule", span, "--remove")
         s3.delete_object(Bucket=stack.bucket, Key="settings.json")
+
+
+def test_people_are_enrolled_renamed_and_told_by_real_faces(verb, answer, product, tmp_path):
+    """With the rights of the deployed roles: each call of Rekognition is one that they allow."""
+    marked = unique("Zoë")
+    photos = [tmp_path / f"{number}.jpg" for number in range(2)]
+    for photo, name in zip(photos, ("Zoë", "Ravi"), strict=True):
+        drawn = ROOT / "demo" / "people" / name / "1.jpg"
+        # Behind the picture's end: nobody else of this stack has a photo of that content.
+        photo.write_bytes(drawn.read_bytes() + marked.encode())
+    zoe, ravi = f"Zoë {marked}", f"Ravi {marked}"
+    (tmp_path / "damaged.jpg").write_bytes(b"no picture")
+    done = answer("enroll", zoe, str(photos[0]), str(tmp_path / "damaged.jpg"))
+    assert {photo["status"] for photo in done["photos"]} == {"enrolled", "refused"}
+    assert answer("enroll", ravi, str(photos[1]))["good"] == 1
+
+    (face,) = answer("who", str(photos[0]))["faces"]
+    likest = {one["name"]: one["similarity"] for one in face["likest"]}
+    assert likest[zoe] > 99
+    assert likest.get(ravi, 0) < 80
+
+    twin = tmp_path / "twin.jpg"
+    twin.write_bytes(photos[0].read_bytes() + b"twin")
+    (photo,) = answer("enroll", f"Twin {marked}", str(twin))["photos"]
+    assert photo["looksLike"]["similarity"] > 99
+
+    (before,) = answer("people", zoe)["people"]
+    renamed = answer("people", "--rename", zoe, f"{zoe} again")
+    assert (renamed["done"], renamed["photos"]) == (True, 1)
+    (after,) = answer("people", f"{zoe} again")["people"]
+    assert (after["id"], after["good"]) == (before["id"], 1)
+    (face,) = answer("who", str(photos[0]))["faces"]
+    assert f"{zoe} again" in {one["name"] for one in face["likest"]}
+    assert answer("people", "--reconcile")["sent"] == []
+
+    collection = f"{product.stack.name}-people"
+    rekognition = product.client("rekognition")
+    labels = rekognition.list_faces(CollectionId=collection)["Faces"]
+    own = [one["FaceId"] for one in labels if one["ExternalImageId"].startswith(before["id"])]
+    rekognition.delete_faces(CollectionId=collection, FaceIds=own)
+    rebuilt = answer("rebuild", "--yes")
+    assert (rebuilt["missing"], rebuilt["done"]) == (1, True)
+    (face,) = answer("who", str(photos[0]))["faces"]
+    assert f"{zoe} again" in {one["name"] for one in face["likest"]}
+    for name in (f"{zoe} again/0", f"{ravi}/1", f"Twin {marked}/twin"):
+        product.client("s3").delete_object(Bucket=product.stack.bucket, Key=f"people/{name}.jpg")

@@ -14,9 +14,9 @@ BACKGROUND = (90, 90, 90)
 RED, BLUE, GREEN = (220, 20, 20), (20, 20, 220), (20, 200, 20)
 
 
-def draw(*faces, size=SIZE):
+def draw(*faces, size=SIZE, light=0):
     """A frame as JPEG, with a coloured ellipse for each (box, colour)."""
-    image = Image.new("RGB", size, BACKGROUND)
+    image = Image.new("RGB", size, tuple(shade - light for shade in BACKGROUND))
     pen = ImageDraw.Draw(image)
     for (left, top, width, height), colour in faces:
         corners = (left, top, left + width, top + height)
@@ -101,7 +101,9 @@ class Video:
         self.calls += 1
         if self.reason:
             raise PictureError(self.reason)
-        return draw(*self.faces.get(sighting.frame.captured_ms, [(LEFT, RED)]))
+        moment_ms = sighting.frame.captured_ms
+        # No two frames of a camera are the same.
+        return draw(*self.faces.get(moment_ms, [(LEFT, RED)]), light=moment_ms // 1000 % 59)
 
 
 class Urls:

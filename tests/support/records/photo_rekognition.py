@@ -1,5 +1,7 @@
 """A Rekognition for the tests of photos, that tells drawn faces apart by their colour."""
 
+from types import SimpleNamespace
+
 from botocore.exceptions import ClientError
 
 from tests.support.records.drawn_faces import colours
@@ -10,7 +12,7 @@ class PhotoRekognition:
 
     def __init__(self, s3):
         self.s3, self.labels, self.made = s3, {}, 0
-        self.detail, self.poor = {}, []
+        self.detail, self.poor, self.similar = {}, [], {}
         self.knows_images = True  # the same image and external id are one face (IndexFaces)
 
     @property
@@ -26,7 +28,8 @@ class PhotoRekognition:
 
     def detect_faces(self, *, Image):
         self.content_of(Image)
-        return {"FaceDetails": self.detail.get(Image["S3Object"]["Name"], [face_detail()])}
+        name = Image.get("S3Object", {}).get("Name", "")
+        return {"FaceDetails": self.detail.get(name, [face_detail()])}
 
     def index_faces(self, *, Image, ExternalImageId, **_given):
         if self.poor:
@@ -39,11 +42,42 @@ class PhotoRekognition:
         self.labels[f"face-{self.made}"] = (ExternalImageId, seen)
         return {"FaceRecords": [{"Face": {"FaceId": f"face-{self.made}"}}]}
 
+    def search_faces(self, *, FaceId, FaceMatchThreshold, **_given):
+        return {"FaceMatches": self._matches(self.labels[FaceId][1], FaceMatchThreshold, FaceId)}
+
+    def search_faces_by_image(self, *, Image, FaceMatchThreshold, **_given):
+        seen = colours(self.content_of(Image)).most_common(1)[0][0]
+        return {"FaceMatches": self._matches(seen, FaceMatchThreshold)}
+
+    def _matches(self, own, threshold, but=None):
+        """Faces of one colour are alike, and so are those that a test says are."""
+        found = [
+            (99.9 if seen == own else self.similar.get(frozenset((seen, own)), 0.0), id, label)
+            for id, (label, seen) in self.labels.items()
+            if id != but
+        ]
+        return [
+            {"Similarity": similarity, "Face": {"FaceId": id, "ExternalImageId": label}}
+            for similarity, id, label in sorted(found, reverse=True)
+            if similarity >= threshold
+        ]
+
     def delete_faces(self, *, FaceIds, **_given):
         for id in FaceIds:
             self.labels.pop(id, None)
 
+    def describe_collection(self, **_given):
+        return {"FaceCount": len(self.labels), "FaceModelVersion": "7.0"}
+
+    def get_paginator(self, _operation):
+        faces = [{"FaceId": id} for id in self.labels]
+        return SimpleNamespace(
+            paginate=lambda **_given: [{"Faces": faces[:1]}, {"Faces": faces[1:]}]
+        )
+
     def content_of(self, image):
+        if "Bytes" in image:
+            return image["Bytes"]
         try:
             named = image["S3Object"]
             return self.s3.get_object(Bucket=named["Bucket"], Key=named["Name"])["Body"].read()

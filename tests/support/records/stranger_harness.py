@@ -75,7 +75,7 @@ class StrangerHarness(AlertHarness):
     def clear(self):
         empty_bucket(self.s3)
         for item in self.table.scan()["Items"]:
-            made = item["sk"].startswith(("visit#", "past#"))
+            made = item["sk"].startswith("visit#") or item["pk"].startswith(("day#", "visits#"))
             if made or item["sk"] in ("stranger", "tracks"):
                 self.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
         self.subscriber.alerts.clear()

@@ -26,6 +26,7 @@ def deployed_target(table):
         roleArn=role["Role"]["Arn"],
     )["stateMachineArn"]
     dead_letters = boto3.client("sqs").create_queue(QueueName="whosthere-dead-letters")["QueueUrl"]
+    objects = boto3.client("sqs").create_queue(QueueName="whosthere-objects")["QueueUrl"]
     return Target(
         stack="whosthere",
         region="eu-west-1",
@@ -40,6 +41,8 @@ def deployed_target(table):
             "BucketName": BUCKET,
             "StateMachineArn": machine,
             "DeadLetterQueueUrl": dead_letters,
+            "ObjectsQueueUrl": objects,
+            "PeopleCollectionId": "whosthere-people",
         },
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -117,6 +118,38 @@ def test_the_report_tells_when_who_how_sure_and_how_late() -> None:
     text = "\n".join(report.summary_lines(outcome(RIGHT), LEFT))
     assert re.search(r"00:04\.0\s+Zoë\s+97\.2 %\s+1\.2 s after", text)
     assert "0 stream processors, 0 locks" in text
+
+
+UNSURE = {
+    "name": "Zoë",
+    "who": "p-1",
+    "sightings": 38,
+    "similarity": 89.97,
+    "needsPhoto": True,
+}
+
+
+def test_summary_and_page_tell_whom_unsure_faces_resemble_and_what_helps() -> None:
+    result = replace(outcome(RIGHT), unsure=[UNSURE, UNSURE | {"name": "<b>", "needsPhoto": False}])
+    text = "\n".join(report.summary_lines(result, LEFT))
+    assert "\n  38 unsure sightings, most like Zoë (89 %): a second photo helps\n" in text
+    assert "\n  38 unsure sightings, most like <b> (89 %)\n" in text
+    page = render_page(result, {"left": LEFT}, seconds=30, truth=TRUTH, wrong=[])
+    assert "<p>38 unsure sightings, most like Zoë (89 %): a second photo helps.</p>" in page
+    assert "most like &lt;b&gt; (89 %).</p>" in page
+    assert "unsure" not in shown(RIGHT)
+
+
+def test_an_alert_about_somebody_probable_says_so_and_is_not_what_the_film_says() -> None:
+    alerts = [RIGHT[0] | {"probably": True}, RIGHT[1]]
+    text = "\n".join(report.summary_lines(outcome(alerts), LEFT))
+    assert re.search(r"00:04\.0\s+probably Zoë\s+97\.2 %", text)
+    assert "probably Zoë" in shown(alerts)
+    assert shown(alerts).count("<circle") == 2
+    assert find_differences(outcome(alerts), TRUTH) == [
+        "no alert about Zoë between 3 and 7 s of the film",
+        "an alert too many: probably Zoë at 4.0 s of the film",
+    ]
 
 
 def test_what_is_left_is_named() -> None:

@@ -1,6 +1,7 @@
 """The verbs that watch a session: what they refuse, ask and say, and the first line of each."""
 
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -10,6 +11,7 @@ from cli.aws.camera_status import read_camera_status
 from cli.commands import pause, status, stop
 from cli.commands import sessions as sessions_verb
 from cli.errors import InputError
+from tests.support.records.alert_harness import face, match, received
 from tests.support.stack.moto_target import BUCKET, MINUTE_MS, running_session
 from whosthere import clock, metrics
 from whosthere import session_store as sessions
@@ -19,6 +21,8 @@ from whosthere.session import lock as locks
 from whosthere.session import report as reports
 from whosthere.session import requests as wishes
 from whosthere.session.health import records
+from whosthere.visits.persons import alert_persons
+from whosthere.visits.record_sightings import AlertContext, Lease
 
 
 def test_stopping_where_nothing_runs_is_no_error(verb):
@@ -53,7 +57,7 @@ def test_status_tells_which_photos_are_refused_and_why(verb, table, target):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"no picture")
     etag = s3.head_object(Bucket=BUCKET, Key="people/Ann/1.jpg")["ETag"]
     ann = people.person_id("Ann", target.id)
-    row = people.PhotoRow("people/Ann/1.jpg", etag, "", "refused", "It is too dark.", (), 0)
+    row = people.PhotoRow("people/Ann/1.jpg", etag, "", "", "refused", "It is too dark.", (), 0)
     people.write_photo(table, ann, people.parse_photo_key(row.key), row)
     _, text = verb(status)
     misplaced = "A photo has to lie in the folder of its person: people/<name>/<file>."
@@ -80,6 +84,19 @@ def test_status_tells_when_the_last_record_came_and_what_is_wrong(verb, table):
     assert "no face yet" in text
     _, out = verb(status, "--json")
     assert json.loads(out)["cameras"][0]["watch"]["records"] == 18_000
+
+
+def test_status_tells_whom_unsure_faces_resemble(verb, table):
+    session = running_session(table)
+    table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
+    frame = replace(received(0, face(match("p-1", 85.0))), server_ms=now_ms())
+    alert_persons(AlertContext(table, print, Lease(now_ms, 1)), session, [frame])
+    _, text = verb(status)
+    seen = "strangers: 0; 1 unsure sighting, most like Zoë (85 %): a second photo helps\n"
+    assert f"visits of people: 0, of {seen}" in text
+    _, out = verb(status, "--json")
+    (unsure,) = json.loads(out)["cameras"][0]["unsure"]
+    assert (unsure["name"], unsure["sightings"], unsure["needsPhoto"]) == ("Zoë", 1, True)
 
 
 def state(table):
@@ -144,6 +161,15 @@ def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target
     assert "12 sightings, best 97.2 of 100, alert sent" in out
     assert "ended because it was asked to stop" in out
     assert "Records 44, unsure faces 0\nDropped: dropped_yaw 2" in out
+    report["unsurePersons"] = [
+        {"who": "p-1", "sightings": 38, "similarity": 89.97, "needsPhoto": True}
+    ]
+    report["visits"] = [visit | {"probably": True, "sightings": 0, "unsure": 38}]
+    body = reports.as_json(report)
+    target.session.client("s3").put_object(Bucket=BUCKET, Key=reports.report_key("one"), Body=body)
+    _, out = verb(sessions_verb, "one")
+    assert "\n  probably Zoë, " in out and "38 unsure sightings, best 97.2 of 100" in out
+    assert "\n  38 unsure sightings, most like Zoë (89 %): a second photo helps\n" in out
     assert "Seconds from capture to alert: 1.5 median, 2.5 p95, of 1" in out
     assert "Called: sns:Publish 1, states:Transition 40" in out
     assert json.loads(verb(sessions_verb, "one", "--json")[1]) == json.loads(body)

@@ -134,6 +134,7 @@ class SeenVisit:
     camera: str = "front-door"
     session: str = "one"
     similarity: float = 98.2
+    is_probable: bool = False
     captured_ms: int = 1_800_000_000_000
     recognised_ms: int = 1_800_000_000_500
 

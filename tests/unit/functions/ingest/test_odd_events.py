@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import boto3
@@ -27,7 +28,8 @@ from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.people.store import person_id, person_key
 from whosthere.session.close import camera_asked_for, ending_of
-from whosthere.strangers.review_queue import StrangerFiles, forget_if_gone, stranger_of
+from whosthere.strangers.decisions import Review, reconcile_object
+from whosthere.strangers.review_queue import StrangerFiles
 
 BUCKET = "whosthere-events"
 SIZE = 5  # odd events of one batch
@@ -145,12 +147,8 @@ def test_every_deletion_beside_odd_events_is_done(events, found, odd_bodies):
     events.reconciler.reconcile_photo(GOOD_PHOTO)
     events.s3.delete_object(Bucket=BUCKET, Key=GOOD_PHOTO)
 
-    def forget(event):
-        if stranger := stranger_of(event.key):
-            return forget_if_gone(events.table, events.files, stranger)
-        return events.reconciler.reconcile_photo(event.key)
-
-    events.deliver(forget, found, odd_bodies, GOOD_PHOTO)
+    review = Review(events.table, events.files, events.reconciler, lambda: START)
+    events.deliver(partial(reconcile_object, review), found, odd_bodies, GOOD_PHOTO)
     assert "Item" not in events.table.get_item(Key=person_key(person_id("Beth", "salt")))
 
 

@@ -11,9 +11,11 @@ from tests.support.records.drawn_faces import BLUE, RED, draw
 from tests.support.records.photo_rekognition import PhotoRekognition
 from whosthere.ingest.sqs import read_event
 from whosthere.people import differences, store
-from whosthere.people.differences import People, find_differences, refused_photos, send_differences
+from whosthere.people.differences import find_differences, refused_photos
+from whosthere.people.ownership import People
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
+from whosthere.strangers.differences import send_differences
 
 BUCKET, SALT = "whosthere-differences", "salt"
 FACE = (0.4, 0.2, 0.2, 0.3)
@@ -41,7 +43,9 @@ class Home:
 
     def put(self, *keys, colour=RED):
         for key in keys:
-            self.s3.put_object(Bucket=BUCKET, Key=key, Body=draw((FACE, colour)))
+            # Nobody has a photo of somebody else: what follows a JPEG's end is no picture.
+            content = draw((FACE, colour)) + key.split("/")[1].encode()
+            self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
 
     def remove(self, key):
         self.s3.delete_object(Bucket=BUCKET, Key=key)

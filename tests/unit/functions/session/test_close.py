@@ -21,7 +21,7 @@ from whosthere.session.health.hysteresis import (
 )
 from whosthere.session_store import Session
 from whosthere.visits.store import VisitLocation, save_visit
-from whosthere.visits.visit import SENT, Visit
+from whosthere.visits.visit import SENT, UnsureSightings, Visit
 
 NOW = 1_800_000_000_000
 BUCKET = "bucket"
@@ -89,7 +89,7 @@ def report(s3):
     return json.loads(s3.get_object(Bucket=BUCKET, Key="sessions/one.json")["Body"].read())
 
 
-def visited(table, who, session="one", alert=SENT, opened_ms=NOW + 1000):
+def visited(table, who, session="one", alert=SENT, opened_ms=NOW + 1000, **more):
     visit = Visit(
         camera="front-door",
         who=who,
@@ -107,6 +107,7 @@ def visited(table, who, session="one", alert=SENT, opened_ms=NOW + 1000):
         captured_ms=opened_ms + 2000,
         recognised_ms=opened_ms + 2500,
         sent_ms=opened_ms + 2600 if alert == SENT else 0,
+        **more,
     )
     save_visit(table, VisitLocation(None, None), visit)
 
@@ -151,6 +152,20 @@ def test_counts_are_in_the_report(table, s3, owner):
     metrics.add_counts(table, "one", {"records": 7, "unsure": 2})
     closed(table, s3, owner)
     assert report(s3)["counts"] == {"records": 7, "unsure": 2}
+
+
+def test_the_message_names_the_person_that_unsure_faces_resemble_and_the_report_does_not(
+    table, s3, owner
+):
+    opened(table)
+    table.put_item(Item=person_key("p-1") | {"name": "Zoë", "version": 1})
+    visited(table, "p-1", alert="none", unsure=UnsureSightings((NOW,), 38, 89.9))
+    closed(table, s3, owner, "problem", "ProcessorFailed")
+    (message,) = owner()
+    advice = "\n38 unsure sightings, most like Zoë (89 %): a second photo helps.\n"
+    assert advice in message["message"]
+    assert report(s3)["unsurePersons"][0]["who"] == "p-1"
+    assert "Zoë" not in json.dumps(report(s3), ensure_ascii=False)
 
 
 def test_a_problem_is_told_with_its_error(table, s3, owner):

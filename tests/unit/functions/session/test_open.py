@@ -35,7 +35,7 @@ from whosthere.session_store import latest_session
 
 NOW = 1_800_000_000_000
 HANDLERS_VARIABLES = (
-    *("STACK", "ENGINE", "BUCKET", "TABLE", "PERSON_SALT", "PHOTOS_QUEUE", "DEADLINES"),
+    *("STACK", "ENGINE", "BUCKET", "TABLE", "PERSON_SALT", "OBJECTS_QUEUE", "DEADLINES"),
     *("STOP_SESSION_ARN", "DEADLINE_ROLE_ARN", "DATA_STREAM_ARN_PREFIX", "AWS_REGION"),
 )
 FUNCTIONS_TIMEOUT_S = 60  # template.yaml, Globals
@@ -187,7 +187,7 @@ def test_an_endpoint_that_hangs_holds_no_opening_until_the_function_is_killed(aw
     for name in HANDLERS_VARIABLES:
         monkeypatch.setenv(name, "any")
     opens = importlib.import_module("open_session")
-    context, (people, queue, *_) = opens.context, opens.compare_photos.args
+    context, (people, queue, *_) = opens.context, opens.compare_objects.args
     schedules = context.create_schedule.args[0]
     for client in [context.s3, context.kinesisvideo, schedules, people.s3, queue]:
         assert client.meta.config.read_timeout == 8

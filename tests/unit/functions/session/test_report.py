@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.support.records.alert_harness import (
+    RIGHT,
     START,
     AlertHarness,
     face,
@@ -52,6 +53,37 @@ def test_records_unsure_faces_and_drops_have_places_of_their_own(harness, table)
     assert (report["records"], report["unsure"]) == (2, 1)
     assert report["drops"] == {"before_session": 1, "dropped_sharpness": 3}
     assert report["counts"]["strangers"] == 1
+
+
+def test_the_persons_that_unsure_faces_resemble_are_told_with_the_most_first(harness, table):
+    unsure = [face(match("p-alice", 80 + second)) for second in range(3)]
+    other = face(match("p-beth", 84), box=RIGHT)
+    counted(harness, *(received(second, one, other) for second, one in enumerate(unsure)))
+    counted(harness, received(3, unsure[0]))
+    counted(harness, received(3, unsure[0]))  # a retry
+    counted(harness, *(received(second, ALICE) for second in (20, 21, 22, 23)))
+    report = made(table)
+    assert report["unsurePersons"] == [
+        {"who": "p-alice", "sightings": 4, "similarity": 82.0, "needsPhoto": False},
+        {"who": "p-beth", "sightings": 3, "similarity": 84.0, "needsPhoto": True},
+    ]
+    assert [visit["who"] for visit in report["visits"]] == ["p-alice"]
+    told = report_text(read_session(table, "one"), report, {"p-alice": "Alice", "p-beth": "Beth"})
+    assert "\n3 unsure sightings, most like Beth (84 %): a second photo helps.\n" in told + "\n"
+    assert "Alice" not in told
+
+
+def test_a_probable_visit_says_so_and_how_sure_it_is(harness, table):
+    counted(harness, *(received(second, face(match("p-alice", 86.5))) for second in range(10)))
+    (visit,) = made(table)["visits"]
+    assert (visit["probably"], visit["similarity"]) == (True, 86.5)
+    assert (visit["sightings"], visit["unsure"], visit["alert"]) == (0, 10, "sent")
+
+
+def test_at_most_ten_persons_that_unsure_faces_resemble_are_in_a_report(harness, table):
+    for number in range(12):
+        counted(harness, received(10 * number, face(match(f"p-{number}", 85))))
+    assert len(made(table)["unsurePersons"]) == 10
 
 
 def test_latencies_are_of_all_records_and_of_the_alerts(harness, table):

@@ -32,7 +32,7 @@ from tests.support.records.stranger_harness import (
 )
 from whosthere.errors import TryAgainError
 from whosthere.session import lock as locks
-from whosthere.strangers.review_queue import StrangerFiles, forget_if_gone, stranger_of
+from whosthere.strangers.review_queue import StrangerFiles, stranger_of
 from whosthere.visits.store import visits_of
 
 
@@ -161,6 +161,7 @@ SITUATIONS = {
         0,
     ),
     "unsure faces": ([[alice(s, similarity=85.0)] for s in range(5)], 0, 0),
+    "unsure again and again": ([[alice(s, similarity=85.0)] for s in range(15)], 0, 0),
     "unsure in between": (
         [[alice(s, similarity=85.0)] if s % 2 else [somebody(s)] for s in range(7)],
         0,
@@ -229,8 +230,8 @@ def test_later_sightings_of_a_stranger_belong_to_the_visit(harness):
     assert harness.video.calls == 1
 
 
-@pytest.mark.parametrize("status", ["ignored", "named"])
-def test_who_is_ignored_or_named_makes_no_alert_and_no_new_item(harness, status):
+@pytest.mark.parametrize("status", ["ignored", "discarded"])
+def test_who_is_ignored_makes_no_alert_and_no_new_item_and_is_counted(harness, status):
     harness.sees(somebody(0), somebody(1))
     harness.table.update_item(
         Key={"pk": harness.strangers[0]["pk"], "sk": "stranger"},
@@ -244,7 +245,9 @@ def test_who_is_ignored_or_named_makes_no_alert_and_no_new_item(harness, status)
     assert outcome.counts == {"ignored": 1}
     assert harness.keys == before
     assert len(harness.subscriber.alerts) == 1
-    assert harness.strangers[0]["lastSeen"] == START + 93_000
+    (stranger,) = harness.strangers
+    assert (stranger["lastSeen"], stranger["sightings"]) == (START + 93_000, 6)
+    assert stranger["visits"] == 2
 
 
 def test_off_keeps_nothing(make):
@@ -464,43 +467,14 @@ def test_two_workers_on_one_stranger_make_one(harness, at, same):
     assert len(harness.subscriber.alerts) == 1
 
 
-def test_a_stranger_whose_last_picture_went_is_forgotten(harness):
-    harness.sees(somebody(0), somebody(1))
-    stranger = harness.strangers[0]["pk"][9:]
-    files = harness.files
-    assert forget_if_gone(harness.table, files, stranger) == "kept"
-    harness.s3.delete_object(Bucket=BUCKET, Key=harness.pictures[0])
-    assert forget_if_gone(harness.table, files, stranger) == "forgotten"
-    assert forget_if_gone(harness.table, files, stranger) == "unknown"
-    assert harness.strangers == [] and harness.keys == [] and harness.rekognition.faces == {}
-
-
-def test_a_stranger_moved_to_ignored_is_kept_even_when_the_picture_expires(harness):
-    harness.sees(somebody(0), somebody(1))
-    stranger = harness.strangers[0]["pk"][9:]
-    (picture,) = harness.pictures
-    moved = picture.replace("pending", "ignored")
-    harness.s3.copy_object(Bucket=BUCKET, Key=moved, CopySource={"Bucket": BUCKET, "Key": picture})
-    harness.s3.delete_object(Bucket=BUCKET, Key=picture)
-    assert forget_if_gone(harness.table, harness.files, stranger) == "kept"
-    harness.table.update_item(
-        Key={"pk": f"stranger#{stranger}", "sk": "stranger"},
-        UpdateExpression="SET #status = :status",
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={":status": "ignored"},
-    )
-    harness.s3.delete_object(Bucket=BUCKET, Key=moved)
-    assert forget_if_gone(harness.table, harness.files, stranger) == "kept"
-    assert len(harness.rekognition.faces) == 1
-
-
 @pytest.mark.parametrize(
     ("key", "stranger"),
     [
         ("review/pending/s-1/1.jpg", "s-1"),
         ("review/ignored/s-1/sighting.json", "s-1"),
         ("review/pending/s-1/", "s-1"),
-        ("review/named/s-1/1.jpg", None),
+        ("review/named/s-1/1.jpg", "s-1"),
+        ("review/elsewhere/s-1/1.jpg", None),
         ("review/pending/1.jpg", None),
         ("people/Zoë/1.jpg", None),
     ],

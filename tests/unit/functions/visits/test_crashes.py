@@ -41,7 +41,17 @@ def both(second):
     return record(second, face(match(ALICE)), face(match(BETH), box=RIGHT))
 
 
+def unsure(second):
+    return record(second, face(match(ALICE, 85.0)))
+
+
 PERSONS = as_event([both(0), both(0.4), alice(1), alice(70), alice(70.4)])
+UNSURE = as_event([unsure(second) for second in (0, 0.4, 1, 70, 70.4, 71)])
+FIRST, SECOND = f"{ALICE}-{START}", f"{ALICE}-{START + 70_000}"
+BATCHES = {
+    "sure": (PERSONS, [FIRST, SECOND, f"{BETH}-{START}"]),
+    "unsure": (UNSURE, [FIRST, SECOND]),
+}
 STRANGER = as_event([record(second, face()) for second in (0, 0.4, 1)])
 
 
@@ -54,7 +64,7 @@ def table():
 
 def start_again(table, clock, sns):
     empty(table)
-    open_session(table)
+    open_session(table, probablySightings=3)
     for person, name in ((ALICE, "Alice"), (BETH, "Beth")):
         table.put_item(Item=person_key(person) | {"name": name, "version": 1})
     clock.moment_ms = START + 5000
@@ -83,7 +93,9 @@ def chosen(lines, request):
     return ordered[:: max(1, len(ordered) // SAMPLED)]
 
 
-def test_alert_person_survives_a_crash_at_any_line(table, monkeypatch, request, say):
+@pytest.mark.parametrize("batch", BATCHES)
+def test_alert_person_survives_a_crash_at_any_line(batch, table, monkeypatch, request, say):
+    records, wanted = BATCHES[batch]
     with function(monkeypatch, "alert_person", table, BUCKET=BUCKET) as (module, clock):
         sns = Sns()
         module.publisher = partial(publish, sns, "arn")
@@ -91,16 +103,15 @@ def test_alert_person_survives_a_crash_at_any_line(table, monkeypatch, request, 
 
         def run(deadly):
             start_again(table, clock, sns)
-            shard.deliver(PERSONS, deadly)
+            shard.deliver(records, deadly)
             visits = sorted(alert["visit"] for alert in sns.accepted)
-            wanted = [f"{ALICE}-{START}", f"{ALICE}-{START + 70_000}", f"{BETH}-{START}"]
             assert visits == wanted, deadly.lines[-1]
 
         run(Deadly())  # fills the caches, so that each run after it executes the same lines
         alive = Deadly()
         run(alive)
         assert len(set(alive.lines)) > 200
-        each_crash(alive.lines, run, request, say, "alert_person")
+        each_crash(alive.lines, run, request, say, f"alert_person, {batch}")
 
 
 def test_queue_stranger_survives_a_crash_at_any_line(table, monkeypatch, request, say):

@@ -1,4 +1,4 @@
-"""Forget a photo that was removed from `people/`, or a stranger without a picture left."""
+"""Make the table and the collections agree with what lies under `people/` and `review/`."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -7,11 +7,13 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from whosthere.alarm_metrics import alarm_metrics
+from whosthere.clock import now_ms
 from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
-from whosthere.strangers.review_queue import StrangerFiles, forget_if_gone, stranger_of
+from whosthere.strangers import decisions
+from whosthere.strangers.review_queue import StrangerFiles
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -23,27 +25,25 @@ metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 rekognition = boto3.client("rekognition")
-files = StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"])
-reconciler = PhotoReconciler(
+people = PeopleCollection(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"])
+review = decisions.Review(
     table=table,
-    collection=PeopleCollection(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"]),
-    salt=os.environ["PERSON_SALT"],
+    files=StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"]),
+    photos=PhotoReconciler(table, people, os.environ["PERSON_SALT"]),
+    now_ms=now_ms,
 )
 dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
-source = SqsSource(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], dead_letters)
+source = SqsSource(boto3.client("sqs"), os.environ["OBJECTS_QUEUE"], dead_letters)
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> "PartialItemFailureResponse":
-    """Reconcile the deletions and return the messages that Lambda has to redeliver."""
+    """Reconcile the objects and return the messages that Lambda has to redeliver."""
     return process_sqs_batch(source, event["Records"], reconcile)
 
 
-def reconcile(deleted: ObjectEvent) -> None:
+def reconcile(changed: ObjectEvent) -> None:
     """Make table and collections agree with what S3 holds now."""
-    if stranger := stranger_of(deleted.key):
-        done = forget_if_gone(table, files, stranger)
-    else:
-        done = reconciler.reconcile_photo(deleted.key)
-    logger.info("deletion reconciled", extra={"done": done})
+    done = decisions.reconcile_object(review, changed)
+    logger.info("object reconciled", extra={"done": done})

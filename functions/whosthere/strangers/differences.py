@@ -1,0 +1,57 @@
+"""Differences between `review/` in S3 and the rows of strangers: an event may come never.
+
+A lifecycle rule deletes pictures too, and without its event nobody can tell that from a decision.
+So an ignored or named stranger without a picture is left as the owner decided.
+"""
+
+from typing import TYPE_CHECKING
+
+from whosthere.people.differences import MOST_OBJECTS, find_differences, send_found
+from whosthere.people.ownership import People
+from whosthere.strangers.review_queue import (
+    FACTS,
+    REVIEW,
+    folder_of,
+    status_of_key,
+    stranger_of,
+)
+from whosthere.strangers.store import DISCARDED, MERGED, PENDING, listed
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_sqs import SQSClient
+
+
+def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "Logger") -> int:
+    """Send the keys of photos and pictures that no row agrees with; return how many were sent."""
+    return send_found((find_differences, find_moved), people, sqs, queue_url, logger)
+
+
+def find_moved(people: People) -> list[str]:
+    """Return a key of each stranger whose status is not what S3 says, sorted."""
+    keys, is_whole = _keys_by_stranger(people)
+    statuses = listed(people.table)
+    differing = []
+    for stranger in keys.keys() | statuses.keys():
+        own, status = keys.get(stranger, []), statuses.get(stranger)
+        if status is None:
+            continue  # whose picture it may be is looked for when it is missed
+        expected = set() if status == MERGED else {status}
+        folders = {status_of_key(key) for key in own}
+        is_gone = is_whole and status == PENDING and not own
+        if folders - expected or is_gone or status == DISCARDED:
+            differing.append(min(own, default=f"{folder_of(PENDING, stranger)}{FACTS}"))
+    return sorted(differing)
+
+
+def _keys_by_stranger(people: People) -> tuple[dict[str, list[str]], bool]:
+    """Return the keys in the folders of each stranger, and whether these are all."""
+    pages = people.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=people.bucket, Prefix=REVIEW, PaginationConfig={"MaxItems": MOST_OBJECTS}
+    )
+    found: dict[str, list[str]] = {}
+    for page in pages:
+        for item in page.get("Contents", ()):
+            if status_of_key(item["Key"]):
+                found.setdefault(stranger_of(item["Key"]) or "", []).append(item["Key"])
+    return found, pages.resume_token is None
