@@ -40,7 +40,7 @@ async function ask(path, body) {
 async function enter() {
   const link = new URLSearchParams(location.hash.slice(1)).get("token")
   if (link) history.replaceState(null, "", location.pathname)
-  if (link) await ask("/session", { token: link })
+  if (link) await ask("/session", { token: link }).catch(() => {})  // used already, maybe by this browser
   const found = await ask("/api/overview")
   Object.assign(state, { token: found.token, zone: found.zone, cameras: found.cameras })
   $("stack").textContent = found.stack
@@ -492,7 +492,7 @@ const current = () => document.activeElement?.closest(".card, summary")
 const focusOn = index => cardsShown()[Math.min(cardsShown().length - 1, Math.max(0, index))]?.focus()
 const move = by => focusOn(current() ? cardsShown().indexOf(current()) + by : 0)
 const rowLength = () => Math.max(1, cardsShown().filter((one, _, all) => one.offsetTop === all[0].offsetTop).length)
-const press = key => (current() || cardsShown()[0])?.querySelector(`[data-key="${key}"]`)?.click()
+const press = key => (current()?.closest("details") || current() || cardsShown()[0])?.querySelector(`[data-key="${key}"]`)?.click()
 const keys = {
   j: () => move(1), k: () => move(-1), ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => move(rowLength()), ArrowUp: () => move(-rowLength()),
   n: () => press("n"), i: () => press("i"), d: () => press("d"), u: undo,

@@ -173,6 +173,8 @@ def test_the_day_shows_who_was_here_and_when_nothing_was_watched(opened, source)
     page.see("probably Ravi")
     label = page.run("document.querySelector('.track').getAttribute('aria-label')")
     assert label.startswith("front-door: 4 visits. 00:00 to 07:00 not watched: no session ran")
+    page.press("j")
+    assert page.run("document.activeElement.innerText").startswith("16:00")
     page.click("summary", "probably Ravi")
     page.click("button", "Clip")
     page.see("The video of front-door is not kept any more.")
@@ -238,6 +240,13 @@ def test_with_nobody_new_it_opens_on_today_and_says_so_in_review(opened, source)
     page.see("Nothing was watched today.")
     page.click("nav a", "Review")
     page.see("Strangers appear here with a picture.")
+
+
+def test_the_link_works_again_in_the_browser_that_has_used_it(opened, source):
+    page = opened()
+    page.see("3 wait")
+    page.reopen()
+    page.see("3 wait")
 
 
 def test_without_the_link_it_says_what_to_do(browser, source):

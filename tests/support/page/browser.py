@@ -97,7 +97,7 @@ class Page:
         self, browser: Browser, session: str, context: str, size: tuple[int, int], dark: bool
     ) -> None:
         self._browser, self._session, self._context = browser, session, context
-        self.is_phone = size == PHONE
+        self.is_phone, self._url = size == PHONE, ""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call(
@@ -118,7 +118,13 @@ class Page:
 
     def open(self, url: str) -> None:
         """Go to an address."""
+        self._url = url
         self.call("Page.navigate", url=url)
+
+    def reopen(self) -> None:
+        """Go to the last address again, from another page."""
+        self.call("Page.navigate", url="about:blank")
+        self.open(self._url)
 
     def run(self, script: str) -> Any:
         """Return the value of an expression; a promise is awaited."""
