@@ -11,6 +11,7 @@ from cli.commands import (
     alert,
     demo,
     enroll,
+    forget,
     mute,
     pair,
     pause,
@@ -52,6 +53,7 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "people": people,
         "strangers": strangers,
         "visits": visits,
+        "forget": forget,
     },
     "care": {
         "settings": settings,

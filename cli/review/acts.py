@@ -16,7 +16,7 @@ from whosthere.people.ownership import find_person
 from whosthere.people.person_names import why_no_name, written_name
 from whosthere.people.store import PREFIX, read_photos
 from whosthere.strangers.decisions import UNDO_MS, VIA
-from whosthere.strangers.review_queue import GONE, PICTURE, StrangerFiles, folder_of, objects_of
+from whosthere.strangers.review_queue import GONE, PICTURE, folder_of, objects_of
 from whosthere.strangers.store import (
     DISCARDED,
     IGNORED,
@@ -50,12 +50,7 @@ class Acts:
         """Begin with nothing done."""
         self._target, self._via = target, via
         self._table = target.table()
-        self._files = StrangerFiles(
-            target.session.client("s3"),
-            target.session.client("rekognition"),
-            target.output("BucketName"),
-            f"{target.stack}-strangers",
-        )
+        self._files = target.stranger_files()
         self._done: dict[str, Moves] = {}
 
     def name(self, strangers: Sequence[str], name: str) -> Act:
