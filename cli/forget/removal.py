@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
     from mypy_boto3_sqs import SQSClient
 
+    type Identifiers = list[ObjectIdentifierTypeDef]
+
 # While a session runs, a worker may have read what is gone by now: no invocation takes longer.
 GRACE_SECONDS = 90
 MOST_PASSES = 6
@@ -180,29 +182,38 @@ class RemovalPass:
 
         First as anybody deletes it: else a version before would be the object again.
         """
-        found = self._versions(prefix, "Versions")
+        found, markers = self._versions(prefix)
         if found:
             self._delete([{"Key": key} for key in dict.fromkeys(one["Key"] for one in found)])
-        for kind in ("Versions", "DeleteMarkers"):
-            self._delete(self._versions(prefix, kind))
+            self._purge(prefix)
+        elif markers:
+            self._delete(markers)
         self._count("photos", sum(one["Key"].startswith(PREFIX) for one in found))
         pictures = [one for one in found if not one["Key"].startswith(PREFIX)]
         self._count("pictures", sum(one["Key"].endswith(PICTURE) for one in pictures))
         self._count("queueItems", sum(not one["Key"].endswith(PICTURE) for one in pictures))
 
-    def _versions(
-        self, prefix: str, kind: str, *, old: bool = False
-    ) -> "list[ObjectIdentifierTypeDef]":
-        """Return versions, or markers of deletion, under a prefix; with `old` not the newest."""
+    def _purge(self, prefix: str) -> None:
+        """Remove the versions of what is deleted, then what says that it is."""
+        versions, markers = self._versions(prefix)
+        self._delete(versions)
+        self._delete(markers)
+
+    def _versions(self, prefix: str, *, old: bool = False) -> "tuple[Identifiers, Identifiers]":
+        """Return versions and markers of deletion under a prefix; with `old` not the newest."""
         pages = self._s3.get_paginator("list_object_versions").paginate(
             Bucket=self._bucket, Prefix=prefix
         )
-        listed = [item for page in cast("Any", pages) for item in page.get(kind, ())]
-        return [
-            {"Key": item["Key"], "VersionId": item["VersionId"]}
-            for item in listed
-            if (prefix.endswith("/") or item["Key"] == prefix) and not (old and item["IsLatest"])
-        ]
+        found: dict[str, Identifiers] = {"Versions": [], "DeleteMarkers": []}
+        for page in cast("Any", pages):
+            for kind, listed in found.items():
+                listed += [
+                    {"Key": item["Key"], "VersionId": item["VersionId"]}
+                    for item in page.get(kind, ())
+                    if (prefix.endswith("/") or item["Key"] == prefix)
+                    and not (old and item["IsLatest"])
+                ]
+        return found["Versions"], found["DeleteMarkers"]
 
     def _delete(self, objects: "Iterable[ObjectIdentifierTypeDef]") -> None:
         for part in batched(objects, MOST_OBJECTS, strict=False):
@@ -244,11 +255,10 @@ class RemovalPass:
             self._s3.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType="application/json"
             )
-            self._delete(self._versions(key, "Versions", old=True))
+            self._delete(self._versions(key, old=True)[0])
             return
         self._delete([{"Key": key}])
-        for kind in ("Versions", "DeleteMarkers"):
-            self._delete(self._versions(key, kind))
+        self._purge(key)
 
     def _remove_dead_letters(self) -> None:
         """Remove messages from the dead-letter queue; the others can be read again at once."""

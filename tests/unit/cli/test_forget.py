@@ -388,7 +388,7 @@ def test_what_never_ends_is_said(home, verb):
         verb(forget, "Alice", "--yes")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)  # some forty runs
 def test_killed_after_any_call_that_changes_something_the_next_run_ends_it(home, verb):
     others, deaths = home.of_others(), []
     while True:
@@ -414,6 +414,20 @@ def test_killed_after_any_call_that_changes_something_the_next_run_ends_it(home,
         assert home.of_others() == others
     assert {"PutItem", "DeleteFaces", "BatchWriteItem", "UpdateItem", "DeleteObjects"} <= {*deaths}
     assert {"PutObject", "ReceiveMessage", "DeleteMessage", "DeleteItem"} <= {*deaths}
+
+
+def test_what_was_begun_is_ended_by_the_next_call_whomever_it_is_about(home, verb):
+    def die(operation):
+        if operation == "BatchWriteItem":
+            raise Killed
+
+    home.after = die
+    with pytest.raises(Killed):
+        verb(forget, "Alice", "--yes")
+    home.after = lambda _operation: None
+    assert "people/Alice/1.jpg" in home.keys
+    verb(forget, home.waiting_one, "--yes")
+    assert home.traces(home.alice, home.named, "Alice", home.waiting_one) == set()
 
 
 def test_whose_selfie_matches_is_no_stranger_any_more_and_stays_a_person(home, verb, tmp_path):
