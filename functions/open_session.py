@@ -21,7 +21,7 @@ compare_photos = partial(
     send_differences,
     People(table, s3, os.environ["BUCKET"], os.environ["PERSON_SALT"]),
     client("sqs"),
-    os.environ["PHOTOS_QUEUE"],
+    os.environ["OBJECTS_QUEUE"],
     logger,
 )
 context = OpenContext(

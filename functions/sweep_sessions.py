@@ -22,7 +22,7 @@ compare_photos = partial(
     send_differences,
     People(table, boto3.client("s3"), os.environ["BUCKET"], os.environ["PERSON_SALT"]),
     boto3.client("sqs"),
-    os.environ["PHOTOS_QUEUE"],
+    os.environ["OBJECTS_QUEUE"],
     logger,
 )
 

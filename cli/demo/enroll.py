@@ -43,7 +43,7 @@ def _try(trial: PeopleCollection, photo: PhotoFile) -> str | None:
     content = photo.path.read_bytes()
     trial.s3.put_object(Bucket=trial.bucket, Key=photo.key, Body=content)
     try:
-        photos.enroll(trial, photo.key, len(content), "nobody")
+        photos.enroll(trial, photo.key, content, "nobody")
     except PhotoRefusedError as error:
         return str(error)
     finally:
@@ -84,7 +84,7 @@ def _wait_for_rows(
             late = ", ".join(sorted(f"{name}/{key}" for name, key in wanted - known.keys()))
             raise VerbError(
                 f"not enrolled within {ENROLL_TIMEOUT_SECONDS} s: {late}; the function "
-                "enroll_photo says why in the log named below"
+                "reconcile_object says why in the log named below"
             )
         time.sleep(POLL_SECONDS)
 

@@ -69,7 +69,7 @@ def test_the_deployed_template_has_no_cycle(engine):
 
 def test_the_search_for_cycles_finds_one():
     graph = graph_of(transformed())
-    graph["Bucket"].add("EnrollPhotoFunction")
+    graph["Bucket"].add("ReconcileObjectFunction")
     assert "Bucket" in cycle_in(graph)
 
 
@@ -101,7 +101,7 @@ def test_image_search_has_no_idle_shard_and_a_processor_no_idle_queue():
 
 def test_what_s3_tells_waits_in_a_queue_until_it_is_done():
     functions = {name: body["Properties"] for name, body in mappings_of("sqs").items()}
-    assert set(functions) == {"SearchFrameEvents", "EnrollPhotoEvents", "ForgetPhotoEvents"}
+    assert set(functions) == {"SearchFrameEvents", "ReconcileObjectEvents"}
     timeout = 60  # of each of the functions
     for mapping in functions.values():
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -111,7 +111,7 @@ def test_what_s3_tells_waits_in_a_queue_until_it_is_done():
     waiting = {*resources("AWS::SQS::Queue"), *resources("AWS::SNS::Topic")}
     rules = [body["Properties"] for body in resources("AWS::Events::Rule").values()]
     of_s3 = [rule for rule in rules if rule.get("EventPattern", {}).get("source") == ["aws.s3"]]
-    assert len(of_s3) == 4
+    assert len(of_s3) == 3
     for rule in of_s3:
         assert set(references(rule["Targets"], waiting))
         assert not set(references(rule["Targets"], resources("AWS::Lambda::Function")))
@@ -306,7 +306,7 @@ def test_what_fails_is_tried_again_by_age_and_then_kept_whole():
 
 def test_alarms_have_a_topic_that_cloudwatch_may_write_to_and_none_but_it():
     assert "KmsMasterKeyId" not in resources("AWS::SNS::Topic")["AlarmTopic"]["Properties"]
-    both = {"RecordsSetAside", "AlertsUndelivered", "EventsFailing", "PhotosWait", "DeletionsWait"}
+    both = {"RecordsSetAside", "AlertsUndelivered", "EventsFailing", "ObjectsWait"}
     both |= {"DeadLettersWait"}
     alarms_of = {
         "stream-processor": both | {"PersonsReadLate", "StrangersReadLate"},
@@ -331,7 +331,7 @@ def test_behind_each_queue_lies_the_one_for_what_killed_its_workers():
     queues = resources("AWS::SQS::Queue", Engine="image-search")
     dead = queues.pop("DeadLetterQueue")["Properties"]
     assert "RedrivePolicy" not in dead
-    assert len(queues) == 3
+    assert len(queues) == 2
     hour = sum(1 for _ in receipts_of(RETRY_SECONDS))
     for queue in queues.values():
         redrive = queue["Properties"]["RedrivePolicy"]
@@ -467,7 +467,7 @@ def test_the_machine_logs_what_failed_and_none_of_its_data():
 
 def test_only_its_rule_sends_to_a_queue():
     queues = set(resources("AWS::SQS::Queue", Engine="image-search")) - {"DeadLetterQueue"}
-    assert len(queues) == 3
+    assert len(queues) == 2
     assert set(resources("AWS::SQS::QueuePolicy", Engine="image-search")) == {
         f"{queue}Policy" for queue in queues
     }

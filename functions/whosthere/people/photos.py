@@ -1,6 +1,6 @@
 """Judge a photo and enroll its face: exactly one usable face, or a reason in plain words.
 
-This is the only judge of photos: `enroll_photo` runs it on AWS, and the demo before it deploys.
+This is the only judge of photos: `reconcile_object` runs it on AWS, and the demo before it deploys.
 """
 
 import io
@@ -47,15 +47,13 @@ class PeopleCollection:
     id: str
 
 
-def enroll(collection: PeopleCollection, key: str, size: int, label: str) -> str:
+def enroll(collection: PeopleCollection, key: str, content: bytes, label: str) -> str:
     """Add the one face of a photo to the collection and return its face id.
 
-    `size` is the photo's length in bytes, `label` the face's ExternalImageId. Raises
-    PhotoRefusedError if the photo cannot be used.
+    `label` is the face's ExternalImageId. Raises PhotoRefusedError if the photo cannot be used.
     """
-    if size > MAX_BYTES:
+    if len(content) > MAX_BYTES:
         raise PhotoRefusedError("The photo is larger than 15 MB. Make it smaller.")
-    content = collection.s3.get_object(Bucket=collection.bucket, Key=key)["Body"].read()
     height_px = check_picture(content)
     image: ImageTypeDef = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
     _check_faces(_detect(collection, image), height_px)

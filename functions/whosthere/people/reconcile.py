@@ -4,6 +4,7 @@ S3's events come late, twice and out of order, so an event only says which key t
 is checked again after every write, and a write fails if the row has changed since it was read.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -108,10 +109,9 @@ class _PhotoWorker:
 
     def _enroll(self, old: PhotoRow | None, found: "HeadObjectOutputTypeDef") -> str:
         face_id, status, reason = "", ENROLLED, ""
+        content = self._read()
         try:
-            face_id = photos.enroll(
-                self.collection, self.photo.key, found["ContentLength"], self.label
-            )
+            face_id = photos.enroll(self.collection, self.photo.key, content, self.label)
             self.indexed.add(face_id)
         except PhotoRefusedError as refusal:
             status, reason = REFUSED, str(refusal)
@@ -119,6 +119,7 @@ class _PhotoWorker:
         row = PhotoRow(
             key=self.photo.key,
             etag=found["ETag"],
+            sha256=hashlib.sha256(content).hexdigest(),
             face_id=face_id,
             status=status,
             reason=reason,
@@ -139,6 +140,12 @@ class _PhotoWorker:
 
     def _write(self, row: PhotoRow) -> None:
         store.write_photo(self.table, self.person, self.photo, row)
+
+    def _read(self) -> bytes:
+        """Return the photo, or so much of it that it is known to be too large."""
+        collection = self.collection
+        answer = collection.s3.get_object(Bucket=collection.bucket, Key=self.photo.key)
+        return answer["Body"].read(photos.MAX_BYTES + 1)
 
     def _head(self) -> "HeadObjectOutputTypeDef | None":
         """Return what S3 says of the photo; None if it is not there."""

@@ -31,10 +31,14 @@ class PhotoObject:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRow:
-    """The row of a photo; `orphaned_faces` are replaced faces that are still to be deleted."""
+    """The row of a photo; `orphaned_faces` are replaced faces that are still to be deleted.
+
+    `sha256` is of the photo's bytes; empty in a row that an earlier version wrote.
+    """
 
     key: str
     etag: str
+    sha256: str
     face_id: str
     status: str
     reason: str
@@ -134,6 +138,7 @@ def write_photo(table: Table, person: str, photo: PhotoObject, row: PhotoRow) ->
     item = photo_key(person, photo.key) | {
         "key": row.key,
         "etag": row.etag,
+        "sha256": row.sha256,
         "faceId": row.face_id,
         "status": row.status,
         "reason": row.reason,
@@ -176,6 +181,7 @@ def _photo_row(item: Row) -> PhotoRow:
     return PhotoRow(
         key=item["key"],
         etag=item["etag"],
+        sha256=item.get("sha256", ""),
         face_id=item["faceId"],
         status=item["status"],
         reason=item["reason"],

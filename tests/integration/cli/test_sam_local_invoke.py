@@ -28,7 +28,7 @@ def key_of(sample):
     return json.loads(message["body"])["detail"]["object"]["key"]
 
 
-FRAME, PHOTO = key_of("search_frame"), key_of("enroll_photo")
+FRAME, PHOTO = key_of("search_frame"), key_of("reconcile_object")
 
 
 def why_not():
@@ -221,16 +221,16 @@ def test_queue_stranger_puts_the_stranger_into_the_queue(invoke, held, product, 
 
 
 @by_default_deployed
-def test_enroll_photo_and_forget_photo_do_and_undo(invoke, product, wait_until):
+def test_reconcile_object_does_and_undoes(invoke, product, wait_until):
     s3 = product.client("s3")
-    with rule_off(product, "PhotosRule"), rule_off(product, "DeletionsRule"):
+    with rule_off(product, "ObjectsRule"):
         before = people(product)
         s3.upload_file(str(photos_of("Zoë")[0]), product.stack.bucket, PHOTO)
-        assert invoke("enroll_photo") == {"batchItemFailures": []}
+        assert invoke("reconcile_object") == {"batchItemFailures": []}
         assert people(product) == before + 1
         forget_all(product)
         assert people(product) == before + 1
-        invoke("forget_photo")
+        invoke("reconcile_object", "reconcile_object.deleted")
         assert people(product) == before
 
 

@@ -166,7 +166,7 @@ def url_of(product, queue):
 
 def test_a_message_that_is_no_event_is_kept_at_once_with_the_reason(product, wait_until):
     sqs = product.client("sqs")
-    id = sqs.send_message(QueueUrl=url_of(product, "photos"), MessageBody="{")["MessageId"]
+    id = sqs.send_message(QueueUrl=url_of(product, "objects"), MessageBody="{")["MessageId"]
     key = f"failures/events/{id}.json"
     wait_until(lambda: key in kept(product, key), PATIENCE)
     assert body(product, key)["reason"] == "the message is no event of S3"
@@ -202,13 +202,15 @@ def test_what_killed_its_workers_waits_in_the_dead_letter_queue_and_comes_back(p
         asked = {"QueueUrl": dead, "AttributeNames": ["ApproximateNumberOfMessages"]}
         return int(sqs.get_queue_attributes(**asked)["Attributes"]["ApproximateNumberOfMessages"])
 
-    with killed(product, "EnrollPhoto", "photos"):
+    with killed(product, "ReconcileObject", "objects"):
         s3.put_object(Bucket=product.stack.bucket, Key=key, Body=b"no photo")
         wait_until(lie_there, PATIENCE)
-    before = len(logged(product, "EnrollPhoto", "photo reconciled"))
+    before = len(logged(product, "ReconcileObject", "object reconciled"))
     done = resend_dead_letters(sqs, dead)
-    assert [arn.rpartition("-")[2] for arn in done.events] == ["photos"]
-    wait_until(lambda: len(logged(product, "EnrollPhoto", "photo reconciled")) > before, PATIENCE)
+    assert [arn.rpartition("-")[2] for arn in done.events] == ["objects"]
+    wait_until(
+        lambda: len(logged(product, "ReconcileObject", "object reconciled")) > before, PATIENCE
+    )
     assert (lie_there(), done.unreadable) == (0, [])
     s3.delete_object(Bucket=product.stack.bucket, Key=key)
 

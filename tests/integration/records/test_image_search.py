@@ -175,7 +175,7 @@ def test_no_log_of_the_laptop_aws_holds_a_name(seen, laptop):
         ("SearchFrameFunctionRole", FAILING),
         # a photo that is replaced or removed: test_people.py
         (
-            "EnrollPhotoFunctionRole",
+            "ReconcileObjectFunctionRole",
             {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "dynamodb:Query"} | FAILING,
         ),
         ("PictureRole", set()),
@@ -220,15 +220,15 @@ def test_a_photo_put_or_removed_while_a_service_refuses_is_settled_after_it(seen
     s3, key = product.client("s3"), "people/Ravi/1.jpg"
     collection = f"{NAME}-people"
     before = faces(product.laptop, collection)
-    with refused(product, "dynamodb:*", "EnrollPhoto"):
+    with refused(product, "dynamodb:*", "ReconcileObject"):
         s3.upload_file(str(photos_of("Ravi")[0]), product.stack.bucket, key)
-        wait_until(lambda: len(logged(product, "EnrollPhoto", "event failed")) >= 2, 60)
+        wait_until(lambda: len(logged(product, "ReconcileObject", "event failed")) >= 2, 60)
     wait_until(lambda: faces(product.laptop, collection) == before + 1, 60)
-    with refused(product, "rekognition:DeleteFaces", "ForgetPhoto"):
+    with refused(product, "rekognition:DeleteFaces", "ReconcileObject"):
         s3.delete_object(Bucket=product.stack.bucket, Key=key)
-        wait_until(lambda: len(logged(product, "ForgetPhoto", "event failed")) >= 2, 60)
+        wait_until(lambda: len(logged(product, "ReconcileObject", "event failed")) >= 2, 60)
     wait_until(lambda: faces(product.laptop, collection) == before, 60)
-    wait_until(lambda: is_empty(product, "photos") and is_empty(product, "deletions"), 60)
+    wait_until(lambda: is_empty(product, "objects"), 60)
 
 
 @pytest.mark.long  # waits until records are missed for half a minute

@@ -56,7 +56,7 @@ def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(
     assert len(found) == 8
     there = {
         "FunctionName": {function(product, word)["FunctionName"] for word in ("AlertP", "QueueS")},
-        "QueueName": {f"{stack.name}-{queue}" for queue in ("photos", "deletions", "dead-letters")},
+        "QueueName": {f"{stack.name}-{queue}" for queue in ("objects", "dead-letters")},
         "TopicName": {f"{stack.name}-alerts"},
     }
     for alarm in found:
@@ -194,7 +194,7 @@ def test_a_photo_that_fails_for_long_fires_the_alarm_of_failing_events(
         fired.extend(one for one in told() if one.get("AlarmName") == name)
         return "ALARM" in {one["NewStateValue"] for one in fired}
 
-    with refused(product, "dynamodb:*", "EnrollPhoto"):
+    with refused(product, "dynamodb:*", "ReconcileObject"):
         s3.put_object(Bucket=stack.bucket, Key=key, Body=b"no photo")
         wait_until(has_fired, 90)
         assert time.monotonic() > begun + 3

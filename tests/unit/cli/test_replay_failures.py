@@ -207,7 +207,7 @@ def dead_letters(sqs):
     url = sqs.create_queue(QueueName="whosthere-dead-letters")["QueueUrl"]
     arn = "arn:aws:sqs:us-east-1:123456789012:whosthere-dead-letters"
     redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
-    for name in ("frames", "photos"):
+    for name in ("frames", "objects"):
         queue = sqs.create_queue(QueueName=f"whosthere-{name}")["QueueUrl"]
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": redrive})
         sqs.send_message(QueueUrl=queue, MessageBody=f"{name}!")
@@ -225,11 +225,11 @@ def waiting(sqs, queue):
 def test_dead_letters_come_back_into_the_queues_that_they_came_from(sqs, dead_letters):
     done = resend_dead_letters(NamesSources(sqs), dead_letters)
     assert done.events == {
-        f"arn:aws:sqs:us-east-1:123456789012:whosthere-{name}": 1 for name in ("frames", "photos")
+        f"arn:aws:sqs:us-east-1:123456789012:whosthere-{name}": 1 for name in ("frames", "objects")
     }
     assert (done.records, done.unreadable) == ({}, [])
     assert waiting(sqs, "whosthere-frames") == ["frames!"]
-    assert waiting(sqs, "whosthere-photos") == ["photos!"]
+    assert waiting(sqs, "whosthere-objects") == ["objects!"]
     assert resend_dead_letters(NamesSources(sqs), dead_letters).events == {}
 
 

@@ -35,7 +35,7 @@ from whosthere.session_store import latest_session
 
 NOW = 1_800_000_000_000
 HANDLERS_VARIABLES = (
-    *("STACK", "ENGINE", "BUCKET", "TABLE", "PERSON_SALT", "PHOTOS_QUEUE", "DEADLINES"),
+    *("STACK", "ENGINE", "BUCKET", "TABLE", "PERSON_SALT", "OBJECTS_QUEUE", "DEADLINES"),
     *("STOP_SESSION_ARN", "DEADLINE_ROLE_ARN", "DATA_STREAM_ARN_PREFIX", "AWS_REGION"),
 )
 FUNCTIONS_TIMEOUT_S = 60  # template.yaml, Globals

@@ -1,4 +1,4 @@
-"""Forget a photo that was removed from `people/`, or a stranger without a picture left."""
+"""Make the table and the collections agree with what lies under `people/` and `review/`."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -30,20 +30,20 @@ reconciler = PhotoReconciler(
     salt=os.environ["PERSON_SALT"],
 )
 dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
-source = SqsSource(boto3.client("sqs"), os.environ["DELETIONS_QUEUE"], dead_letters)
+source = SqsSource(boto3.client("sqs"), os.environ["OBJECTS_QUEUE"], dead_letters)
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: Any) -> "PartialItemFailureResponse":
-    """Reconcile the deletions and return the messages that Lambda has to redeliver."""
+    """Reconcile the objects and return the messages that Lambda has to redeliver."""
     return process_sqs_batch(source, event["Records"], reconcile)
 
 
-def reconcile(deleted: ObjectEvent) -> None:
+def reconcile(changed: ObjectEvent) -> None:
     """Make table and collections agree with what S3 holds now."""
-    if stranger := stranger_of(deleted.key):
+    if stranger := stranger_of(changed.key):
         done = forget_if_gone(table, files, stranger)
     else:
-        done = reconciler.reconcile_photo(deleted.key)
-    logger.info("deletion reconciled", extra={"done": done})
+        done = reconciler.reconcile_photo(changed.key)
+    logger.info("object reconciled", extra={"done": done})
