@@ -214,7 +214,7 @@ def test_the_page_is_served_until_ctrl_c_and_its_decisions_count(
     laptop, stack, product, wait_until
 ):
     """Pictures of a stranger lie in S3, where the page moves them."""
-    id, content = f"s-{unique()}", b"a picture"
+    id, content = unique("s"), b"a picture"
     table, s3 = product.table, product.client("s3")
     picture = Picture(sha256(content).hexdigest(), "", 0, "front-door", 1.0, "0.jpg")
     seen = now_ms()
