@@ -56,12 +56,11 @@ def owner_of_new_name(
     """
     known = {person.id: person for person in persons}
     before = read_owners(people.table, sha256, now_s)
-    owners = sorted({store.current_id(people.table, owner) for owner in before})
-    if len(owners) == 1:
-        if not _has_photos(people, owners[0]):
-            return owners[0]
-        if age_ms < MOVE_MS:
-            raise TryAgainError("the photo may be one of several that get another name")
+    owners = sorted({store.current_id(people.table, owner) for owner in before.enrolled})
+    if len(owners) == 1 and not _has_photos(people, owners[0]):
+        return owners[0]
+    if age_ms < MOVE_MS and (len(owners) == 1 or (before.refused and not owners)):
+        raise TryAgainError("the photo may be one of several that get another name")
     return _unused_id(known, name, people.salt, set(owners))
 
 

@@ -139,7 +139,7 @@ class _PhotoWorker:
             status, reason = REFUSED, str(refusal)
         else:
             owners = read_owners(self._table, content.sha256, now_s)
-            for owner in set(owners) - {person}:
+            for owner in {*owners.enrolled} - {person}:
                 store.merge_if_gone(self._table, owner, person)
         before = {old.face_id, *old.orphaned_faces} if old else set()
         row = PhotoRow(

@@ -254,7 +254,7 @@ def write_photo(
     }
     requests = [named, dynamodb.put(item, row.version)]
     if row.sha256:
-        requests.append(own(row.sha256, person))
+        requests.append(own(row.sha256, person, is_refused=not row.face_id))
     before = read_photo(table, person, photo.key) if row.version else None
     if before and before.sha256 != row.sha256:
         requests += _disown(person, before, read_photos(table, person), now_s)
@@ -271,15 +271,12 @@ def remove_photo(table: Table, person: str, row: PhotoRow, now_s: float, *, heir
     others = [other for other in read_photos(table, person) if other.key != row.key]
     requests = [dynamodb.delete(photo_key(person, row.key), row.version)]
     requests += _disown(person, row, others, now_s)
-    if owner and others:
-        # Two workers that remove the last two photos at once must not each see the other's.
-        requests.append(_rename(owner, others))
-    elif owner and (heir := heir or find_heir(table, person, row.sha256)):
-        requests.append(
-            dynamodb.put(person_key(person) | {"mergedInto": heir}, int(owner["version"]))
-        )
-    elif owner:
-        requests.append(dynamodb.delete(person_key(person), int(owner["version"])))
+    if owner:
+        if row.face_id and not heir:  # what was refused is no sign of who somebody is
+            heir = find_heir(table, person, row.sha256)
+        elif not heir:
+            heir = owner.get("heir", "")
+        requests.append(_without(owner, others, heir))
     dynamodb.write(table, *requests)
 
 
@@ -289,21 +286,34 @@ def merge_if_gone(table: Table, person: str, heir: str) -> None:
         dynamodb.write(table, dynamodb.put(person_key(person) | {"mergedInto": heir}, 0))
 
 
-def _rename(owner: Row, others: Sequence[PhotoRow]) -> WriteRequest:
-    """Return an update of a person's row to the names that the photos left still have."""
+def _without(owner: Row, others: Sequence[PhotoRow], heir: str) -> WriteRequest:
+    """Return the change of a person's row to the photos that are left, with their names.
+
+    `heir` is who has the photo that was enrolled and removed last: after the last one that person
+    is this one.
+    """
+    key, version = {"pk": owner["pk"], "sk": owner["sk"]}, int(owner["version"])
+    if not others:
+        if heir:
+            return dynamodb.put(key | {"mergedInto": heir}, version)
+        return dynamodb.delete(key, version)
     folders = {written_name(other.key.split("/")[1]) for other in others}
     name = owner["name"] if owner["name"] in folders else min(folders)
     return {
         "Update": {
-            "Key": {"pk": owner["pk"], "sk": owner["sk"]},
-            "UpdateExpression": "SET #name = :name, folders = :folders ADD version :one",
+            "Key": key,
+            # Two workers that remove the last two photos at once must not each see the other's.
+            "UpdateExpression": (
+                "SET #name = :name, folders = :folders, heir = :heir ADD version :one"
+            ),
             "ConditionExpression": "version = :version",
             "ExpressionAttributeNames": {"#name": "name"},
             "ExpressionAttributeValues": {
                 ":name": name,
                 ":folders": folders,
+                ":heir": heir,
                 ":one": 1,
-                ":version": int(owner["version"]),
+                ":version": version,
             },
         }
     }
@@ -314,7 +324,9 @@ def _disown(
 ) -> list[WriteRequest]:
     """Return the write by which a photo's content is the person's no more; none if it still is."""
     copies = [other for other in others if other.sha256 == row.sha256 and other.key != row.key]
-    return [disown(row.sha256, person, now_s)] if row.sha256 and not copies else []
+    if not row.sha256 or copies:
+        return []
+    return [disown(row.sha256, person, now_s, is_refused=not row.face_id)]
 
 
 def _photo_row(item: Row) -> PhotoRow:

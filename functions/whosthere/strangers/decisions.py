@@ -180,6 +180,8 @@ def _settle(
     """Make a stranger's row say what his pictures say; return his status."""
     for _ in range(ATTEMPTS):
         before = store.read_stranger(review.table, stranger)
+        if before is None:
+            store.remove_listing(review.table, stranger)
         if before is None or before.status == MERGED:
             return UNKNOWN
         places = _look(review, replace(before, elsewhere={**before.elsewhere, **elsewhere}))

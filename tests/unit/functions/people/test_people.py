@@ -22,7 +22,7 @@ SALT = "arn:aws:cloudformation:us-east-1:111122223333:stack/whosthere/1"
 ZOE = person_id("Zoë", SALT)
 KEY = "people/Zoë/1.jpg"
 FACE = (0.4, 0.2, 0.2, 0.3)
-OWNED = {"pk", "sk", "expires", "schemaVersion", "version"}
+OWNED = {"pk", "sk", "expires", "refused", "schemaVersion", "version"}
 
 
 @pytest.fixture(scope="module")

@@ -204,6 +204,49 @@ def test_a_moved_folder_keeps_the_person_whatever_order_its_events_come_in(
     assert folders.compare() == 0
 
 
+JUNK = b"what a file manager leaves in every folder"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_refused_file_that_moves_along_changes_nothing_about_the_person(folders, first):
+    for name in ("Alice", "Bob"):
+        folders.s3.put_object(Bucket=BUCKET, Key=f"people/{name}/.store", Body=JUNK)
+        folders.put(f"people/{name}/1.jpg")
+        folders.handle()
+    folders.events = ["people/Alice/.store", "people/Bob/.store"]
+    folders.handle()
+    moves = [(f"people/Bob/{file}", f"people/Robert/{file}") for file in (".store", "1.jpg")]
+    for key, to in moves if first else reversed(moves):
+        folders.move(key, to)
+        folders.handle(rounds=2)
+    folders.handle()
+    assert folders.events == []
+    alice = person_id("Alice", SALT)
+    assert (folders.faces, folders.named(BOB)) == (sorted([alice, BOB]), "Robert")
+    assert store.persons(folders.table) == sorted([alice, BOB])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_refused_file_makes_nobody_another_person(folders, first):
+    for name in ("Alice", "Bob", "Robert"):
+        folders.s3.put_object(Bucket=BUCKET, Key=f"people/{name}/.store", Body=JUNK)
+        folders.put(f"people/{name}/1.jpg")
+        folders.handle()
+    folders.events = [f"people/{name}/.store" for name in ("Alice", "Bob", "Robert")]
+    folders.handle()
+    removed = ["people/Bob/.store", "people/Bob/1.jpg"]
+    folders.copy("people/Bob/1.jpg", "people/Robert/bob.jpg")
+    for key in removed if first else reversed(removed):
+        folders.remove(key)
+    folders.handle()
+    assert store.current_id(folders.table, BOB) == ROBERT
+    for key in ("people/Robert/.store", "people/Robert/1.jpg", "people/Robert/bob.jpg"):
+        folders.remove(key)
+    folders.handle()
+    assert store.persons(folders.table) == [person_id("Alice", SALT)]
+    assert store.current_id(folders.table, ROBERT) == ROBERT  # and not Alice
+
+
 def test_whoever_gets_a_name_that_is_free_again_is_somebody_else(folders):
     enrolled(folders, "people/Bob/1.jpg")
     folders.move("people/Bob/1.jpg", "people/Robert/1.jpg")
