@@ -90,7 +90,8 @@ def plan_strangers(target: Target, found: Iterable[str]) -> ForgetPlan:
     """Plan to forget strangers, and who was merged with them; persons stay."""
     table = target.table()
     strangers = _all_strangers(table)
-    whole = {id: who_is(table, id) for id in found}
+    # A part of an id that is nobody's any more stands for nobody.
+    whole = {id: who_is(table, id) for id in found if STRANGER_ID.fullmatch(id)}
     named = {*whole, *(known.id for known in whole.values() if known)}
     ids = _closure(named, [(one.id, one.merged_into) for one in strangers])
     return ForgetPlan(ids) | _review_objects(target, ids, strangers)
@@ -99,7 +100,8 @@ def plan_strangers(target: Target, found: Iterable[str]) -> ForgetPlan:
 def find_stranger(table: Table, text: str) -> str | None:
     """Return the id of the stranger that a text is the beginning of; None if it is a name.
 
-    Raises InputError if it may be several, is nobody's, or the stranger is a person by now.
+    It is the text itself if there is no such stranger, perhaps any more. Raises InputError if
+    there are several.
     """
     if not PART_OF_ID.fullmatch(text):
         return None
@@ -107,8 +109,6 @@ def find_stranger(table: Table, text: str) -> str | None:
     found = [text] if text in ids else [id for id in ids if id.startswith(text)]
     if len(found) > 1:
         raise InputError(f"{text} may be one of {', '.join(sorted(found))}: say more of it")
-    if not found and not STRANGER_ID.fullmatch(text):
-        raise InputError(f"there is no stranger {text}; `./whosthere strangers` lists them")
     return found[0] if found else text
 
 
