@@ -7,7 +7,7 @@ is searched again.
 camera#<camera>   look-alike#<person id>   who stands there, taken for the person
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -27,9 +27,10 @@ from whosthere.people.photos import LOWEST_SIMILARITY, MOST_ALIKE
 from whosthere.people.store import Person
 from whosthere.session_store import Session
 from whosthere.strangers import store
-from whosthere.strangers.collection import search_or_index
+from whosthere.strangers.collection import FaceSearchResult, search_or_index
 from whosthere.strangers.pictures import PresignedUrls, StoredVideo
 from whosthere.strangers.process import (
+    Snapshot,
     StrangerContext,
     add_to_queue,
     record_stranger,
@@ -99,16 +100,10 @@ class LookAlikeSearch:
         best = self._similarities(face)
         if not all(_best_of(person.look_alikes, best) > similarity for person in persons):
             return ""
-        track = track_of(sightings)
         if session.settings.strangers == "off":
-            return track.id
-        threshold = session.settings.match_threshold
-        result = search_or_index(self.strangers.files, face, track.id, threshold)
-        known = store.who_is(alerting.table, result.stranger)
-        if known and known.person in {person.id for person in persons}:
-            return ""  # the owner has named this stranger so, since
-        who, _ = add_to_queue(alerting, self.strangers, session, track, snapshot, result)
-        return who
+            return track_of(sightings).id
+        who = {person.id for person in persons}
+        return queue_look_alike(alerting, self.strangers, session, sightings, snapshot, who)
 
     def _similarities(self, face: bytes) -> dict[str, float]:
         """Return how alike a face is to each look-alike's face, by label."""
@@ -128,6 +123,30 @@ class LookAlikeSearch:
             match["Face"].get("ExternalImageId", ""): match["Similarity"]
             for match in found["FaceMatches"]
         }
+
+
+def queue_look_alike(
+    alerting: AlertContext,
+    context: StrangerContext,
+    session: Session,
+    sightings: Sequence[Sighting],
+    snapshot: Snapshot,
+    persons: Container[str] = (),
+) -> str:
+    """Put whoever was taken for a person into the queue; return the stranger's id.
+
+    It is empty if the owner has named that stranger as one of the `persons`.
+    """
+    track = track_of(sightings)
+    result = FaceSearchResult(track.id, "")
+    if snapshot.crops:
+        threshold = session.settings.match_threshold
+        result = search_or_index(context.files, snapshot.crops.face, track.id, threshold)
+    known = store.who_is(alerting.table, result.stranger)
+    if known and known.person in persons:
+        return ""
+    add_to_queue(alerting, context, session, track, snapshot, result)
+    return known.id if known else result.stranger
 
 
 def track_of(sightings: Sequence[Sighting]) -> FaceTrack:
