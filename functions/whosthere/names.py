@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from whosthere.errors import SessionInputError
 
+CAMERA_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")  # as in settings.schema.json
 # As long as the name of an execution: who is started by a schedule gets a name from AWS.
 SESSION_ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
 PROCESSOR_NAME_LENGTH = 128  # Rekognition, CreateStreamProcessor: Name

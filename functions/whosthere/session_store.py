@@ -165,8 +165,8 @@ def end_session(
         ExpressionAttributeValues={
             ":now": now_ms,
             ":by": ended_by,
-            ":error": error,
-            ":cause": cause,
+            ":error": _storable(error),
+            ":cause": _storable(cause),
         },
         ReturnValues="ALL_NEW",
     )["Attributes"]
@@ -174,6 +174,11 @@ def end_session(
     found = read_session(table, session.id, to_stop=True)
     assert found is not None  # the row has just been written
     return found
+
+
+def _storable(text: str) -> str:
+    """Return the text as DynamoDB takes it: JSON can hold half of a character, UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def mark_told(table: Table, session_id: str, *, reported: bool = False) -> None:

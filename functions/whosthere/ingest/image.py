@@ -16,7 +16,7 @@ from whosthere.errors import PictureError
 from whosthere.geometry import Box
 from whosthere.imaging import crop
 from whosthere.ingest.record import FRAGMENT_DIGITS, TIMES
-from whosthere.names import stack_prefix
+from whosthere.names import CAMERA_NAME, stack_prefix
 from whosthere.settings import Quality
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # No page says how Kinesis Video Streams joins folder and name: one slash or two.
 KEY = re.compile(r"frames/([A-Za-z0-9-]+)//?[^/]+\.(?:jpg|jpeg|png)")
-CAMERA = re.compile(r"[a-z][a-z0-9-]{0,31}")
 MAX_BYTES = 5_242_880  # Rekognition, Image: Bytes
 MAX_PIXELS = 3840 * 2160  # Kinesis Video Streams, ImageGenerationConfiguration
 MAX_FACES = 20  # each costs a search
@@ -66,7 +65,7 @@ def camera_of(stack: str, key: str) -> str | None:
     if not found or not found.group(1).startswith(prefix):
         return None
     camera = found.group(1).removeprefix(prefix)
-    return camera if CAMERA.fullmatch(camera) else None
+    return camera if CAMERA_NAME.fullmatch(camera) else None
 
 
 def fetch_image(s3: "S3Client", bucket: str, key: str) -> CameraImage:

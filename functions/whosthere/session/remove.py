@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from whosthere.names import CAMERA_NAME
 from whosthere.session.custom_resource import DELETE
 from whosthere.session.lock import close_camera
 from whosthere.session.stop import REMOVED, StopContext, end
@@ -15,7 +16,8 @@ def end_sessions(context: StopContext, event: Mapping[str, Any], *, role_name: s
     cameras, with_the_stack = removed_cameras(event), event["RequestType"] == DELETE
     count = drain(context, cameras, for_good=with_the_stack)
     if with_the_stack:
-        sweep(context, cameras, engine=event["ResourceProperties"]["Engine"], role_name=role_name)
+        engine = str(event["ResourceProperties"].get("Engine"))
+        sweep(context, cameras, engine=engine, role_name=role_name)
     extra = {"cameras": len(cameras), "count": count}
     context.closing.logger.info("sessions ended", extra=extra)
 
@@ -26,11 +28,18 @@ def removed_cameras(event: Mapping[str, Any]) -> list[str]:
     if event["RequestType"] == "Create":
         return []
     if event["RequestType"] == DELETE:
-        return list(wanted["Cameras"])
+        return _cameras_of(wanted)
     before = event["OldResourceProperties"]
-    if before["Engine"] != wanted["Engine"]:
-        return list(before["Cameras"])
-    return [camera for camera in before["Cameras"] if camera not in wanted["Cameras"]]
+    if before.get("Engine") != wanted.get("Engine"):
+        return _cameras_of(before)
+    return [camera for camera in _cameras_of(before) if camera not in _cameras_of(wanted)]
+
+
+def _cameras_of(properties: Mapping[str, Any]) -> list[str]:
+    """Return the cameras of a custom resource; no session can be at what is no camera's name."""
+    given = properties.get("Cameras")
+    names = given if isinstance(given, list) else []
+    return [name for name in names if isinstance(name, str) and CAMERA_NAME.fullmatch(name)]
 
 
 def drain(context: StopContext, cameras: Iterable[str], *, for_good: bool = False) -> int:

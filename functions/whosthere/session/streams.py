@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from whosthere.errors import StreamsNotActiveError
+from whosthere.errors import StreamsNotActiveError, is_permanent
 from whosthere.names import stream_name
 from whosthere.session.custom_resource import DELETE
 
@@ -36,7 +36,8 @@ def wait_until_active(
     """Wait until all data streams of these names are ACTIVE, in whatever order they are made.
 
     Raises StreamsNotActiveError after so many seconds. Until then every refusal counts as a
-    stream that is not there yet: a role that has just been made is denied for a while too.
+    stream that is not there yet, but one of the name: a role that has just been made is denied
+    for a while too.
     """
     waiting = dict.fromkeys(streams, "")
     waited = 0.0
@@ -59,5 +60,7 @@ def _status(kinesis: "KinesisClient", stream: str) -> str:
     try:
         found = kinesis.describe_stream_summary(StreamName=stream)
     except ClientError as error:
+        if is_permanent(error):
+            raise
         return str(error.response["Error"]["Code"])
     return str(found["StreamDescriptionSummary"]["StreamStatus"])

@@ -125,15 +125,23 @@ def _stop_orphan(context: StopContext, name: str, role_name: str) -> bool:
     # Another stack's name may begin with this one's: its processors have another role.
     if found is None or found["RoleArn"].rpartition("/")[2] != role_name:
         return False
-    camera = camera_of_arn(context.stack, found["Input"]["KinesisVideoStream"]["Arn"])
-    session_id = name.removeprefix(f"{stream_name(context.stack, camera)}-")
-    session = read_session(context.table, session_id, to_stop=True)
+    session = _session_of(context, name, found["Input"]["KinesisVideoStream"]["Arn"])
     if session is not None and session.held:
         return _end_unless_alive(context, session)
     if session is not None:
         stop(context, session, SWEPT)
         return True
     return stop_processor(context.rekognition, name, pause=context.pause)
+
+
+def _session_of(context: StopContext, name: str, stream_arn: str) -> Session | None:
+    """Return the session that has made the processor of that name; None if none has."""
+    try:
+        camera = camera_of_arn(context.stack, stream_arn)
+    except ValueError:  # somebody gave it this stack's role, and another's stream
+        return None
+    session_id = name.removeprefix(f"{stream_name(context.stack, camera)}-")
+    return read_session(context.table, session_id, to_stop=True)
 
 
 def _stop_images(context: StopContext, camera: str) -> bool:

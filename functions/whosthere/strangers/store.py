@@ -14,6 +14,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
+from whosthere.clock import DAY_S
 from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, Table, WriteRequest, decimals
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ MERGED = "merged"
 STRANGERS = "strangers"
 # The best pictures of a stranger that are kept: one to know him by, some to enroll him with.
 MOST_PICTURES = 5
+KEEP_DECIDED_S = 365 * DAY_S
 MOST_MERGES = 8  # how often one stranger of two can have been merged into another
 
 
@@ -118,8 +120,13 @@ def listed(table: Table) -> dict[str, str]:
 def list_strangers(table: Table, *statuses: str) -> list[Stranger]:
     """Return the strangers of these statuses, who was seen last first."""
     ids = [id for id, status in listed(table).items() if status in statuses]
-    found = [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
+    found = [one for one in read_strangers(table, ids) if one.status in statuses]
     return sorted(found, key=lambda stranger: -stranger.last_ms)
+
+
+def read_strangers(table: Table, ids: Iterable[str]) -> list[Stranger]:
+    """Return the strangers of these ids that there are, in no order."""
+    return [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
 
 
 def stranger_of_picture(table: Table, sha256: str) -> str | None:
@@ -142,13 +149,11 @@ def save_stranger(
     Raises RowChangedError if the row is no longer as it was read. Sightings are counted by
     count_sightings alone, which does not change the version.
     """
-    stays = stranger.status in (IGNORED, NAMED)
-    # What the owner has decided holds for as long as the stranger may come back.
-    expires = stranger.last_ms // 1000 + (4 if stays else 1) * KEEP_ROWS_S
+    expires = _expires(stranger, stranger.last_ms)
     writes = [_update(before, stranger, expires)]
     if before is None or before.status != stranger.status:
-        status = listed_key(stranger.id) | {"status": stranger.status}
-        writes.append(dynamodb.put({**status, "expires": expires}, None))
+        listing = listed_key(stranger.id) | {"status": stranger.status}
+        writes.append(dynamodb.put({**listing, "expires": expires}, None))
     if new_picture:
         whose = picture_row_key(new_picture) | {"stranger": stranger.id}
         writes.append(dynamodb.put({**whose, "expires": expires}, None))
@@ -194,22 +199,44 @@ def count_sightings(
     table: Table, stranger: Stranger, last_ms: int, sightings: int, *, visits: int, camera: str
 ) -> None:
     """Add sightings and visits at a camera to a stranger's row, if there is one."""
+    last_ms = max(last_ms, stranger.last_ms)
+    expires = _expires(stranger, last_ms)
+    _update_if_there(
+        table,
+        stranger_key(stranger.id),
+        "SET lastSeen = :last, expires = :expires"
+        " ADD sightings :more, visits :visits, cameras :cameras",
+        {
+            ":last": last_ms,
+            ":expires": expires,
+            ":more": sightings,
+            ":visits": visits,
+            ":cameras": {camera},
+        },
+    )
+    if visits:
+        _update_if_there(
+            table, listed_key(stranger.id), "SET expires = :expires", {":expires": expires}
+        )
+
+
+def _update_if_there(table: Table, key: Mapping[str, str], change: str, values: Attributes) -> None:
     try:
         table.update_item(
-            Key=stranger_key(stranger.id),
-            UpdateExpression="SET lastSeen = :last"
-            " ADD sightings :more, visits :visits, cameras :cameras",
+            Key=key,
+            UpdateExpression=change,
             ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues={
-                ":last": max(last_ms, stranger.last_ms),
-                ":more": sightings,
-                ":visits": visits,
-                ":cameras": {camera},
-            },
+            ExpressionAttributeValues=values,
         )
     except ClientError as error:
         if not dynamodb.is_lost(error):
             raise
+
+
+def _expires(stranger: Stranger, last_ms: int) -> int:
+    """Return when the row may go, in seconds; what the owner decided holds a year after a visit."""
+    is_decided = stranger.status in (IGNORED, NAMED)
+    return last_ms // 1000 + (KEEP_DECIDED_S if is_decided else KEEP_ROWS_S)
 
 
 def note_place(table: Table, key: str, stranger: str) -> None:
@@ -234,7 +261,12 @@ def remove_stranger(table: Table, stranger: Stranger) -> None:
     remove_pictures(table, stranger.pictures)
     remove_places(table, stranger.elsewhere)
     dynamodb.write(table, dynamodb.delete(stranger_key(stranger.id), stranger.version))
-    table.delete_item(Key=listed_key(stranger.id))
+    remove_listing(table, stranger.id)
+
+
+def remove_listing(table: Table, stranger: str) -> None:
+    """Remove the row by which a stranger is listed."""
+    table.delete_item(Key=listed_key(stranger))
 
 
 def best_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:

@@ -17,8 +17,6 @@ from tests.support.records.odd_batches import LettersBucket, silent
 from tests.support.records.odd_pictures import odd_pictures
 from tests.support.records.odd_records import DEEP, odd_values
 from tests.support.records.photo_rekognition import PhotoRekognition
-from whosthere.alerts import texts
-from whosthere.alerts.message import publish
 from whosthere.clock import now_ms
 from whosthere.image_search import ImageSearch, search_image
 from whosthere.ingest import image as images
@@ -28,14 +26,12 @@ from whosthere.metrics import ApiCallCounter
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.people.store import person_id, person_key
-from whosthere.session.close import camera_asked_for, ending_of
 from whosthere.strangers.decisions import Review, reconcile_object
 from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.strangers.review_queue import StrangerFiles
 
 BUCKET = "whosthere-events"
 SIZE = 5  # odd events of one batch
-SNS_BYTES = 262_144  # SNS, Publish: Message and attributes
 PICTURE = draw(((0.4, 0.2, 0.2, 0.3), RED))
 GOOD_PHOTO, GOOD_IMAGE = "people/Beth/1.jpg", "frames/whosthere-front-door/good.jpg"
 TOLD = {images.PRODUCER: str(START), images.SERVER: str(START + 400), images.FRAGMENT: "913438"}
@@ -207,31 +203,3 @@ def test_an_image_that_is_gone_leaves_nothing(events):
     gone = "frames/whosthere-front-door/gone.jpg"
     assert search_image(search, events.harness.worker(), gone, "arn") == "refused"
     assert not kept.letters
-
-
-class CheckingSns:
-    """A topic that refuses what SNS refuses."""
-
-    def publish(self, *, Subject, Message, MessageAttributes, **_):
-        assert 0 < len(Subject) < 100 and Subject.isprintable()
-        size = len(Message.encode()) + len(json.dumps(MessageAttributes).encode())
-        assert size < SNS_BYTES
-        assert all(one["StringValue"] for one in MessageAttributes.values())
-
-
-causes = odd_values().map(json.dumps) | strategies.text() | strategies.just("[" * DEEP)
-causes |= strategies.just("x" * 32_768) | strategies.just('{"errorMessage": {"a": [1]}}')
-endings = strategies.fixed_dictionaries(
-    {},
-    optional={
-        "endedBy": strategies.sampled_from(["aborted", "timed out", "failed"]),
-        "Error": strategies.text() | strategies.just("Rekognition.AccessDeniedException"),
-        "Cause": causes,
-    },
-)
-
-
-@given_many(10_000, endings, odd_values() | causes)
-def test_whatever_ended_an_execution_before_it_opened_the_owner_can_be_told(given, request_):
-    alert = texts.unopened("one", camera_asked_for(request_), ending_of(given))
-    publish(CheckingSns(), "arn:topic", alert)

@@ -4,61 +4,20 @@ import importlib
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
-from botocore.exceptions import ClientError
 
+from tests.support.session.check_harness import Services, check_context_of
+from tests.support.session.stop_harness import refusal
 from tests.support.stack.moto_target import running_session
 from whosthere.clock import now_ms
 from whosthere.dynamodb import SCHEMA, RowChangedError
-from whosthere.names import StackNames
 from whosthere.session import check as health_check
 from whosthere.session import lock as locks
 from whosthere.session import requests as wishes
-from whosthere.session.check import CheckContext, Sources, check_session
+from whosthere.session.check import check_session
 from whosthere.session.health.hysteresis import read_camera_health, write_camera_health
 from whosthere.session_store import lock_key, session_key
-
-
-def refusal(code):
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "any")
-
-
-class Services:
-    """What a check reads of AWS, and the order in which it does; each can be made to fail."""
-
-    def __init__(self):
-        self.asked, self.failing, self.status, self.is_live = [], {}, "RUNNING", True
-
-    def _note(self, what):
-        self.asked.append(what)
-        if what in self.failing:
-            raise self.failing[what]
-
-    def get_data_endpoint(self, **_):
-        self._note("media")
-        return {"DataEndpoint": "https://one"}
-
-    def get_paginator(self, operation):
-        self._note(operation)
-        pages = {"list_fragments": [{"Fragments": self._fragments()}], "list_shards": []}
-        return type("Pages", (), {"paginate": lambda _, **__: pages[operation]})()
-
-    def _fragments(self):
-        one = {"ServerTimestamp": datetime.now(UTC), "FragmentLengthInMilliseconds": 10}
-        return [one] if self.is_live else []
-
-    def describe_stream_processor(self, Name):
-        self._note("engine")
-        if self.status is None:
-            raise refusal("ResourceNotFoundException")
-        return {"Status": self.status}
-
-    def info(self, *_, **__):
-        pass
-
-    warning = info
 
 
 class Watched:
@@ -88,9 +47,7 @@ def sent():
 
 @pytest.fixture
 def context(table, services, sent):
-    sources = Sources(services, services, services, services, lambda _url: services)
-    names = StackNames("whosthere", "bucket", "topic")
-    return CheckContext(Watched(table, services.asked), sources, names, sent.append, services)
+    return check_context_of(Watched(table, services.asked), services, sent.append)
 
 
 @pytest.fixture(autouse=True)

@@ -132,7 +132,7 @@ def test_messages_of_all_signals_are_few_and_what_is_held_back_comes_later_with_
 
 def test_never_more_than_three_in_twelve_hours_whatever_happens():
     rng = random.Random(11)
-    for _ in range(20):
+    for _ in range(8):
         camera = Camera()
         for _ in range(60):
             camera.runs(rng.randrange(1, 90), video=rng.random() < 0.5)
@@ -146,7 +146,7 @@ def test_never_more_than_three_in_twelve_hours_whatever_happens():
 def test_the_truth_is_told_in_the_end():
     """Whatever was held back: what is so for thirteen hours is what the owner has read last."""
     rng = random.Random(12)
-    for video in (True, False) * 10:
+    for video in (True, False) * 5:
         camera = Camera()
         for _ in range(20):
             camera.runs(rng.randrange(1, 30), video=rng.random() < 0.5)

@@ -40,6 +40,13 @@ def test_no_stream_is_waited_for_without_an_end():
     assert "at most five" in str(failed.value)
 
 
+def test_a_name_that_no_stream_can_have_is_not_waited_for():
+    pauses = []
+    with pytest.raises(ClientError, match="ValidationException"):
+        wait_until_active(Kinesis(a=3, b="ValidationException"), ["a", "b"], pause=pauses.append)
+    assert not pauses
+
+
 def test_the_streams_of_cameras_that_go_are_not_waited_for():
     event = {"ResourceProperties": {"Cameras": ["a"]}}
     wait_for_cameras(Kinesis(), "home", event | {"RequestType": "Delete"})
