@@ -60,11 +60,11 @@ class TakenBack:
 
 
 class WrongMatches:
-    """Takes wrong matches of a stack back, with the owner's own rights."""
+    """Takes wrong matches of a stack back, with the owner's rights; `via` says by which means."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, via: str = "page") -> None:
         """Begin with nothing read."""
-        self._target, self._table = target, target.table()
+        self._target, self._table, self._via = target, target.table(), via
         self._settings = read_settings(target)
         session = target.session
         self._rekognition, self._s3 = session.client("rekognition"), session.client("s3")
@@ -228,7 +228,7 @@ class WrongMatches:
         line = {
             "at": iso(moment_ms),
             "by": self._target.account,
-            "via": "command",
+            "via": self._via,
             "visit": visit_id,
             "decision": "not-person" if pictures else "person",
             "person": person,

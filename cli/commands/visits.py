@@ -105,7 +105,7 @@ def _delete(arguments: argparse.Namespace, target: Target, history: VisitHistory
 
 
 def _take_back(arguments: argparse.Namespace, target: Target, history: VisitHistory) -> int:
-    matches = WrongMatches(target)
+    matches = WrongMatches(target, "command")
     if arguments.undo_not:
         done = matches.undo(arguments.undo_not)
         text = f"{done.name} again; the pictures that said otherwise are gone"

@@ -6,7 +6,6 @@ who alerts for the person knows that there are some. As with photos, what S3 hol
 people-not   <person id>/<file>   the face of a picture
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from boto3.dynamodb.conditions import Key
@@ -46,15 +45,6 @@ def person_of_key(key: str) -> str | None:
     parts = key.split("/")
     is_one = len(parts) == 3 and f"{parts[0]}/" == PREFIX and parts[1] and parts[2]
     return parts[1] if is_one else None
-
-
-def look_alike_keys(table: Table, persons: Iterable[str]) -> list[str]:
-    """Return the keys of the pictures with a face that were taken for any of these ids."""
-    found = []
-    for person in persons:
-        condition = Key("pk").eq(ROWS) & Key("sk").begins_with(f"{person}/")
-        found += [f"{PREFIX}{row['sk']}" for row in dynamodb.query(table, condition)]
-    return found
 
 
 def reconcile_look_alike(look_alikes: LookAlikes, key: str) -> str:

@@ -84,8 +84,8 @@ def home(target, monkeypatch):
     made = Home(target)
     real = not_person.WrongMatches.__init__
 
-    def connected(self, given):
-        real(self, given)
+    def connected(self, *given):
+        real(self, *given)
         self._rekognition, self._video = made, made
 
     monkeypatch.setattr(not_person.WrongMatches, "__init__", connected)
