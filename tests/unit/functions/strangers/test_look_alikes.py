@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.records.alert_harness import LEFT, RIGHT, START, face, match, received, refusal
+from tests.support.records.alert_harness import (
+    LEFT,
+    RIGHT,
+    START,
+    FlakyTable,
+    Killed,
+    face,
+    match,
+    received,
+    refusal,
+)
 from tests.support.records.drawn_faces import BLUE, GREEN, RED, draw
 from tests.support.records.review_harness import ReviewHarness
 from tests.support.records.stranger_harness import (
@@ -72,20 +82,21 @@ class Door(ReviewHarness):
         self.events = [replace(event, key=key)]
         return self.deliver()
 
-    def comes(self, second, colour, similarity=99.0, box=LEFT, sightings=2):
+    def comes(self, second, colour, similarity=99.0, box=LEFT, sightings=2, worker=None):
         """A face of that colour that the stream processor takes for Alice."""
         frames = [alice(second + n, box=box, similarity=similarity) for n in range(sightings)]
         for n in range(sightings):
             self.video.shows(START + 1000 * (second + n), (box, colour))
-        return self.arrive(*frames)
+        return self.arrive(*frames, worker=worker)
 
-    def arrive(self, *frames):
-        self.clock.moment_ms = max(frame.server_ms for frame in frames)
+    def arrive(self, *frames, worker=None, keep_clock=False):
+        if not keep_clock:
+            self.clock.moment_ms = max(frame.server_ms for frame in frames)
         look = LookAlikeSearch(
             self.context(files=replace(self.files, rekognition=self)), "not-persons"
         )
         return alert_persons(
-            self.worker(), self.session, list(frames), second_look=look.is_look_alike
+            worker or self.worker(), self.session, list(frames), second_look=look.is_look_alike
         )
 
 
@@ -243,3 +254,27 @@ def test_who_was_merged_keeps_the_look_alikes(door):
     door.not_alice()
     assert store.read_person(door.table, ALICE).look_alikes
     assert store.read_person(door.table, "p-alicia").look_alikes
+
+
+def test_a_crash_at_any_call_leaves_one_alert_about_a_stranger_and_none_about_her(shared):
+    twice = 0
+    for at in range(1, 60):
+        table, s3 = shared
+        empty(table)
+        empty_bucket(s3)
+        door = Door(table, s3)
+        door.not_alice()
+        flaky = FlakyTable(table, at, Killed(), after=at % 2)
+        try:
+            door.comes(0, RED, worker=door.worker(table=flaky))
+        except Killed:
+            door.clock.forward(70)  # longer than the lease
+            assert not door.arrive(alice(0), alice(1), keep_clock=True).failed
+        assert set(told(door)) == {"a stranger"}
+        assert len(door.strangers) == 1
+        twice += len(told(door)) - 1
+        if flaky.calls < at:
+            break
+    else:
+        raise AssertionError("there are more calls than were tried")
+    assert twice <= 2  # between the topic's answer and the mark there is nothing to be done
