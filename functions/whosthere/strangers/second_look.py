@@ -75,11 +75,11 @@ class LookAlikeSearch:
             raise TryAgainError("the sightings that can be compared come again")
         stranger = _who_stands_there(alerting.table, visit, ordered[0])
         if not stranger:
-            stranger = self._search(alerting, session, persons, ordered)
+            stranger = self._search(alerting, session, visit, persons, ordered)
             if not stranger:
                 return False
         elif session.settings.strangers != "off":
-            own = [replace(one, who=(stranger,), resembles=()) for one in ordered]
+            own = [replace(one, who=(stranger,)) for one in _all_of(visit, ordered)]
             record_stranger(alerting, self.strangers, session, stranger, own)
         _note_who_stands_there(alerting.table, visit, ordered[-1], stranger)
         _delete(alerting.table, visit)
@@ -89,6 +89,7 @@ class LookAlikeSearch:
         self,
         alerting: AlertContext,
         session: Session,
+        visit: Visit,
         persons: Sequence[Person],
         sightings: Sequence[Sighting],
     ) -> str:
@@ -100,10 +101,11 @@ class LookAlikeSearch:
         best = self._similarities(face)
         if not all(_best_of(person.look_alikes, best) > similarity for person in persons):
             return ""
+        whole = _all_of(visit, sightings)
         if session.settings.strangers == "off":
-            return track_of(sightings).id
+            return track_of(whole).id
         who = {person.id for person in persons}
-        return queue_look_alike(alerting, self.strangers, session, sightings, snapshot, who)
+        return queue_look_alike(alerting, self.strangers, session, whole, snapshot, who)
 
     def _similarities(self, face: bytes) -> dict[str, float]:
         """Return how alike a face is to each look-alike's face, by label."""
@@ -149,6 +151,18 @@ def queue_look_alike(
     return known.id if known else result.stranger
 
 
+def _all_of(visit: Visit, sightings: Sequence[Sighting]) -> list[Sighting]:
+    """Return sightings at all times of a visit: some may have come with earlier batches."""
+    known = {one.frame.captured_ms: one for one in sightings}
+    first = sightings[0]
+    found = []
+    for time_ms in sorted({*visit.times, *visit.unsure.times, *known}):
+        one = known.get(time_ms, first)
+        frame = replace(one.frame, captured_ms=time_ms)
+        found.append(replace(one, frame=frame, who=(), resembles=()))
+    return found
+
+
 def track_of(sightings: Sequence[Sighting]) -> FaceTrack:
     """Return sightings of one face as a track; its id is made of the first one."""
     first, last = sightings[0], sightings[-1]
@@ -157,7 +171,7 @@ def track_of(sightings: Sequence[Sighting]) -> FaceTrack:
         box=last.face.box,
         box_ms=last.frame.captured_ms,
         updated_ms=last.frame.server_ms,
-        sightings=tuple(replace(one, who=(), resembles=()) for one in sightings),
+        sightings=tuple(sightings),
     )
 
 

@@ -119,6 +119,20 @@ def test_he_is_a_stranger_and_she_is_herself_in_one_run(door):
     assert [key for key in door.pictures if key.startswith("review/pending/")]
 
 
+def test_sightings_that_come_one_by_one_make_one_alert_about_him(door):
+    door.not_alice()
+    for second in range(6):
+        assert not door.comes(second, RED, sightings=1).failed
+    assert (told(door), door.searches) == (["a stranger"], 1)
+    (visit,) = [
+        item
+        for item in door.table.scan()["Items"]
+        if item["sk"] == f"visit#{door.only}" and item["pk"].startswith("camera#")
+    ]
+    assert visit["sightings"] == 6
+    assert not [one for one in door.table.scan()["Items"] if one.get("who") == ALICE]
+
+
 def test_nothing_of_his_visit_is_left_with_her(door):
     door.not_alice()
     door.comes(0, RED)
