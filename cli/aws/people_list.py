@@ -82,6 +82,7 @@ def _person_json(table: Table, person: Person, seen: LastSeen | None) -> dict[st
         "lastSeenMs": seen.moment_ms if seen else None,
         "camera": seen.camera if seen else None,
         "looksLike": list(most.values()),
+        "lookAlikes": len(person.look_alikes),
         "photos": photos,
     }
 
@@ -92,6 +93,8 @@ def person_row(person: dict[str, Any], time_zone: str, now_ms: int) -> tuple[str
     photos = f"{good} good photo{'' if good == 1 else 's'}"
     if good != all_:
         photos += f", {all_ - good} refused"
+    if number := person["lookAlikes"]:
+        photos += f", not {person['name']}: {number} picture{'' if number == 1 else 's'}"
     seen = "never seen"
     if person["lastSeenMs"]:
         seen = f"seen {format_time(person['lastSeenMs'], time_zone, now_ms)} at {person['camera']}"

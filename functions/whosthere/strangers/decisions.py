@@ -33,6 +33,7 @@ from whosthere.session_store import latest_session
 from whosthere.settings import Settings
 from whosthere.strangers import store
 from whosthere.strangers.collection import index_face
+from whosthere.strangers.look_alikes import LookAlikes, person_of_key, reconcile_look_alike
 from whosthere.strangers.review_queue import (
     FACTS,
     GONE,
@@ -77,12 +78,13 @@ EFFECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a decision concerns: the rows, the strangers' files, and the people's photos."""
+    """What a decision concerns: rows, the strangers' files, the people's photos and look-alikes."""
 
     table: Table
     files: StrangerFiles
     photos: PhotoReconciler
     now_ms: Callable[[], int]
+    look_alikes: LookAlikes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class Places:
 
 def reconcile_object(review: Review, event: ObjectEvent) -> str:
     """Make rows and collections agree with what lies under the event's key; say what was done."""
+    if person_of_key(event.key):
+        return reconcile_look_alike(review.look_alikes, event.key)
     done = review.photos.reconcile_photo(event.key)
     if parse_photo_key(event.key) is None and status_of_key(event.key) is None:
         return done

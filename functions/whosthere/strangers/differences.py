@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from whosthere.people.differences import MOST_OBJECTS, find_differences, send_found
 from whosthere.people.ownership import People
+from whosthere.strangers.look_alikes import find_changed
 from whosthere.strangers.review_queue import (
     FACTS,
     REVIEW,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "Logger") -> int:
     """Send the keys of photos and pictures that no row agrees with; return how many were sent."""
-    return send_found((find_differences, find_moved), people, sqs, queue_url, logger)
+    return send_found((find_differences, find_moved, find_changed), people, sqs, queue_url, logger)
 
 
 def find_moved(people: People) -> list[str]:
