@@ -381,7 +381,10 @@ def _settings_at(review: Review, stranger: Stranger) -> Settings:
 
 
 def _forget(review: Review, stranger: Stranger) -> str:
-    """Remove all that is kept of a stranger: the face, the pictures, at last the rows."""
+    """Remove all that is kept of a stranger and of who was merged into that one.
+
+    The faces and the pictures, at last the rows.
+    """
     files = review.files
     if stranger.status != DISCARDED:  # from here on no worker adds a picture
         stranger = _saved(review, stranger, replace(stranger, status=DISCARDED))
@@ -389,6 +392,8 @@ def _forget(review: Review, stranger: Stranger) -> str:
         files.rekognition.delete_faces(CollectionId=files.collection, FaceIds=[stranger.face_id])
     for key in objects_of(files, stranger.id):
         files.s3.delete_object(Bucket=files.bucket, Key=key)
+    for other in store.merged_with(review.table, stranger.id):  # his face is known by that id too
+        _forget(review, other)
     store.remove_stranger(review.table, stranger)
     return FORGOTTEN
 

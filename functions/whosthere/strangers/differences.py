@@ -10,6 +10,7 @@ from whosthere.people.differences import MOST_OBJECTS, find_differences, send_fo
 from whosthere.people.ownership import People
 from whosthere.strangers.review_queue import (
     FACTS,
+    PICTURE,
     REVIEW,
     folder_of,
     status_of_key,
@@ -36,7 +37,9 @@ def find_moved(people: People) -> list[str]:
         own, status = keys.get(stranger, []), statuses.get(stranger)
         if status is None:
             continue  # whose picture it may be is looked for when it is missed
-        expected = set() if status == MERGED else {status}
+        expected = {status}
+        if status == MERGED:  # a picture would part them; other files say nothing
+            own, expected = [key for key in own if key.endswith(PICTURE)], set()
         folders = {status_of_key(key) for key in own}
         is_gone = is_whole and status == PENDING and not own
         if folders - expected or is_gone or status == DISCARDED:

@@ -129,6 +129,16 @@ def read_strangers(table: Table, ids: Iterable[str]) -> list[Stranger]:
     return [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
 
 
+def merged_with(table: Table, stranger: str) -> list[Stranger]:
+    """Return who was merged into a stranger; a worker may have died while it forgot one."""
+    found = [
+        read_stranger(table, id)
+        for id, status in listed(table).items()
+        if status in (MERGED, DISCARDED)
+    ]
+    return [one for one in found if one and one.merged_into == stranger]
+
+
 def stranger_of_picture(table: Table, sha256: str) -> str | None:
     """Return whose picture these bytes are, or None."""
     row = dynamodb.read(table, picture_row_key(sha256))
@@ -235,7 +245,7 @@ def _update_if_there(table: Table, key: Mapping[str, str], change: str, values: 
 
 def _expires(stranger: Stranger, last_ms: int) -> int:
     """Return when the row may go, in seconds; what the owner decided holds a year after a visit."""
-    is_decided = stranger.status in (IGNORED, NAMED)
+    is_decided = stranger.status in (IGNORED, NAMED, MERGED)
     return last_ms // 1000 + (KEEP_DECIDED_S if is_decided else KEEP_ROWS_S)
 
 

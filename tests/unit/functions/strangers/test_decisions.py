@@ -317,6 +317,27 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     assert (harness.row(one)["visits"], harness.row(other)["visits"]) == (2, 1)  # one more since
 
 
+def merge(harness, one, other):
+    """Move the only picture of the other stranger to the first one's."""
+    (picture,) = [key for key in harness.pictures if f"/{other}/" in key]
+    harness.move(picture, picture.replace(other, one))
+    harness.deliver()
+    harness.pass_time(DELAY_S + 1)
+
+
+def test_who_was_merged_is_forgotten_with_the_other(make):
+    harness, one, other = two_strangers(make)
+    merge(harness, one, other)
+    assert find_moved(harness.review.photos.people) == []
+    for key in [key for key in harness.keys if f"/{one}/" in key]:
+        harness.remove(key)
+    harness.deliver()
+    harness.pass_time(DELAY_S + 1)
+    assert harness.rekognition.faces == {} and harness.strangers == []
+    assert [key for key in harness.keys if not key.startswith("decisions/")] == []
+    assert comes_back(harness, 300) == ["Stranger"]
+
+
 def test_one_stranger_who_is_two_is_split(harness):
     stranger, (first, _) = harness.only, harness.pictures
     harness.move(first, "review/pending/s-000000000001/1.jpg")
