@@ -13,7 +13,7 @@ known by the SHA-256 of its bytes, whatever its key. Of several places the first
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -189,6 +189,8 @@ def _settle(
             status = places.status_of(before)
             if status is None:
                 return _settle_gone(review, before, event)
+            if before.status == NAMED != status:  # the photo may have got another name
+                _note_copies(review, before, {*places.own, *places.elsewhere})
             return _settle_found(review, before, status, places, event, found)
         except RowChangedError:
             continue
@@ -337,11 +339,7 @@ def _settle_gone(review: Review, before: Stranger, event: ObjectEvent) -> str:
     if not before.unsettled_ms:
         before = _saved(review, before, replace(before, unsettled_ms=review.now_ms()))
     _wait_until(review, before.unsettled_ms + delay_ms)
-    if copies := dict(_copies(review, before)):
-        for key in copies:
-            store.note_place(review.table, key, before.id)
-        _saved(review, before, replace(before, elsewhere={**before.elsewhere, **copies}))
-        raise RowChangedError  # look again
+    _note_copies(review, before, set())
     if before.status != DISCARDED:
         decisions = before.decisions + 1
         after = replace(before, status=DISCARDED, decided_ms=review.now_ms(), decisions=decisions)
@@ -353,6 +351,17 @@ def _settle_gone(review: Review, before: Stranger, event: ObjectEvent) -> str:
 def _saved(review: Review, before: Stranger, after: Stranger) -> Stranger:
     store.save_stranger(review.table, before, after)
     return replace(after, version=before.version + 1)
+
+
+def _note_copies(review: Review, before: Stranger, known: Set[str]) -> None:
+    """Note where else a stranger's pictures lie; raise RowChangedError, to look again, if any."""
+    copies = {key: etag for key, etag in _copies(review, before) if key not in known}
+    if not copies:
+        return
+    for key in copies:
+        store.note_place(review.table, key, before.id)
+    _saved(review, before, replace(before, elsewhere={**before.elsewhere, **copies}))
+    raise RowChangedError
 
 
 def _copies(review: Review, stranger: Stranger) -> Iterator[tuple[str, str]]:

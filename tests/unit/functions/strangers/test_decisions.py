@@ -147,6 +147,22 @@ def test_a_name_taken_back_brings_the_stranger_back(harness, rng):
     assert [line["decision"] for line in harness.decisions] == ["named", "pending"]
 
 
+def test_a_photo_that_gets_another_name_never_takes_the_decision_back(harness):
+    stranger, before = harness.only, harness.pictures[0]
+    for name in ("Alice", "Alicia"):
+        harness.move(before, before := f"people/{name}/1.jpg")
+        harness.events.reverse()  # the deletion's comes first
+        statuses = []
+        for event in harness.events:
+            harness.deliver_one(event)
+            statuses.append(harness.row(stranger)["status"])
+        harness.events.clear()
+        harness.pass_time(DELAY_S + 1)
+    assert statuses == ["named", "named"]
+    assert harness.row(stranger)["person"] == ALICE
+    assert [line["decision"] for line in harness.decisions] == ["named"]
+
+
 def test_the_only_picture_moved_to_a_person_is_kept_for_the_way_back(make):
     harness = make()
     harness.sees(somebody(0), somebody(1))
