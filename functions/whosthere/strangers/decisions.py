@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -131,12 +132,18 @@ def reconcile_object(review: Review, event: ObjectEvent) -> str:
     if parse_photo_key(event.key) is None and status_of_key(event.key) is None:
         return done
     found = _read(review, event.key)
+    due = []
     for stranger in _strangers_at(review, event.key, found):
         elsewhere = {}
         if found and stranger_of(event.key) != stranger:
             store.note_place(review.table, event.key, stranger)
             elsewhere = {event.key: found.etag}
-        done = _settle(review, stranger, event, found, elsewhere)
+        try:
+            done = _settle(review, stranger, event, found, elsewhere)
+        except DueLaterError as error:  # of this one only
+            due.append(error)
+    if due:
+        raise min(due, key=attrgetter("wait_ms"))
     if found is None:  # until now it said whom the event concerns
         store.remove_places(review.table, [event.key])
     return done
@@ -163,11 +170,15 @@ def _read(review: Review, key: str) -> Found | None:
 
 
 def _strangers_at(review: Review, key: str, found: Found | None) -> list[str]:
-    """Return the strangers whom a key concerns: whose picture lies there, or did."""
+    """Return the strangers whom a key concerns: whose picture lies there, or did.
+
+    Last the one in whose folder it lies, who may be given it by another.
+    """
     concerned = {store.stranger_of_place(review.table, key), stranger_of(key)}
     if found and found.sha256:
         concerned.add(store.stranger_of_picture(review.table, found.sha256))
-    return sorted(stranger for stranger in concerned if stranger)
+    ids = sorted(stranger for stranger in concerned if stranger)
+    return sorted(ids, key=lambda stranger: stranger == stranger_of(key))
 
 
 def _settle(
@@ -200,8 +211,12 @@ def _settle(
 def _look(review: Review, stranger: Stranger) -> Places:
     """Return where pictures of a stranger lie."""
     own = objects_of(review.files, stranger.id)
+    etags = {picture.etag for picture in stranger.pictures}
     elsewhere = {
-        key: etag for key, etag in stranger.elsewhere.items() if _etag(review, key) == etag
+        key: etag
+        for key, etag in stranger.elsewhere.items()
+        # What was handed over is the other stranger's, in whose folder it lies.
+        if (etag in etags or not stranger_of(key)) and _etag(review, key) == etag
     }
     return Places(own, elsewhere)
 
@@ -272,9 +287,12 @@ def _hand_over(
     for sha256, key in moved.items():
         picture = next(one for one in before.pictures if one.sha256 == sha256)
         target = stranger_of(key) or before.id
-        _receive(review, target, picture, key)
         left = tuple(one for one in before.pictures if one.sha256 != sha256)
-        elsewhere = {one: etag for one, etag in before.elsewhere.items() if one != key}
+        others = {one: etag for one, etag in before.elsewhere.items() if one != key}
+        # A photo that names goes along with its picture.
+        along = {one: tag for one, tag in others.items() if tag == picture.etag or not left}
+        _receive(review, target, picture, key, along)
+        elsewhere = {one: etag for one, etag in others.items() if one not in along}
         after = replace(before, pictures=left, elsewhere=elsewhere)
         if not left:
             now_ms, decisions = review.now_ms(), before.decisions + 1
@@ -289,8 +307,15 @@ def _hand_over(
     raise RowChangedError  # look at what is left
 
 
-def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
-    """Add a picture to a stranger, who is new if there is no row of that id."""
+def _receive(
+    review: Review, stranger: str, picture: Picture, key: str, elsewhere: Mapping[str, str]
+) -> None:
+    """Add a picture to a stranger, who is new if there is no row of that id.
+
+    `elsewhere` are the photos that go along with it.
+    """
+    for photo in elsewhere:
+        store.note_place(review.table, photo, stranger)
     before = store.read_stranger(review.table, stranger)
     known = before or Stranger(
         id=stranger,
@@ -308,6 +333,7 @@ def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
         merged_into="",
         pictures=store.best_first((*known.pictures, replace(picture, file=key.rpartition("/")[2]))),
         picture_key=known.picture_key or key,
+        elsewhere={**known.elsewhere, **elsewhere},
         unsettled_ms=0,
     )
     store.save_stranger(review.table, before, after, new_picture=picture.sha256)

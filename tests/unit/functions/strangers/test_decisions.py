@@ -354,6 +354,24 @@ def test_who_was_merged_is_forgotten_with_the_other(make):
     assert comes_back(harness, 300) == ["Stranger"]
 
 
+def test_a_name_goes_along_with_the_picture_that_is_merged(make):
+    for named in (0, 1):
+        harness, *both = two_strangers(make)
+        other, one = both[named], both[1 - named]
+        (picture,) = [key for key in harness.pictures if f"/{other}/" in key]
+        harness.copy(picture, "people/Alice/1.jpg")
+        harness.deliver()
+        harness.pass_time(DELAY_S + 1)
+        (picture,) = [key for key in harness.pictures if f"/{other}/" in key]
+        merge(harness, one, other)
+        assert (harness.row(one)["status"], harness.row(one)["person"]) == ("named", ALICE)
+        assert harness.row(other)["status"] == "merged"
+        (moved,) = [key for key in harness.pictures if picture.rpartition("/")[2] in key]
+        harness.move(moved, picture)
+        harness.deliver()
+        assert [harness.row(who)["status"] for who in (one, other)] == ["pending", "named"]
+
+
 def test_one_stranger_who_is_two_is_split(harness):
     stranger, (first, _) = harness.only, harness.pictures
     harness.move(first, "review/pending/s-000000000001/1.jpg")
@@ -361,6 +379,21 @@ def test_one_stranger_who_is_two_is_split(harness):
     assert harness.row("s-000000000001")["status"] == "pending"
     assert [len(harness.row(one)["pictures"]) for one in (stranger, "s-000000000001")] == [1, 1]
     assert {who for who, _ in harness.rekognition.faces.values()} == {stranger, "s-000000000001"}
+
+
+@pytest.mark.parametrize("rng", ORDERS)
+def test_of_one_who_was_split_each_is_decided_on_alone(harness, rng):
+    stranger, other = harness.only, "s-000000000001"
+    harness.move(harness.pictures[0], f"review/pending/{other}/1.jpg")
+    harness.deliver(rng=rng)
+    harness.pass_time(DELAY_S + 1)
+    for key in [key for key in harness.keys if f"/{stranger}/" in key]:
+        harness.remove(key)
+    for _ in range(2):
+        harness.deliver(rng=rng)
+        harness.pass_time(DELAY_S + 1)
+    assert harness.only == other and harness.row(other)["status"] == "pending"
+    assert harness.pictures == [f"review/pending/{other}/1.jpg"]
 
 
 def test_the_best_pictures_are_kept_and_the_newest(make):
