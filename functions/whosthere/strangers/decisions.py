@@ -191,8 +191,6 @@ def _settle(
     """Make a stranger's row say what his pictures say; return his status."""
     for _ in range(ATTEMPTS):
         before = store.read_stranger(review.table, stranger)
-        if before is None:
-            store.remove_listing(review.table, stranger)
         if before is None or before.status == MERGED:
             return UNKNOWN
         places = _look(review, replace(before, elsewhere={**before.elsewhere, **elsewhere}))
@@ -243,7 +241,13 @@ def _settle_found(
     person = ""
     if status == NAMED and (photo := parse_photo_key(places.names[-1])):
         person = find_person(review.table, photo.name, review.photos.salt) or before.person
-    after = replace(before, status=status, person=person, elsewhere=places.elsewhere)
+    after = replace(
+        before,
+        status=status,
+        person=person,
+        elsewhere=places.elsewhere,
+        picture_key=_picture_key(before, places),
+    )
     wrong = _misplaced(after, places)
     after = replace(after, unsettled_ms=(before.unsettled_ms or review.now_ms()) if wrong else 0)
     settings = _settings_at(review, before)
@@ -296,7 +300,7 @@ def _hand_over(
         after = replace(before, pictures=left, elsewhere=elsewhere)
         if not left:
             now_ms, decisions = review.now_ms(), before.decisions + 1
-            after = replace(after, status=MERGED, merged_into=target)
+            after = replace(after, status=MERGED, merged_into=target, picture_key="")
             after = replace(after, decided_ms=now_ms, decisions=decisions, unsettled_ms=0)
             _write_decision(review, before, after, event, None)
         before = _saved(review, before, after)
@@ -431,6 +435,15 @@ def _forget(review: Review, stranger: Stranger) -> str:
         _forget(review, other)
     store.remove_stranger(review.table, stranger)
     return FORGOTTEN
+
+
+def _picture_key(stranger: Stranger, places: Places) -> str:
+    """Return where the picture that shows the stranger lies now, or another one; or nothing."""
+    file = stranger.picture_key.rpartition("/")[2]
+    found = [key for key in places.own if key.endswith(PICTURE)]
+    if stranger.picture_key in found:
+        return stranger.picture_key
+    return max((key for key in found if key.endswith(f"/{file}")), default=max(found, default=""))
 
 
 def _misplaced(stranger: Stranger, places: Places) -> list[str]:

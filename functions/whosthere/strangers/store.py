@@ -156,6 +156,7 @@ def save_stranger(
 ) -> None:
     """Write a stranger's row, as it is listed, and whose `new_picture` is.
 
+    With another status all pictures are noted again: their rows go when the stranger's does.
     Raises RowChangedError if the row is no longer as it was read. Sightings are counted by
     count_sightings alone, which does not change the version.
     """
@@ -164,8 +165,11 @@ def save_stranger(
     if before is None or before.status != stranger.status:
         listing = listed_key(stranger.id) | {"status": stranger.status}
         writes.append(dynamodb.put({**listing, "expires": expires}, None))
-    if new_picture:
-        whose = picture_row_key(new_picture) | {"stranger": stranger.id}
+        noted = {new_picture, *(picture.sha256 for picture in stranger.pictures)}
+    else:
+        noted = {new_picture}
+    for sha256 in sorted(noted - {""}):
+        whose = picture_row_key(sha256) | {"stranger": stranger.id}
         writes.append(dynamodb.put({**whose, "expires": expires}, None))
     dynamodb.write(table, *writes)
 
@@ -270,13 +274,11 @@ def remove_stranger(table: Table, stranger: Stranger) -> None:
     """Remove all rows of a stranger; raise RowChangedError if his has changed meanwhile."""
     remove_pictures(table, stranger.pictures)
     remove_places(table, stranger.elsewhere)
-    dynamodb.write(table, dynamodb.delete(stranger_key(stranger.id), stranger.version))
-    remove_listing(table, stranger.id)
-
-
-def remove_listing(table: Table, stranger: str) -> None:
-    """Remove the row by which a stranger is listed."""
-    table.delete_item(Key=listed_key(stranger))
+    dynamodb.write(
+        table,
+        dynamodb.delete(stranger_key(stranger.id), stranger.version),
+        dynamodb.delete(listed_key(stranger.id), None),
+    )
 
 
 def best_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:

@@ -16,7 +16,10 @@ from tests.support.records.stranger_harness import (
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.differences import find_differences
 from whosthere.people.store import person_id
+from whosthere.strangers import decisions
 from whosthere.strangers.differences import find_moved
+from whosthere.strangers.store import listed
+from whosthere.visits.history import Span, past_visits
 from whosthere.visits.store import read_current, visits_of
 
 DELAY_S = 60
@@ -79,7 +82,11 @@ def test_whose_pictures_are_moved_to_ignored_makes_no_alert_and_is_counted(harne
     row = harness.row(stranger)
     assert (row["sightings"], row["visits"]) == (6, 3)
     assert harness.pass_time(DELAY_S + 1) is not None
-    assert harness.row(stranger)["status"] == "ignored"
+    row = harness.row(stranger)
+    assert row["status"] == "ignored" and row["pictureKey"] in harness.pictures
+    pictures = [item for item in harness.table.scan()["Items"] if item["sk"] == "picture"]
+    day_s = 86_400  # the pictures are known as long as the stranger is, but for a last visit
+    assert all(abs(item["expires"] - row["expires"]) < day_s for item in pictures)
     (line,) = harness.decisions
     assert (line["by"], line["via"], line["decision"], line["before"]) == (
         *("owner", "s3", "ignored", "pending"),
@@ -321,6 +328,8 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     harness.pass_time(DELAY_S + 1)
     row = harness.row(other)
     assert (row["status"], row["mergedInto"]) == ("merged", one)
+    found = past_visits(harness.table, Span(START, START + 100_000), lambda _camera: 300_000)
+    assert [visit.picture_key in harness.pictures for visit in found] == [True]
     both = harness.row(one)
     assert (len(both["pictures"]), both["visits"], both["sightings"]) == (2, 2, 4)
     assert comes_back(harness, 300) == ["Stranger"]
@@ -339,6 +348,16 @@ def merge(harness, one, other):
     harness.move(picture, picture.replace(other, one))
     harness.deliver()
     harness.pass_time(DELAY_S + 1)
+
+
+def test_a_stranger_whose_row_is_written_after_the_event_is_listed(make):
+    harness = make()
+    harness.sees(somebody(0), somebody(1))
+    read, stranger = decisions.store.read_stranger, harness.only
+    with pytest.MonkeyPatch.context() as patch:  # the event read before the row was written
+        patch.setattr(decisions.store, "read_stranger", lambda *_: None)
+        harness.deliver_one(ObjectEvent(harness.pictures[0], "", ""))
+    assert read(harness.table, stranger) and stranger in listed(harness.table)
 
 
 def test_who_was_merged_is_forgotten_with_the_other(make):
