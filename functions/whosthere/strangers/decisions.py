@@ -26,6 +26,7 @@ from whosthere.clock import iso
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import DueLaterError, TryAgainError
 from whosthere.ingest.sqs import ObjectEvent
+from whosthere.names import STRANGER_PREFIX
 from whosthere.people.ownership import find_person
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.people.store import PREFIX as PEOPLE_PREFIX
@@ -256,7 +257,7 @@ def _settle_found(
         after = replace(after, decided_ms=now_ms, decisions=before.decisions + 1)
         _write_decision(review, before, after, event, found)
         if person:
-            _continue_visits(review, after, settings.gap_ms)
+            _continue_visits(review, after, person, settings.gap_ms)
     if after != before:
         after = _saved(review, before, after)
     if status == DISCARDED:
@@ -303,6 +304,9 @@ def _hand_over(
             after = replace(after, status=MERGED, merged_into=target, picture_key="")
             after = replace(after, decided_ms=now_ms, decisions=decisions, unsettled_ms=0)
             _write_decision(review, before, after, event, None)
+            if other := store.who_is(review.table, target):
+                gap_ms = _settings_at(review, before).gap_ms
+                _continue_visits(review, before, other.person or other.id, gap_ms)
         before = _saved(review, before, after)
         store.remove_places(review.table, [key])
         if before.status == MERGED:
@@ -469,21 +473,24 @@ def _tidy(review: Review, stranger: Stranger, wrong: Iterable[str]) -> None:
             move(review.files, key, f"{folder}{file}")
 
 
-def _continue_visits(review: Review, stranger: Stranger, gap_ms: int) -> None:
-    """Let a visit in progress go on as the person's, so that it makes no second alert."""
-    now_ms, person = review.now_ms(), stranger.person
+def _continue_visits(review: Review, stranger: Stranger, who: str, gap_ms: int) -> None:
+    """Let a visit in progress go on as another's, so that it makes no second alert.
+
+    `who` is the person who the stranger is, or the stranger with whom this one was merged.
+    """
+    now_ms = review.now_ms()
     for camera in stranger.cameras:
         theirs = read_current(review.table, camera, stranger.id)
         if theirs is None or now_ms - theirs.visit.last_ms > gap_ms:
             continue
-        own = read_current(review.table, camera, person)
+        own = read_current(review.table, camera, who)
         last_ms = theirs.visit.last_ms
         if theirs.visit.alert not in (SENT, QUIET) or (own and own.visit.covers(last_ms, gap_ms)):
             continue
         visit = replace(
             theirs.visit,
-            who=person,
-            persons=(person,),
+            who=who,
+            persons=() if who.startswith(STRANGER_PREFIX) else (who,),
             opened_ms=last_ms,
             first_ms=last_ms,
             times=(last_ms,),

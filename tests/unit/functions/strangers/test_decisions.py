@@ -307,6 +307,23 @@ def test_a_visit_in_progress_follows_ignore_and_counts(harness):
     assert visits_of(harness.table, "one", "front-door")[-1].last_ms == START + 95_000
 
 
+def test_a_visit_in_progress_follows_a_merge_without_a_second_alert(make):
+    harness, one, other = two_strangers(make)
+    for second in range(300, 310):
+        harness.video.shows(START + 1000 * second, (LEFT, BLUE))
+    harness.sees(*[somebody(second) for second in range(300, 304)])
+    harness.clock.moment_ms = START + 304_000
+    before = len(harness.subscriber.alerts)
+    for key in [key for key in harness.pictures if f"/{other}/" in key]:
+        harness.move(key, key.replace(other, one))
+    harness.deliver()
+    for second in range(304, 308):
+        harness.sees(somebody(second))
+    assert harness.row(other)["status"] == "merged"
+    assert harness.subscriber.alerts[before:] == []
+    assert read_current(harness.table, "front-door", one).visit.last_ms == START + 307_000
+
+
 def two_strangers(make):
     harness = make()
     harness.sees(somebody(0), somebody(1))
