@@ -258,7 +258,7 @@ def _settle_found(
         _write_decision(review, before, after, event, found)
         if person:
             _continue_visits(review, after, person, settings.gap_ms)
-    if after != before:
+    if after != before or not before.version:
         after = _saved(review, before, after)
     if status == DISCARDED:
         _wait_until(review, after.decided_ms + UNDO_MS)

@@ -35,8 +35,11 @@ def find_moved(people: People) -> list[str]:
     differing = []
     for stranger in keys.keys() | statuses.keys():
         own, status = keys.get(stranger, []), statuses.get(stranger)
-        if status is None:
+        if not stranger:
             continue  # whose picture it may be is looked for when it is missed
+        if status is None:  # an earlier version listed nobody
+            differing.append(min(own))
+            continue
         expected = {status}
         if status == MERGED:  # a picture would part them; other files say nothing
             own, expected = [key for key in own if key.endswith(PICTURE)], set()

@@ -162,7 +162,8 @@ def save_stranger(
     """
     expires = _expires(stranger, stranger.last_ms)
     writes = [_update(before, stranger, expires)]
-    if before is None or before.status != stranger.status:
+    # An earlier version, whose rows have no version, listed nobody.
+    if before is None or not before.version or before.status != stranger.status:
         listing = listed_key(stranger.id) | {"status": stranger.status}
         writes.append(dynamodb.put({**listing, "expires": expires}, None))
         noted = {new_picture, *(picture.sha256 for picture in stranger.pictures)}

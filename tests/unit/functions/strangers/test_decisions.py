@@ -522,6 +522,24 @@ def test_without_any_event_the_comparison_finds_what_was_decided(harness, act):
     assert (row["status"] if row else None) == {"ignored": "ignored", "named": "named"}.get(act)
 
 
+@pytest.mark.parametrize("is_seen", [False, True])
+def test_who_waits_since_an_earlier_version_is_listed(harness, is_seen):
+    stranger, people = harness.only, harness.review.photos.people
+    row = harness.row(stranger)
+    for name in ("version", "pictures", "visits", "cameras", "elsewhere", "decisions"):
+        row.pop(name)
+    harness.table.put_item(Item={**row, "camera": "front-door"})
+    for item in harness.table.scan()["Items"]:
+        if item["pk"] == "strangers" or item["sk"] == "picture":
+            harness.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+    if is_seen:
+        assert comes_back(harness) == ["Stranger"]
+    else:
+        for key in find_moved(people):
+            harness.deliver_one(ObjectEvent(key, "", ""))
+    assert listed(harness.table) == {stranger: "pending"} and find_moved(people) == []
+
+
 def test_a_stranger_without_a_picture_waits_and_can_be_ignored(make):
     harness = make()
     harness.video.reason = "the camera's video is not kept"
