@@ -77,8 +77,6 @@ def _rename(arguments: argparse.Namespace, target: Target, interrupts: Interrupt
     old, new = map(written_name, arguments.rename)
     if reason := why_no_name(new):
         raise InputError(reason)
-    if "/" in new:
-        raise InputError("A name cannot contain a slash.")
     if arguments.merge and not confirm(
         target, f"The visits of {old} will count as those of {new}.", yes=arguments.yes
     ):

@@ -109,6 +109,7 @@ def test_strangers_are_ignored_discarded_merged_and_split(stack, verb):
         (["s-none", "--ignore"], "no stranger s-none"),
         (["--ignore"], "which stranger"),
         (["FIRST", "--name", " "], "name"),
+        (["FIRST", "--name", "Zoë/Anna"], "slash"),
         (["FIRST", "--merge"], "two strangers"),
         (["FIRST", "--split", "none.jpg"], "no picture none.jpg"),
         (["FIRST"], "say what to do"),
