@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from cli.commands import strangers
 from cli.errors import InputError
@@ -14,6 +15,7 @@ from tests.support.records.review_harness import ReviewHarness
 from tests.support.records.stranger_harness import BUCKET, somebody
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.differences import find_differences
+from whosthere.strangers import store
 from whosthere.strangers.differences import find_moved
 
 
@@ -130,3 +132,57 @@ def test_an_act_of_the_page_is_undone_once(stack, target):
     assert stack.statuses == ["pending", "pending"]
     with pytest.raises(InputError, match="undone already"):
         page.undo(act.id)
+
+
+@pytest.mark.parametrize(
+    "decision", [["--ignore"], ["--discard", "--yes"], ["--name", "Alice"], ["--split", "one.jpg"]]
+)
+def test_a_name_is_taken_back_before_anything_else_is_decided(stack, verb, decision):
+    first, second = stack.ids
+    verb(strangers, first, "--name", "Zoë")
+    before = stack.keys
+    for given in ([first, *decision], [second, first, "--merge"]):
+        with pytest.raises(InputError, match=f"take it back: `./whosthere strangers {first}"):
+            verb(strangers, *given)
+    assert stack.keys == before and stack.statuses == ["named", "pending"]
+
+
+@pytest.mark.parametrize("act", [["--merge"], ["--name", "Zoë"]])
+def test_a_stranger_without_a_picture_is_not_lost_by_a_merge_or_a_name(stack, verb, target, act):
+    first, second = stack.ids
+    known = store.read_stranger(target.table(), second)
+    store.save_stranger(target.table(), known, replace(known, pictures=()))
+    for key in [key for key in stack.pictures if second in key]:
+        stack.s3.delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(InputError, match=f"no picture of {second}"):
+        verb(strangers, first, second, *act)
+    stack.pass_time(61)
+    assert stack.statuses == ["pending", "pending"]
+
+
+def test_what_is_gone_for_good_is_not_called_undone(stack, target):
+    page = acts.Acts(target)
+    discarded = page.discard(stack.ids[:1])
+    gone, _ = stack.ids
+    stack.sleep(1)
+    stack.pass_time(acts.UNDO_MINUTES * 60 + 1)
+    with pytest.raises(InputError, match=f"too late: {gone} gone for good"):
+        page.undo(discarded.id)
+
+
+def test_an_undo_that_aws_refused_can_be_tried_again(stack, target, monkeypatch):
+    page = acts.Acts(target)
+    ignored = page.ignore(stack.ids)
+    copy, answers = page._copy, [True, EndpointConnectionError(endpoint_url="https://s3")]
+
+    def copies_once(key, to):
+        if answers and isinstance(answer := answers.pop(0), Exception):
+            raise answer
+        return copy(key, to)
+
+    monkeypatch.setattr(page, "_copy", copies_once)
+    with pytest.raises(EndpointConnectionError):
+        page.undo(ignored.id)
+    assert page.undo(ignored.id).text == "undone"
+    assert stack.statuses == ["pending", "pending"]
+    assert not [key for key in stack.keys if "ignored" in key]
