@@ -176,7 +176,8 @@ def test_two_persons_become_one_only_if_that_is_said(cloud, verb, photo, table):
     with pytest.raises(InputError, match="say --merge"):
         verb(people, "--rename", "Bob", "Robert")
     assert len(store.persons(table)) == 2
-    code, _ = verb(people, "--rename", "Bob", "Robert", "--merge", "--yes")
+    code, out = verb(people, "--rename", "Bob", "ROBERT", "--merge", "--yes")
+    assert out.startswith("Bob is Robert from now on")
     cloud.sleep(1)
     assert (code, len(store.persons(table))) == (0, 1)
     assert keys() == ["people/Robert/1-2.jpg", "people/Robert/1.jpg"]
