@@ -15,7 +15,7 @@ from cli.errors import InputError
 from whosthere.people.ownership import find_person
 from whosthere.people.person_names import why_no_name, written_name
 from whosthere.people.store import PREFIX, read_photos
-from whosthere.strangers.decisions import UNDO_MS, VIA
+from whosthere.strangers.decisions import UNDO_MS, via_metadata
 from whosthere.strangers.review_queue import (
     GONE,
     PICTURE,
@@ -212,7 +212,7 @@ class Acts:
                 Bucket=self._files.bucket,
                 Key=target,
                 CopySource=source,
-                Metadata={VIA: self._via},
+                Metadata=via_metadata(self._via, target),
                 MetadataDirective="REPLACE",
                 ContentType=kind,
             )
