@@ -266,6 +266,17 @@ def test_missing_faces_come_back_and_only_those_without_a_photo_go(cloud, verb, 
     assert "0 were missing, 0 photos" in verb(rebuild)[1]
 
 
+def test_no_face_goes_while_photos_wait_to_be_enrolled_again(cloud, verb, photo):
+    verb(enroll, "Alice", photo("1.jpg"), photo("2.jpg", BLUE))
+    labels = cloud.rekognition.labels
+    labels.pop(min(labels))
+    labels["left over"] = ("p-nobody:1", GREEN)
+    cloud.is_up = False
+    code, out = verb(rebuild, "--yes")
+    assert (code, "left over" in labels) == (1, True)
+    assert "0 faces without a photo were deleted; not all photos are judged yet" in out
+
+
 def test_a_face_that_is_being_enrolled_is_not_left_over(cloud, verb, photo, monkeypatch):
     verb(enroll, "Alice", photo("1.jpg"))
     labels = cloud.rekognition.labels
