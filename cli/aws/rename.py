@@ -72,12 +72,12 @@ def _moves(people: People, old: str, new: str) -> dict[str, str]:
             continue
         if not key.startswith(f"{PREFIX}{new}/"):
             file = key.rpartition("/")[2]
-            moves[key] = _free_key(f"{PREFIX}{new}/{file}", listed[key], etags)
+            moves[key] = free_key(f"{PREFIX}{new}/{file}", listed[key], etags)
             etags[moves[key]] = listed[key]
     return moves
 
 
-def _free_key(key: str, etag: str, etags: dict[str, str]) -> str:
+def free_key(key: str, etag: str, etags: dict[str, str]) -> str:
     """Return the key, with a number if another photo has it; a copy of the same is no other."""
     stem, dot, suffix = key.rpartition(".")
     if not dot:

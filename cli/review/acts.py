@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from cli.aws.rename import free_key
 from cli.aws.target import Target
 from cli.errors import InputError
 from whosthere.people.ownership import find_person
@@ -113,10 +114,15 @@ class Acts:
         if len(known) < 2:
             raise InputError("two strangers or more can be merged")
         first, *others = known
-        moves = []
+        folder, moves = folder_of(PENDING, first.id), []
+        # Pictures of one frame have the same name, also in folders of other statuses.
+        own = objects_of(self._files, first.id)
+        taken = {f"{folder}{key.rpartition('/')[2]}": etag for key, etag in own.items()}
         for stranger in self._unnamed(one.id for one in others):
-            for key in self._required_pictures(stranger.id):
-                moves.append((key, f"{folder_of(PENDING, first.id)}{key.rpartition('/')[2]}"))
+            for key, etag in self._required_pictures(stranger.id).items():
+                target = free_key(f"{folder}{key.rpartition('/')[2]}", etag, taken)
+                taken[target] = etag
+                moves.append((key, target))
         for key, target in moves:
             self._copy(key, target)
         for stranger in others:
@@ -181,14 +187,15 @@ class Acts:
             )
         return known
 
-    def _required_pictures(self, stranger: str) -> list[str]:
-        """Return a stranger's pictures; InputError if there are none to know or enroll by."""
+    def _required_pictures(self, stranger: str) -> dict[str, str]:
+        """Return the ETags of a stranger's pictures by key; InputError if there are none."""
         if found := self._pictures(stranger):
             return found
         raise InputError(f"there is no picture of {stranger} to name or merge by")
 
-    def _pictures(self, stranger: str) -> list[str]:
-        return sorted(key for key in objects_of(self._files, stranger) if key.endswith(PICTURE))
+    def _pictures(self, stranger: str) -> dict[str, str]:
+        found = objects_of(self._files, stranger)
+        return {key: found[key] for key in sorted(found) if key.endswith(PICTURE)}
 
     def _move(self, strangers: Sequence[Stranger], status: str) -> Moves:
         """Move what lies in strangers' folders into those of a status; return what undoes it."""

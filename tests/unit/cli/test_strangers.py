@@ -9,8 +9,8 @@ from botocore.exceptions import EndpointConnectionError
 from cli.commands import strangers
 from cli.errors import InputError
 from cli.review import acts
-from tests.support.records.alert_harness import LEFT, START
-from tests.support.records.drawn_faces import BLUE
+from tests.support.records.alert_harness import LEFT, RIGHT, START, face, received
+from tests.support.records.drawn_faces import BLUE, GREEN, RED
 from tests.support.records.review_harness import ReviewHarness
 from tests.support.records.stranger_harness import BUCKET, somebody
 from whosthere.ingest.sqs import ObjectEvent
@@ -120,6 +120,25 @@ def test_strangers_are_ignored_discarded_merged_and_split(stack, verb):
 def test_what_cannot_be_done_is_said(stack, verb, given, why):
     with pytest.raises(InputError, match=why):
         verb(strangers, *(stack.ids[0] if one == "FIRST" else one for one in given))
+
+
+def test_two_strangers_of_one_frame_lose_no_picture_when_merged_and_parted(stack, target):
+    both = [face(), face(box=RIGHT)]
+    for second in (200, 201):
+        stack.video.shows(START + 1000 * second, (LEFT, RED), (RIGHT, GREEN))
+    stack.sees(*(received(second, *both) for second in (200, 201)))
+    pair = [stack.ids[0], stack.ids[2]]
+    before = [key for key in stack.pictures if any(one in key for one in pair)]
+    assert len({key.rpartition("/")[2] for key in before}) < len(before)
+    page = acts.Acts(target)
+    act = page.merge(pair)
+    stack.sleep(1)
+    assert len([key for key in stack.pictures if pair[0] in key]) == len(before)
+    page.undo(act.id)
+    stack.sleep(1)
+    stack.pass_time(61)
+    assert [key for key in stack.pictures if any(one in key for one in pair)] == before
+    assert stack.statuses == ["pending"] * 3
 
 
 def test_an_act_of_the_page_is_undone_once(stack, target):
