@@ -68,7 +68,7 @@ UNDO_MS = 600_000
 ATTEMPTS = 8
 MOST_BYTES = 15_728_640  # no picture of ours is larger; a photo of that size enrolls nobody
 UNKNOWN, FORGOTTEN = "unknown", "forgotten"
-# Who moved the pictures, in the metadata of the object: `page` or `command`; nothing says S3.
+# Metadata of an object that `page` or `command` put where it lies.
 VIA = "decided-by"
 EFFECTS = {
     PENDING: "waits in the queue again",
@@ -163,7 +163,7 @@ def _read(review: Review, key: str) -> Found | None:
             person = find_person(review.table, photo.name, review.photos.salt)
             row = read_photo(review.table, person, key) if person else None
             sha256 = row.sha256 if row and row.etag == head["ETag"] else ""
-            return Found(head["ETag"], sha256, head["Metadata"].get(VIA, ""))
+            return Found(head["ETag"], sha256, _via(head["Metadata"], key))
         answer: GetObjectOutputTypeDef = files.s3.get_object(Bucket=files.bucket, Key=key)
         content = answer["Body"].read(MOST_BYTES)
     except ClientError as error:
@@ -171,7 +171,22 @@ def _read(review: Review, key: str) -> Found | None:
             return None
         raise
     digest = hashlib.sha256(content).hexdigest()
-    return Found(answer["ETag"], digest, answer["Metadata"].get(VIA, ""))
+    return Found(answer["ETag"], digest, _via(answer["Metadata"], key))
+
+
+def via_metadata(via: str, key: str) -> dict[str, str]:
+    """Return what an object says of who put it under its key.
+
+    S3 copies metadata along with an object, so it counts for this key only.
+    """
+    return {VIA: f"{via} {hashlib.sha256(key.encode()).hexdigest()}"}
+
+
+def _via(metadata: Mapping[str, str], key: str) -> str:
+    """Return who put an object under its key; empty if S3 alone was asked to."""
+    value = metadata.get(VIA, "")
+    via = value.partition(" ")[0]
+    return via if value == via_metadata(via, key)[VIA] else ""
 
 
 def _strangers_at(review: Review, key: str, found: Found | None) -> list[str]:
