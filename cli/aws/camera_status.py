@@ -1,5 +1,6 @@
 """Read from the table what a camera does at the moment; `status` prints it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from whosthere import dynamodb
@@ -17,7 +18,7 @@ from whosthere.visits.store import visits_of
 class CameraStatus:
     """A camera and its session, the last one if none runs; times in milliseconds.
 
-    `unsure` are the persons that unsure faces resembled, by name.
+    `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's.
     """
 
     camera: str
@@ -31,6 +32,7 @@ class CameraStatus:
     visits: int = 0
     strangers: int = 0
     unsure: tuple[tuple[str, UnsurePerson], ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
@@ -57,6 +59,7 @@ def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
         visits=len(visits) - strangers,
         strangers=strangers,
         unsure=tuple([(name_of(table, one["who"]), one) for one in unsure_persons(found)]),
+        counts=row.get("counts", {}),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Concatenate
 from cli.aws.camera_status import CameraStatus, read_camera_status
 from cli.aws.face_search import search_photo
 from cli.aws.people_list import read_people
+from cli.aws.session_report import not_kept_text
 from cli.aws.target import Target
 from cli.aws.visits import KEPT_DAYS, VisitHistory
 from cli.errors import InputError
@@ -17,6 +18,7 @@ from cli.review.pictures import PictureShelf
 from cli.review.steering import CameraControl
 from cli.review.watched import unwatched_gaps
 from whosthere.clock import now_ms
+from whosthere.faces.match import failed_checks
 from whosthere.names import STRANGER_PREFIX
 from whosthere.strangers.review_queue import FOLDERS, folder_of
 from whosthere.strangers.store import (
@@ -263,6 +265,7 @@ class StackPage:
 
 def _camera(one: CameraStatus) -> Json:
     is_held = one.session is not None and one.session.held
+    not_kept = failed_checks(one.counts)
     return {
         "camera": one.camera,
         "state": one.state,
@@ -273,6 +276,7 @@ def _camera(one: CameraStatus) -> Json:
         "problem": one.watch.problem if is_held else "",
         "visits": one.visits,
         "strangers": one.strangers,
+        "notKept": {"faces": sum(not_kept.values()), "why": not_kept_text(one.counts)},
     }
 
 
