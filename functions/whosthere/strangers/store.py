@@ -120,7 +120,8 @@ def listed(table: Table) -> dict[str, str]:
 def list_strangers(table: Table, *statuses: str) -> list[Stranger]:
     """Return the strangers of these statuses, who was seen last first."""
     ids = [id for id, status in listed(table).items() if status in statuses]
-    return sorted(read_strangers(table, ids), key=lambda stranger: -stranger.last_ms)
+    found = [one for one in read_strangers(table, ids) if one.status in statuses]
+    return sorted(found, key=lambda stranger: -stranger.last_ms)
 
 
 def read_strangers(table: Table, ids: Iterable[str]) -> list[Stranger]:
