@@ -34,8 +34,9 @@ from local.laptop import LaptopAWS
 HELP = "see the whole product work on this laptop, with a film for a door"
 EXAMPLE = './whosthere demo --video me.mp4 --person "Zoë=zoe.jpg"'
 INTERRUPTED = 130
+DECIDE = """
+Decide who the strangers are:  ./whosthere demo --keep"""
 NEXT = """
-Decide who the strangers are:  ./whosthere demo --keep
 Your own face:  ./whosthere demo --webcam --person "Me=me.jpg"    (or --video FILE)
 Look around:    ./whosthere up
 Put it on AWS:  sam build && sam deploy    (sam is in .whosthere/bin)"""

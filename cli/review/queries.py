@@ -243,9 +243,10 @@ class StackPage:
     def _do(self, act: str, content: Mapping[str, Any]) -> Act:
         if act == "undo":
             return self._acts.undo(_text(content, "undo"))
-        strangers = content.get("strangers")
-        if not isinstance(strangers, list) or not all(isinstance(one, str) for one in strangers):
-            raise InputError("strangers has to be a list of ids")
+        strangers = _texts(content, "strangers")
+        if act == "split":
+            files = [self._shelf.file_of(one) for one in _texts(content, "pictures")]
+            return self._acts.split(strangers, files)
         if act == "name":
             return self._acts.name(strangers, _text(content, "name"))
         acts = {
@@ -278,6 +279,13 @@ def _camera(one: CameraStatus) -> Json:
         "strangers": one.strangers,
         "notKept": {"faces": sum(not_kept.values()), "why": not_kept_text(one.counts)},
     }
+
+
+def _texts(content: Mapping[str, Any], name: str) -> list[str]:
+    value = content.get(name)
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InputError(f"{name} has to be a list of ids")
+    return value
 
 
 def _text(content: Mapping[str, Any], name: str) -> str:

@@ -27,7 +27,12 @@ from cli.review.access import Access, guarded, refusal
 from whosthere.errors import WhosthereError
 
 FOLDER = Path(__file__).parent
-TYPES = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+TYPES = {
+    "page.html": "text/html",
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "today.js": "text/javascript",
+}
 # Answers still on their way when the server ends, such as a clip.
 SHUTDOWN_SECONDS = 2
 POLL_SECONDS = 0.1
@@ -133,7 +138,7 @@ def page_app(source: PageSource, access: Access) -> ASGIApp:
 
     reads = READS | {"/api/overview": overview}
     routes = [Route("/", _file("page.html")), Route("/favicon.ico", _no_icon)]
-    routes += [Route(f"/{name}", _file(name)) for name in ("page.css", "page.js")]
+    routes += [Route(f"/{name}", _file(name)) for name in TYPES]
     routes += [Route("/session", exchange, methods=["POST"])]
     routes += [Route(path, _read(partial(call, source))) for path, call in reads.items()]
     routes += [
