@@ -36,7 +36,7 @@ EXAMPLE = './whosthere demo --video me.mp4 --person "Zoë=zoe.jpg"'
 INTERRUPTED = 130
 DECIDE = """
 Decide who the strangers are:  ./whosthere demo --keep"""
-NEXT = """
+NEXT = """\
 Your own face:  ./whosthere demo --webcam --person "Me=me.jpg"    (or --video FILE)
 Look around:    ./whosthere up
 Put it on AWS:  sam build && sam deploy    (sam is in .whosthere/bin)"""
@@ -104,6 +104,9 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     if not arguments.keep or finished.interrupted:
         _print_summary(progress, finished.result)
     _print_end(progress, folder, finished, wrong)
+    if not arguments.keep:
+        progress.print(DECIDE)
+    progress.print(NEXT)
     if arguments.verbose:
         progress.print(f"\nThe logs of this run: {logs}")
     if finished.interrupted:
@@ -145,4 +148,3 @@ def _print_end(progress: Progress, folder: Path, finished: FinishedDemo, wrong: 
     for difference in wrong:
         progress.print(f"Not as demo/film.json says: {difference}")
     progress.print(f"\nAll of it, with pictures: {folder / 'index.html'}")
-    progress.print(NEXT)

@@ -134,8 +134,8 @@ function picture(id, text, onclick, eager) {
 function enlarge(title, pictures, text, stranger) {
   const split = id => { $("enlarged").close(); decide("split", [stranger], { pictures: [id] }) }
   const shown = id => h("figure", {}, photo(id, { alt: text }), stranger && pictures.length > 1 && button("Somebody else", () => split(id)))
-  $("enlarged").replaceChildren(h("h2", {}, title), h("div", { class: "all" }, pictures.map(shown)),
-    h("form", { method: "dialog" }, h("button", {}, "Close")))
+  $("enlarged").replaceChildren(h("form", { method: "dialog", class: "line" }, h("h2", {}, title), h("button", { class: "push" }, "Close")),
+    h("div", { class: pictures.length > 1 ? "all several" : "all" }, pictures.map(shown)))
   $("enlarged").showModal()
 }
 
@@ -164,8 +164,8 @@ function buttons(strangers) {
 }
 
 const unnamed = ids => [
-  state.status === "ignored" ? button("Back to review", () => decide("back", ids)) : button("Ignore", () => decide("ignore", ids), { "data-key": "i" }),
-  button("Discard", () => decide("discard", ids), { "data-key": "d" })]
+  state.status === "ignored" ? button("Back to review", () => decide("back", ids)) : button("Ignore", () => decide("ignore", ids), { "data-key": "i", title: "No more alerts; visits are still counted" }),
+  button("Discard", () => decide("discard", ids), { "data-key": "d", title: "Forgotten, for good after ten minutes" })]
 
 // A long touch selects; the click or the menu that follows it does not come, although what was
 // touched may be another element by now.

@@ -6,7 +6,7 @@ from functools import wraps
 from threading import Lock
 from typing import Any, Concatenate
 
-from cli.aws.camera_status import CameraStatus, read_camera_status
+from cli.aws.camera_status import CameraStatus, read_camera_statuses
 from cli.aws.face_search import search_photo
 from cli.aws.people_list import read_people
 from cli.aws.session_report import not_kept_text
@@ -211,8 +211,7 @@ class StackPage:
     @one_at_a_time
     def cameras(self) -> Json:
         """Return what each camera does at the moment."""
-        now = now_ms()
-        found = [read_camera_status(self._table, name, now) for name in self._target.cameras]
+        found = read_camera_statuses(self._table, self._target.cameras, now_ms())
         return {"cameras": [_camera(one) for one in found]}
 
     def plan(self, camera: str, minutes: int) -> Json:

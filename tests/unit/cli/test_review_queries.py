@@ -8,6 +8,7 @@ import boto3
 import pytest
 from PIL import Image
 
+from cli.aws.camera_status import read_camera_status
 from cli.commands.review import bind_server
 from cli.errors import InputError
 from cli.review.pictures import PictureShelf
@@ -82,6 +83,23 @@ def test_a_picture_is_found_where_a_decision_has_moved_it(page, table):
     assert s3().head_object(Bucket=BUCKET, Key=keys[1])
     assert page.decide("undo", {"undo": done["undo"]})["undo"] is None
     assert s3().head_object(Bucket=BUCKET, Key=keys[0]) and page.picture(id)
+
+
+def test_a_picture_of_somebody_else_becomes_another_stranger(page, table):
+    keep_stranger(table, 1, pictures=2)
+    ids = page.strangers(PENDING)["strangers"][0]["pictures"]
+    for number in range(2):
+        key = f"{folder_of(PENDING, 's-0001')}{number}.jpg"
+        s3().put_object(Bucket=BUCKET, Key=key, Body=jpeg())
+    done = page.decide("split", {"strangers": ["s-0001"], "pictures": ids[1:]})
+    assert done["text"] == "What it shows is another stranger from now on"
+    listed = s3().list_objects_v2(Bucket=BUCKET, Prefix="review/")["Contents"]
+    folders = {item["Key"].rsplit("/", 1)[1]: item["Key"].split("/")[-2] for item in listed}
+    assert folders["0.jpg"] == "s-0001" != folders["1.jpg"]
+    page.decide("undo", {"undo": done["undo"]})
+    assert s3().head_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(InputError, match="no such picture"):
+        page.decide("split", {"strangers": ["s-0001"], "pictures": ["guess"]})
 
 
 @pytest.mark.parametrize(
@@ -235,9 +253,13 @@ def test_who_had_a_name_before_and_who_has_another_now_keep_their_own_photos(pag
     assert found == {"p-1": ["", ""], "p-2": ["Two faces."]}
 
 
-def test_the_cameras_say_what_status_says(page, table):
+def test_the_cameras_say_what_status_says(page, table, target):
     running_session(table)
+    for who, persons in (("p-1", ("p-1",)), ("s-1", ()), ("s-2", ())):
+        keep_visit(table, who, 0, persons=persons)
     front, back = page.cameras()["cameras"]
+    status = read_camera_status(target.table(), "front-door", now_ms())
+    assert (front["visits"], front["strangers"]) == (status.visits, status.strangers) == (1, 2)
     assert (front["state"], front["session"]) == ("waiting for video", "one")
     assert (back["state"], back["session"], back["since"]) == ("free", None, None)
 
