@@ -34,8 +34,7 @@ from local.laptop import LaptopAWS
 HELP = "see the whole product work on this laptop, with a film for a door"
 EXAMPLE = './whosthere demo --video me.mp4 --person "Zoë=zoe.jpg"'
 INTERRUPTED = 130
-DECIDE = """
-Decide who the strangers are:  ./whosthere demo --keep"""
+DECIDE = "Decide who the strangers are:  ./whosthere demo --keep"
 NEXT = """\
 Your own face:  ./whosthere demo --webcam --person "Me=me.jpg"    (or --video FILE)
 Look around:    ./whosthere up
@@ -147,4 +146,4 @@ def _print_end(progress: Progress, folder: Path, finished: FinishedDemo, wrong: 
     progress.print(leaks_line(finished.report["left"]))
     for difference in wrong:
         progress.print(f"Not as demo/film.json says: {difference}")
-    progress.print(f"\nAll of it, with pictures: {folder / 'index.html'}")
+    progress.print(f"\nAll of it, with pictures: {folder / 'index.html'}\n")

@@ -99,6 +99,7 @@ async function decide(act, strangers, more = {}) {
   try {
     const done = await ask("/acts", { act, strangers, ...more })
     if (done.undo !== null) acts.push({ undo: done.undo, strangers, text: done.text, until: Date.now() + UNDO_MS })
+    state.peopleAt = 0  // there may be one more
     tell(done.text)
   } catch (error) {
     strangers.forEach(id => decided.delete(id))
@@ -114,6 +115,7 @@ async function undo() {
   try {
     const done = await ask("/acts", { act: "undo", undo: act.undo })
     act.strangers.forEach(id => decided.delete(id))
+    state.peopleAt = 0
     tell(done.text)
   } catch (error) {
     acts.push(act)

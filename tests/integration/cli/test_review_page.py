@@ -73,6 +73,9 @@ def test_a_stranger_is_named_in_two_clicks_and_one_word_and_it_is_undone(opened,
     page.see("Kim is enrolled with 2 of 3 pictures")
     page.see("2 wait")
     assert source.acts[0][1]["strangers"] == ["s-00000000"]
+    page.click(".card button", "Name…")
+    page.until("document.querySelector('.known').innerText.includes('Kim')")
+    page.press("Escape")
     page.click("#undo")
     page.see("3 wait")
     assert "s-00000000" in shown(page)

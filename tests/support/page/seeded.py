@@ -228,6 +228,11 @@ class SeededSource:
             "ignore": "ignored",
             "discard": "discarded",
         }.get(act, "merged")
+        if act == "name":
+            one = self.found[content["strangers"][0]]
+            photo = {"picture": one["pictures"][0], "reason": ""}
+            person = {"id": one["id"], "name": content["name"], "last": None, "alike": []}
+            self.persons = [*self.persons, person | {"photos": [photo]}]
         if act == "split":
             one = self.found[content["strangers"][0]]
             one["pictures"] = [each for each in one["pictures"] if each not in content["pictures"]]

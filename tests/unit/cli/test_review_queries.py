@@ -24,7 +24,7 @@ from whosthere.session import lock as locks
 from whosthere.strangers import store
 from whosthere.strangers.review_queue import folder_of
 from whosthere.strangers.store import IGNORED, PENDING, Picture, Stranger
-from whosthere.visits.store import VisitLocation, save_visit
+from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import UnsureSightings, Visit
 
 HOUR_MS = 60 * MINUTE_MS
@@ -203,7 +203,7 @@ def keep_visit(table, who, minutes_ago, minutes=2, persons=()):
         box_ms=first,
         alert="sent",
     )
-    save_visit(table, VisitLocation(None, None), visit)
+    save_visit(table, VisitLocation(read_current(table, "front-door", who), None), visit)
 
 
 def test_the_visits_of_a_day_say_who_it_was(page, table):
@@ -255,11 +255,14 @@ def test_who_had_a_name_before_and_who_has_another_now_keep_their_own_photos(pag
 
 def test_the_cameras_say_what_status_says(page, table, target):
     running_session(table)
-    for who, persons in (("p-1", ("p-1",)), ("s-1", ()), ("s-2", ())):
-        keep_visit(table, who, 0, persons=persons)
+    for who, minutes_ago, persons in (
+        *(("p-1", 30, ("p-1",)), ("p-1", 0, ("p-1",))),  # the first one is closed by the second
+        *(("s-1", 0, ()), ("s-2", 0, ())),
+    ):
+        keep_visit(table, who, minutes_ago, persons=persons)
     front, back = page.cameras()["cameras"]
     status = read_camera_status(target.table(), "front-door", now_ms())
-    assert (front["visits"], front["strangers"]) == (status.visits, status.strangers) == (1, 2)
+    assert (front["visits"], front["strangers"]) == (status.visits, status.strangers) == (2, 2)
     assert (front["state"], front["session"]) == ("waiting for video", "one")
     assert (back["state"], back["session"], back["since"]) == ("free", None, None)
 
