@@ -35,6 +35,7 @@ from whosthere.visits.history import PastVisit, span_of_days
 type Json = dict[str, Any]
 
 RECURRING_VISITS = 3
+NEWEST = 200  # of one person's visits
 
 
 def one_at_a_time[**P, R](
@@ -108,9 +109,12 @@ class StackPage:
         history = VisitHistory(self._target)
         today = history.parse_day("today")
         if who:
-            found = history.visits(today + timedelta(days=1), KEPT_DAYS + 2, camera="", who=who)
+            tomorrow = today + timedelta(days=1)
+            found = history.visits(tomorrow, KEPT_DAYS + 2, camera="", who=who, newest=NEWEST)
+            is_all = sum(len(one.stored) for one in found) < NEWEST
             name = next((" or ".join(one.names) for one in found if one.names), "this stranger")
-            return {"day": None, "name": name, "cameras": [], "visits": self._visits(found)}
+            shown = {"name": name, "isAll": is_all, "visits": self._visits(found)}
+            return {"day": None, "cameras": []} | shown
         chosen = history.parse_day(day or "today")
         found = history.visits(chosen, 1, camera="", who="")
         return self._day(chosen, history.time_zone) | {

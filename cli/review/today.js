@@ -23,7 +23,8 @@ const today = {
     const head = h("div", { class: "head" }, h("h1", {}, isToday ? "Today" : found.day ? date(found.from) : `All visits of ${found.name}`), days, h("span", { class: "push line" }, search, cameras))
     const lanes = found.day && h("div", { class: "lanes" }, found.cameras.filter(one => !state.camera || one.camera === state.camera).map(one => lane(one, found)), hours(found))
     const nobody = !found.day ? empty("No visit is kept.") : found.cameras.some(one => one.watched) ? empty(`Nobody came ${when}.`, "While a session ran, no face was seen.") : empty(`Nothing was watched ${when}.`, "Start a session under Cameras.")
-    return [head, lanes, found.visits.length ? list : nobody]
+    const older = !found.day && !found.isAll && soft("These are the newest ones; ./whosthere visits lists all.")
+    return [head, lanes, found.visits.length ? list : nobody, older]
   },
 }
 

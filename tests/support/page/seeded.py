@@ -150,7 +150,8 @@ class SeededSource:
         ]
         if who:
             own = [one for one in visits if one["who"] == who]
-            return {"day": None, "name": own[0]["names"][0], "visits": own, "cameras": []}
+            name = own[0]["names"][0]
+            return {"day": None, "name": name, "isAll": True, "visits": own, "cameras": []}
         watched = self.watched and day in ("", "2026-11-30")
         begin = DAY if day in ("", "2026-11-30") else DAY - 24 * HOUR
         night = [(0, 7, "no session ran"), (18, 24, "its time was over")]

@@ -11,6 +11,7 @@ from PIL import Image
 from cli.aws.camera_status import read_camera_status
 from cli.commands.review import bind_server
 from cli.errors import InputError
+from cli.review import queries
 from cli.review.pictures import PictureShelf
 from cli.review.queries import StackPage
 from cli.review.watched import unwatched_gaps
@@ -206,7 +207,7 @@ def keep_visit(table, who, minutes_ago, minutes=2, persons=()):
     save_visit(table, VisitLocation(read_current(table, "front-door", who), None), visit)
 
 
-def test_the_visits_of_a_day_say_who_it_was(page, table):
+def test_the_visits_of_a_day_say_who_it_was(page, table, monkeypatch):
     table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
     stranger = keep_stranger(table, 0)
     keep_visit(table, "p-1", 0, persons=("p-1",))
@@ -219,6 +220,9 @@ def test_the_visits_of_a_day_say_who_it_was(page, table):
     assert visits["person"]["unsure"] == 3
     assert visits["stranger"]["stranger"] == stranger.id and visits["stranger"]["picture"]
     own = page.visits("", "p-1")
+    assert own["isAll"]
+    monkeypatch.setattr(queries, "NEWEST", 1)
+    assert not page.visits("", "p-1")["isAll"]
     assert (own["name"], len(own["visits"]), own["day"]) == ("Zoë", 1, None)
     with pytest.raises(InputError, match="no day"):
         page.visits("someday", "")
