@@ -127,7 +127,11 @@ def _digest(text: str, salt: str) -> str:
 
 def name_of(table: Table, person: str) -> str:
     """Return the name of a person; NAMELESS if the last photo has just been removed."""
-    row = _final_row(table, person) or dynamodb.read(table, _old_key(person))
+    row = dynamodb.read(table, person_key(person))
+    if row is None:
+        row = dynamodb.read(table, _old_key(person))
+    elif "name" not in row:
+        row = _final_row(table, person)
     return str(row["name"]) if row and "name" in row else NAMELESS
 
 
