@@ -11,9 +11,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench.measure import measure
 from local.laptop import LaptopAWS
@@ -35,6 +36,7 @@ from whosthere.visits.visit import REMEMBERED, SENT, Visit
 
 DAYS, VISITS, PEOPLE, OTHERS = 90, 50_000, 5, 1000
 VISITS_OF_A_STRANGER = 30
+PICTURES = 5
 CAMERAS = ("back-door", "front-door", "garage", "gate")
 NAMED = 2
 REPEATS = 5
@@ -48,28 +50,45 @@ LIMITS = {"seconds of the slowest": 1.5, "most queries": 10, "scans": 0}
 def once() -> Mapping[str, float]:
     """Fill a table, then time each view: the best of some, as the machine has others to serve."""
     with tempfile.TemporaryDirectory() as folder, LaptopAWS(Path(folder)) as laptop:
-        table = _table(laptop)
-        with table.batch_writer() as writer:
-            for row in _rows():
-                writer.put_item(Item={**row, **STAMP, "version": 1})
-        calls: Counter[str] = Counter()
-        events = table.meta.client.meta.events
-        events.register("before-call.dynamodb", lambda model, **_more: calls.update([model.name]))
-        slowest, queries, scans = 0.0, 0, 0
-        for name, view in _views(table).items():
-            took = 1e9
-            for _ in range(REPEATS):
-                calls.clear()
-                begun = time.monotonic()
-                found = view()
-                took = min(took, time.monotonic() - begun)
-            print(f"{name}: {len(found)} visits in {took:.2f} s by {dict(calls)}")
-            slowest, queries = max(slowest, took), max(queries, calls["Query"])
-            scans += calls["Scan"]
-        return {"seconds of the slowest": slowest, "most queries": queries, "scans": scans}
+        table = empty_table(laptop)
+        write_rows(table, rows())
+        return slowest_of(_views(table), count_calls(table.meta.client.meta.events))
 
 
-def _table(laptop: LaptopAWS) -> Table:
+def write_rows(table: Table, new: Iterable[Attributes]) -> None:
+    """Write rows as this version of Whosthere does."""
+    with table.batch_writer() as writer:
+        for row in new:
+            writer.put_item(Item={**row, **STAMP, "version": 1})
+
+
+def count_calls(events: Any) -> Counter[str]:
+    """Count the calls of a client, or of all that a session makes from now on."""
+    calls: Counter[str] = Counter()
+    events.register("before-call.dynamodb", lambda model, **_more: calls.update([model.name]))
+    return calls
+
+
+def slowest_of(
+    views: Mapping[str, Callable[[], Sized]], calls: Counter[str]
+) -> Mapping[str, float]:
+    """Time each view, and tell the calls that were counted."""
+    slowest, queries, scans = 0.0, 0, 0
+    for name, view in views.items():
+        took = 1e9
+        for _ in range(REPEATS):
+            calls.clear()
+            begun = time.monotonic()
+            found = view()
+            took = min(took, time.monotonic() - begun)
+        print(f"{name}: {len(found)} in {took:.2f} s by {dict(calls)}")
+        slowest, queries = max(slowest, took), max(queries, calls["Query"])
+        scans += calls["Scan"]
+    return {"seconds of the slowest": slowest, "most queries": queries, "scans": scans}
+
+
+def empty_table(laptop: LaptopAWS) -> Table:
+    """Create a table like the stack's."""
     database = laptop.session().resource("dynamodb", endpoint_url=laptop.endpoint)
     table: Table = database.create_table(
         TableName="history",
@@ -87,20 +106,34 @@ def _table(laptop: LaptopAWS) -> Table:
     return table
 
 
-def _rows() -> Iterator[Attributes]:
+def rows(end_ms: int = END_MS) -> Iterator[Attributes]:
+    """Yield the rows of people, strangers and visits before a moment."""
     for number in range(PEOPLE):
         yield {**person_key(_person(number)), "name": f"Person {number}"}
     for number in range(OTHERS):
         who = _stranger(number)
         decided = {"status": "named", "person": _person(0)} if number < NAMED else {}
-        status = {"status": "pending", **decided}
+        status = {"status": "pending", **_seen(number, end_ms), **decided}
         yield {"pk": STRANGERS, "sk": who, "status": status["status"]}
         yield {"pk": f"stranger#{who}", "sk": "stranger", **status}
     chance = random.Random(1)  # noqa: S311
     ids = [_stranger(number) for number in range(OTHERS) for _ in range(VISITS_OF_A_STRANGER)]
     ids += [_person(number % PEOPLE) for number in range(VISITS - len(ids))]
     for who in ids:
-        yield from closed_rows(_visit(who, END_MS - chance.randrange(DAYS * DAY_MS), chance))
+        yield from closed_rows(make_visit(who, end_ms - chance.randrange(DAYS * DAY_MS), chance))
+
+
+def _seen(number: int, end_ms: int) -> Attributes:
+    """Return what the page shows of a stranger."""
+    one = {"etag": "", "captured": end_ms, "camera": CAMERAS[0], "score": 1, "file": "1.jpg"}
+    return {
+        "cameras": {CAMERAS[number % len(CAMERAS)]},
+        "firstSeen": end_ms - DAYS * DAY_MS,
+        "lastSeen": end_ms - number * 60_000,
+        "sightings": 100,
+        "visits": VISITS_OF_A_STRANGER,
+        "pictures": {f"{number:058}{each:06}": one for each in range(PICTURES)},
+    }
 
 
 def _person(number: int) -> str:
@@ -111,7 +144,8 @@ def _stranger(number: int) -> str:
     return f"s-{number:012x}"
 
 
-def _visit(who: str, opened_ms: int, chance: random.Random) -> Visit:
+def make_visit(who: str, opened_ms: int, chance: random.Random) -> Visit:
+    """Return a visit of some seconds at one of the cameras."""
     return Visit(
         camera=chance.choice(CAMERAS),
         who=who,

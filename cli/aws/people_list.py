@@ -13,7 +13,7 @@ from whosthere.people import store
 from whosthere.people.differences import list_photos
 from whosthere.people.person_names import folded_name
 from whosthere.people.reconcile import ENROLLED
-from whosthere.people.store import PREFIX, Person
+from whosthere.people.store import PREFIX, Person, PhotoRow
 from whosthere.visits.store import current_visits
 
 
@@ -39,13 +39,14 @@ def read_people(target: Target) -> PeopleList:
     table = target.table()
     persons = store.read_people(table)
     seen = _last_seen(table, target.cameras, persons)
+    listed, _ = list_photos(target.people())
+    keys = [key for key in listed if not key.endswith("/")]
+    photos = store.read_listed_photos(table, persons, keys)
     found = [
-        _person_json(table, person, seen.get(person.id))
+        _person_json(table, person, seen.get(person.id), photos.get(person.id, ()))
         for person in persons
         if not person.merged_into
     ]
-    listed, _ = list_photos(target.people())
-    keys = [key for key in listed if not key.endswith("/")]
     misplaced = {key: reason for key in keys if (reason := store.why_no_photo(key))}
     judged = {photo["key"] for person in found for photo in person["photos"]}
     return PeopleList(
@@ -70,8 +71,10 @@ def _last_seen(
     return found
 
 
-def _person_json(table: Table, person: Person, seen: LastSeen | None) -> dict[str, Any]:
-    photos = [photo_json(table, person.id, row) for row in store.read_photos(table, person.id)]
+def _person_json(
+    table: Table, person: Person, seen: LastSeen | None, rows: Iterable[PhotoRow]
+) -> dict[str, Any]:
+    photos = [photo_json(table, person.id, row) for row in rows]
     alike = [photo["looksLike"] for photo in photos if photo["looksLike"]]
     most = {one["name"]: one for one in sorted(alike, key=lambda one: float(one["similarity"]))}
     return {

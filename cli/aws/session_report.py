@@ -6,6 +6,7 @@ from typing import Any
 
 from cli.aws.time_formats import format_time, to_ms
 from whosthere.alerts.texts import ENDINGS, unsure_line
+from whosthere.faces.match import FAILED_CHECKS, failed_checks
 
 Report = Mapping[str, Any]
 LATENCIES = {
@@ -35,7 +36,7 @@ def report_lines(
     yield f"Records {report['records']}, unsure faces {report['unsure']}"
     for unsure in report.get("unsurePersons", []):
         yield "  " + unsure_line(name_of(unsure["who"]), unsure)
-    yield "Dropped: " + _counts(report["drops"])
+    yield "Dropped: " + _drops(report["drops"])
     if any(report.get("stops", {}).values()):
         yield "Stops: " + _counts(report["stops"])
     yield from _latencies(report["latencies"])
@@ -64,6 +65,18 @@ def _latencies(latencies: Mapping[str, Any]) -> Iterator[str]:
         if late := latencies[name]:
             half, most = late["p50"] / 1000, late["p95"] / 1000
             yield f"Seconds {text}: {half:.1f} median, {most:.1f} p95, of {late['of']}"
+
+
+def not_kept_text(counts: Mapping[str, int]) -> str:
+    """Return why how many faces were not kept; empty if all were."""
+    return ", ".join(f"{count} {text}" for text, count in failed_checks(counts).items())
+
+
+def _drops(drops: Mapping[str, int]) -> str:
+    gate = {f"dropped_{name}" for name in FAILED_CHECKS}
+    others = {name: count for name, count in drops.items() if name not in gate}
+    not_kept = not_kept_text(drops)
+    return ", ".join([not_kept] * bool(not_kept) + [_counts(others)] * bool(others)) or "nothing"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

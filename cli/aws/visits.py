@@ -20,6 +20,7 @@ from whosthere.people.person_names import folded_name
 from whosthere.people.store import read_people
 from whosthere.settings import zone
 from whosthere.visits.history import (
+    ALL,
     STRANGERS,
     PastVisit,
     delete_past_visits,
@@ -48,10 +49,12 @@ class VisitHistory:
         self._settings = read_settings(target)
         self.time_zone = self._settings("").time_zone
 
-    def visits(self, last: date, days: int, *, camera: str, who: str) -> list[PastVisit]:
+    def visits(
+        self, last: date, days: int, *, camera: str, who: str, newest: int = ALL
+    ) -> list[PastVisit]:
         """Return the visits of so many days up to and with the last one, newest first."""
         span = span_of_days(last, days, self.time_zone)
-        return past_visits(self._table, span, self._gap_ms, camera=camera, who=who)
+        return past_visits(self._table, span, self._gap_ms, camera=camera, who=who, newest=newest)
 
     def all_visits(self, camera: str) -> list[PastVisit]:
         """Return every visit at a camera that has rows, also if its clock is a day ahead."""

@@ -34,8 +34,7 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
         sys.stdout.flush()  # the page stays; who reads a pipe wants the link now
         if arguments.open:
             webbrowser.open(server.link)
-        with interrupts.deferred():  # uvicorn ends by the first Ctrl-C
-            server.run()
+        server.run_until_interrupt(interrupts)
     return 0
 
 

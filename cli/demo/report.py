@@ -43,8 +43,8 @@ def alert_line(alert: Mapping[str, Any], at: float | None) -> str:
     return f"  {format_position(at)}  {alert_title(alert):<20} {share}   {late}"
 
 
-def summary_lines(result: DemoResult, left: Mapping[str, list[Any]]) -> Iterator[str]:
-    """Return the summary: who was seen when, strangers, and what is left behind."""
+def summary_lines(result: DemoResult) -> Iterator[str]:
+    """Return the summary: who was seen when, and strangers."""
     session = result.session
     yield f"Session {session['id']} at {session['camera']}, engine {session['engine']},"
     yield f"ended by {session['ended_by']} after {session['seconds']} s;"
@@ -67,7 +67,6 @@ def summary_lines(result: DemoResult, left: Mapping[str, list[Any]]) -> Iterator
     )
     yield format_table(rows) or "  none"
     yield ""
-    yield leaks_line(left)
 
 
 def leaks_line(left: Mapping[str, list[Any]]) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 from cli.demo.session import ObservedSession
 from cli.setup.laptop_stack import CAMERA, Stack, table_of
 from local.laptop import LaptopAWS
+from whosthere import dynamodb
 from whosthere.clock import iso
 from whosthere.dynamodb import Row
 from whosthere.people.store import name_of
 from whosthere.session.report import UnsurePerson, unsure_persons
+from whosthere.session_store import session_key
+from whosthere.strangers.store import Stranger, listed, read_strangers
 from whosthere.visits.store import visits_of
 
 ALERT_FIELDS = (
@@ -57,12 +60,9 @@ class DemoResult:
 def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -> DemoResult:
     """Read what the session wrote, as the owner's tools would."""
     table = table_of(laptop, stack)
-    rows: Sequence[Row] = table.scan(ConsistentRead=True)["Items"]
-    session = next(
-        (row for row in rows if row["pk"] == f"session#{observed.id}" and row["sk"] == "session"),
-        {},
-    )
-    strangers = [_stranger(row) for row in rows if row["sk"] == "stranger"]
+    session = dynamodb.read(table, session_key(observed.id)) or {}
+    found = read_strangers(table, listed(table))
+    strangers = [_stranger(one) for one in found]
     bodies = [received.body for received in observed.received]
     alerts = [
         {name: body.get(name) for name in ALERT_FIELDS}
@@ -74,7 +74,7 @@ def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -
         alerts=sorted(alerts, key=lambda alert: str(alert["captured"])),
         notices=[body for body in bodies if body["kind"] not in VISIT_KINDS],
         strangers=sorted(strangers, key=lambda stranger: str(stranger["first_seen"])),
-        pictures=_pictures(laptop, stack, rows),
+        pictures=_pictures(laptop, stack, found),
         records=int(session.get("counts", {}).get("records", 0)),
         first_capture=observed.first_capture,
         unsure=[
@@ -96,26 +96,23 @@ def _session(observed: ObservedSession, row: Row) -> dict[str, Any]:
     }
 
 
-def _stranger(row: Row) -> dict[str, Any]:
-    stranger = row["pk"].removeprefix("stranger#")
+def _stranger(one: Stranger) -> dict[str, Any]:
     return {
-        "id": stranger,
-        "camera": min(row["cameras"]),
-        "sightings": int(row["sightings"]),
-        "first_seen": iso(int(row["firstSeen"])),
-        "last_seen": iso(int(row["lastSeen"])),
-        "picture": f"strangers/{stranger}.jpg" if row.get("pictureKey") else None,
+        "id": one.id,
+        "camera": one.cameras[0],
+        "sightings": one.sightings,
+        "first_seen": iso(one.first_ms),
+        "last_seen": iso(one.last_ms),
+        "picture": f"strangers/{one.id}.jpg" if one.picture_key else None,
     }
 
 
-def _pictures(laptop: LaptopAWS, stack: Stack, rows: Sequence[Row]) -> dict[str, bytes]:
+def _pictures(laptop: LaptopAWS, stack: Stack, strangers: Sequence[Stranger]) -> dict[str, bytes]:
     s3 = laptop.client("s3")
     return {
-        row["pk"].removeprefix("stranger#"): s3.get_object(
-            Bucket=stack.bucket, Key=row["pictureKey"]
-        )["Body"].read()
-        for row in rows
-        if row["sk"] == "stranger" and row.get("pictureKey")
+        one.id: s3.get_object(Bucket=stack.bucket, Key=one.picture_key)["Body"].read()
+        for one in strangers
+        if one.picture_key
     }
 
 

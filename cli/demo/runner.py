@@ -1,6 +1,7 @@
 """Run a demo from beginning to end: laptop AWS, stack, people, session, and nothing left."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,11 +37,15 @@ class FinishedDemo:
 
 @dataclass(slots=True)
 class DemoRunner:
-    """Runs one demo; `run` does all of it."""
+    """Runs one demo; `run` does all of it.
+
+    `look_around`, if given, is called while the stack still stands, unless Ctrl-C ended the film.
+    """
 
     config: DemoConfig
     progress: Progress
     interrupts: Interrupts
+    look_around: Callable[[LaptopAWS, Stack, DemoResult], None] | None = None
 
     def run(self) -> FinishedDemo:
         """Start everything, play the video, stop everything, and check that nothing is left."""
@@ -75,7 +80,10 @@ class DemoRunner:
 
         stack = bring_up(laptop, sam, self.progress, check)
         observed = self._run_session(laptop, stack, people)
-        return observed, collect_result(laptop, stack, observed), session_leaks(laptop, stack)
+        result, left = collect_result(laptop, stack, observed), session_leaks(laptop, stack)
+        if self.look_around and not observed.interrupted:
+            self.look_around(laptop, stack, result)
+        return observed, result, left
 
     def _run_session(self, laptop: LaptopAWS, stack: Stack, people: People) -> ObservedSession:
         session = DemoSession(

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PUBLIC = ("/", "/page.css", "/page.js", "/favicon.ico")
+PUBLIC = ("/", "/page.css", "/page.js", "/today.js", "/favicon.ico")
 EXCHANGE = "/session"
 TOKEN_HEADER = "x-whosthere-token"
 MOST_BYTES = 65_536

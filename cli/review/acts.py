@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 VERDICT_S = 20.0  # until every photo of a new person is judged; usually two or three seconds
 POLL_S = 0.3
 UNDO_MINUTES = UNDO_MS // 60_000
+PAGE = "page"
 Moves = list[tuple[str, str]]
 
 
@@ -54,7 +55,7 @@ class Act:
 class Acts:
     """The owner's acts on the strangers of one stack; `via` says what they were done with."""
 
-    def __init__(self, target: Target, via: str = "page") -> None:
+    def __init__(self, target: Target, via: str = PAGE) -> None:
         """Begin with nothing done."""
         self._target, self._via = target, via
         self._table = target.table()
@@ -80,13 +81,13 @@ class Acts:
         """Ignore strangers: no further alert, still counted."""
         known = self._unnamed(strangers)
         self._done[act := _act_id("ignore", known)] = self._move(known, IGNORED)
-        return Act(f"{_who(known)} ignored: no further alert, visits are still counted", act)
+        return Act(f"{self._who(known)} ignored: no further alert, visits are still counted", act)
 
     def discard(self, strangers: Sequence[str]) -> Act:
         """Discard strangers: forgotten for good in ten minutes."""
         known = self._unnamed(strangers)
         self._done[act := _act_id("discard", known)] = self._move(known, DISCARDED)
-        return Act(f"{_who(known)} discarded: gone for good after {UNDO_MINUTES} minutes", act)
+        return Act(f"{self._who(known)} discarded: gone for good after {UNDO_MINUTES} minutes", act)
 
     def back(self, strangers: Sequence[str]) -> Act:
         """Put strangers back into the queue, whatever was decided; photos of them go."""
@@ -100,7 +101,7 @@ class Acts:
             for key in photos:
                 self._delete(key)
         self._move(known, PENDING)
-        return Act(f"{_who(known)} back in the queue", "")
+        return Act(f"{self._who(known)} back in the queue", "")
 
     def merge(self, strangers: Sequence[str]) -> Act:
         """Make one stranger of several: the first one's from now on."""
@@ -123,7 +124,8 @@ class Acts:
             for key in objects_of(self._files, stranger.id):
                 self._delete(key)
         self._done[act := _act_id("merge", known)] = [(target, key) for key, target in moves]
-        return Act(f"{_who(others)} and {first.id} are one stranger from now on", act)
+        who = "They" if self._via == PAGE else f"{self._who(others)} and {first.id}"
+        return Act(f"{who} are one stranger from now on", act)
 
     def split(self, strangers: Sequence[str], files: Sequence[str]) -> Act:
         """Make another stranger of some of one's pictures."""
@@ -143,6 +145,8 @@ class Acts:
             self._copy(key, target)
             self._delete(key)
         self._done[act := _act_id("split", [known])] = [(target, key) for key, target in moves]
+        if self._via == PAGE:
+            return Act("What it shows is another stranger from now on", act)
         return Act(f"{new} is another stranger than {stranger} from now on", act)
 
     def undo(self, act: str) -> Act:
@@ -158,7 +162,13 @@ class Acts:
         del self._done[act]  # not before: what AWS refuses halfway can be undone again
         if lost := [id for id in sorted(missed) if not objects_of(self._files, id)]:
             raise InputError(f"it is too late: {', '.join(lost)} gone for good")
-        return Act("undone", "")
+        return Act("Undone", "")
+
+    def _who(self, strangers: Sequence[Stranger]) -> str:
+        """Return who was decided on: how many, on the page, which shows no ids."""
+        if self._via != PAGE:
+            return ", ".join(stranger.id for stranger in strangers)
+        return "Stranger" if len(strangers) == 1 else f"{len(strangers)} strangers"
 
     def _read(self, strangers: Iterable[str]) -> list[Stranger]:
         found = []
@@ -246,7 +256,3 @@ class Acts:
 
 def _act_id(act: str, strangers: Sequence[Stranger]) -> str:
     return ":".join([act, *(stranger.id for stranger in strangers), f"{time.time_ns()}"])
-
-
-def _who(strangers: Sequence[Stranger]) -> str:
-    return ", ".join(stranger.id for stranger in strangers)

@@ -6,6 +6,9 @@ const READ_MS = 20_000  // then the sentence makes room; Undo stays
 const REFRESH_MS = 4_000, REST_MS = 120_000, RESTING_MS = 60_000
 const LOOK_MS = 5 * 60_000, LOOK_EACH_MS = 5_000
 const AT_ONCE = 200, LIKELY = 60
+const HOLD_MS = 400  // sooner than the browser's own menu, which ends the touch
+const AFTER_HOLD_MS = 250
+const PATIENT_MS = 300  // what comes sooner needs no skeleton
 const state = { place: "", token: "", zone: "UTC", cameras: [], people: [], peopleAt: 0, shown: AT_ONCE, sort: "new", status: "pending", day: "", who: "", camera: "", text: "" }
 const selected = new Set()
 const decided = new Map()   // when, by stranger: hidden for as long as the table may not know yet
@@ -87,14 +90,16 @@ setInterval(() => {
   tell(left.at(-1)?.text || "")
 }, 1_000)
 
-async function decide(act, strangers, name) {
+// With a name, or with the pictures that are somebody else's.
+async function decide(act, strangers, more = {}) {
   for (const id of strangers) { decided.set(id, Date.now()); selected.delete(id) }
-  if (act === "merge") decided.delete(strangers[0])  // who all of them are from now on
-  tell(name ? `Naming ${name}…` : "Deciding…", { pending: true })
+  if (act === "merge" || act === "split") decided.delete(strangers[0])  // stays in the queue
+  tell(more.name ? `Naming ${more.name}…` : "Deciding…", { pending: true })
   draw()
   try {
-    const done = await ask("/acts", { act, strangers, name })
+    const done = await ask("/acts", { act, strangers, ...more })
     if (done.undo !== null) acts.push({ undo: done.undo, strangers, text: done.text, until: Date.now() + UNDO_MS })
+    state.peopleAt = 0  // there may be one more
     tell(done.text)
   } catch (error) {
     strangers.forEach(id => decided.delete(id))
@@ -110,6 +115,7 @@ async function undo() {
   try {
     const done = await ask("/acts", { act: "undo", undo: act.undo })
     act.strangers.forEach(id => decided.delete(id))
+    state.peopleAt = 0
     tell(done.text)
   } catch (error) {
     acts.push(act)
@@ -126,15 +132,18 @@ function picture(id, text, onclick, eager) {
   return button(photo(id, { alt: text, loading: eager ? "eager" : "lazy", decoding: "async" }), onclick, { class: "picture" })
 }
 
-function enlarge(title, pictures, text) {
-  $("enlarged").replaceChildren(h("h2", {}, title), h("div", { class: "all" }, pictures.map(id => photo(id, { alt: text }))),
-    h("form", { method: "dialog" }, h("button", {}, "Close")))
+// Of a stranger in the queue with several pictures, one may be somebody else's.
+function enlarge(title, pictures, text, stranger) {
+  const split = id => { $("enlarged").close(); decide("split", [stranger], { pictures: [id] }) }
+  const shown = id => h("figure", {}, photo(id, { alt: text }), stranger && pictures.length > 1 && button("Somebody else", () => split(id)))
+  $("enlarged").replaceChildren(h("form", { method: "dialog", class: "line" }, h("h2", {}, title), h("button", { class: "push" }, "Close")),
+    h("div", { class: pictures.length > 1 ? "all several" : "all" }, pictures.map(shown)))
   $("enlarged").showModal()
 }
 
 function card(stranger, index) {
   const text = alt(stranger, stranger.last)
-  const enlarged = () => enlarge(text, stranger.pictures, text)
+  const enlarged = () => enlarge(text, stranger.pictures, text, state.status === "pending" && stranger.id)
   const box = h("input", { type: "checkbox", "aria-label": `Select ${text}`, onchange: () => toggle(stranger.id) })
   box.checked = selected.has(stranger.id)
   const often = stranger.visits > 1 ? `${stranger.visits} visits since ${moment(stranger.first)}` : many(stranger.sightings, "sighting")
@@ -152,19 +161,23 @@ function card(stranger, index) {
 function buttons(strangers) {
   const ids = strangers.map(one => one.id)
   const made = h("div", { class: "acts" },
-    button("Name…", () => made.replaceWith(naming(strangers, made)), { class: "primary", "data-key": "n" }),
-    state.status === "ignored" ? button("Back to review", () => decide("back", ids)) : button("Ignore", () => decide("ignore", ids), { "data-key": "i" }),
-    button("Discard", () => decide("discard", ids), { "data-key": "d" }))
+    button("Name…", () => made.replaceWith(naming(strangers, made)), { class: "primary", "data-key": "n" }), unnamed(ids))
   return made
 }
 
-// A long touch selects; the click that follows it opens nothing.
+const unnamed = ids => [
+  state.status === "ignored" ? button("Back to review", () => decide("back", ids)) : button("Ignore", () => decide("ignore", ids), { "data-key": "i", title: "No more alerts; visits are still counted" }),
+  button("Discard", () => decide("discard", ids), { "data-key": "d", title: "Forgotten, for good after ten minutes" })]
+
+// A long touch selects; the click or the menu that follows it does not come, although what was
+// touched may be another element by now.
+let heldAt = 0
 function hold(made, then) {
   let timer, held = false
-  made.addEventListener("touchstart", () => { held = false; timer = setTimeout(() => { held = true; then() }, 500) }, { passive: true })
-  for (const end of ["touchend", "touchmove", "touchcancel"]) made.addEventListener(end, () => clearTimeout(timer), { passive: true })
-  made.addEventListener("click", event => { if (held) { event.preventDefault(); event.stopPropagation() } }, true)
+  made.addEventListener("touchstart", () => { held = false; timer = setTimeout(() => { held = true; heldAt = Date.now(); then() }, HOLD_MS) }, { passive: true })
+  for (const end of ["touchend", "touchmove", "touchcancel"]) made.addEventListener(end, () => { clearTimeout(timer); if (held) heldAt = Date.now() }, { passive: true })
 }
+for (const next of ["click", "contextmenu"]) document.addEventListener(next, event => { if (Date.now() - heldAt < AFTER_HOLD_MS) { event.preventDefault(); event.stopPropagation() } }, true)
 
 const toggle = id => { selected.delete(id) || selected.add(id); draw() }
 
@@ -175,7 +188,7 @@ function selectionBar() {
   const ids = chosen.map(one => one.id)
   $("selection").replaceChildren(...[h("strong", {}, `${chosen.length} selected`),
     button("Name…", () => $("selection").replaceChildren(naming(chosen)), { class: "primary" }),
-    state.status === "ignored" ? button("Back to review", () => decide("back", ids)) : button("Ignore", () => decide("ignore", ids)), button("Discard", () => decide("discard", ids)),
+    ...unnamed(ids),
     chosen.length > 1 && button("Same person", () => decide("merge", ids)),
     button("Clear", () => { selected.clear(); draw() }, { class: "push" })].filter(Boolean))
 }
@@ -199,7 +212,7 @@ function naming(strangers, instead) {
     list.hidden = !fitting.length
     hint.textContent = !typed ? "" : fitting.some(person => fold(person.name) === typed) ? "You know this person." : "Somebody new."
   }
-  const done = name => { close(); decide("name", strangers.map(one => one.id), name) }
+  const done = name => { close(); decide("name", strangers.map(one => one.id), { name }) }
   const close = () => { form.remove(); selectionBar() }
   const cancel = () => { instead ? form.replaceWith(instead) : close(); instead?.closest(".card")?.focus() }
   const form = h("form", { class: "naming", onsubmit: event => { event.preventDefault(); if (input.value.trim()) done(input.value.trim()) } },
@@ -265,102 +278,6 @@ function more() {
   return made
 }
 
-// Today
-const title = visit => visit.kind === "stranger" ? "stranger" : (visit.probably ? "probably " : "") + visit.names.join(" or ")
-const tone = visit => visit.kind === "stranger" ? "stranger" : "person"
-
-const today = {
-  load: async () => (await Promise.all([ask(`/api/visits?day=${state.day}&who=${state.who}`), known()]))[0],
-  draw: found => {
-    const isToday = found.day === found.today
-    const to = day => { state.day = day === found.today ? "" : day; refresh() }
-    const step = days => { const at = new Date(`${found.day}T12:00Z`); at.setUTCDate(at.getUTCDate() + days); to(at.toISOString().slice(0, 10)) }
-    const shown = visit => (!state.camera || visit.camera === state.camera) && title(visit).toLowerCase().includes(state.text.trim().toLowerCase())
-    const rows = () => found.visits.filter(shown).map(visit => visitRow(visit, !found.day))
-    const list = h("ul", { class: "visits" }, rows())
-    const search = h("input", { type: "search", id: "search", placeholder: "Search a name", "aria-label": "Search a name", value: state.text, oninput: event => { state.text = event.target.value; list.replaceChildren(...rows()) } })
-    const days = found.day ? [button("‹", () => step(-1), { "aria-label": "Day before" }),
-      h("input", { type: "date", "aria-label": "Day", value: found.day, max: found.today, onchange: event => event.target.value && to(event.target.value) }),
-      button("›", () => step(1), { "aria-label": "Day after", disabled: found.day >= found.today })]
-      : button("Back to the day", () => { state.who = ""; refresh() })
-    const cameras = state.cameras.length > 1 && select("Camera", state.camera, [["", "all cameras"], ...state.cameras.map(one => [one, one])], camera => { state.camera = camera; draw() })
-    const when = isToday ? "today" : `on ${date(found.from)}`
-    const head = h("div", { class: "head" }, h("h1", {}, isToday ? "Today" : found.day ? date(found.from) : `All visits of ${found.name}`), days, h("span", { class: "push line" }, search, cameras))
-    const lanes = found.day && h("div", { class: "lanes" }, found.cameras.filter(one => !state.camera || one.camera === state.camera).map(one => lane(one, found)), hours(found))
-    const nobody = !found.day ? empty("No visit is kept.") : found.cameras.some(one => one.watched) ? empty(`Nobody came ${when}.`, "While a session ran, no face was seen.") : empty(`Nothing was watched ${when}.`, "Start a session under Cameras.")
-    return [head, lanes, found.visits.length ? list : nobody]
-  },
-}
-
-function lane(one, { from, to, visits }) {
-  const own = visits.filter(visit => visit.camera === one.camera)
-  const share = ms => `${100 * ms / (to - from)}%`
-  const place = (made, start, end) => {
-    made.style.left = share(Math.max(start, from) - from)
-    made.style.width = share(Math.min(end, to) - Math.max(start, from))
-    return made
-  }
-  const text = gap => `${clock(gap.from)} to ${clock(gap.to)} not watched: ${gap.why}`
-  const gaps = one.gaps.map(gap => place(h("span", { class: "gap", title: text(gap) }), gap.from, gap.to))
-  const bars = own.map(visit => place(h("span", {
-    class: `visit-bar is-${tone(visit)}${visit.probably ? " is-probable" : ""}`,
-    title: `${clock(visit.first)} ${title(visit)}`, onclick: () => openVisit(visit.id),
-  }), visit.first, visit.last))
-  if (Date.now() < to) gaps.push(place(h("span", { class: "later" }), Date.now(), to))
-  const label = [`${one.camera}: ${many(own.length, "visit")}`, ...one.gaps.map(text)].join(". ")
-  return h("div", { class: "lane" }, h("span", {}, one.camera), h("div", { class: "track", role: "img", "aria-label": label }, gaps, bars))
-}
-
-function hours({ from, to }) {
-  const marks = [...Array(9).keys()].map(step => from + step * (to - from) / 8)
-  const made = marks.map((ms, index) => { const mark = h("span", {}, index === 8 ? "24" : clock(ms).slice(0, 2)); mark.style.left = `${12.5 * index}%`; return mark })
-  return h("div", { class: "lane hours-of", "aria-hidden": "true" }, h("span"), h("div", { class: "hours" }, made))
-}
-
-const openVisit = id => {
-  const row = $("place").querySelector(`details[data-visit="${CSS.escape(id)}"]`)
-  if (row) { row.open = true; row.querySelector("summary").focus() }
-}
-
-function visitRow(visit, dated) {
-  const text = `${title(visit)} at ${visit.camera}, ${moment(visit.first)}`
-  const share = Math.floor(visit.probably ? visit.unsureSimilarity : visit.similarity)
-  const sure = visit.kind === "person" && share ? ` · ${share} %` : ""
-  const often = visit.visits > 1 ? ` · ${ordinal(visit.visits)} visit` : ""
-  const face = visit.picture || state.people.find(one => one.id === visit.who)?.photos[0]?.picture
-  const thumb = face ? photo(face, { class: "thumb", loading: "lazy" }) : h("span", { class: "thumb" })
-  const details = h("details", { "data-visit": visit.id, ontoggle: event => { if (event.target.open && !inside.firstChild) inside.append(...visitDetails(visit, text)) } },
-    h("summary", {}, h("span", { class: "at" }, dated ? moment(visit.first) : clock(visit.first)), thumb,
-      h("span", { class: `who ${tone(visit)}` }, title(visit)),
-      h("span", { class: "soft more" }, `${visit.camera} · ${span(visit.last - visit.first)}${sure}${often}`)))
-  const inside = h("div", { class: "inside" })
-  details.append(inside)
-  return h("li", {}, details)
-}
-
-function visitDetails(visit, text) {
-  const from = visit.first - 3_000, to = Math.min(visit.last + 3_000, visit.first + 120_000)
-  const told = { sent: "An alert was sent.", quiet: "The alert was muted.", none: "Seen too briefly for an alert.", due: "The alert is due.", claimed: "The alert is being sent." }
-  const clip = button("▶ Clip", async () => {
-    clip.disabled = true
-    clip.replaceWith(await video(`/clips/${visit.camera}/${from}-${to}`, text).catch(error => h("p", { class: "bad" }, error.message)))
-  })
-  const facts = h("div", { class: "facts" },
-    h("p", {}, `${moment(visit.first)} to ${clock(visit.last)}, ${many(visit.sightings, "sighting")}`),
-    visit.kind === "person" && visit.similarity > 0 && h("p", {}, `Similarity ${visit.similarity.toFixed(1)} of 100`),
-    visit.unsure > 0 && h("p", {}, `${many(visit.unsure, "unsure sighting")}, at most ${visit.unsureSimilarity.toFixed(1)} of 100: a second photo helps.`),
-    soft(told[visit.alert]),
-    line(clip, visit.kind === "person" && button(`All visits of ${visit.names[0]}`, () => { state.who = visit.who; refresh() })),
-    visit.stranger && visit.kind === "stranger" && buttons([{ id: visit.stranger }]))
-  return [visit.picture && picture(visit.picture, text, () => enlarge(text, [visit.picture], text)), facts].filter(Boolean)
-}
-
-async function video(path, text) {
-  const response = await fetch(path)
-  if (!response.ok) throw new Error((await response.json()).error)
-  return h("video", { src: URL.createObjectURL(await response.blob()), controls: true, autoplay: true, muted: true, "aria-label": `Clip: ${text}` })
-}
-
 // People
 const people = {
   load: async () => { state.peopleAt = 0; await known(); return state.people },
@@ -397,6 +314,7 @@ function cameraCard(one) {
   return h("li", { class: "card", "data-id": one.camera },
     h("h2", {}, one.camera), h("p", { class: `state ${one.state}` }, h("strong", {}, one.state), h("span", { class: "soft" }, since)),
     one.session && h("p", {}, `${seen} Visits of people: ${one.visits}, of strangers: ${one.strangers}.`),
+    one.notKept.faces > 0 && soft(`${many(one.notKept.faces, "face")} of strangers not kept${one.session ? "" : " in the last session"}: ${one.notKept.why}.`),
     one.problem && h("p", { class: "bad" }, one.problem),
     one.session && h("div", { class: "live" }, button("Look", event => look(event.target.parentNode, one.camera)), soft("A picture every five seconds, for five minutes at most. AWS bills each one as two images of GetImages.")),
     one.session ? line(one.state === "paused" ? button("Go on", steer("resume")) : button("Pause 1 h", steer("pause", 60)), button("Stop", steer("stop")))
@@ -439,7 +357,29 @@ async function go() {
   state.place = place
   for (const link of $("places").children) link.hash === `#${place}` ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")
   document.title = `${place[0].toUpperCase()}${place.slice(1)} · Whosthere`
-  if (moved) { state.items = null; state.shown = AT_ONCE; scrollTo(0, 0); await refresh() }
+  if (!moved) return
+  Object.assign(state, { items: null, shown: AT_ONCE })
+  setTimeout(() => { if (!state.items && state.place === place) put($("place"), skeleton(place)) }, $("place").firstChild ? PATIENT_MS : 0)
+  scrollTo(0, 0)
+  await refresh()
+}
+
+// What comes takes its place: nothing jumps.
+function skeleton(place) {
+  const still = () => h("button", { disabled: true }, "\u00a0")
+  const text = () => h("div", { class: "line" }, "\u00a0")
+  const face = () => h("li", { class: "card" }, h("div", { class: "picture" }), text(), text(), h("div", { class: "acts" }, h("button", { class: "primary", disabled: true }, "\u00a0"), still(), still()))
+  const wide = () => h("li", { class: "card" }, text(), text(), text(), still())
+  const row = () => h("li", {}, h("div", { class: "summary" }, h("span"), h("span", { class: "thumb" })))
+  const times = (count, make) => Array.from({ length: count }, make)
+  const lists = {
+    review: () => h("ul", { class: "cards", "data-kind": "faces" }, times(Math.min(12, Number($("waiting").textContent) || 1), face)),
+    today: () => h("ul", { class: "visits" }, times(4, row)),
+    people: () => h("ul", { class: "cards" }, times(2, wide)), cameras: () => h("ul", { class: "cards" }, times(state.cameras.length, wide)),
+  }
+  const lanes = place === "today" && h("div", { class: "lanes" }, state.cameras.map(() => h("div", { class: "lane" }, text(), h("div", { class: "track" }))))
+  const name = h("div", { class: "head" }, h("h1", {}, place[0].toUpperCase() + place.slice(1)), (place === "review" || place === "today") && h("span", { class: "push line skeleton" }, still(), still()))
+  return [name, h("div", { class: "skeleton", "aria-hidden": "true" }, lanes, lists[place]())]
 }
 
 let last = ""

@@ -36,6 +36,12 @@ class PictureShelf:
         self._keys[digest] = keys
         return digest
 
+    def file_of(self, picture: str) -> str:
+        """Return the name of a picture's file; InputError if there is no such picture."""
+        if picture not in self._keys:
+            raise InputError(NO_PICTURE)
+        return self._keys[picture][0].rpartition("/")[2]
+
     def read(self, picture: str) -> bytes:
         """Return a picture as a JPEG that fits a screen; InputError if there is none."""
         for key in self._keys.get(picture, ()):

@@ -6,9 +6,10 @@ from functools import wraps
 from threading import Lock
 from typing import Any, Concatenate
 
-from cli.aws.camera_status import CameraStatus, read_camera_status
+from cli.aws.camera_status import CameraStatus, read_camera_statuses
 from cli.aws.face_search import search_photo
 from cli.aws.people_list import read_people
+from cli.aws.session_report import not_kept_text
 from cli.aws.target import Target
 from cli.aws.visits import KEPT_DAYS, VisitHistory
 from cli.errors import InputError
@@ -17,6 +18,7 @@ from cli.review.pictures import PictureShelf
 from cli.review.steering import CameraControl
 from cli.review.watched import unwatched_gaps
 from whosthere.clock import now_ms
+from whosthere.faces.match import failed_checks
 from whosthere.names import STRANGER_PREFIX
 from whosthere.strangers.review_queue import FOLDERS, folder_of
 from whosthere.strangers.store import (
@@ -33,6 +35,7 @@ from whosthere.visits.history import PastVisit, span_of_days
 type Json = dict[str, Any]
 
 RECURRING_VISITS = 3
+NEWEST = 200  # of one person's visits
 
 
 def one_at_a_time[**P, R](
@@ -106,9 +109,12 @@ class StackPage:
         history = VisitHistory(self._target)
         today = history.parse_day("today")
         if who:
-            found = history.visits(today + timedelta(days=1), KEPT_DAYS + 2, camera="", who=who)
+            tomorrow = today + timedelta(days=1)
+            found = history.visits(tomorrow, KEPT_DAYS + 2, camera="", who=who, newest=NEWEST)
+            is_all = sum(len(one.stored) for one in found) < NEWEST
             name = next((" or ".join(one.names) for one in found if one.names), "this stranger")
-            return {"day": None, "name": name, "cameras": [], "visits": self._visits(found)}
+            shown = {"name": name, "isAll": is_all, "visits": self._visits(found)}
+            return {"day": None, "cameras": []} | shown
         chosen = history.parse_day(day or "today")
         found = history.visits(chosen, 1, camera="", who="")
         return self._day(chosen, history.time_zone) | {
@@ -209,8 +215,7 @@ class StackPage:
     @one_at_a_time
     def cameras(self) -> Json:
         """Return what each camera does at the moment."""
-        now = now_ms()
-        found = [read_camera_status(self._table, name, now) for name in self._target.cameras]
+        found = read_camera_statuses(self._table, self._target.cameras, now_ms())
         return {"cameras": [_camera(one) for one in found]}
 
     def plan(self, camera: str, minutes: int) -> Json:
@@ -241,9 +246,10 @@ class StackPage:
     def _do(self, act: str, content: Mapping[str, Any]) -> Act:
         if act == "undo":
             return self._acts.undo(_text(content, "undo"))
-        strangers = content.get("strangers")
-        if not isinstance(strangers, list) or not all(isinstance(one, str) for one in strangers):
-            raise InputError("strangers has to be a list of ids")
+        strangers = _texts(content, "strangers")
+        if act == "split":
+            files = [self._shelf.file_of(one) for one in _texts(content, "pictures")]
+            return self._acts.split(strangers, files)
         if act == "name":
             return self._acts.name(strangers, _text(content, "name"))
         acts = {
@@ -263,6 +269,7 @@ class StackPage:
 
 def _camera(one: CameraStatus) -> Json:
     is_held = one.session is not None and one.session.held
+    not_kept = failed_checks(one.counts)
     return {
         "camera": one.camera,
         "state": one.state,
@@ -273,7 +280,15 @@ def _camera(one: CameraStatus) -> Json:
         "problem": one.watch.problem if is_held else "",
         "visits": one.visits,
         "strangers": one.strangers,
+        "notKept": {"faces": sum(not_kept.values()), "why": not_kept_text(one.counts)},
     }
+
+
+def _texts(content: Mapping[str, Any], name: str) -> list[str]:
+    value = content.get(name)
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InputError(f"{name} has to be a list of ids")
+    return value
 
 
 def _text(content: Mapping[str, Any], name: str) -> str:

@@ -5,9 +5,11 @@ Nothing is logged: a path has no name, but a picture's moment is personal, too.
 
 import json
 import socket
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, Protocol
 
 import uvicorn
@@ -20,13 +22,20 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cli.errors import InputError, VerbError
+from cli.interrupts import Interrupts
 from cli.review.access import Access, guarded, refusal
 from whosthere.errors import WhosthereError
 
 FOLDER = Path(__file__).parent
-TYPES = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+TYPES = {
+    "page.html": "text/html",
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "today.js": "text/javascript",
+}
 # Answers still on their way when the server ends, such as a clip.
 SHUTDOWN_SECONDS = 2
+POLL_SECONDS = 0.1
 
 type Json = dict[str, Any]
 type Endpoint = Callable[[Request], Awaitable[Response]]
@@ -96,8 +105,18 @@ class PageServer:
         )
         self._server = uvicorn.Server(config)
 
+    def run_until_interrupt(self, interrupts: Interrupts) -> None:
+        """Serve until the first Ctrl-C, or until the terminal is closed."""
+        serving = Thread(target=self.run, daemon=True)  # uvicorn in the main thread ignores SIGHUP
+        with interrupts.deferred():
+            serving.start()
+            while serving.is_alive() and not interrupts.asked:
+                time.sleep(POLL_SECONDS)
+            self.stop()
+            serving.join()
+
     def run(self) -> None:
-        """Serve until `stop` is called, or Ctrl-C, which raises KeyboardInterrupt."""
+        """Serve until `stop` is called."""
         try:
             self._server.run(sockets=[self._socket])
         finally:
@@ -119,7 +138,7 @@ def page_app(source: PageSource, access: Access) -> ASGIApp:
 
     reads = READS | {"/api/overview": overview}
     routes = [Route("/", _file("page.html")), Route("/favicon.ico", _no_icon)]
-    routes += [Route(f"/{name}", _file(name)) for name in ("page.css", "page.js")]
+    routes += [Route(f"/{name}", _file(name)) for name in TYPES]
     routes += [Route("/session", exchange, methods=["POST"])]
     routes += [Route(path, _read(partial(call, source))) for path, call in reads.items()]
     routes += [

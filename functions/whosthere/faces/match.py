@@ -1,6 +1,6 @@
 """Who one face of a frame shows, when sightings confirm somebody, and the quality gate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from whosthere.geometry import Box
@@ -13,6 +13,14 @@ ASSOCIATION_WINDOW_MS = 2000
 # Of more whom a face resembles alike the likeliest are named: a message has 256 KB (SNS, Publish),
 # several times each name, and a row 400 KB (DynamoDB, Quotas).
 MOST_ALIKE = 4
+# What a stranger's face is that fails a check of the quality gate.
+FAILED_CHECKS = {
+    "confidence": "hardly a face",
+    "height": "too small",
+    "sharpness": "too blurred",
+    "brightness": "too dark",
+    "yaw": "turned away",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,17 @@ def confirmed_at(times: Sequence[int], settings: Settings) -> int | None:
         if end - start <= window_ms:
             return end
     return None
+
+
+def failed_checks(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return how many faces the quality gate did not keep, by what was wrong, most often first.
+
+    `counts` are those of a session.
+    """
+    found = {text: int(counts.get(f"dropped_{name}", 0)) for name, text in FAILED_CHECKS.items()}
+    return {
+        text: found[text] for text in sorted(found, key=lambda text: -found[text]) if found[text]
+    }
 
 
 def failed_check(face: Face, quality: Quality) -> str | None:

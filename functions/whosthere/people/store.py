@@ -7,8 +7,10 @@ several may lie there, and name one person.
 import hashlib
 import hmac
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from boto3.dynamodb.conditions import Key
@@ -251,6 +253,28 @@ def read_photos(table: Table, person: str) -> list[PhotoRow]:
     condition = Key("pk").eq(f"person#{person}") & Key("sk").begins_with("photo#")
     rows = dynamodb.query(table, condition)
     return [_photo_row(row) for row in rows if "/" in row["sk"]]  # else of the first schema
+
+
+def read_listed_photos(
+    table: Table, persons: Iterable[Person], keys: Iterable[str]
+) -> dict[str, list[PhotoRow]]:
+    """Read the rows of photos that lie under keys in S3, by person; without a query for each.
+
+    Of a name that several persons had, one after the other, each is asked for.
+    """
+    called: defaultdict[str, list[str]] = defaultdict(list)
+    for person in persons:
+        for name in {folded_name(name) for name in (person.name, *person.folders) if name}:
+            called[name].append(person.id)
+    wanted = [
+        photo_key(person, photo.key)
+        for photo in filter(None, map(parse_photo_key, keys))
+        for person in called.get(folded_name(photo.name), ())
+    ]
+    found: defaultdict[str, list[PhotoRow]] = defaultdict(list)
+    for row in sorted(dynamodb.read_many(table, wanted), key=itemgetter("key")):
+        found[row["pk"].partition("#")[2]].append(_photo_row(row))
+    return found
 
 
 def write_photo(

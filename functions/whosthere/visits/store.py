@@ -10,6 +10,7 @@ closed they say where its row is; until then it is the current one.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
@@ -111,6 +112,28 @@ def visits_of(table: Table, session: str, camera: str) -> list[Visit]:
     items = [*dynamodb.query(table, closed), *dynamodb.query(table, current)]
     found = [_stored(item).visit for item in items if item["session"] == session]
     return sorted(found, key=attrgetter("first_ms"))
+
+
+def visits_of_sessions(
+    table: Table, sessions: Iterable[str], since_ms: int, now_ms: int
+) -> list[Visit]:
+    """Return the visits of sessions that opened since then, but for their `times`.
+
+    A query for each session and UTC day, however many strangers have a current visit.
+    """
+    ids = set(sessions)
+    found = [
+        _stored(item)
+        for one in ids
+        for item in dynamodb.query(
+            table, Key("pk").eq(f"session#{one}") & Key("sk").begins_with("visit#")
+        )
+    ]
+    for number in range(utc(since_ms).toordinal(), utc(now_ms).toordinal() + 1 if ids else 0):
+        rows = visits_of_day(table, date.fromordinal(number).isoformat(), since_ms, now_ms)
+        found += read_indexed(table, [row for row in rows if "closedPk" not in row])
+    visits = {tuple(stored.key.values()): stored.visit for stored in found}
+    return [visit for visit in visits.values() if visit.session in ids]
 
 
 def read_current(table: Table, camera: str, who: str) -> StoredVisit | None:

@@ -73,6 +73,9 @@ def test_a_stranger_is_named_in_two_clicks_and_one_word_and_it_is_undone(opened,
     page.see("Kim is enrolled with 2 of 3 pictures")
     page.see("2 wait")
     assert source.acts[0][1]["strangers"] == ["s-00000000"]
+    page.click(".card button", "Name…")
+    page.until("document.querySelector('.known').innerText.includes('Kim')")
+    page.press("Escape")
     page.click("#undo")
     page.see("3 wait")
     assert "s-00000000" in shown(page)
@@ -120,6 +123,57 @@ def test_keys_can_be_switched_off(opened, source):
     page.click("#keys button", "Close")
     page.press("j", "d", "1")
     assert page.run("location.hash") == "#review" and source.acts == []
+
+
+def test_a_thumb_that_stays_selects_and_opens_nothing(opened, source):
+    page = opened(PHONE)
+    page.see("3 wait")
+    page.click("[data-id=s-00000000] .picture", hold_seconds=0.6)
+    page.see("1 selected")
+    page.run("new Promise(done => setTimeout(done, 300))")
+    assert not page.run("document.querySelector('#enlarged').open")
+    page.click("[data-id=s-00000001] .picture")
+    page.until("document.querySelector('#enlarged').open")
+    assert "1 selected" in page.text()
+
+
+def test_a_picture_that_shows_somebody_else_becomes_another_stranger(opened, source):
+    page = opened()
+    page.click("[data-id=s-00000000] .picture")
+    page.click("#enlarged figure:last-of-type button", "Somebody else")
+    page.see("another stranger's now")
+    page.until("document.querySelector('[data-id=s-other]')?.isConnected")
+    assert source.acts[0][1] | {"act": ""} == {
+        "act": "",
+        "strangers": ["s-00000000"],
+        "pictures": ["s-1b"],
+    }
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_what_is_awaited_has_its_place_and_nothing_jumps(browser, source, size):
+    source.answers.clear()
+    with serving(source) as server:
+        page = browser.page(size)
+        page.open(server.link)
+        page.until("document.querySelectorAll('.skeleton .card').length === 3")
+        where = "JSON.stringify([...document.querySelectorAll('.card')].map(card =>"
+        where += " [card.offsetLeft, card.offsetTop, card.offsetHeight]))"
+        page.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        before = json.loads(page.run(where))
+        source.answers.set()
+        page.see("3 wait")
+        assert json.loads(page.run(where)) == before
+        page.close()
+
+
+def test_a_crowd_comes_as_one_scrolls(opened, source):
+    source.found = {one["id"]: one for one in map(stranger, range(230))}
+    page = opened()
+    page.see("230 wait")
+    assert len(shown(page)) == 200
+    page.run("document.querySelector('.card:last-child').scrollIntoView()")
+    page.until("document.querySelectorAll('.card').length === 230")
 
 
 def test_several_are_ignored_at_once_with_a_thumb(opened, source):
@@ -201,6 +255,7 @@ def test_a_camera_is_looked_at_only_when_asked_and_until_told(opened, source):
     page = opened()
     page.click("nav a", "Cameras")
     page.see("AWS bills each one")
+    page.see("12 faces of strangers not kept: 8 too small, 4 turned away.")
     assert source.looks == 0
     page.click("button", "Look")
     page.until("Boolean(document.querySelector('.now-picture')?.naturalWidth)")

@@ -1,16 +1,22 @@
 """The verbs on a deployed stack as its owner types them: a session from start to report."""
 
 import json
+import os
+import re
 import signal
 import time
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from threading import Thread
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from cli.__main__ import main
+from cli.interrupts import Interrupts
+from cli.review.laptop_page import serve_page
 from local.laptop import ROOT
 from local.tests.support.laptop.parts import unique
 from tests.support.page.client import Client
@@ -235,6 +241,28 @@ def test_the_page_is_served_until_ctrl_c_and_its_decisions_count(
         owner.json("/acts", {"act": "discard", "strangers": [id]})
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0 and process.stderr.read() == "laptop\n"
+
+
+def test_a_demo_that_is_kept_goes_on_to_the_page_of_its_stack(
+    laptop, stack, wait_until, monkeypatch
+):
+    """In this process; before and after it no AWS client of it reaches anything."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    printed, interrupts = [], Interrupts()
+    progress = SimpleNamespace(print=printed.append)
+    serving = Thread(target=serve_page, args=(laptop, stack, progress, interrupts))
+    serving.start()
+    try:
+        wait_until(lambda: printed or not serving.is_alive(), 30)
+        owner = Client(re.search(r"http://\S+", printed[0])[0])
+        owner.enter()
+        status, found = owner.json("/api/overview")
+        assert (status, found["stack"]) == (200, "laptop")
+        assert "AWS_ENDPOINT_URL" in os.environ
+    finally:
+        interrupts.asked = True  # as Ctrl-C does
+        serving.join(20)
+    assert not serving.is_alive() and "AWS_ENDPOINT_URL" not in os.environ
 
 
 @pytest.mark.long  # waits for the next minute of the clock

@@ -151,8 +151,8 @@ class Page:
         """Wait until the page shows a text."""
         self.until(f"document.body.innerText.includes({json.dumps(text)})")
 
-    def click(self, selector: str, text: str = "") -> None:
-        """Click, or on a phone tap, the first element that is shown and has that text."""
+    def click(self, selector: str, text: str = "", hold_seconds: float = 0) -> None:
+        """Click, or on a phone tap and hold, the first element shown that has that text."""
         found = (
             f"const one = [...document.querySelectorAll({json.dumps(selector)})].find(one =>"
             f" one.innerText.includes({json.dumps(text)}) && one.getClientRects().length);"
@@ -163,6 +163,7 @@ class Page:
         x, y = self.until(f"(() => {{ {found} }})()")
         if self.is_phone:
             self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+            time.sleep(hold_seconds)
             self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
             return
         for kind in ("mousePressed", "mouseReleased"):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import av
@@ -121,6 +121,8 @@ class SeededSource:
         self.steered: list[tuple[str, str, int]] = []
         self.looks = 0
         self.failing: Exception | None = None
+        self.answers = Event()  # while it is not set, strangers are not told
+        self.answers.set()
         pictures()
 
     def overview(self) -> Json:
@@ -129,11 +131,12 @@ class SeededSource:
             "stack": "laptop",
             "zone": "Europe/Berlin",
             "cameras": ["front-door", "back-door"],
-            "waiting": len(self.strangers("pending")["strangers"]),
+            "waiting": sum(one["status"] == "pending" for one in self.found.values()),
         }
 
     def strangers(self, status: str) -> Json:
         """List strangers."""
+        self.answers.wait(10)
         return {"strangers": [one for one in self.found.values() if one["status"] == status]}
 
     def visits(self, day: str, who: str) -> Json:
@@ -147,7 +150,8 @@ class SeededSource:
         ]
         if who:
             own = [one for one in visits if one["who"] == who]
-            return {"day": None, "name": own[0]["names"][0], "visits": own, "cameras": []}
+            name = own[0]["names"][0]
+            return {"day": None, "name": name, "isAll": True, "visits": own, "cameras": []}
         watched = self.watched and day in ("", "2026-11-30")
         begin = DAY if day in ("", "2026-11-30") else DAY - 24 * HOUR
         night = [(0, 7, "no session ran"), (18, 24, "its time was over")]
@@ -183,6 +187,7 @@ class SeededSource:
         """Say that one camera searches and one is free."""
         free: Json = {"state": "free", "session": None, "since": DAY, "until": None, "problem": ""}
         free |= {"lastRecord": None, "visits": 0, "strangers": 0}
+        free |= {"notKept": {"faces": 12, "why": "8 too small, 4 turned away"}}
         busy: Json = {"state": "searching", "session": "one", "since": DAY + 7 * HOUR}
         busy |= {"until": DAY + 18 * HOUR, "lastRecord": DAY + 16 * HOUR, "visits": 3}
         busy |= {"strangers": 1, "problem": "Video comes, but no record of it."}
@@ -224,7 +229,17 @@ class SeededSource:
             "ignore": "ignored",
             "discard": "discarded",
         }.get(act, "merged")
-        for one in content["strangers"][act == "merge" :]:
+        if act == "name":
+            one = self.found[content["strangers"][0]]
+            photo = {"picture": one["pictures"][0], "reason": ""}
+            person = {"id": one["id"], "name": content["name"], "last": None, "alike": []}
+            self.persons = [*self.persons, person | {"photos": [photo]}]
+        if act == "split":
+            one = self.found[content["strangers"][0]]
+            one["pictures"] = [each for each in one["pictures"] if each not in content["pictures"]]
+            new = stranger(9, id="s-other", pictures=content["pictures"])
+            self.found["s-other"] = new
+        for one in content["strangers"][act in ("merge", "split") :]:
             self.found[one]["status"] = status
         texts = {
             "name": f"{content.get('name')} is enrolled with 2 of 3 pictures; "
@@ -233,6 +248,7 @@ class SeededSource:
             "discard": "Discarded; gone for good after 10 minutes.",
             "back": "Back in the queue.",
             "merge": "They are one stranger now.",
+            "split": "That picture is another stranger's now.",
         }
         return {"text": texts[act], "undo": len(self.acts) - 1}
 

@@ -115,7 +115,7 @@ def test_who_is_on_the_first_picture_is_seen_at_the_beginning_of_the_film() -> N
 
 
 def test_the_report_tells_when_who_how_sure_and_how_late() -> None:
-    text = "\n".join(report.summary_lines(outcome(RIGHT), LEFT))
+    text = "\n".join([*report.summary_lines(outcome(RIGHT)), report.leaks_line(LEFT)])
     assert re.search(r"00:04\.0\s+Zoë\s+97\.2 %\s+1\.2 s after", text)
     assert "0 stream processors, 0 locks" in text
 
@@ -131,7 +131,7 @@ UNSURE = {
 
 def test_summary_and_page_tell_whom_unsure_faces_resemble_and_what_helps() -> None:
     result = replace(outcome(RIGHT), unsure=[UNSURE, UNSURE | {"name": "<b>", "needsPhoto": False}])
-    text = "\n".join(report.summary_lines(result, LEFT))
+    text = "\n".join(report.summary_lines(result))
     assert "\n  38 unsure sightings, most like Zoë (89 %): a second photo helps\n" in text
     assert "\n  38 unsure sightings, most like <b> (89 %)\n" in text
     page = render_page(result, {"left": LEFT}, seconds=30, truth=TRUTH, wrong=[])
@@ -142,7 +142,7 @@ def test_summary_and_page_tell_whom_unsure_faces_resemble_and_what_helps() -> No
 
 def test_an_alert_about_somebody_probable_says_so_and_is_not_what_the_film_says() -> None:
     alerts = [RIGHT[0] | {"probably": True}, RIGHT[1]]
-    text = "\n".join(report.summary_lines(outcome(alerts), LEFT))
+    text = "\n".join(report.summary_lines(outcome(alerts)))
     assert re.search(r"00:04\.0\s+probably Zoë\s+97\.2 %", text)
     assert "probably Zoë" in shown(alerts)
     assert shown(alerts).count("<circle") == 2

@@ -8,12 +8,15 @@ import boto3
 import pytest
 from PIL import Image
 
+from cli.aws.camera_status import read_camera_status
 from cli.commands.review import bind_server
 from cli.errors import InputError
+from cli.review import queries
 from cli.review.pictures import PictureShelf
 from cli.review.queries import StackPage
 from cli.review.watched import unwatched_gaps
 from tests.support.stack.moto_target import BUCKET, MINUTE_MS, running_session
+from whosthere import metrics
 from whosthere import session_store as sessions
 from whosthere.clock import now_ms
 from whosthere.geometry import Box
@@ -22,7 +25,7 @@ from whosthere.session import lock as locks
 from whosthere.strangers import store
 from whosthere.strangers.review_queue import folder_of
 from whosthere.strangers.store import IGNORED, PENDING, Picture, Stranger
-from whosthere.visits.store import VisitLocation, save_visit
+from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import UnsureSightings, Visit
 
 HOUR_MS = 60 * MINUTE_MS
@@ -83,6 +86,23 @@ def test_a_picture_is_found_where_a_decision_has_moved_it(page, table):
     assert s3().head_object(Bucket=BUCKET, Key=keys[0]) and page.picture(id)
 
 
+def test_a_picture_of_somebody_else_becomes_another_stranger(page, table):
+    keep_stranger(table, 1, pictures=2)
+    ids = page.strangers(PENDING)["strangers"][0]["pictures"]
+    for number in range(2):
+        key = f"{folder_of(PENDING, 's-0001')}{number}.jpg"
+        s3().put_object(Bucket=BUCKET, Key=key, Body=jpeg())
+    done = page.decide("split", {"strangers": ["s-0001"], "pictures": ids[1:]})
+    assert done["text"] == "What it shows is another stranger from now on"
+    listed = s3().list_objects_v2(Bucket=BUCKET, Prefix="review/")["Contents"]
+    folders = {item["Key"].rsplit("/", 1)[1]: item["Key"].split("/")[-2] for item in listed}
+    assert folders["0.jpg"] == "s-0001" != folders["1.jpg"]
+    page.decide("undo", {"undo": done["undo"]})
+    assert s3().head_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(InputError, match="no such picture"):
+        page.decide("split", {"strangers": ["s-0001"], "pictures": ["guess"]})
+
+
 @pytest.mark.parametrize(
     ("act", "content", "told"),
     [
@@ -131,14 +151,19 @@ def test_what_is_no_picture_is_not_given(target, body):
         shelf.read(shelf.id_of("people/Zoë/1.jpg"))
 
 
+def keep_photo(table, person, key, reason=""):
+    """Keep a photo as `reconcile_object` does once it has judged it."""
+    etag = s3().put_object(Bucket=BUCKET, Key=key, Body=b"photo")["ETag"]
+    status = "refused" if reason else "enrolled"
+    row = people.PhotoRow(key, etag, key, "", status, reason, (), 0)
+    people.write_photo(table, person, people.parse_photo_key(key), row)
+
+
 def test_people_come_with_their_good_photos_first_and_why_others_are_refused(page, table, target):
+    zoe = people.person_id("Zoë", target.id)
     for number, reason in ((1, "Two faces."), (2, "")):
-        key = f"people/Zoë/{number}.jpg"
-        etag = s3().put_object(Bucket=BUCKET, Key=key, Body=jpeg())["ETag"]
-        status = "refused" if reason else "enrolled"
-        row = people.PhotoRow(key, etag, f"{number}", "", status, reason, (), 0)
-        zoe = people.person_id("Zoë", target.id)
-        people.write_photo(table, zoe, people.parse_photo_key(key), row)
+        keep_photo(table, zoe, f"people/Zoë/{number}.jpg", reason)
+        s3().put_object(Bucket=BUCKET, Key=f"people/Zoë/{number}.jpg", Body=jpeg())
     (found,) = page.people()["people"]
     assert found["name"] == "Zoë"
     assert [one["reason"] for one in found["photos"]] == ["", "Two faces."]
@@ -179,10 +204,10 @@ def keep_visit(table, who, minutes_ago, minutes=2, persons=()):
         box_ms=first,
         alert="sent",
     )
-    save_visit(table, VisitLocation(None, None), visit)
+    save_visit(table, VisitLocation(read_current(table, "front-door", who), None), visit)
 
 
-def test_the_visits_of_a_day_say_who_it_was(page, table):
+def test_the_visits_of_a_day_say_who_it_was(page, table, monkeypatch):
     table.put_item(Item=people.person_key("p-1") | {"name": "Zoë", "version": 1})
     stranger = keep_stranger(table, 0)
     keep_visit(table, "p-1", 0, persons=("p-1",))
@@ -195,29 +220,66 @@ def test_the_visits_of_a_day_say_who_it_was(page, table):
     assert visits["person"]["unsure"] == 3
     assert visits["stranger"]["stranger"] == stranger.id and visits["stranger"]["picture"]
     own = page.visits("", "p-1")
+    assert own["isAll"]
+    monkeypatch.setattr(queries, "NEWEST", 1)
+    assert not page.visits("", "p-1")["isAll"]
     assert (own["name"], len(own["visits"]), own["day"]) == ("Zoë", 1, None)
     with pytest.raises(InputError, match="no day"):
         page.visits("someday", "")
 
 
-def test_a_view_takes_few_queries_and_no_scan(page, table):
+def test_a_view_takes_few_queries_and_no_scan(target, table):
     running_session(table)
-    for number in range(30):
+    for number in range(60):
         keep_stranger(table, number, pictures=0)
-    calls = Counter()
-    handlers = page._table.meta.client.meta.events
-    handlers.register("before-call.dynamodb.*", lambda model, **_: calls.update([model.name]))
-    for view in (lambda: page.strangers(PENDING), lambda: page.visits("today", ""), page.cameras):
+        keep_photo(table, f"p-{number}", f"people/Person {number}/1.jpg")
+    calls, session = Counter(), target.session
+    session.events.register("before-call.dynamodb.*", lambda model, **_: calls.update([model.name]))
+    page = StackPage(target)
+    views = (
+        *(page.overview, page.cameras, page.people, lambda: page.strangers(PENDING)),
+        *(lambda: page.visits("today", ""), lambda: page.visits("", "p-1")),
+    )
+    for view in views:
         calls.clear()
         view()
-        assert calls and calls["Query"] <= 10 and not calls["Scan"]
+        assert 1 <= calls.total() <= 15 and calls["Query"] <= 10 and not calls["Scan"]
+    assert len(page.people()["people"]) == 60
 
 
-def test_the_cameras_say_what_status_says(page, table):
+def test_who_had_a_name_before_and_who_has_another_now_keep_their_own_photos(page, table):
+    keep_photo(table, "p-1", "people/Zoë/1.jpg")
+    keep_photo(table, "p-2", "people/ZOË/2.jpg", "Two faces.")  # the second Zoë
+    keep_photo(table, "p-1", "people/Zoe Jones/1.jpg")
+    found = {
+        one["id"]: [each["reason"] for each in one["photos"]] for one in page.people()["people"]
+    }
+    assert found == {"p-1": ["", ""], "p-2": ["Two faces."]}
+
+
+def test_the_cameras_say_what_status_says(page, table, target):
     running_session(table)
+    for who, minutes_ago, persons in (
+        *(("p-1", 30, ("p-1",)), ("p-1", 0, ("p-1",))),  # the first one is closed by the second
+        *(("s-1", 0, ()), ("s-2", 0, ())),
+    ):
+        keep_visit(table, who, minutes_ago, persons=persons)
     front, back = page.cameras()["cameras"]
+    status = read_camera_status(target.table(), "front-door", now_ms())
+    assert (front["visits"], front["strangers"]) == (status.visits, status.strangers) == (2, 2)
     assert (front["state"], front["session"]) == ("waiting for video", "one")
     assert (back["state"], back["session"], back["since"]) == ("free", None, None)
+
+
+def test_what_the_quality_gate_drops_is_told_with_its_reasons(page, table):
+    assert page.cameras()["cameras"][0]["notKept"] == {"faces": 0, "why": ""}
+    ended = running_session(table)
+    metrics.add_counts(table, "one", {"records": 9, "dropped_yaw": 4, "dropped_height": 8})
+    wanted = {"faces": 12, "why": "8 too small, 4 turned away"}
+    assert page.cameras()["cameras"][0]["notKept"] == wanted
+    sessions.end_session(table, ended, "stop", now_ms())
+    locks.unlock(table, ended)
+    assert page.cameras()["cameras"][0]["notKept"] == wanted
 
 
 def test_a_session_is_planned_paused_and_stopped_from_the_page(page, table):

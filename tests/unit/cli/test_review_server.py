@@ -44,7 +44,7 @@ def test_without_the_link_nothing_is_told(stranger, path):
     assert stranger.json(path, Cookie=f"whosthere-{stranger.address[-5:]}=guess")[0] == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/page.css", "/page.js"])
+@pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/today.js"])
 def test_the_files_of_the_page_hold_nothing_and_are_given(stranger, path):
     assert stranger.ask(path).status == 200
 

@@ -160,7 +160,7 @@ def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target
     assert "Zoë" not in body.decode() and "\n  Zoë, " in out
     assert "12 sightings, best 97.2 of 100, alert sent" in out
     assert "ended because it was asked to stop" in out
-    assert "Records 44, unsure faces 0\nDropped: dropped_yaw 2" in out
+    assert "Records 44, unsure faces 0\nDropped: 2 turned away" in out
     report["unsurePersons"] = [
         {"who": "p-1", "sightings": 38, "similarity": 89.97, "needsPhoto": True}
     ]
