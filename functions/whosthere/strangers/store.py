@@ -49,6 +49,7 @@ class Stranger:
     `elsewhere` has the ETags of pictures that lie outside the stranger's folders, by key;
     `decided_ms` is when the status began, `unsettled_ms` since when pictures lie outside the folder
     of the status, or nowhere (0: they lie there), and `decisions` counts the owner's decisions.
+    `is_recurring` says whether the stranger was recurring at the latest visit.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Stranger:
     decided_ms: int = 0
     unsettled_ms: int = 0
     decisions: int = 0
+    is_recurring: bool = False
     version: int = 0
 
     @property
@@ -191,7 +193,14 @@ def _update(before: Stranger | None, stranger: Stranger, expires: int) -> WriteR
 
 
 def count_sightings(
-    table: Table, stranger: Stranger, last_ms: int, sightings: int, *, visits: int, camera: str
+    table: Table,
+    stranger: Stranger,
+    last_ms: int,
+    sightings: int,
+    *,
+    visits: int,
+    camera: str,
+    is_recurring: bool,
 ) -> None:
     """Add sightings and visits at a camera to a stranger's row, if there is one."""
     last_ms = max(last_ms, stranger.last_ms)
@@ -199,7 +208,7 @@ def count_sightings(
     _update_if_there(
         table,
         stranger_key(stranger.id),
-        "SET lastSeen = :last, expires = :expires"
+        "SET lastSeen = :last, recurring = :recurring, expires = :expires"
         " ADD sightings :more, visits :visits, cameras :cameras",
         {
             ":last": last_ms,
@@ -207,6 +216,7 @@ def count_sightings(
             ":more": sightings,
             ":visits": visits,
             ":cameras": {camera},
+            ":recurring": is_recurring,
         },
     )
     if visits:
@@ -311,5 +321,6 @@ def _stranger(item: Row) -> Stranger:
         decided_ms=int(item.get("decidedAt", 0)),
         unsettled_ms=int(item.get("unsettledAt", 0)),
         decisions=int(item.get("decisions", 0)),
+        is_recurring=bool(item.get("recurring")),
         version=int(item.get("version", 0)),
     )
