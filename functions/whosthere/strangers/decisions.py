@@ -32,7 +32,7 @@ from whosthere.people.store import parse_photo_key, read_photo
 from whosthere.session_store import latest_session
 from whosthere.settings import Settings
 from whosthere.strangers import store
-from whosthere.strangers.collection import index_face
+from whosthere.strangers.collection import delete_faces, index_face
 from whosthere.strangers.review_queue import (
     FACTS,
     GONE,
@@ -273,7 +273,9 @@ def _hand_over(
         _receive(review, target, picture, key)
         left = tuple(one for one in before.pictures if one.sha256 != sha256)
         elsewhere = {one: etag for one, etag in before.elsewhere.items() if one != key}
-        after = replace(before, pictures=left, elsewhere=elsewhere)
+        first = before.face_id if before.face_id != picture.face_id else ""
+        after = replace(before, pictures=left, elsewhere=elsewhere, face_id=first)
+        delete_faces(review.files, before.face_ids - after.face_ids)
         if not left:
             now_ms, decisions = review.now_ms(), before.decisions + 1
             after = replace(after, status=MERGED, merged_into=target)
@@ -289,6 +291,10 @@ def _hand_over(
 def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
     """Add a picture to a stranger, who is new if there is no row of that id."""
     before = store.read_stranger(review.table, stranger)
+    received = {one.sha256: one for one in before.pictures} if before else {}
+    if picture.sha256 not in received:
+        file, face_id = key.rpartition("/")[2], _index(review, stranger, key)
+        received[picture.sha256] = replace(picture, file=file, face_id=face_id)
     known = before or Stranger(
         id=stranger,
         cameras=(picture.camera,),
@@ -297,13 +303,13 @@ def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
         sightings=0,
         visits=0,
         status=PENDING,
-        face_id=_index(review, stranger, key),
+        face_id=received[picture.sha256].face_id,
     )
     after = replace(
         known,
         status=PENDING if known.status == MERGED else known.status,
         merged_into="",
-        pictures=store.best_first((*known.pictures, replace(picture, file=key.rpartition("/")[2]))),
+        pictures=store.best_first(received.values()),
         picture_key=known.picture_key or key,
         unsettled_ms=0,
     )
@@ -374,8 +380,7 @@ def _forget(review: Review, stranger: Stranger) -> str:
     files = review.files
     if stranger.status != DISCARDED:  # from here on no worker adds a picture
         stranger = _saved(review, stranger, replace(stranger, status=DISCARDED))
-    if stranger.face_id:
-        files.rekognition.delete_faces(CollectionId=files.collection, FaceIds=[stranger.face_id])
+    delete_faces(files, stranger.face_ids)
     for key in objects_of(files, stranger.id):
         files.s3.delete_object(Bucket=files.bucket, Key=key)
     store.remove_stranger(review.table, stranger)

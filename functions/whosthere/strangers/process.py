@@ -22,7 +22,12 @@ from whosthere.people.store import current_id
 from whosthere.session_store import Session
 from whosthere.strangers import store
 from whosthere.strangers.association import person_of, wait_ms
-from whosthere.strangers.collection import FaceSearchResult, search_or_index
+from whosthere.strangers.collection import (
+    FaceSearchResult,
+    delete_faces,
+    index_further_face,
+    search_or_index,
+)
 from whosthere.strangers.pictures import LINK_SECONDS, PresignedUrls
 from whosthere.strangers.recurring import Frequency, visit_frequency
 from whosthere.strangers.review_queue import StrangerFiles, put_in_queue, save_queued
@@ -199,10 +204,14 @@ def _put_in_queue(
     }
     content = snapshot.crops.picture if snapshot.crops else None
     picture = put_in_queue(context.files, stranger, snapshot.sighting, content, facts)
+    if picture and snapshot.crops:
+        face_id = index_further_face(context.files, snapshot.crops.face, result)
+        picture = replace(picture, face_id=face_id)
     first_ms = track.sightings[0].frame.captured_ms
     seen = known or Stranger(stranger, (session.camera,), first_ms, first_ms, 0, 0, store.PENDING)
     seen = replace(seen, face_id=seen.face_id or result.face_id)
-    save_queued(table, context.files, known, seen, picture)
+    after = save_queued(table, context.files, known, seen, picture)
+    delete_faces(context.files, seen.face_ids - after.face_ids)
 
 
 def _record(

@@ -31,7 +31,10 @@ MOST_MERGES = 8  # how often one stranger of two can have been merged into anoth
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of a stranger; `file` is its name in each of the stranger's folders."""
+    """A picture of a stranger; `file` is its name in each of the stranger's folders.
+
+    `face_id` is its face in the strangers' collection, or empty.
+    """
 
     sha256: str
     etag: str
@@ -39,6 +42,7 @@ class Picture:
     camera: str
     score: float
     file: str
+    face_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,12 @@ class Stranger:
     decisions: int = 0
     is_recurring: bool = False
     version: int = 0
+
+    @property
+    def face_ids(self) -> frozenset[str]:
+        """Return the stranger's faces in the collection: the first one and those of pictures."""
+        found = {self.face_id, *(picture.face_id for picture in self.pictures)}
+        return frozenset(found - {""})
 
     @property
     def is_waiting(self) -> bool:
@@ -287,6 +297,7 @@ def _picture_item(picture: Picture) -> Attributes:
         "camera": picture.camera,
         "score": decimals(round(picture.score, 4)),
         "file": picture.file,
+        "faceId": picture.face_id,
     }
 
 
@@ -299,6 +310,7 @@ def _stranger(item: Row) -> Stranger:
             one["camera"],
             float(one["score"]),
             one["file"],
+            one.get("faceId", ""),
         )
         for sha256, one in item.get("pictures", {}).items()
     ]

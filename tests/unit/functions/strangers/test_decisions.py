@@ -315,6 +315,21 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     assert len(harness.row(other)["pictures"]) == 1
 
 
+def test_faces_go_with_their_pictures_and_are_forgotten_with_them(make):
+    harness, one, other = two_strangers(make)
+    (picture,) = [key for key in harness.pictures if other in key]
+    harness.move(picture, picture.replace(other, one))
+    harness.deliver()
+    assert {who for who, _ in harness.rekognition.faces.values()} == {one}
+    kept = {picture["faceId"] for picture in harness.row(one)["pictures"].values()}
+    assert kept == set(harness.rekognition.faces) and len(kept) == 2
+    for key in [key for key in harness.keys if f"/{one}/" in key]:
+        harness.remove(key)
+    harness.deliver()
+    harness.pass_time(DELAY_S + 1)
+    assert harness.rekognition.faces == {}
+
+
 def test_one_stranger_who_is_two_is_split(harness):
     stranger, (first, _) = harness.only, harness.pictures
     harness.move(first, "review/pending/s-000000000001/1.jpg")

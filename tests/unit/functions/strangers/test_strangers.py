@@ -22,7 +22,7 @@ from tests.support.records.alert_harness import (
     received,
     refusal,
 )
-from tests.support.records.drawn_faces import BLUE, RED, Video, colours, draw
+from tests.support.records.drawn_faces import BLUE, RED, Rekognition, Video, colours, draw
 from tests.support.records.stranger_harness import (
     BUCKET,
     a_table_and_a_bucket,
@@ -294,6 +294,40 @@ def test_visits_of_who_was_merged_into_a_stranger_count(harness):
     strangers_store.save_stranger(harness.table, merged, after)
     found = visit_frequency(harness.table, harness.session.settings, second, START + 200_000)
     assert (found.visits, found.is_recurring) == (3, True)
+
+
+class Looks(Rekognition):
+    """A person who looks a little different each time, so that each face is another one."""
+
+    def search_faces_by_image(self, **given):
+        answer = super().search_faces_by_image(**given)
+        return {"FaceMatches": [one | {"Similarity": 95.0} for one in answer["FaceMatches"]]}
+
+    def index_faces(self, *, Image, ExternalImageId, **_given):
+        self.calls["index"] += 1
+        id = f"face-{self.calls['index']}"
+        self.faces[id] = (ExternalImageId, self._face(Image, "IndexFaces"))
+        return {"FaceRecords": [{"Face": {"FaceId": id}}]}
+
+
+def test_the_faces_of_a_strangers_kept_pictures_are_searched(harness):
+    harness.rekognition = Looks()
+    harness.files = replace(harness.files, rekognition=harness.rekognition)
+    come(harness, 0, 90)
+    stranger = harness.strangers[0]
+    assert {who for who, _ in harness.rekognition.faces.values()} == {stranger["pk"][9:]}
+    of_pictures = {picture["faceId"] for picture in stranger["pictures"].values()}
+    assert of_pictures == set(harness.rekognition.faces) == {"face-1", "face-2"}
+
+
+def test_the_face_of_a_picture_that_is_not_kept_goes_with_it(harness):
+    harness.rekognition = Looks()
+    harness.files = replace(harness.files, rekognition=harness.rekognition)
+    come(harness, *range(0, 900, 90))
+    stranger = harness.strangers[0]
+    of_pictures = {picture["faceId"] for picture in stranger["pictures"].values()}
+    assert len(of_pictures) == 5 and harness.rekognition.calls["index"] == 10
+    assert set(harness.rekognition.faces) == of_pictures | {stranger["faceId"]}
 
 
 def test_later_sightings_of_a_stranger_belong_to_the_visit(harness):
