@@ -1,5 +1,6 @@
 """Read from the table what a camera does at the moment; `status` prints it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from whosthere import dynamodb
@@ -7,7 +8,7 @@ from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.people.store import name_of
 from whosthere.session.health.records import HealthState, health_of
-from whosthere.session.report import UnsurePerson, unsure_persons
+from whosthere.session.report import UnsurePerson, quality_drops, unsure_persons
 from whosthere.session.requests import SessionRequests, read_requests
 from whosthere.session_store import Session, latest_session, session_key
 from whosthere.visits.store import visits_of
@@ -17,7 +18,8 @@ from whosthere.visits.store import visits_of
 class CameraStatus:
     """A camera and its session, the last one if none runs; times in milliseconds.
 
-    `unsure` are the persons that unsure faces resembled, by name.
+    `unsure` are the persons that unsure faces resembled, by name, `quality_drops` the faces of
+    strangers that failed the quality gate, by check.
     """
 
     camera: str
@@ -31,6 +33,7 @@ class CameraStatus:
     visits: int = 0
     strangers: int = 0
     unsure: tuple[tuple[str, UnsurePerson], ...] = ()
+    quality_drops: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
@@ -57,6 +60,7 @@ def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
         visits=len(visits) - strangers,
         strangers=strangers,
         unsure=tuple([(name_of(table, one["who"]), one) for one in unsure_persons(found)]),
+        quality_drops=quality_drops(row.get("counts", {})),
     )
 
 

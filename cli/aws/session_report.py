@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.aws.time_formats import format_time, to_ms
-from whosthere.alerts.texts import ENDINGS, unsure_line
+from whosthere.alerts.texts import ENDINGS, quality_line, unsure_line
 
 Report = Mapping[str, Any]
 LATENCIES = {
@@ -36,6 +36,8 @@ def report_lines(
     for unsure in report.get("unsurePersons", []):
         yield "  " + unsure_line(name_of(unsure["who"]), unsure)
     yield "Dropped: " + _counts(report["drops"])
+    if told := quality_line(report.get("qualityDrops", {})):
+        yield f"  {told} (setting `quality`)"
     if any(report.get("stops", {}).values()):
         yield "Stops: " + _counts(report["stops"])
     yield from _latencies(report["latencies"])

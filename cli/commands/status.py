@@ -8,7 +8,7 @@ from cli.aws.connect import add_options, connect, print_result
 from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
-from whosthere.alerts.texts import unsure_line
+from whosthere.alerts.texts import quality_line, unsure_line
 from whosthere.clock import iso, now_ms
 from whosthere.people.differences import refused_photos
 from whosthere.session.health.records import facts
@@ -59,7 +59,8 @@ def status_line(one: CameraStatus, now: int) -> str:
         text += f" until {format_time(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
         text += f"{_records_text(one, now)}; so far "
     text += f"visits of people: {one.visits}, of strangers: {one.strangers}"
-    return "; ".join([text, *(unsure_line(name, unsure) for name, unsure in one.unsure)])
+    told = [unsure_line(name, unsure) for name, unsure in one.unsure]
+    return "; ".join(filter(None, [text, *told, quality_line(one.quality_drops)]))
 
 
 def _records_text(one: CameraStatus, now: int) -> str:
@@ -98,4 +99,5 @@ def _camera_json(one: CameraStatus) -> dict[str, Any]:
         "visits": one.visits,
         "strangers": one.strangers,
         "unsure": [{"name": name, **unsure} for name, unsure in one.unsure],
+        "qualityDrops": dict(one.quality_drops),
     }

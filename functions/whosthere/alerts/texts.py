@@ -461,6 +461,12 @@ def _stops_line(stops: Mapping[str, int]) -> str:
     return f"Stops: {', '.join(found)}." if found else ""
 
 
+def quality_line(drops: Mapping[str, int]) -> str:
+    """Return how many faces of strangers failed the quality gate and why, or nothing."""
+    found = [f"{check} {count}" for check, count in drops.items() if count]
+    return f"faces of strangers below the quality gate: {', '.join(found)}" if found else ""
+
+
 def report_heading(session: Session) -> str:
     """Return when the session ran and why it ended, in a line."""
     start, end = (

@@ -7,9 +7,9 @@ through old reports.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from whosthere import dynamodb
 from whosthere.clock import iso
@@ -25,6 +25,7 @@ from whosthere.names import STRANGER_PREFIX
 from whosthere.session.decision import progress_of
 from whosthere.session.health.records import HealthFacts, facts, health_of
 from whosthere.session_store import Session, session_key
+from whosthere.settings import Quality
 from whosthere.visits.store import visits_of
 from whosthere.visits.visit import Visit
 
@@ -94,6 +95,7 @@ class ReportedCounts(TypedDict):
     records: int
     unsure: int
     drops: dict[str, int]
+    qualityDrops: dict[str, int]
     counts: dict[str, int]
 
 
@@ -163,8 +165,18 @@ def _counted(counters: Mapping[str, int]) -> ReportedCounts:
         "records": counts.get("records", 0),
         "unsure": counts.get("unsure", 0),
         "drops": {name: count for name, count in counts.items() if name.startswith(DROPS)},
+        "qualityDrops": quality_drops(counts),
         "counts": counts,
     }
+
+
+def quality_drops(counters: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many faces of strangers failed each check of the quality gate, from counters.
+
+    The checks are those of the setting `quality`; each face counts at the first one it fails.
+    """
+    checks = [check.name for check in fields(Quality)]
+    return {check: int(counters.get(f"dropped_{check}", 0)) for check in checks}
 
 
 def unsure_persons(visits: Iterable[Visit]) -> list[UnsurePerson]:

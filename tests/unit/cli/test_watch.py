@@ -99,6 +99,14 @@ def test_status_tells_whom_unsure_faces_resemble(verb, table):
     assert (unsure["name"], unsure["sightings"], unsure["needsPhoto"]) == ("Zoë", 1, True)
 
 
+def test_status_tells_which_faces_the_quality_gate_drops_and_why(verb, table):
+    running_session(table)
+    metrics.add_counts(table, "one", {"dropped_yaw": 2, "dropped_height": 1})
+    assert "; faces of strangers below the quality gate: height 1, yaw 2\n" in verb(status)[1]
+    drops = json.loads(verb(status, "--json")[1])["cameras"][0]["qualityDrops"]
+    assert drops == {"confidence": 0, "sharpness": 0, "brightness": 0, "height": 1, "yaw": 2}
+
+
 def state(table):
     return read_camera_status(table, "front-door", now_ms()).state
 
@@ -161,6 +169,7 @@ def test_a_report_names_who_came_as_the_file_in_the_bucket_does_not(verb, target
     assert "12 sightings, best 97.2 of 100, alert sent" in out
     assert "ended because it was asked to stop" in out
     assert "Records 44, unsure faces 0\nDropped: dropped_yaw 2" in out
+    assert "\n  faces of strangers below the quality gate: yaw 2 (setting `quality`)\n" in out
     report["unsurePersons"] = [
         {"who": "p-1", "sightings": 38, "similarity": 89.97, "needsPhoto": True}
     ]

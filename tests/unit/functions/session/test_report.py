@@ -53,6 +53,8 @@ def test_records_unsure_faces_and_drops_have_places_of_their_own(harness, table)
     assert (report["records"], report["unsure"]) == (2, 1)
     assert report["drops"] == {"before_session": 1, "dropped_sharpness": 3}
     assert report["counts"]["strangers"] == 1
+    checks = {"confidence": 0, "sharpness": 3, "brightness": 0, "height": 0, "yaw": 0}
+    assert report["qualityDrops"] == checks
 
 
 def test_the_persons_that_unsure_faces_resemble_are_told_with_the_most_first(harness, table):
