@@ -17,6 +17,7 @@ from cli.commands import (
     people,
     rebuild,
     replay,
+    review,
     schedule,
     sessions,
     settings,
@@ -51,6 +52,7 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "who": who,
         "people": people,
         "strangers": strangers,
+        "review": review,
         "visits": visits,
     },
     "care": {

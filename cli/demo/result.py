@@ -100,7 +100,7 @@ def _stranger(row: Row) -> dict[str, Any]:
     stranger = row["pk"].removeprefix("stranger#")
     return {
         "id": stranger,
-        "camera": row["camera"],
+        "camera": min(row["cameras"]),
         "sightings": int(row["sightings"]),
         "first_seen": iso(int(row["firstSeen"])),
         "last_seen": iso(int(row["lastSeen"])),

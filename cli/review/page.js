@@ -324,7 +324,8 @@ const openVisit = id => {
 
 function visitRow(visit, dated) {
   const text = `${title(visit)} at ${visit.camera}, ${moment(visit.first)}`
-  const sure = visit.kind === "person" && visit.similarity ? ` · ${Math.floor(visit.similarity)} %` : ""
+  const share = Math.floor(visit.probably ? visit.unsureSimilarity : visit.similarity)
+  const sure = visit.kind === "person" && share ? ` · ${share} %` : ""
   const often = visit.visits > 1 ? ` · ${ordinal(visit.visits)} visit` : ""
   const face = visit.picture || state.people.find(one => one.id === visit.who)?.photos[0]?.picture
   const thumb = face ? photo(face, { class: "thumb", loading: "lazy" }) : h("span", { class: "thumb" })
@@ -346,7 +347,8 @@ function visitDetails(visit, text) {
   })
   const facts = h("div", { class: "facts" },
     h("p", {}, `${moment(visit.first)} to ${clock(visit.last)}, ${many(visit.sightings, "sighting")}`),
-    visit.kind === "person" && h("p", {}, `Similarity ${visit.similarity.toFixed(1)} of 100`),
+    visit.kind === "person" && visit.similarity > 0 && h("p", {}, `Similarity ${visit.similarity.toFixed(1)} of 100`),
+    visit.unsure > 0 && h("p", {}, `${many(visit.unsure, "unsure sighting")}, at most ${visit.unsureSimilarity.toFixed(1)} of 100: a second photo helps.`),
     soft(told[visit.alert]),
     line(clip, visit.kind === "person" && button(`All visits of ${visit.names[0]}`, () => { state.who = visit.who; refresh() })),
     visit.stranger && visit.kind === "stranger" && buttons([{ id: visit.stranger }]))

@@ -283,8 +283,9 @@ def _hand_over(
             _write_decision(review, before, after, event, None)
         before = _saved(review, before, after)
         store.remove_places(review.table, [key])
-    if before.status == MERGED:
-        return MERGED
+        if before.status == MERGED:
+            _count(review, before, target, 1)
+            return MERGED
     raise RowChangedError  # look at what is left
 
 
@@ -314,6 +315,16 @@ def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
         unsettled_ms=0,
     )
     store.save_stranger(review.table, before, after, new_picture=picture.sha256)
+    if known.status == MERGED:
+        _count(review, known, known.merged_into, -1)
+
+
+def _count(review: Review, stranger: Stranger, other: str, sign: int) -> None:
+    """Count the visits of a merged stranger as another's, or with -1 no longer."""
+    if found := store.read_stranger(review.table, other):
+        sightings, visits = sign * stranger.sightings, sign * stranger.visits
+        camera, last_ms = stranger.cameras[0], stranger.last_ms
+        store.count_sightings(review.table, found, last_ms, sightings, visits=visits, camera=camera)
 
 
 def _index(review: Review, stranger: str, key: str) -> str:

@@ -132,8 +132,13 @@ def listed(table: Table) -> dict[str, str]:
 def list_strangers(table: Table, *statuses: str) -> list[Stranger]:
     """Return the strangers of these statuses, who was seen last first."""
     ids = [id for id, status in listed(table).items() if status in statuses]
-    found = [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
+    found = [one for one in read_strangers(table, ids) if one.status in statuses]
     return sorted(found, key=lambda stranger: -stranger.last_ms)
+
+
+def read_strangers(table: Table, ids: Iterable[str]) -> list[Stranger]:
+    """Return the strangers of these ids that there are, in no order."""
+    return [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
 
 
 def stranger_of_picture(table: Table, sha256: str) -> str | None:

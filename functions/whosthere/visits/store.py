@@ -32,7 +32,7 @@ ID_LENGTH = 240
 SHOWN = (
     *("camera", "who", "session", "opened", "first", "last", "sightings", "similarity"),
     *("persons", "box", "boxAt", "alert", "claim", "lease", "captured", "recognised", "sent"),
-    "version",
+    *("version", "unsure", "probable"),
 )
 
 

@@ -1,9 +1,11 @@
 """The verbs on a deployed stack as its owner types them: a session from start to report."""
 
 import json
+import signal
 import time
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,10 +13,20 @@ import pytest
 from cli.__main__ import main
 from local.laptop import ROOT
 from local.tests.support.laptop.parts import unique
+from tests.support.page.client import Client
 from tests.support.stack.camera import streaming
-from tests.support.stack.command import called, in_shell
+from tests.support.stack.command import called, in_shell, shell_process
 from whosthere.clock import now_ms
 from whosthere.geometry import Box
+from whosthere.strangers.review_queue import folder_of
+from whosthere.strangers.store import (
+    IGNORED,
+    PENDING,
+    Picture,
+    Stranger,
+    read_stranger,
+    save_stranger,
+)
 from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import Visit
 
@@ -196,6 +208,31 @@ def test_visits_are_listed_written_and_deleted(verb, answer, product):
     assert listed() == [visits[1].id]
     assert verb("visits", "--delete", visits[1].id) == "1 visit deleted\n"
     assert listed() == []
+
+
+def test_the_page_is_served_until_ctrl_c_and_its_decisions_count(
+    laptop, stack, product, wait_until
+):
+    """Pictures of a stranger lie in S3, where the page moves them."""
+    id, content = unique("s"), b"a picture"
+    table, s3 = product.table, product.client("s3")
+    picture = Picture(sha256(content).hexdigest(), "", 0, "front-door", 1.0, "0.jpg")
+    seen = now_ms()
+    stranger = Stranger(id, ("front-door",), seen, seen, 3, 1, PENDING, (picture,))
+    save_stranger(table, None, stranger, new_picture=picture.sha256)
+    s3.put_object(Bucket=stack.bucket, Key=f"{folder_of(PENDING, id)}0.jpg", Body=content)
+    with shell_process(["review", "--json"], ROOT, laptop.environment()) as process:
+        owner = Client(json.loads(process.stdout.readline())["link"])
+        owner.enter()
+        status, found = owner.json("/api/strangers?status=pending")
+        assert status == 200 and id in [one["id"] for one in found["strangers"]]
+        done = owner.json("/acts", {"act": "ignore", "strangers": [id]})[1]
+        wait_until(lambda: read_stranger(table, id).status == IGNORED, 60)
+        assert owner.json("/acts", {"act": "undo", "undo": done["undo"]})[0] == 200
+        wait_until(lambda: read_stranger(table, id).status == PENDING, 60)
+        owner.json("/acts", {"act": "discard", "strangers": [id]})
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0 and process.stderr.read() == "laptop\n"
 
 
 @pytest.mark.long  # waits for the next minute of the clock

@@ -173,15 +173,16 @@ def test_no_log_of_the_laptop_aws_holds_a_name(seen, laptop):
 @pytest.mark.parametrize(
     ("role", "rare"),
     [
-        # a picture that makes room for a better one: test_decisions.py
+        # a picture that a better one replaces: test_decisions.py
         (
             "SearchFrameFunctionRole",
-            {"rekognition:DeleteFaces", "s3:DeleteObject", "dynamodb:DeleteItem"} | FAILING,
+            {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "s3:DeleteObject"} | FAILING,
         ),
-        # a photo that is replaced or removed: test_people.py
+        # a photo that is replaced or removed, a stranger who is forgotten: test_people.py
         (
             "ReconcileObjectFunctionRole",
-            {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "dynamodb:Query"} | FAILING,
+            {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "dynamodb:Query", "s3:DeleteObject"}
+            | FAILING,
         ),
         ("PictureRole", set()),
     ],

@@ -53,7 +53,7 @@ def test_each_alarm_is_on_a_documented_metric_of_something_that_is_there(
     laptop, stack, topic, product
 ):
     found = alarms(laptop, topic)
-    assert len(found) == 8
+    assert len(found) == 7
     there = {
         "FunctionName": {function(product, word)["FunctionName"] for word in ("AlertP", "QueueS")},
         "QueueName": {f"{stack.name}-{queue}" for queue in ("objects", "dead-letters")},

@@ -80,6 +80,8 @@ def visit(
         "sightings": 12,
         "similarity": 99.3 if is_person else 0.0,
         "probably": False,
+        "unsure": 0,
+        "unsureSimilarity": 0.0,
         "alert": "sent",
         "visits": 1,
         "stranger": None if is_person else "s-00000000",
@@ -139,7 +141,7 @@ class SeededSource:
         visits = [
             visit(16, "zoe"),
             visit(15.6, "s-2", 3, visits=3),
-            visit(12.4, "ravi", 1, probably=True, similarity=86.0),
+            visit(12.4, "ravi", 1, probably=True, similarity=0, unsure=14, unsureSimilarity=86.4),
             visit(9.2, "ravi", 6),
             visit(8.1, "s-1", 12, camera="back-door"),
         ]

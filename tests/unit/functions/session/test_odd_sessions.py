@@ -267,7 +267,15 @@ def deletion(**more):
     }
 
 
-@pytest.mark.parametrize("cause", ["x", "ä", "\U0001d15e", '"', "\ud800"])
+CAUSES = {
+    "ascii": "x",
+    "two bytes": "ä",
+    "four bytes": "\U0001d15e",
+    "quote": '"',
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES.values(), ids=list(CAUSES))
 def test_a_long_reason_is_cut_as_cloudformation_takes_it(context, answers, monkeypatch, cause):
     context.rekognition.fail_with = RuntimeError(cause * 5000)
     begin_again(context)

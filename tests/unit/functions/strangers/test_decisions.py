@@ -305,7 +305,8 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     harness.pass_time(DELAY_S + 1)
     row = harness.row(other)
     assert (row["status"], row["mergedInto"]) == ("merged", one)
-    assert len(harness.row(one)["pictures"]) == 2
+    both = harness.row(one)
+    assert (len(both["pictures"]), both["visits"], both["sightings"]) == (2, 2, 4)
     assert comes_back(harness, 300) == ["Stranger"]
     assert harness.subscriber.alerts[-1].facts["stranger"] == one
     harness.move(target, picture)
@@ -313,6 +314,7 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     harness.pass_time(DELAY_S + 1)
     assert harness.row(other)["status"] == harness.row(one)["status"] == "pending"
     assert len(harness.row(other)["pictures"]) == 1
+    assert (harness.row(one)["visits"], harness.row(other)["visits"]) == (2, 1)  # one more since
 
 
 def test_faces_go_with_their_pictures_and_are_forgotten_with_them(make):
