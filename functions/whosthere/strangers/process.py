@@ -246,7 +246,7 @@ def _record(
         new_sightings,
         visits=visits,
         camera=session.camera,
-        is_recurring=known.is_recurring if is_recurring is None else is_recurring,
+        is_recurring=is_recurring,
     )
     return suppressed
 

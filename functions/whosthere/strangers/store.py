@@ -215,9 +215,12 @@ def count_sightings(
     *,
     visits: int,
     camera: str,
-    is_recurring: bool,
+    is_recurring: bool | None = None,
 ) -> None:
-    """Add sightings and visits at a camera to a stranger's row, if there is one."""
+    """Add sightings and visits at a camera to a stranger's row, if there is one.
+
+    Without `is_recurring` that mark stays as it was read.
+    """
     last_ms = max(last_ms, stranger.last_ms)
     expires = _expires(stranger, last_ms)
     _update_if_there(
@@ -231,7 +234,7 @@ def count_sightings(
             ":more": sightings,
             ":visits": visits,
             ":cameras": {camera},
-            ":recurring": is_recurring,
+            ":recurring": stranger.is_recurring if is_recurring is None else is_recurring,
         },
     )
     if visits:
