@@ -5,11 +5,13 @@ from typing import Any
 
 from cli.aws.camera_status import CameraStatus, read_camera_status
 from cli.aws.connect import add_options, connect, print_result
+from cli.aws.session_report import not_kept_text
 from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
 from whosthere.alerts.texts import unsure_line
 from whosthere.clock import iso, now_ms
+from whosthere.faces.match import failed_checks
 from whosthere.people.differences import refused_photos
 from whosthere.session.health.records import facts
 
@@ -59,7 +61,10 @@ def status_line(one: CameraStatus, now: int) -> str:
         text += f" until {format_time(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
         text += f"{_records_text(one, now)}; so far "
     text += f"visits of people: {one.visits}, of strangers: {one.strangers}"
-    return "; ".join([text, *(unsure_line(name, unsure) for name, unsure in one.unsure)])
+    told = [unsure_line(name, unsure) for name, unsure in one.unsure]
+    if not_kept := not_kept_text(one.counts):
+        told.append(f"faces of strangers not kept: {not_kept}")
+    return "; ".join([text, *told])
 
 
 def _records_text(one: CameraStatus, now: int) -> str:
@@ -98,4 +103,5 @@ def _camera_json(one: CameraStatus) -> dict[str, Any]:
         "visits": one.visits,
         "strangers": one.strangers,
         "unsure": [{"name": name, **unsure} for name, unsure in one.unsure],
+        "notKept": failed_checks(one.counts),
     }

@@ -99,6 +99,7 @@ def _stranger_json(target: Target, stranger: Stranger) -> dict[str, Any]:
         "person": name_of(target.table(), stranger.person) if stranger.person else None,
         "cameras": list(stranger.cameras),
         "visits": stranger.visits,
+        "recurring": stranger.is_recurring,
         "sightings": stranger.sightings,
         "firstSeen": iso(stranger.first_ms),
         "lastSeen": iso(stranger.last_ms),
@@ -112,11 +113,12 @@ def _row(one: dict[str, Any], zone: str) -> tuple[str, ...]:
     visits = "1 visit" if one["visits"] == 1 else f"{one['visits']} visits"
     pictures = len(one["pictures"])
     status = one["person"] or ("" if one["status"] == PENDING else one["status"])
+    recurring = "keeps coming" if one["recurring"] else ""
     return (
         one["stranger"],
         ", ".join(one["cameras"]),
         f"last {format_time(one.pop('lastSeenMs'), zone, now_ms())}",
         visits,
         "1 picture" if pictures == 1 else f"{pictures} pictures",
-        status,
+        ", ".join(filter(None, (status, recurring))),
     )

@@ -46,6 +46,8 @@ class Settings:
     probably_sightings: int
     sampling_seconds: float
     strangers: str
+    recurring_visits: int
+    recurring_days: int
     quality: Quality
     tell: tuple[str, ...]
     health_check_seconds: int
@@ -168,6 +170,8 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         probably_sightings=int(values["probablySightings"]),
         sampling_seconds=sampling_seconds,
         strangers=str(values["strangers"]),
+        recurring_visits=int(values["recurringVisits"]),
+        recurring_days=int(values["recurringDays"]),
         quality=Quality(**quality),
         tell=tuple(values["tell"]),
         health_check_seconds=int(values["healthCheckSeconds"]),

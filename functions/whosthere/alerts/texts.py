@@ -137,6 +137,22 @@ class UnsureFaces(Protocol):
         """The best similarity, 0 to 100."""
 
 
+class VisitFrequency(Protocol):
+    """How often a stranger came lately."""
+
+    @property
+    def visits(self) -> int:
+        """How many visits."""
+
+    @property
+    def days(self) -> int:
+        """In how many days."""
+
+    @property
+    def is_recurring(self) -> bool:
+        """Whether that is often enough to say so."""
+
+
 class SessionEnding(Protocol):
     """How a session ended: by what and, for a problem, with which error."""
 
@@ -277,6 +293,7 @@ def stranger_alert(
     picture: PictureLink | None,
     *,
     seen_before: bool,
+    frequency: VisitFrequency,
     time_zone: str,
     now_ms: int,
 ) -> Alert:
@@ -284,6 +301,9 @@ def stranger_alert(
     at = clock_time(visit.captured_ms, time_zone)
     who = "A stranger seen before" if seen_before else "A stranger"
     lines = [f"{who} was seen at {visit.camera} at {at}."]
+    if frequency.is_recurring:
+        days = "1 day" if frequency.days == 1 else f"{frequency.days} days"
+        lines.append(f"This stranger keeps coming: {frequency.visits} visits in {days}.")
     if picture and picture.url:
         until = clock_time(picture.until_ms, time_zone)[:5]
         lines.append(f"Picture (until {until}): {picture.url}")
@@ -302,6 +322,8 @@ def stranger_alert(
             "name": visit.who,
             "stranger": visit.who,
             "visit": visit.id,
+            "recurring": frequency.is_recurring,
+            "recentVisits": frequency.visits,
             "similarity": None,
             "captured": iso(visit.captured_ms),
             "recognised": iso(visit.recognised_ms),

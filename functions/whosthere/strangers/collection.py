@@ -1,11 +1,15 @@
 """The strangers' own face collection: their faces are never in the people's."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from whosthere.errors import is_permanent
 from whosthere.strangers.review_queue import StrangerFiles
+
+# A face as alike as this is the same picture's: a retry has found what it had indexed.
+SAME = 99.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,13 @@ def search_or_index(
     return FaceSearchResult(stranger, index_face(files, face, stranger))
 
 
+def index_further_face(files: StrangerFiles, face: bytes, found: FaceSearchResult) -> str:
+    """Return the id of another face of a stranger, by which he is found more often next time."""
+    if found.similarity >= SAME:
+        return found.face_id
+    return index_face(files, face, found.stranger)
+
+
 def index_face(files: StrangerFiles, face: bytes, stranger: str) -> str:
     """Return the id of the face in the collection; empty if Rekognition finds none to index."""
     try:
@@ -46,6 +57,12 @@ def index_face(files: StrangerFiles, face: bytes, stranger: str) -> str:
         raise
     indexed = answer["FaceRecords"]
     return indexed[0]["Face"]["FaceId"] if indexed else ""
+
+
+def delete_faces(files: StrangerFiles, face_ids: Iterable[str]) -> None:
+    """Delete faces from the collection; those that are gone are no error."""
+    if found := sorted(face_ids):
+        files.rekognition.delete_faces(CollectionId=files.collection, FaceIds=found)
 
 
 def _search(files: StrangerFiles, face: bytes, threshold: float) -> FaceSearchResult | None:

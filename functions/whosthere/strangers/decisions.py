@@ -34,7 +34,7 @@ from whosthere.people.store import parse_photo_key, read_photo
 from whosthere.session_store import latest_session
 from whosthere.settings import Settings
 from whosthere.strangers import store
-from whosthere.strangers.collection import index_face
+from whosthere.strangers.collection import delete_faces, index_face
 from whosthere.strangers.look_alikes import LookAlikes, person_of_key, reconcile_look_alike
 from whosthere.strangers.review_queue import (
     FACTS,
@@ -317,7 +317,9 @@ def _hand_over(
         along = {one: tag for one, tag in others.items() if tag == picture.etag or not left}
         _receive(review, target, picture, key, along)
         elsewhere = {one: etag for one, etag in others.items() if one not in along}
-        after = replace(before, pictures=left, elsewhere=elsewhere)
+        first = before.face_id if before.face_id != picture.face_id else ""
+        after = replace(before, pictures=left, elsewhere=elsewhere, face_id=first)
+        delete_faces(review.files, before.face_ids - after.face_ids)
         if not left:
             now_ms, decisions = review.now_ms(), before.decisions + 1
             after = replace(after, status=MERGED, merged_into=target, picture_key="")
@@ -344,6 +346,10 @@ def _receive(
     for photo in elsewhere:
         store.note_place(review.table, photo, stranger)
     before = store.read_stranger(review.table, stranger)
+    received = {one.sha256: one for one in before.pictures} if before else {}
+    if picture.sha256 not in received:
+        file, face_id = key.rpartition("/")[2], _index(review, stranger, key)
+        received[picture.sha256] = replace(picture, file=file, face_id=face_id)
     known = before or Stranger(
         id=stranger,
         cameras=(picture.camera,),
@@ -352,13 +358,13 @@ def _receive(
         sightings=0,
         visits=0,
         status=PENDING,
-        face_id=_index(review, stranger, key),
+        face_id=received[picture.sha256].face_id,
     )
     after = replace(
         known,
         status=PENDING if known.status == MERGED else known.status,
         merged_into="",
-        pictures=store.best_first((*known.pictures, replace(picture, file=key.rpartition("/")[2]))),
+        pictures=store.best_first(received.values()),
         picture_key=known.picture_key or key,
         elsewhere={**known.elsewhere, **elsewhere},
         unsettled_ms=0,
@@ -450,8 +456,7 @@ def _forget(review: Review, stranger: Stranger) -> str:
     files = review.files
     if stranger.status != DISCARDED:  # from here on no worker adds a picture
         stranger = _saved(review, stranger, replace(stranger, status=DISCARDED))
-    if stranger.face_id:
-        files.rekognition.delete_faces(CollectionId=files.collection, FaceIds=[stranger.face_id])
+    delete_faces(files, stranger.face_ids)
     for key in objects_of(files, stranger.id):
         files.s3.delete_object(Bucket=files.bucket, Key=key)
     for other in store.merged_with(review.table, stranger.id):  # his face is known by that id too

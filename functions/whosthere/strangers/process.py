@@ -22,14 +22,21 @@ from whosthere.people.store import current_id
 from whosthere.session_store import Session
 from whosthere.strangers import store
 from whosthere.strangers.association import person_of, wait_ms
-from whosthere.strangers.collection import FaceSearchResult, search_or_index
+from whosthere.strangers.collection import (
+    FaceSearchResult,
+    delete_faces,
+    index_further_face,
+    search_or_index,
+)
 from whosthere.strangers.pictures import LINK_SECONDS, PresignedUrls
+from whosthere.strangers.recurring import Frequency, visit_frequency
 from whosthere.strangers.review_queue import StrangerFiles, put_in_queue, save_queued
 from whosthere.strangers.store import Stranger
 from whosthere.visits.persons import alert_person
 from whosthere.visits.record_sightings import (
     SERVICE_ERRORS,
     AlertContext,
+    Recorded,
     record_sightings,
     release,
     send_alert,
@@ -209,10 +216,14 @@ def _put_in_queue(
     }
     content = snapshot.crops.picture if snapshot.crops else None
     picture = put_in_queue(context.files, stranger, snapshot.sighting, content, facts)
+    if picture and snapshot.crops:
+        face_id = index_further_face(context.files, snapshot.crops.face, result)
+        picture = replace(picture, face_id=face_id)
     first_ms = track.sightings[0].frame.captured_ms
     seen = known or Stranger(stranger, (session.camera,), first_ms, first_ms, 0, 0, store.PENDING)
     seen = replace(seen, face_id=seen.face_id or result.face_id)
-    save_queued(table, context.files, known, seen, picture)
+    after = save_queued(table, context.files, known, seen, picture)
+    delete_faces(context.files, seen.face_ids - after.face_ids)
 
 
 def record_stranger(
@@ -231,16 +242,23 @@ def record_stranger(
         named = [replace(sighting, who=(person,)) for sighting in sightings]
         return alert_person(alerting, session, person, named)
     new_sightings, visits, suppressed = 0, 0, 0
-    alerts = session.settings.strangers == "alert" and known.is_waiting
+    alerts, is_recurring = session.settings.strangers == "alert" and known.is_waiting, None
     for recorded in record_sightings(alerting, session, known.id, sightings, alerts=alerts):
         new_sightings += recorded.new_sightings
-        visits += recorded.new_sightings == recorded.visit.sightings
+        is_opened = recorded.new_sightings == recorded.visit.sightings
+        visits += is_opened
         suppressed += recorded.is_suppressed
-        if recorded.is_claimed:
-            _send(alerting, context, session, recorded.visit)
+        if recorded.is_claimed or is_opened:
+            is_recurring = _notice(alerting, context, session, recorded)
     last_ms = max(sighting.frame.captured_ms for sighting in sightings)
     store.count_sightings(
-        alerting.table, known, last_ms, new_sightings, visits=visits, camera=session.camera
+        alerting.table,
+        known,
+        last_ms,
+        new_sightings,
+        visits=visits,
+        camera=session.camera,
+        is_recurring=is_recurring,
     )
     return suppressed
 
@@ -253,18 +271,39 @@ def _link(context: StrangerContext, key: str, now_ms: int) -> PictureLink:
         return PictureLink("", 0, name_of_error(error))
 
 
-def _send(alerting: AlertContext, context: StrangerContext, session: Session, visit: Visit) -> None:
-    """Send the alert of a stranger's visit, with a link to the picture if there is one."""
-    now_ms = alerting.lease.now_ms()
+def _notice(
+    alerting: AlertContext, context: StrangerContext, session: Session, recorded: Recorded
+) -> bool:
+    """Send the alert of a stranger's visit if it is claimed; return whether he keeps coming."""
+    visit = recorded.visit
     try:
         known = store.read_stranger(alerting.table, visit.who)
+        frequency = visit_frequency(alerting.table, session.settings, visit.who, visit.last_ms)
     except SERVICE_ERRORS as error:
-        raise release(alerting, visit) from error
+        if recorded.is_claimed:
+            raise release(alerting, visit) from error
+        raise
+    if recorded.is_claimed:
+        _send(alerting, context, session, visit, known, frequency)
+    return frequency.is_recurring
+
+
+def _send(
+    alerting: AlertContext,
+    context: StrangerContext,
+    session: Session,
+    visit: Visit,
+    known: Stranger | None,
+    frequency: Frequency,
+) -> None:
+    """Send the alert of a stranger's visit, with a link to the picture if there is one."""
+    now_ms = alerting.lease.now_ms()
     picture = _link(context, known.picture_key, now_ms) if known and known.picture_key else None
     alert = stranger_alert(
         visit,
         picture,
         seen_before=known is not None and known.first_ms < visit.first_ms,
+        frequency=frequency,
         time_zone=session.settings.time_zone,
         now_ms=now_ms,
     )

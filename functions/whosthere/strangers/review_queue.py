@@ -114,10 +114,10 @@ def save_queued(
     before: Stranger | None,
     seen: Stranger,
     picture: Picture | None,
-) -> None:
+) -> Stranger:
     """Write the row of a stranger who waits, with the best pictures and the newest one.
 
-    What those leave no room for is deleted.
+    What those leave no room for is deleted. Return the stranger as written.
     """
     after = seen
     if picture:
@@ -133,6 +133,7 @@ def save_queued(
             key = f"{folder_of(PENDING, seen.id)}{one.file}"
             files.s3.delete_object(Bucket=files.bucket, Key=key)
     remove_pictures(table, [one for one in seen.pictures if one.sha256 not in kept])
+    return after
 
 
 def status_of_key(key: str) -> str | None:

@@ -31,7 +31,10 @@ MOST_MERGES = 8  # how often one stranger of two can have been merged into anoth
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of a stranger; `file` is its name in each of the stranger's folders."""
+    """A picture of a stranger; `file` is its name in each of the stranger's folders.
+
+    `face_id` is its face in the strangers' collection, or empty.
+    """
 
     sha256: str
     etag: str
@@ -39,6 +42,7 @@ class Picture:
     camera: str
     score: float
     file: str
+    face_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Stranger:
     `elsewhere` has the ETags of pictures that lie outside the stranger's folders, by key;
     `decided_ms` is when the status began, `unsettled_ms` since when pictures lie outside the folder
     of the status, or nowhere (0: they lie there), and `decisions` counts the owner's decisions.
+    `is_recurring` says whether the stranger was recurring at the latest visit.
     """
 
     id: str
@@ -67,7 +72,14 @@ class Stranger:
     decided_ms: int = 0
     unsettled_ms: int = 0
     decisions: int = 0
+    is_recurring: bool = False
     version: int = 0
+
+    @property
+    def face_ids(self) -> frozenset[str]:
+        """Return the stranger's faces in the collection: the first one and those of pictures."""
+        found = {self.face_id, *(picture.face_id for picture in self.pictures)}
+        return frozenset(found - {""})
 
     @property
     def is_waiting(self) -> bool:
@@ -211,15 +223,25 @@ def _update(before: Stranger | None, stranger: Stranger, expires: int) -> WriteR
 
 
 def count_sightings(
-    table: Table, stranger: Stranger, last_ms: int, sightings: int, *, visits: int, camera: str
+    table: Table,
+    stranger: Stranger,
+    last_ms: int,
+    sightings: int,
+    *,
+    visits: int,
+    camera: str,
+    is_recurring: bool | None = None,
 ) -> None:
-    """Add sightings and visits at a camera to a stranger's row, if there is one."""
+    """Add sightings and visits at a camera to a stranger's row, if there is one.
+
+    Without `is_recurring` that mark stays as it was read.
+    """
     last_ms = max(last_ms, stranger.last_ms)
     expires = _expires(stranger, last_ms)
     _update_if_there(
         table,
         stranger_key(stranger.id),
-        "SET lastSeen = :last, expires = :expires"
+        "SET lastSeen = :last, recurring = :recurring, expires = :expires"
         " ADD sightings :more, visits :visits, cameras :cameras",
         {
             ":last": last_ms,
@@ -227,6 +249,7 @@ def count_sightings(
             ":more": sightings,
             ":visits": visits,
             ":cameras": {camera},
+            ":recurring": stranger.is_recurring if is_recurring is None else is_recurring,
         },
     )
     if visits:
@@ -295,6 +318,7 @@ def _picture_item(picture: Picture) -> Attributes:
         "camera": picture.camera,
         "score": decimals(round(picture.score, 4)),
         "file": picture.file,
+        "faceId": picture.face_id,
     }
 
 
@@ -307,6 +331,7 @@ def _stranger(item: Row) -> Stranger:
             one["camera"],
             float(one["score"]),
             one["file"],
+            one.get("faceId", ""),
         )
         for sha256, one in item.get("pictures", {}).items()
     ]
@@ -329,5 +354,6 @@ def _stranger(item: Row) -> Stranger:
         decided_ms=int(item.get("decidedAt", 0)),
         unsettled_ms=int(item.get("unsettledAt", 0)),
         decisions=int(item.get("decisions", 0)),
+        is_recurring=bool(item.get("recurring")),
         version=int(item.get("version", 0)),
     )

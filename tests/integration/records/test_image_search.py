@@ -16,6 +16,7 @@ from demo.draw.film import develop, looks
 from demo.draw.person import make_person
 from demo.draw.pose import Light, Pose
 from tests.support.records.data_stream import a_session
+from tests.support.records.waiting_strangers import aws_s3
 from tests.support.stack.camera import streaming
 from tests.support.stack.demo_film import cut, first_appearance, photos_of
 from tests.support.stack.deploy import deploy_beside
@@ -26,6 +27,7 @@ from whosthere.clock import iso, now_ms
 from whosthere.ingest.image import FRAGMENT, PRODUCER, SERVER
 from whosthere.names import images_prefix
 from whosthere.people.store import read_people, read_person
+from whosthere.strangers.store import read_stranger
 
 NAME = "whosthere-with-the-other-engine"  # so long that the names of its roles are cut
 POSES = (
@@ -76,13 +78,12 @@ def seen(laptop, images, tmp_path_factory, wait_until):
         yield product, execution, ended, alerts, picture
 
 
-def put_images_of_zoe(product, report):
-    """Two of the session's images of her, as if they were made now."""
+def put_images_of(product, visit):
+    """Put two of a visit's images, as if they were made now."""
     s3, bucket = product.client("s3"), product.stack.bucket
     folder = images_prefix(product.stack.name, "front-door")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=folder)["Contents"]
     told = {one["Key"]: s3.head_object(Bucket=bucket, Key=one["Key"])["Metadata"] for one in listed}
-    visit = report["visits"][0]
     keys = [key for key in told if visit["first"] <= moment(told[key]) <= visit["last"]]
     for number, key in enumerate(keys[:2]):
         at = str(now_ms() + 500 * number)
@@ -187,7 +188,10 @@ def test_no_log_of_the_laptop_aws_holds_a_name(seen, laptop):
     ("role", "rare"),
     [
         # a picture that a better one replaces: test_decisions.py
-        ("SearchFrameFunctionRole", {"dynamodb:DeleteItem", "s3:DeleteObject"} | FAILING),
+        (
+            "SearchFrameFunctionRole",
+            {"rekognition:DeleteFaces", "dynamodb:DeleteItem", "s3:DeleteObject"} | FAILING,
+        ),
         # a photo that is replaced or removed, a stranger who is forgotten: test_people.py
         (
             "ReconcileObjectFunctionRole",
@@ -201,13 +205,51 @@ def test_this_engine_uses_every_right_of_its_roles(seen, laptop, role, rare):
     assert unused(laptop, NAME, role) <= rare
 
 
+def test_the_next_visit_follows_what_was_decided_by_the_aws_cli(seen, wait_until):
+    """Ignored: counted without an alert. Named: the alert of a person. Taken back: as before."""
+    product, execution, _, alerts, _ = seen
+    stranger, root = alerts[1]["stranger"], f"s3://{product.stack.bucket}"
+    pending, ignored = (f"{root}/review/{status}/{stranger}/" for status in ("pending", "ignored"))
+    photo = f"{root}/people/Yann/1.jpg"
+
+    def row():
+        return read_stranger(product.table, stranger)
+
+    def comes_back():
+        """What the owner is told of the next visit of the same face."""
+        visits = row().visits
+        with a_session(product.table, gapSeconds=1):
+            put_images_of(product, product.report(execution)["strangers"][0])
+            told = []
+            wait_until(lambda: told.extend(product.messages()) or told or row().visits > visits, 60)
+        return [(one["kind"], one["name"]) for one in told]
+
+    aws_s3(product.laptop, "mv", "--recursive", pending, ignored)
+    wait_until(lambda: row().status == "ignored", 30)
+    assert comes_back() == []
+    aws_s3(product.laptop, "mv", "--recursive", ignored, pending)
+    wait_until(lambda: row().status == "pending", 30)
+    best = f"{pending}{row().pictures[0].file}"
+    aws_s3(product.laptop, "cp", best, photo)
+    wait_until(lambda: row().status == "named", 30)
+    assert faces(product.laptop, f"{NAME}-people") == len(photos_of("Zoë")) + 1
+    assert comes_back() == [("person", "Yann")]
+    aws_s3(product.laptop, "rm", photo)
+    wait_until(lambda: row().status == "pending", 30)
+    wait_until(
+        lambda: faces(product.laptop, f"{NAME}-people") == len(photos_of("Zoë")),
+        30,
+    )
+    assert faces(product.laptop, f"{NAME}-strangers") == 1
+
+
 def refuse_images(product, execution, wait_until, action, seconds=0.0):
     """What the owner was told of images that came while a service refused."""
     before = len(logged(product, "SearchFrame", "event failed"))
     with a_session(product.table, gapSeconds=1):
         with refused(product, action, "SearchFrame"):
             until = time.monotonic() + seconds
-            put_images_of_zoe(product, product.report(execution))
+            put_images_of(product, product.report(execution)["visits"][0])
             wait_until(
                 lambda: len(logged(product, "SearchFrame", "event failed")) >= before + 4, 60
             )

@@ -75,6 +75,17 @@ def test_who_waits_is_listed_with_where_the_pictures_lie(stack, verb):
     assert "1 visit" in text
 
 
+def test_who_keeps_coming_is_listed_as_such(stack, verb):
+    for second in (200, 300):
+        stack.sees(somebody(second), somebody(second + 1))
+    found = json.loads(verb(strangers, "--json")[1])["strangers"]
+    assert {one["stranger"]: one["recurring"] for one in found} == dict(
+        zip(stack.ids, (True, False), strict=True)
+    )
+    lines = verb(strangers)[1].splitlines()
+    assert ["keeps coming" in line for line in lines] == [True, False]
+
+
 def test_a_stranger_is_named_with_what_became_of_the_pictures_and_put_back(stack, verb):
     first, _ = stack.ids
     code, out = verb(strangers, first, "--name", "Zoë")

@@ -99,6 +99,14 @@ def test_status_tells_whom_unsure_faces_resemble(verb, table):
     assert (unsure["name"], unsure["sightings"], unsure["needsPhoto"]) == ("Zoë", 1, True)
 
 
+def test_status_tells_which_faces_the_quality_gate_drops_and_why(verb, table):
+    running_session(table)
+    metrics.add_counts(table, "one", {"dropped_yaw": 2, "dropped_height": 1})
+    assert "; faces of strangers not kept: 2 turned away, 1 too small\n" in verb(status)[1]
+    not_kept = json.loads(verb(status, "--json")[1])["cameras"][0]["notKept"]
+    assert not_kept == {"turned away": 2, "too small": 1}
+
+
 def state(table):
     return read_camera_status(table, "front-door", now_ms()).state
 

@@ -408,6 +408,21 @@ def test_a_name_goes_along_with_the_picture_that_is_merged(make):
         assert [harness.row(who)["status"] for who in (one, other)] == ["pending", "named"]
 
 
+def test_faces_go_with_their_pictures_and_are_forgotten_with_them(make):
+    harness, one, other = two_strangers(make)
+    (picture,) = [key for key in harness.pictures if other in key]
+    harness.move(picture, picture.replace(other, one))
+    harness.deliver()
+    assert {who for who, _ in harness.rekognition.faces.values()} == {one}
+    kept = {picture["faceId"] for picture in harness.row(one)["pictures"].values()}
+    assert kept == set(harness.rekognition.faces) and len(kept) == 2
+    for key in [key for key in harness.keys if f"/{one}/" in key]:
+        harness.remove(key)
+    harness.deliver()
+    harness.pass_time(DELAY_S + 1)
+    assert harness.rekognition.faces == {}
+
+
 def test_one_stranger_who_is_two_is_split(harness):
     stranger, (first, _) = harness.only, harness.pictures
     harness.move(first, "review/pending/s-000000000001/1.jpg")

@@ -22,7 +22,7 @@ from tests.support.records.alert_harness import (
     received,
     refusal,
 )
-from tests.support.records.drawn_faces import BLUE, RED, Video, colours, draw
+from tests.support.records.drawn_faces import BLUE, RED, Rekognition, Video, colours, draw
 from tests.support.records.stranger_harness import (
     BUCKET,
     a_table_and_a_bucket,
@@ -30,10 +30,13 @@ from tests.support.records.stranger_harness import (
     new_harness,
     somebody,
 )
+from whosthere.dynamodb import STAMP
 from whosthere.errors import TryAgainError
 from whosthere.session import lock as locks
+from whosthere.strangers import store as strangers_store
+from whosthere.strangers.recurring import visit_frequency
 from whosthere.strangers.review_queue import StrangerFiles, stranger_of
-from whosthere.visits.store import visits_of
+from whosthere.visits.store import closed_rows, read_current, visits_of
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +221,113 @@ def test_the_same_stranger_later_gets_another_picture_and_an_alert_as_seen_befor
     assert harness.strangers[0]["sightings"] == 4
     assert "A stranger seen before was seen" in harness.subscriber.alerts[1].text
     assert len(harness.rekognition.faces) == 1
+
+
+def come(harness, *visits):
+    """One visit of the same stranger at each of these seconds."""
+    for second in visits:
+        harness.sees(somebody(second), somebody(second + 1))
+
+
+def told_recurring(harness):
+    return [alert.facts["recurring"] for alert in harness.subscriber.alerts]
+
+
+def test_a_stranger_who_keeps_coming_is_marked_in_alert_and_row(harness):
+    come(harness, 0, 90, 180)
+    assert told_recurring(harness) == [False, False, True]
+    last = harness.subscriber.alerts[-1]
+    assert last.facts["recentVisits"] == 3
+    assert "This stranger keeps coming: 3 visits in 14 days." in last.text.splitlines()
+    assert "keeps coming" not in harness.subscriber.alerts[1].text
+    assert harness.strangers[0]["recurring"] is True
+
+
+def test_visits_of_long_ago_do_not_count_and_the_mark_goes(make):
+    harness = make(recurringDays=1)
+    come(harness, 0, 90, 180)
+    assert harness.strangers[0]["recurring"] is True
+    harness.clock.forward(90_000)
+    come(harness, 90_000)
+    assert told_recurring(harness) == [False, False, True, False]
+    assert harness.strangers[0]["recurring"] is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"), [({"recurringVisits": 2}, [False, True]), ({"recurringVisits": 0}, [])]
+)
+def test_the_setting_says_how_many_visits_are_recurring(make, settings, told):
+    harness = make(**settings)
+    come(harness, 0, 90)
+    assert told_recurring(harness) == (told or [False, False])
+
+
+def test_who_is_only_queued_is_marked_too(make):
+    harness = make(strangers="queue")
+    come(harness, 0, 90, 180)
+    assert not harness.subscriber.alerts
+    assert harness.strangers[0]["recurring"] is True
+
+
+def test_a_walk_past_several_cameras_is_one_visit(harness):
+    come(harness, 0, 90)
+    visit = read_current(harness.table, "front-door", harness.strangers[0]["pk"][9:]).visit
+    for camera in ("garage", "gate"):
+        moved = replace(visit, camera=camera, first_ms=visit.first_ms + 5000)
+        for row in closed_rows(moved):
+            harness.table.put_item(Item={**row, **STAMP, "version": 1})
+    frequency = visit_frequency(
+        harness.table, harness.session.settings, visit.who, visit.last_ms + 10_000
+    )
+    assert (frequency.visits, frequency.is_recurring) == (2, False)
+
+
+def test_visits_of_who_was_merged_into_a_stranger_count(harness):
+    come(harness, 0, 90)
+    first = harness.strangers[0]["pk"][9:]
+    for second in (180, 181):
+        harness.video.shows(START + 1000 * second, (LEFT, BLUE))
+    come(harness, 180)
+    second = next(one["pk"][9:] for one in harness.strangers if one["pk"][9:] != first)
+    merged = strangers_store.read_stranger(harness.table, first)
+    after = replace(merged, status=strangers_store.MERGED, merged_into=second)
+    strangers_store.save_stranger(harness.table, merged, after)
+    found = visit_frequency(harness.table, harness.session.settings, second, START + 200_000)
+    assert (found.visits, found.is_recurring) == (3, True)
+
+
+class Looks(Rekognition):
+    """A person who looks a little different each time, so that each face is another one."""
+
+    def search_faces_by_image(self, **given):
+        answer = super().search_faces_by_image(**given)
+        return {"FaceMatches": [one | {"Similarity": 95.0} for one in answer["FaceMatches"]]}
+
+    def index_faces(self, *, Image, ExternalImageId, **_given):
+        self.calls["index"] += 1
+        id = f"face-{self.calls['index']}"
+        self.faces[id] = (ExternalImageId, self._face(Image, "IndexFaces"))
+        return {"FaceRecords": [{"Face": {"FaceId": id}}]}
+
+
+def test_the_faces_of_a_strangers_kept_pictures_are_searched(harness):
+    harness.rekognition = Looks()
+    harness.files = replace(harness.files, rekognition=harness.rekognition)
+    come(harness, 0, 90)
+    stranger = harness.strangers[0]
+    assert {who for who, _ in harness.rekognition.faces.values()} == {stranger["pk"][9:]}
+    of_pictures = {picture["faceId"] for picture in stranger["pictures"].values()}
+    assert of_pictures == set(harness.rekognition.faces) == {"face-1", "face-2"}
+
+
+def test_the_face_of_a_picture_that_is_not_kept_goes_with_it(harness):
+    harness.rekognition = Looks()
+    harness.files = replace(harness.files, rekognition=harness.rekognition)
+    come(harness, *range(0, 900, 90))
+    stranger = harness.strangers[0]
+    of_pictures = {picture["faceId"] for picture in stranger["pictures"].values()}
+    assert len(of_pictures) == 5 and harness.rekognition.calls["index"] == 10
+    assert set(harness.rekognition.faces) == of_pictures | {stranger["faceId"]}
 
 
 def test_later_sightings_of_a_stranger_belong_to_the_visit(harness):

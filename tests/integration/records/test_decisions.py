@@ -1,0 +1,96 @@
+"""The owner decides by the AWS CLI, with engine stream-processor: what follows everywhere."""
+
+import json
+import time
+import uuid
+
+import pytest
+
+from tests.support.page.seeded import pictures
+from tests.support.records.data_stream import a_session, put, visit
+from tests.support.records.waiting_strangers import aws_s3, put_stranger
+from whosthere.clock import now_ms
+from whosthere.strangers.store import read_stranger
+
+
+@pytest.fixture
+def waiting(product):
+    """A stranger who waits in the queue, with a face in the strangers' collection."""
+    stranger, s3 = f"s-{uuid.uuid4().hex[:12]}", product.client("s3")
+    picture = pictures()["s-1"] + stranger.encode()
+    indexed = product.client("rekognition").index_faces(
+        CollectionId=f"{product.stack.name}-strangers",
+        Image={"Bytes": picture},
+        ExternalImageId=stranger,
+    )
+    face_id = indexed["FaceRecords"][0]["Face"]["FaceId"]
+    bucket = product.stack.bucket
+    key = put_stranger(product.table, s3, bucket, stranger, picture, face_id=face_id)
+    return stranger, key
+
+
+def labels(product, collection):
+    """Whose faces are in a collection of the stack."""
+    name = f"{product.stack.name}-{collection}"
+    found = product.client("rekognition").list_faces(CollectionId=name)["Faces"]
+    return [one["ExternalImageId"] for one in found]
+
+
+def keys(product, prefix):
+    found = product.client("s3").list_objects_v2(Bucket=product.stack.bucket, Prefix=prefix)
+    return [one["Key"] for one in found.get("Contents", ())]
+
+
+def decisions(product, stranger):
+    """What `decisions/` says about a stranger."""
+    bodies = [
+        product.client("s3").get_object(Bucket=product.stack.bucket, Key=key)["Body"].read()
+        for key in sorted(keys(product, f"decisions/{stranger}"))
+    ]
+    return [json.loads(body)["decision"] for body in bodies]
+
+
+def test_a_name_reaches_row_collections_and_the_next_alert_and_is_taken_back(
+    product, waiting, wait_until
+):
+    stranger, key = waiting
+    name, bucket = f"Xenia {stranger[-6:]}", product.stack.bucket
+    photo = f"people/{name}/1.jpg"
+    aws_s3(product.laptop, "cp", f"s3://{bucket}/{key}", f"s3://{bucket}/{photo}")
+    wait_until(lambda: read_stranger(product.table, stranger).status == "named", 30)
+    person = read_stranger(product.table, stranger).person
+    (label,) = [one for one in labels(product, "people") if one.startswith(person)]
+    assert labels(product, "strangers").count(stranger) == 1
+    with a_session(product.table) as session:
+        moment_ms = now_ms()
+        put(product.laptop, *visit(label, moment_ms, moment_ms + 400))
+        told = []
+        wait_until(lambda: told.extend(product.messages()) or told, 30)
+        assert [(one["kind"], one["name"]) for one in told] == [("person", name)]
+        assert told[0]["session"] == session.id
+    aws_s3(product.laptop, "rm", f"s3://{bucket}/{photo}")
+    wait_until(lambda: read_stranger(product.table, stranger).status == "pending", 30)
+    wait_until(lambda: label not in labels(product, "people"), 30)
+    assert keys(product, f"review/pending/{stranger}/") == [key]
+    assert decisions(product, stranger) == ["named", "pending"]
+
+
+def test_a_folder_that_is_moved_and_then_deleted_is_ignored_and_then_forgotten(
+    product, waiting, wait_until
+):
+    stranger, _ = waiting
+    pending, ignored = (
+        f"s3://{product.stack.bucket}/review/{status}/{stranger}/"
+        for status in ("pending", "ignored")
+    )
+    with a_session(product.table, discardDelaySeconds=1):
+        aws_s3(product.laptop, "mv", "--recursive", pending, ignored)
+        wait_until(lambda: read_stranger(product.table, stranger).status == "ignored", 30)
+        assert labels(product, "strangers").count(stranger) == 1
+        time.sleep(1.5)  # longer than a deletion takes to count
+        assert read_stranger(product.table, stranger).status == "ignored"
+        aws_s3(product.laptop, "rm", "--recursive", ignored)
+        wait_until(lambda: read_stranger(product.table, stranger) is None, 30)
+    assert stranger not in labels(product, "strangers")
+    assert keys(product, f"review/ignored/{stranger}/") == []
+    assert decisions(product, stranger) == ["ignored", "discarded"]
