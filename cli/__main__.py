@@ -11,6 +11,7 @@ from cli.commands import (
     alert,
     demo,
     enroll,
+    forget,
     mute,
     pair,
     pause,
@@ -54,6 +55,7 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "strangers": strangers,
         "review": review,
         "visits": visits,
+        "forget": forget,
     },
     "care": {
         "settings": settings,

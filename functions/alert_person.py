@@ -1,7 +1,7 @@
 """Alert the owner when a known person comes to the door: once per visit."""
 
 import os
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,6 +19,8 @@ from whosthere.visits.record_sightings import AlertContext, Lease
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
+    from whosthere.strangers.second_look import LookAlikeSearch
+
 logger = Logger()
 metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
@@ -32,10 +34,27 @@ publisher = partial(publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}
 
 
+@cache
+def look_alikes() -> "LookAlikeSearch":
+    """Return the search for who was taken for somebody; most batches need none."""
+    from whosthere.strangers import second_look
+
+    env = os.environ
+    collections = env["STRANGERS_COLLECTION"], env["LOOK_ALIKES_COLLECTION"]
+    role = env["PICTURE_ROLE_ARN"]
+    return second_look.connect(env["STACK"], env["BUCKET"], collections, role, calls.watch)
+
+
+def is_look_alike(*seen: Any) -> bool:
+    """Return whether a visit is that of somebody who was taken for a person."""
+    return look_alikes().is_look_alike(*seen)
+
+
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> "PartialItemFailureResponse":
     """Alert for the persons in the records; return the records that Lambda redelivers."""
     lease = Lease(now_ms, context.get_remaining_time_in_millis() + 5000, sent)
     alerting = AlertContext(table, publisher, lease)
-    return process_batch(source, event["Records"], partial(alert_persons, alerting))
+    work = partial(alert_persons, alerting, second_look=is_look_alike)
+    return process_batch(source, event["Records"], work)

@@ -13,12 +13,13 @@ from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.strangers import decisions
+from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.strangers.review_queue import StrangerFiles
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 
-BUCKET = os.environ["BUCKET"]
+BUCKET, SALT = os.environ["BUCKET"], os.environ["PERSON_SALT"]
 
 logger = Logger()
 metrics = alarm_metrics()
@@ -29,8 +30,11 @@ people = PeopleCollection(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION
 review = decisions.Review(
     table=table,
     files=StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"]),
-    photos=PhotoReconciler(table, people, os.environ["PERSON_SALT"]),
+    photos=PhotoReconciler(table, people, SALT),
     now_ms=now_ms,
+    look_alikes=LookAlikes(
+        table, StrangerFiles(s3, rekognition, BUCKET, os.environ["LOOK_ALIKES_COLLECTION"]), SALT
+    ),
 )
 dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
 source = SqsSource(boto3.client("sqs"), os.environ["OBJECTS_QUEUE"], dead_letters)

@@ -25,21 +25,21 @@ BUCKET = os.environ["BUCKET"]
 logger = Logger()
 metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-s3 = boto3.client("s3")
-rekognition = boto3.client("rekognition")
+s3, rekognition = boto3.client("s3"), boto3.client("rekognition")
 sns = boto3.client("sns")
 sts = boto3.client("sts")
 calls = ApiCallCounter()
 calls.watch(table.meta.client, s3, rekognition, sns, sts)
-dead_letters = DeadLetters(s3, BUCKET, logger, metrics)
-source = SqsSource(boto3.client("sqs"), os.environ["FRAMES_QUEUE"], dead_letters)
+letters = DeadLetters(s3, BUCKET, logger, metrics)
+source = SqsSource(boto3.client("sqs"), os.environ["FRAMES_QUEUE"], letters)
 images = ImageSearch(
     stack=os.environ["STACK"],
     files=StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"]),
     urls=PresignedUrls(sts, os.environ["PICTURE_ROLE_ARN"], BUCKET),
     people_collection=os.environ["PEOPLE_COLLECTION"],
     calls=calls,
-    dead_letters=dead_letters,
+    dead_letters=letters,
+    look_alikes_collection=os.environ["LOOK_ALIKES_COLLECTION"],
 )
 publisher = partial(publish, sns, os.environ["TOPIC_ARN"])
 sent: dict[str, int] = {}

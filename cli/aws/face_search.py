@@ -53,6 +53,21 @@ def search_photo(
     return sorted(faces, key=lambda face: face.box.left)
 
 
+def search_strangers(
+    rekognition: "RekognitionClient", collection: str, content: bytes, threshold: float
+) -> list[str]:
+    """Return the strangers who look like the largest face of a photo, which is only sent.
+
+    Raises PhotoRefusedError if the photo shows no face.
+    """
+    check_photo(content)
+    image = _upright(content)
+    if not detect_faces(rekognition, {"Bytes": image}):
+        raise PhotoRefusedError("No face was found in this photo.")
+    found = _search(rekognition, collection, image, threshold)
+    return sorted(stranger for stranger in found if stranger)
+
+
 def _upright(content: bytes) -> bytes:
     """Return a photo as a JPEG of bounded size, turned as its EXIF data says."""
     from PIL import Image, ImageOps
@@ -66,13 +81,15 @@ def _upright(content: bytes) -> bytes:
         raise PhotoRefusedError("The photo is damaged. Save it as a JPEG or PNG.") from error
 
 
-def _search(rekognition: "RekognitionClient", collection: str, face: bytes) -> dict[str, float]:
+def _search(
+    rekognition: "RekognitionClient", collection: str, face: bytes, threshold: float = 0
+) -> dict[str, float]:
     """Return the highest similarity of each person's photos, by the id in their labels."""
     try:
         answer = rekognition.search_faces_by_image(
             CollectionId=collection,
             Image={"Bytes": face},
-            FaceMatchThreshold=0,
+            FaceMatchThreshold=threshold,
             MaxFaces=MOST_MATCHES,
         )
     except ClientError as error:

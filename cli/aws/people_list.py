@@ -85,6 +85,7 @@ def _person_json(
         "lastSeenMs": seen.moment_ms if seen else None,
         "camera": seen.camera if seen else None,
         "looksLike": list(most.values()),
+        "lookAlikes": len(person.look_alikes),
         "photos": photos,
     }
 
@@ -95,6 +96,8 @@ def person_row(person: dict[str, Any], time_zone: str, now_ms: int) -> tuple[str
     photos = f"{good} good photo{'' if good == 1 else 's'}"
     if good != all_:
         photos += f", {all_ - good} refused"
+    if number := person["lookAlikes"]:
+        photos += f", not {person['name']}: {number} picture{'' if number == 1 else 's'}"
     seen = "never seen"
     if person["lastSeenMs"]:
         seen = f"seen {format_time(person['lastSeenMs'], time_zone, now_ms)} at {person['camera']}"

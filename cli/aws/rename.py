@@ -22,11 +22,11 @@ AT_ONCE = 16
 MOST_DELETED = 1000  # S3, DeleteObjects
 
 
-def move_photos(target: Target, old: str, new: str, *, merge: bool) -> tuple[str, int]:
-    """Move all photos of a person to another name; return the person's id and how many moved.
+def move_photos(target: Target, old: str, new: str, *, merge: bool) -> tuple[str, str, int]:
+    """Move all photos of a person to another name; return id, name and how many moved.
 
-    Raises InputError if nobody has the old name, or somebody else the new one and `merge` is not
-    given.
+    Who has the new name already keeps it as first written. Raises InputError if nobody has the
+    old name, or somebody else the new one and `merge` is not given.
     """
     people = target.people()
     person = find_person(people.table, old, people.salt)
@@ -38,6 +38,8 @@ def move_photos(target: Target, old: str, new: str, *, merge: bool) -> tuple[str
             f"somebody else is enrolled as {new!r}. If the two are one person, say --merge: then "
             f"the visits of {old} count as those of {new}"
         )
+    if other not in (None, person):
+        new = store.name_of(people.table, str(other))
     moves = _moves(people, old, new)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda move: _copy(people, *move), moves.items()))
@@ -46,7 +48,7 @@ def move_photos(target: Target, old: str, new: str, *, merge: bool) -> tuple[str
         part = keys[start : start + MOST_DELETED]
         objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in part]
         people.s3.delete_objects(Bucket=people.bucket, Delete={"Objects": objects, "Quiet": True})
-    return other or person, len(moves)
+    return other or person, new, len(moves)
 
 
 def wait_for_name(target: Target, person: str, name: str) -> bool:
@@ -70,12 +72,12 @@ def _moves(people: People, old: str, new: str) -> dict[str, str]:
             continue
         if not key.startswith(f"{PREFIX}{new}/"):
             file = key.rpartition("/")[2]
-            moves[key] = _free_key(f"{PREFIX}{new}/{file}", listed[key], etags)
+            moves[key] = free_key(f"{PREFIX}{new}/{file}", listed[key], etags)
             etags[moves[key]] = listed[key]
     return moves
 
 
-def _free_key(key: str, etag: str, etags: dict[str, str]) -> str:
+def free_key(key: str, etag: str, etags: dict[str, str]) -> str:
     """Return the key, with a number if another photo has it; a copy of the same is no other."""
     stem, dot, suffix = key.rpartition(".")
     if not dot:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 ON_FAILURE_PREFIX = "aws/lambda/"
+HIDDEN_SECONDS = 120
 SOURCE = "DeadLetterQueueSourceArn"  # SQS names the queue that a dead letter comes from
 
 
@@ -58,7 +59,7 @@ def replay_failures(
     """
     found: dict[tuple[str, int], FailedRecord] = {}
     read, unreadable = [], []
-    for key in _keys(s3, bucket, (dead_letter.RECORDS, ON_FAILURE_PREFIX)):
+    for key in failure_keys(s3, bucket, (dead_letter.RECORDS, ON_FAILURE_PREFIX)):
         try:
             records = parse_failure(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except (ValueError, TypeError, KeyError):
@@ -78,7 +79,7 @@ def _resend_events(
 ) -> dict[str, int]:
     """Send each stored event to its queue again; the functions are idempotent."""
     counts: dict[str, int] = {}
-    for key in _keys(s3, bucket, (dead_letter.EVENTS,)):
+    for key in failure_keys(s3, bucket, (dead_letter.EVENTS,)):
         try:
             kept = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
             queue, event = kept["given"]["eventSourceARN"], kept["given"]["body"]
@@ -105,7 +106,7 @@ def resend_dead_letters(sqs: Any, url: str) -> ReplayResult:
     """
     counts: dict[str, int] = {}
     left = []
-    for message in _received(sqs, url):
+    for message in received_messages(sqs, url):
         queue = message.get("Attributes", {}).get(SOURCE, "")
         if not _is_resent(sqs, queue, message["Body"]):
             left.append(message["MessageId"])
@@ -115,10 +116,10 @@ def resend_dead_letters(sqs: Any, url: str) -> ReplayResult:
     return ReplayResult({}, counts, left)
 
 
-def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
-    """Yield each message of a queue once: those that stay are hidden for two minutes."""
+def received_messages(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
+    """Yield each message of a queue once: those that stay are hidden for HIDDEN_SECONDS."""
     asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}
-    asked |= {"VisibilityTimeout": 120, "MessageSystemAttributeNames": [SOURCE]}
+    asked |= {"VisibilityTimeout": HIDDEN_SECONDS, "MessageSystemAttributeNames": [SOURCE]}
     while found := sqs.receive_message(**asked).get("Messages"):
         yield from found
 
@@ -170,7 +171,8 @@ def _put_records(kinesis: "KinesisClient", records: list[FailedRecord]) -> dict[
     return counts
 
 
-def _keys(s3: "S3Client", bucket: str, prefixes: tuple[str, ...]) -> Iterator[str]:
+def failure_keys(s3: "S3Client", bucket: str, prefixes: tuple[str, ...]) -> Iterator[str]:
+    """Yield the keys of what failed, prefix by prefix."""
     for prefix in prefixes:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:

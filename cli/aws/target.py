@@ -17,6 +17,7 @@ from cli.errors import InputError, VerbError
 from whosthere import settings, settings_file
 from whosthere.dynamodb import Table
 from whosthere.people.ownership import People
+from whosthere.strangers.review_queue import StrangerFiles
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -40,6 +41,7 @@ class Target:
     engine: str = ""
     id: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_laptop(self) -> bool:
@@ -63,6 +65,15 @@ class Target:
     def people(self) -> People:
         """Return the stack's photos."""
         return People(self.table(), self.session.client("s3"), self.output("BucketName"), self.id)
+
+    def stranger_files(self) -> StrangerFiles:
+        """Return the strangers' pictures and faces."""
+        return StrangerFiles(
+            self.session.client("s3"),
+            self.session.client("rekognition"),
+            self.output("BucketName"),
+            f"{self.stack}-strangers",
+        )
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that count for the whole stack."""
@@ -102,6 +113,7 @@ def find_stack(stack: str, *, must_exist: bool = True) -> Target:
         engine=values.get("Engine", ""),
         id=found.get("StackId", "") if found else "",
         outputs=_outputs(found),
+        parameters=values,
     )
     if found is None and must_exist:
         raise VerbError(f"{target}: there is no stack {stack}; `sam build && sam deploy` makes it")

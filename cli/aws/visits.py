@@ -2,7 +2,6 @@
 
 import csv
 import difflib
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TextIO
@@ -16,7 +15,9 @@ from whosthere import dynamodb
 from whosthere.clock import DAY_S, iso, now_ms
 from whosthere.dynamodb import KEEP_ROWS_S
 from whosthere.names import STRANGER_PREFIX
-from whosthere.people.store import PEOPLE
+from whosthere.people.ownership import called
+from whosthere.people.person_names import folded_name
+from whosthere.people.store import read_people
 from whosthere.settings import zone
 from whosthere.visits.history import (
     ALL,
@@ -30,6 +31,7 @@ from whosthere.visits.history import (
 
 KEPT_DAYS = KEEP_ROWS_S // DAY_S
 SHORT_ID = 10
+FIRST_YEAR, LAST_YEAR = 1971, 2285  # moments are 13 digits of milliseconds since 1970
 # A program for tables calculates a cell that begins with one of these (OWASP, CSV Injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = (
@@ -82,25 +84,29 @@ class VisitHistory:
         if text in words:
             return words[text]
         try:
-            return date.fromisoformat(text)
-        except ValueError as error:
-            raise InputError(f"{text!r} is no day: say today, yesterday or {today}") from error
+            day = date.fromisoformat(text)
+        except ValueError:
+            day = None
+        if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise InputError(f"{text!r} is no day: say today, yesterday or {today}")
+        return day
 
     def find_who(self, text: str) -> str:
         """Return the id that a name, or the beginning of a stranger's id, means; or InputError."""
         if text.startswith(STRANGER_PREFIX):
             ids = Key("pk").eq(STRANGERS) & Key("sk").begins_with(text)
-            found = {str(row["sk"]) for row in dynamodb.query(self._table, ids)}
-            if len(found) > 1:
-                raise InputError(f"{text} may be one of {', '.join(sorted(found))}: say more of it")
-            return found.pop() if found else text
-        rows = dynamodb.query(self._table, Key("pk").eq(PEOPLE))
-        people = {_folded(row["name"]): row for row in rows if "name" in row}
-        if row := people.get(_folded(text)):
-            return str(row["sk"])
-        near = difflib.get_close_matches(_folded(text), people, n=1, cutoff=0.5)
-        names = ", ".join(sorted(str(row["name"]) for row in people.values())) or "nobody"
-        hint = f"did you mean {people[near[0]]['name']}?" if near else f"there are: {names}"
+            strangers = {str(row["sk"]) for row in dynamodb.query(self._table, ids)}
+            if len(strangers) > 1:
+                several = ", ".join(sorted(strangers))
+                raise InputError(f"{text} may be one of {several}: say more of it")
+            return strangers.pop() if strangers else text
+        persons = read_people(self._table)
+        if found := called(persons, text):
+            return found[0]
+        names = {folded_name(person.name): person.name for person in persons if person.name}
+        near = difflib.get_close_matches(folded_name(text), names, n=1, cutoff=0.5)
+        known = ", ".join(sorted(names.values())) or "nobody"
+        hint = f"did you mean {names[near[0]]}?" if near else f"there are: {known}"
         raise InputError(f"nobody is enrolled as {text!r}; {hint}")
 
     def write_csv(self, visits: Iterable[PastVisit], file: TextIO) -> None:
@@ -150,10 +156,6 @@ def short_id(visit: PastVisit) -> str:
     """Return a visit's name for people to copy, with a part of the person's id."""
     first = visit.stored[0].visit
     return f"{first.who[:SHORT_ID]}-{first.opened_ms}"
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
 
 
 def _safe(cell: str | float) -> str | float:

@@ -32,8 +32,6 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     name = written_name(arguments.name)
     if reason := why_no_name(name):
         raise InputError(reason)
-    if "/" in name:
-        raise InputError("A name cannot contain a slash.")
     paths = require_files(arguments.files)
     progress = Progress(to_stderr=arguments.json)
     with connect(arguments) as target:

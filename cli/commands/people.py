@@ -77,14 +77,12 @@ def _rename(arguments: argparse.Namespace, target: Target, interrupts: Interrupt
     old, new = map(written_name, arguments.rename)
     if reason := why_no_name(new):
         raise InputError(reason)
-    if "/" in new:
-        raise InputError("A name cannot contain a slash.")
     if arguments.merge and not confirm(
         target, f"The visits of {old} will count as those of {new}.", yes=arguments.yes
     ):
         return 1
     with interrupts.deferred():  # half moved, the photos would be two persons'
-        person, moved = move_photos(target, old, new, merge=arguments.merge)
+        person, new, moved = move_photos(target, old, new, merge=arguments.merge)
     is_done = wait_for_name(target, person, new)
     told = f"{old} is {new} from now on" if is_done else f"{old} will be {new} in a minute"
     content = {"stack": str(target), "id": person, "name": new, "photos": moved, "done": is_done}

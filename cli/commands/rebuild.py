@@ -33,8 +33,10 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         sent = add_lost_faces(target, check)
         with progress.live(f"{sent} photos are enrolled again"):
             is_done = wait_for_faces(target)
-        with progress.live(f"{len(check.strays)} faces without a photo are looked at once more"):
-            deleted = delete_strays(target, check)
+        deleted = 0
+        if is_done:  # else what has no photo's row yet may be all that somebody is known by
+            with progress.live(f"{len(check.strays)} faces without a photo are looked at again"):
+                deleted = delete_strays(target, check)
     content = {
         "stack": str(target),
         "faces": check.faces,

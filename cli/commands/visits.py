@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.aws.connect import add_options, confirm, connect, print_result
+from cli.aws.not_person import WrongMatches
 from cli.aws.target import Target, resolve_camera
 from cli.aws.time_formats import format_time
 from cli.aws.visits import KEPT_DAYS, VisitHistory, name_text, short_id, visit_json
@@ -16,7 +17,7 @@ from cli.tables import format_table
 from whosthere.clock import now_ms
 from whosthere.visits.history import PastVisit
 
-HELP = "list who was at the cameras, on one day or on several; save that as CSV, or delete visits"
+HELP = "list who was at the cameras; save that as CSV, delete visits, or say who it was not"
 EXAMPLE = "./whosthere visits front-door --day yesterday"
 
 
@@ -37,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     delete = parser.add_mutually_exclusive_group()
     delete.add_argument("--delete", metavar="VISIT", help="delete this visit")
     delete.add_argument("--delete-day", metavar="DAY", help="delete what is listed of a day")
+    delete.add_argument(
+        "--not", dest="not_person", metavar="VISIT", help="that was somebody else: a stranger"
+    )
+    delete.add_argument("--undo-not", metavar="VISIT", help="it was that person after all")
     delete.add_argument("--delete-camera", metavar="CAMERA", help="delete all visits at a camera")
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -47,6 +52,8 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         raise InputError(f"--days: 1 to {KEPT_DAYS}, as long as visits are kept")
     with connect(arguments) as target:
         history = VisitHistory(target)
+        if arguments.not_person or arguments.undo_not:
+            return _take_back(arguments, target, history)
         if arguments.delete or arguments.delete_day or arguments.delete_camera:
             return _delete(arguments, target, history)
         visits = [one for one in _listed(arguments, target, history) if one.is_confirmed]
@@ -95,6 +102,26 @@ def _delete(arguments: argparse.Namespace, target: Target, history: VisitHistory
     content = {"stack": str(target), "deleted": done, "left": [one.id for one in left]}
     print_result(arguments, content, text)
     return 1 if left else 0
+
+
+def _take_back(arguments: argparse.Namespace, target: Target, history: VisitHistory) -> int:
+    matches = WrongMatches(target, "command")
+    if arguments.undo_not:
+        done = matches.undo(arguments.undo_not)
+        text = f"{done.name} again; the pictures that said otherwise are gone"
+        if done.stranger:
+            text += f". If {done.stranger} was nobody else: ./whosthere strangers {done.stranger}"
+            text += " --discard"
+    else:
+        visit = history.visit(arguments.not_person)
+        done = matches.take_back(visit)
+        number = len(done.pictures)
+        text = f"not {done.name}: {number} picture{'' if number == 1 else 's'}"
+        text += f"; it was {done.stranger}" if done.stranger else "; nothing else of him is kept"
+        text += f". Undo: ./whosthere visits --undo-not {done.visit_id}"
+    content = {"stack": str(target), "name": done.name, "pictures": list(done.pictures)}
+    print_result(arguments, content | {"stranger": done.stranger or None}, text)
+    return 0
 
 
 def _count(visits: Sequence[PastVisit]) -> str:

@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from cli.aws.rename import free_key
 from cli.aws.target import Target
 from cli.errors import InputError
 from whosthere.people.ownership import find_person
 from whosthere.people.person_names import why_no_name, written_name
 from whosthere.people.store import PREFIX, read_photos
-from whosthere.strangers.decisions import UNDO_MS, VIA
-from whosthere.strangers.review_queue import GONE, PICTURE, StrangerFiles, folder_of, objects_of
+from whosthere.strangers.decisions import UNDO_MS, via_metadata
+from whosthere.strangers.review_queue import (
+    GONE,
+    PICTURE,
+    folder_of,
+    objects_of,
+    stranger_of,
+)
 from whosthere.strangers.store import (
     DISCARDED,
     IGNORED,
     MERGED,
+    NAMED,
     PENDING,
     Stranger,
     read_stranger,
@@ -51,26 +59,19 @@ class Acts:
         """Begin with nothing done."""
         self._target, self._via = target, via
         self._table = target.table()
-        self._files = StrangerFiles(
-            target.session.client("s3"),
-            target.session.client("rekognition"),
-            target.output("BucketName"),
-            f"{target.stack}-strangers",
-        )
+        self._files = target.stranger_files()
         self._done: dict[str, Moves] = {}
 
     def name(self, strangers: Sequence[str], name: str) -> Act:
         """Name strangers: their pictures become photos of a person, who may be new."""
         if reason := why_no_name(name):
             raise InputError(reason)
-        known = self._read(strangers)
+        known = self._unnamed(strangers)
         copies: Moves = []
         folder = f"{PREFIX}{written_name(name)}/"
         for stranger in known:
-            for key in self._pictures(stranger.id):
+            for key in self._required_pictures(stranger.id):
                 copies.append((key, f"{folder}{stranger.id}-{key.rpartition('/')[2]}"))
-        if not copies:
-            raise InputError("there is no picture of this stranger that could enroll anybody")
         for key, target in copies:
             self._copy(key, target)
         self._done[act := _act_id("name", known)] = [(target, "") for _, target in copies]
@@ -78,13 +79,13 @@ class Acts:
 
     def ignore(self, strangers: Sequence[str]) -> Act:
         """Ignore strangers: no further alert, still counted."""
-        known = self._read(strangers)
+        known = self._unnamed(strangers)
         self._done[act := _act_id("ignore", known)] = self._move(known, IGNORED)
         return Act(f"{self._who(known)} ignored: no further alert, visits are still counted", act)
 
     def discard(self, strangers: Sequence[str]) -> Act:
         """Discard strangers: forgotten for good in ten minutes."""
-        known = self._read(strangers)
+        known = self._unnamed(strangers)
         self._done[act := _act_id("discard", known)] = self._move(known, DISCARDED)
         return Act(f"{self._who(known)} discarded: gone for good after {UNDO_MINUTES} minutes", act)
 
@@ -108,10 +109,15 @@ class Acts:
         if len(known) < 2:
             raise InputError("two strangers or more can be merged")
         first, *others = known
-        moves = []
-        for stranger in others:
-            for key in self._pictures(stranger.id):
-                moves.append((key, f"{folder_of(PENDING, first.id)}{key.rpartition('/')[2]}"))
+        folder, moves = folder_of(PENDING, first.id), []
+        # Pictures of one frame have the same name, also in folders of other statuses.
+        own = objects_of(self._files, first.id)
+        taken = {f"{folder}{key.rpartition('/')[2]}": etag for key, etag in own.items()}
+        for stranger in self._unnamed(one.id for one in others):
+            for key, etag in self._required_pictures(stranger.id).items():
+                target = free_key(f"{folder}{key.rpartition('/')[2]}", etag, taken)
+                taken[target] = etag
+                moves.append((key, target))
         for key, target in moves:
             self._copy(key, target)
         for stranger in others:
@@ -125,7 +131,7 @@ class Acts:
         """Make another stranger of some of one's pictures."""
         if len(strangers) != 1:
             raise InputError("say of which stranger the pictures are: one id")
-        known, stranger = self._read(strangers)[0], strangers[0]
+        known, stranger = self._unnamed(strangers)[0], strangers[0]
         pictures = {key.rpartition("/")[2]: key for key in self._pictures(known.id)}
         if unknown := [file for file in files if file not in pictures]:
             there = ", ".join(pictures)
@@ -144,14 +150,18 @@ class Acts:
         return Act(f"{new} is another stranger than {stranger} from now on", act)
 
     def undo(self, act: str) -> Act:
-        """Undo an act of this page."""
-        moves = self._done.pop(act, None)
+        """Undo an act of this page; InputError names who is gone for good."""
+        moves = self._done.get(act)
         if moves is None:
             raise InputError("this was undone already, or done by an earlier page")
+        missed = set()
         for key, target in moves:
-            if target:
-                self._copy(key, target)
+            if target and not self._copy(key, target):
+                missed.add(stranger_of(target) or "")
             self._delete(key)
+        del self._done[act]  # not before: what AWS refuses halfway can be undone again
+        if lost := [id for id in sorted(missed) if not objects_of(self._files, id)]:
+            raise InputError(f"it is too late: {', '.join(lost)} gone for good")
         return Act("Undone", "")
 
     def _who(self, strangers: Sequence[Stranger]) -> str:
@@ -171,8 +181,25 @@ class Acts:
             raise InputError("say which stranger; `./whosthere strangers` lists them")
         return found
 
-    def _pictures(self, stranger: str) -> list[str]:
-        return sorted(key for key in objects_of(self._files, stranger) if key.endswith(PICTURE))
+    def _unnamed(self, strangers: Iterable[str]) -> list[Stranger]:
+        """Read strangers; InputError for a named one, as the name counts before what follows."""
+        known = self._read(strangers)
+        if named := [stranger.id for stranger in known if stranger.status == NAMED]:
+            raise InputError(
+                f"{named[0]} has a name, which counts before all else; first take it back: "
+                f"`./whosthere strangers {named[0]} --back`"
+            )
+        return known
+
+    def _required_pictures(self, stranger: str) -> dict[str, str]:
+        """Return the ETags of a stranger's pictures by key; InputError if there are none."""
+        if found := self._pictures(stranger):
+            return found
+        raise InputError(f"there is no picture of {stranger} to name or merge by")
+
+    def _pictures(self, stranger: str) -> dict[str, str]:
+        found = objects_of(self._files, stranger)
+        return {key: found[key] for key in sorted(found) if key.endswith(PICTURE)}
 
     def _move(self, strangers: Sequence[Stranger], status: str) -> Moves:
         """Move what lies in strangers' folders into those of a status; return what undoes it."""
@@ -187,7 +214,8 @@ class Acts:
                     done.append((target, key))
         return done
 
-    def _copy(self, key: str, target: str) -> None:
+    def _copy(self, key: str, target: str) -> bool:
+        """Copy an object; return whether it was still there."""
         source: CopySourceTypeDef = {"Bucket": self._files.bucket, "Key": key}
         kind = "image/jpeg" if key.endswith(PICTURE) else "application/json"
         try:
@@ -195,13 +223,15 @@ class Acts:
                 Bucket=self._files.bucket,
                 Key=target,
                 CopySource=source,
-                Metadata={VIA: self._via},
+                Metadata=via_metadata(self._via, target),
                 MetadataDirective="REPLACE",
                 ContentType=kind,
             )
         except ClientError as error:
             if error.response["Error"]["Code"] not in GONE:
                 raise
+            return False
+        return True
 
     def _delete(self, key: str) -> None:
         self._files.s3.delete_object(Bucket=self._files.bucket, Key=key)

@@ -4,7 +4,7 @@ Of two workers one wins; the other gets RowChangedError and reads again. `schema
 which attributes a row has: older rows are upgraded as they are read, newer ones refused.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -126,6 +126,17 @@ def query(table: Table, condition: "ConditionBase") -> list[Row]:
         if "LastEvaluatedKey" not in page:
             return rows
         wanted["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def scan(table: Table) -> Iterator[Row]:
+    """Yield every row of the table, as last written: it costs as much as the table is large."""
+    start: dict[str, Any] = {}
+    while True:
+        page = table.scan(ConsistentRead=True, **start)
+        yield from map(upgraded, page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def page(

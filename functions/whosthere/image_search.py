@@ -26,6 +26,7 @@ from whosthere.session_store import Session, last_begun, latest_session
 from whosthere.strangers.pictures import PresignedUrls, SearchedImage
 from whosthere.strangers.process import StrangerContext, queue_strangers
 from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.strangers.second_look import LookAlikeSearch
 from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import AlertContext
 
@@ -43,6 +44,7 @@ class ImageSearch:
     people_collection: str
     calls: ApiCallCounter
     dead_letters: DeadLetters
+    look_alikes_collection: str
 
 
 def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_prefix: str) -> str:
@@ -103,7 +105,8 @@ def _process(
     """Record the frame's persons and strangers; raise the error if one of them failed."""
     at_hand = SearchedImage(frame.captured_ms, image.content)
     context = StrangerContext(images.files, images.urls, at_hand.image)
-    persons = alert_persons(alerting, session, [frame])
+    search = LookAlikeSearch(context, images.look_alikes_collection)
+    persons = alert_persons(alerting, session, [frame], second_look=search.is_look_alike)
     strangers = queue_strangers(alerting, context, session, [frame])
     counts = persons.counts + strangers.counts + images.calls.take()
     add_counts(alerting.table, session.id, counts, persons.last_ms)

@@ -42,7 +42,7 @@ LAYERS = {
         "errors interrupts progress tables",
         "setup",
         "aws demo",
-        "review",
+        "forget review",
         "commands",
         "__main__",
     ],

@@ -129,7 +129,8 @@ def test_only_who_signs_links_has_the_path_that_the_role_for_them_trusts():
     }
     trusted = {name for name, arn in arns.items() if fnmatchcase(arn, pattern)}
     linking = {line.split(" ")[0] for line in granted() if "sts:AssumeRole" in line}
-    assert trusted == linking == {"QueueStrangerFunctionRole", "SearchFrameFunctionRole"}
+    functions = ("AlertPerson", "QueueStranger", "SearchFrame")
+    assert trusted == linking == {f"{name}FunctionRole" for name in functions}
 
 
 def cut(stack, name):

@@ -434,7 +434,7 @@ def test_cloudformation_gets_no_yaml_anchor():
 def test_a_stack_that_is_gone_keeps_no_face_and_an_update_takes_none():
     kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Rekognition::Collection")
     found = [body for kind in kinds for body in resources(kind).values()]
-    assert len(found) == 4
+    assert len(found) == 5
     for body in found:
         assert (body["DeletionPolicy"], body["UpdateReplacePolicy"]) == ("Delete", "Retain")
     everything = transformed()["Resources"].values()

@@ -89,10 +89,11 @@ def fetch_image(s3: "S3Client", bucket: str, key: str) -> CameraImage:
     is_named = 0 < len(fragment) <= FRAGMENT_DIGITS
     if not is_named or min(times) < 1000 * TIMES[0] or max(times) > 1000 * TIMES[1]:
         raise PictureError("the image has no fragment or an impossible time")
-    return CameraImage(content, _height_px(content), fragment, *times)
+    return CameraImage(content, height_px(content), fragment, *times)
 
 
-def _height_px(content: bytes) -> int:
+def height_px(content: bytes) -> int:
+    """Return the height of an image in pixels; raise PictureError if it cannot be used."""
     from PIL import Image as Pillow
 
     try:

@@ -4,6 +4,7 @@ import unicodedata
 
 MOST_CHARACTERS = 100  # a subject of a message has 100 (SNS, Publish), and alerts name more
 TOO_LONG = f"A name has at most {MOST_CHARACTERS} characters, and this one has {{}}. Shorten it."
+SLASH = "A name cannot contain a slash."
 INVISIBLE = "A name needs at least one character that can be seen."
 
 
@@ -30,4 +31,4 @@ def why_no_name(text: str) -> str | None:
         return TOO_LONG.format(len(name))
     if not any(sign.isprintable() and not sign.isspace() for sign in name):
         return INVISIBLE
-    return None
+    return SLASH if "/" in name else None

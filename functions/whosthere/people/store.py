@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
 from whosthere.dynamodb import Row, Table, WriteRequest
@@ -67,12 +68,14 @@ class Person:
     """Somebody enrolled: the name shown, and the names of the folders that the photos lie in.
 
     Without a name it is what is left of a person who is now known as another: `merged_into`.
+    `look_alikes` are the labels of faces that were taken for this person's.
     """
 
     id: str
     name: str
     folders: frozenset[str] = field(default=frozenset())
     merged_into: str = ""
+    look_alikes: frozenset[str] = field(default=frozenset())
 
     def is_called(self, name: str) -> bool:
         """Return whether a name is this person's, but for case and Unicode form."""
@@ -127,12 +130,44 @@ def _digest(text: str, salt: str) -> str:
 
 def name_of(table: Table, person: str) -> str:
     """Return the name of a person; NAMELESS if the last photo has just been removed."""
+    return read_person(table, person).name
+
+
+def read_person(table: Table, person: str) -> Person:
+    """Read a person, or whom that person has been merged into; one without photos is NAMELESS."""
     row = dynamodb.read(table, person_key(person))
     if row is None:
         row = dynamodb.read(table, _old_key(person))
     elif "name" not in row:
         row = _final_row(table, person)
-    return str(row["name"]) if row and "name" in row else NAMELESS
+    if row is None or "name" not in row:
+        return Person(person, NAMELESS)
+    id = person if row["sk"] == "person" else str(row["sk"])  # else of the first schema
+    return Person(id, str(row["name"]), look_alikes=frozenset(row.get("lookAlikes", ())))
+
+
+def note_look_alike(table: Table, person: str, label: str) -> None:
+    """Note in a person's row that a face of this label is somebody else's, if there is a row."""
+    _change_look_alikes(table, person, "ADD", label)
+
+
+def drop_look_alike(table: Table, person: str, label: str) -> None:
+    """Take the label of a look-alike's face out of a person's row."""
+    _change_look_alikes(table, person, "DELETE", label)
+
+
+def _change_look_alikes(table: Table, person: str, change: str, label: str) -> None:
+    try:
+        table.update_item(
+            Key=person_key(current_id(table, person)),
+            UpdateExpression=f"{change} lookAlikes :labels",
+            ConditionExpression="attribute_exists(#name)",
+            ExpressionAttributeNames={"#name": "name"},
+            ExpressionAttributeValues={":labels": {label}},
+        )
+    except ClientError as error:
+        if not dynamodb.is_lost(error):
+            raise
 
 
 def current_id(table: Table, person: str) -> str:
@@ -201,6 +236,7 @@ def read_people(table: Table) -> list[Person]:
             name=str(row.get("name", "")),
             folders=frozenset(row.get("folders", ())),
             merged_into=str(row.get("mergedInto", "")),
+            look_alikes=frozenset(row.get("lookAlikes", ())),
         )
         for row in rows
     ]

@@ -13,9 +13,10 @@ known by the SHA-256 of its bytes, whatever its key. Of several places the first
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -25,6 +26,7 @@ from whosthere.clock import iso
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import DueLaterError, TryAgainError
 from whosthere.ingest.sqs import ObjectEvent
+from whosthere.names import STRANGER_PREFIX
 from whosthere.people.ownership import find_person
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.people.store import PREFIX as PEOPLE_PREFIX
@@ -33,6 +35,7 @@ from whosthere.session_store import latest_session
 from whosthere.settings import Settings
 from whosthere.strangers import store
 from whosthere.strangers.collection import index_face
+from whosthere.strangers.look_alikes import LookAlikes, person_of_key, reconcile_look_alike
 from whosthere.strangers.review_queue import (
     FACTS,
     GONE,
@@ -65,7 +68,7 @@ UNDO_MS = 600_000
 ATTEMPTS = 8
 MOST_BYTES = 15_728_640  # no picture of ours is larger; a photo of that size enrolls nobody
 UNKNOWN, FORGOTTEN = "unknown", "forgotten"
-# Who moved the pictures, in the metadata of the object: `page` or `command`; nothing says S3.
+# Metadata of an object that `page` or `command` put where it lies.
 VIA = "decided-by"
 EFFECTS = {
     PENDING: "waits in the queue again",
@@ -77,12 +80,13 @@ EFFECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a decision concerns: the rows, the strangers' files, and the people's photos."""
+    """What a decision concerns: rows, the strangers' files, the people's photos and look-alikes."""
 
     table: Table
     files: StrangerFiles
     photos: PhotoReconciler
     now_ms: Callable[[], int]
+    look_alikes: LookAlikes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +131,24 @@ class Places:
 
 def reconcile_object(review: Review, event: ObjectEvent) -> str:
     """Make rows and collections agree with what lies under the event's key; say what was done."""
+    if person_of_key(event.key):
+        return reconcile_look_alike(review.look_alikes, event.key)
     done = review.photos.reconcile_photo(event.key)
     if parse_photo_key(event.key) is None and status_of_key(event.key) is None:
         return done
     found = _read(review, event.key)
+    due = []
     for stranger in _strangers_at(review, event.key, found):
         elsewhere = {}
         if found and stranger_of(event.key) != stranger:
             store.note_place(review.table, event.key, stranger)
             elsewhere = {event.key: found.etag}
-        done = _settle(review, stranger, event, found, elsewhere)
+        try:
+            done = _settle(review, stranger, event, found, elsewhere)
+        except DueLaterError as error:  # of this one only
+            due.append(error)
+    if due:
+        raise min(due, key=attrgetter("wait_ms"))
     if found is None:  # until now it said whom the event concerns
         store.remove_places(review.table, [event.key])
     return done
@@ -151,7 +163,7 @@ def _read(review: Review, key: str) -> Found | None:
             person = find_person(review.table, photo.name, review.photos.salt)
             row = read_photo(review.table, person, key) if person else None
             sha256 = row.sha256 if row and row.etag == head["ETag"] else ""
-            return Found(head["ETag"], sha256, head["Metadata"].get(VIA, ""))
+            return Found(head["ETag"], sha256, _via(head["Metadata"], key))
         answer: GetObjectOutputTypeDef = files.s3.get_object(Bucket=files.bucket, Key=key)
         content = answer["Body"].read(MOST_BYTES)
     except ClientError as error:
@@ -159,15 +171,34 @@ def _read(review: Review, key: str) -> Found | None:
             return None
         raise
     digest = hashlib.sha256(content).hexdigest()
-    return Found(answer["ETag"], digest, answer["Metadata"].get(VIA, ""))
+    return Found(answer["ETag"], digest, _via(answer["Metadata"], key))
+
+
+def via_metadata(via: str, key: str) -> dict[str, str]:
+    """Return what an object says of who put it under its key.
+
+    S3 copies metadata along with an object, so it counts for this key only.
+    """
+    return {VIA: f"{via} {hashlib.sha256(key.encode()).hexdigest()}"}
+
+
+def _via(metadata: Mapping[str, str], key: str) -> str:
+    """Return who put an object under its key; empty if S3 alone was asked to."""
+    value = metadata.get(VIA, "")
+    via = value.partition(" ")[0]
+    return via if value == via_metadata(via, key)[VIA] else ""
 
 
 def _strangers_at(review: Review, key: str, found: Found | None) -> list[str]:
-    """Return the strangers whom a key concerns: whose picture lies there, or did."""
+    """Return the strangers whom a key concerns: whose picture lies there, or did.
+
+    Last the one in whose folder it lies, who may be given it by another.
+    """
     concerned = {store.stranger_of_place(review.table, key), stranger_of(key)}
     if found and found.sha256:
         concerned.add(store.stranger_of_picture(review.table, found.sha256))
-    return sorted(stranger for stranger in concerned if stranger)
+    ids = sorted(stranger for stranger in concerned if stranger)
+    return sorted(ids, key=lambda stranger: stranger == stranger_of(key))
 
 
 def _settle(
@@ -180,8 +211,6 @@ def _settle(
     """Make a stranger's row say what his pictures say; return his status."""
     for _ in range(ATTEMPTS):
         before = store.read_stranger(review.table, stranger)
-        if before is None:
-            store.remove_listing(review.table, stranger)
         if before is None or before.status == MERGED:
             return UNKNOWN
         places = _look(review, replace(before, elsewhere={**before.elsewhere, **elsewhere}))
@@ -189,6 +218,8 @@ def _settle(
             status = places.status_of(before)
             if status is None:
                 return _settle_gone(review, before, event)
+            if before.status == NAMED != status:  # the photo may have got another name
+                _note_copies(review, before, {*places.own, *places.elsewhere})
             return _settle_found(review, before, status, places, event, found)
         except RowChangedError:
             continue
@@ -198,8 +229,12 @@ def _settle(
 def _look(review: Review, stranger: Stranger) -> Places:
     """Return where pictures of a stranger lie."""
     own = objects_of(review.files, stranger.id)
+    etags = {picture.etag for picture in stranger.pictures}
     elsewhere = {
-        key: etag for key, etag in stranger.elsewhere.items() if _etag(review, key) == etag
+        key: etag
+        for key, etag in stranger.elsewhere.items()
+        # What was handed over is the other stranger's, in whose folder it lies.
+        if (etag in etags or not stranger_of(key)) and _etag(review, key) == etag
     }
     return Places(own, elsewhere)
 
@@ -226,7 +261,13 @@ def _settle_found(
     person = ""
     if status == NAMED and (photo := parse_photo_key(places.names[-1])):
         person = find_person(review.table, photo.name, review.photos.salt) or before.person
-    after = replace(before, status=status, person=person, elsewhere=places.elsewhere)
+    after = replace(
+        before,
+        status=status,
+        person=person,
+        elsewhere=places.elsewhere,
+        picture_key=_picture_key(before, places),
+    )
     wrong = _misplaced(after, places)
     after = replace(after, unsettled_ms=(before.unsettled_ms or review.now_ms()) if wrong else 0)
     settings = _settings_at(review, before)
@@ -235,8 +276,8 @@ def _settle_found(
         after = replace(after, decided_ms=now_ms, decisions=before.decisions + 1)
         _write_decision(review, before, after, event, found)
         if person:
-            _continue_visits(review, after, settings.gap_ms)
-    if after != before:
+            _continue_visits(review, after, person, settings.gap_ms)
+    if after != before or not before.version:
         after = _saved(review, before, after)
     if status == DISCARDED:
         _wait_until(review, after.decided_ms + UNDO_MS)
@@ -270,15 +311,21 @@ def _hand_over(
     for sha256, key in moved.items():
         picture = next(one for one in before.pictures if one.sha256 == sha256)
         target = stranger_of(key) or before.id
-        _receive(review, target, picture, key)
         left = tuple(one for one in before.pictures if one.sha256 != sha256)
-        elsewhere = {one: etag for one, etag in before.elsewhere.items() if one != key}
+        others = {one: etag for one, etag in before.elsewhere.items() if one != key}
+        # A photo that names goes along with its picture.
+        along = {one: tag for one, tag in others.items() if tag == picture.etag or not left}
+        _receive(review, target, picture, key, along)
+        elsewhere = {one: etag for one, etag in others.items() if one not in along}
         after = replace(before, pictures=left, elsewhere=elsewhere)
         if not left:
             now_ms, decisions = review.now_ms(), before.decisions + 1
-            after = replace(after, status=MERGED, merged_into=target)
+            after = replace(after, status=MERGED, merged_into=target, picture_key="")
             after = replace(after, decided_ms=now_ms, decisions=decisions, unsettled_ms=0)
             _write_decision(review, before, after, event, None)
+            if other := store.who_is(review.table, target):
+                gap_ms = _settings_at(review, before).gap_ms
+                _continue_visits(review, before, other.person or other.id, gap_ms)
         before = _saved(review, before, after)
         store.remove_places(review.table, [key])
         if before.status == MERGED:
@@ -287,8 +334,15 @@ def _hand_over(
     raise RowChangedError  # look at what is left
 
 
-def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
-    """Add a picture to a stranger, who is new if there is no row of that id."""
+def _receive(
+    review: Review, stranger: str, picture: Picture, key: str, elsewhere: Mapping[str, str]
+) -> None:
+    """Add a picture to a stranger, who is new if there is no row of that id.
+
+    `elsewhere` are the photos that go along with it.
+    """
+    for photo in elsewhere:
+        store.note_place(review.table, photo, stranger)
     before = store.read_stranger(review.table, stranger)
     known = before or Stranger(
         id=stranger,
@@ -306,6 +360,7 @@ def _receive(review: Review, stranger: str, picture: Picture, key: str) -> None:
         merged_into="",
         pictures=store.best_first((*known.pictures, replace(picture, file=key.rpartition("/")[2]))),
         picture_key=known.picture_key or key,
+        elsewhere={**known.elsewhere, **elsewhere},
         unsettled_ms=0,
     )
     store.save_stranger(review.table, before, after, new_picture=picture.sha256)
@@ -337,11 +392,7 @@ def _settle_gone(review: Review, before: Stranger, event: ObjectEvent) -> str:
     if not before.unsettled_ms:
         before = _saved(review, before, replace(before, unsettled_ms=review.now_ms()))
     _wait_until(review, before.unsettled_ms + delay_ms)
-    if copies := dict(_copies(review, before)):
-        for key in copies:
-            store.note_place(review.table, key, before.id)
-        _saved(review, before, replace(before, elsewhere={**before.elsewhere, **copies}))
-        raise RowChangedError  # look again
+    _note_copies(review, before, set())
     if before.status != DISCARDED:
         decisions = before.decisions + 1
         after = replace(before, status=DISCARDED, decided_ms=review.now_ms(), decisions=decisions)
@@ -353,6 +404,17 @@ def _settle_gone(review: Review, before: Stranger, event: ObjectEvent) -> str:
 def _saved(review: Review, before: Stranger, after: Stranger) -> Stranger:
     store.save_stranger(review.table, before, after)
     return replace(after, version=before.version + 1)
+
+
+def _note_copies(review: Review, before: Stranger, known: Set[str]) -> None:
+    """Note where else a stranger's pictures lie; raise RowChangedError, to look again, if any."""
+    copies = {key: etag for key, etag in _copies(review, before) if key not in known}
+    if not copies:
+        return
+    for key in copies:
+        store.note_place(review.table, key, before.id)
+    _saved(review, before, replace(before, elsewhere={**before.elsewhere, **copies}))
+    raise RowChangedError
 
 
 def _copies(review: Review, stranger: Stranger) -> Iterator[tuple[str, str]]:
@@ -381,7 +443,10 @@ def _settings_at(review: Review, stranger: Stranger) -> Settings:
 
 
 def _forget(review: Review, stranger: Stranger) -> str:
-    """Remove all that is kept of a stranger: the face, the pictures, at last the rows."""
+    """Remove all that is kept of a stranger and of who was merged into that one.
+
+    The faces and the pictures, at last the rows.
+    """
     files = review.files
     if stranger.status != DISCARDED:  # from here on no worker adds a picture
         stranger = _saved(review, stranger, replace(stranger, status=DISCARDED))
@@ -389,8 +454,19 @@ def _forget(review: Review, stranger: Stranger) -> str:
         files.rekognition.delete_faces(CollectionId=files.collection, FaceIds=[stranger.face_id])
     for key in objects_of(files, stranger.id):
         files.s3.delete_object(Bucket=files.bucket, Key=key)
+    for other in store.merged_with(review.table, stranger.id):  # his face is known by that id too
+        _forget(review, other)
     store.remove_stranger(review.table, stranger)
     return FORGOTTEN
+
+
+def _picture_key(stranger: Stranger, places: Places) -> str:
+    """Return where the picture that shows the stranger lies now, or another one; or nothing."""
+    file = stranger.picture_key.rpartition("/")[2]
+    found = [key for key in places.own if key.endswith(PICTURE)]
+    if stranger.picture_key in found:
+        return stranger.picture_key
+    return max((key for key in found if key.endswith(f"/{file}")), default=max(found, default=""))
 
 
 def _misplaced(stranger: Stranger, places: Places) -> list[str]:
@@ -416,21 +492,24 @@ def _tidy(review: Review, stranger: Stranger, wrong: Iterable[str]) -> None:
             move(review.files, key, f"{folder}{file}")
 
 
-def _continue_visits(review: Review, stranger: Stranger, gap_ms: int) -> None:
-    """Let a visit in progress go on as the person's, so that it makes no second alert."""
-    now_ms, person = review.now_ms(), stranger.person
+def _continue_visits(review: Review, stranger: Stranger, who: str, gap_ms: int) -> None:
+    """Let a visit in progress go on as another's, so that it makes no second alert.
+
+    `who` is the person who the stranger is, or the stranger with whom this one was merged.
+    """
+    now_ms = review.now_ms()
     for camera in stranger.cameras:
         theirs = read_current(review.table, camera, stranger.id)
         if theirs is None or now_ms - theirs.visit.last_ms > gap_ms:
             continue
-        own = read_current(review.table, camera, person)
+        own = read_current(review.table, camera, who)
         last_ms = theirs.visit.last_ms
         if theirs.visit.alert not in (SENT, QUIET) or (own and own.visit.covers(last_ms, gap_ms)):
             continue
         visit = replace(
             theirs.visit,
-            who=person,
-            persons=(person,),
+            who=who,
+            persons=() if who.startswith(STRANGER_PREFIX) else (who,),
             opened_ms=last_ms,
             first_ms=last_ms,
             times=(last_ms,),

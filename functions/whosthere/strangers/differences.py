@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from whosthere.people.differences import MOST_OBJECTS, find_differences, send_found
 from whosthere.people.ownership import People
+from whosthere.strangers.look_alikes import find_changed
 from whosthere.strangers.review_queue import (
     FACTS,
+    PICTURE,
     REVIEW,
     folder_of,
     status_of_key,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "Logger") -> int:
     """Send the keys of photos and pictures that no row agrees with; return how many were sent."""
-    return send_found((find_differences, find_moved), people, sqs, queue_url, logger)
+    return send_found((find_differences, find_moved, find_changed), people, sqs, queue_url, logger)
 
 
 def find_moved(people: People) -> list[str]:
@@ -34,9 +36,14 @@ def find_moved(people: People) -> list[str]:
     differing = []
     for stranger in keys.keys() | statuses.keys():
         own, status = keys.get(stranger, []), statuses.get(stranger)
-        if status is None:
+        if not stranger:
             continue  # whose picture it may be is looked for when it is missed
-        expected = set() if status == MERGED else {status}
+        if status is None:  # an earlier version listed nobody
+            differing.append(min(own))
+            continue
+        expected = {status}
+        if status == MERGED:  # a picture would part them; other files say nothing
+            own, expected = [key for key in own if key.endswith(PICTURE)], set()
         folders = {status_of_key(key) for key in own}
         is_gone = is_whole and status == PENDING and not own
         if folders - expected or is_gone or status == DISCARDED:

@@ -59,7 +59,7 @@ class StoredVideo:
         """
         frame = sighting.frame
         try:
-            found = self._image(frame) or self._decoded(frame)
+            found = self.image_at(frame) or self._decoded(frame)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "NoDataRetentionException":
@@ -73,7 +73,7 @@ class StoredVideo:
             raise TryAgainError("the fragment is not stored yet")
         raise PictureError("the fragment is not kept any more or cannot be decoded")
 
-    def _image(self, frame: AnalysedFrame) -> bytes | None:
+    def image_at(self, frame: AnalysedFrame) -> bytes | None:
         """Return the frame by its producer time, or None if no image is of just that frame."""
         start = utc(frame.captured_ms)
         try:

@@ -90,7 +90,7 @@ def queue_strangers(
             failed |= dict.fromkeys(_frame_ids(track, wanted), error)
     for stranger, sightings in tracks.of_strangers.items():
         try:
-            counts["quiet"] += _record(alerting, context, session, stranger, sightings)
+            counts["quiet"] += record_stranger(alerting, context, session, stranger, sightings)
         except Exception as error:
             failed |= {sighting.frame.id: error for sighting in sightings}
     return ProcessingOutcome(failed, +counts)
@@ -138,11 +138,23 @@ def _enqueue(
     alerting: AlertContext, context: StrangerContext, session: Session, track: FaceTrack
 ) -> tuple[str, Counter[str]]:
     """Queue a stranger and send the alert; return the stranger's id and the counters."""
-    snapshot = _take_snapshot(context, track)
+    snapshot = take_snapshot(context, track.sightings)
     result = FaceSearchResult(track.id, "")
     if snapshot.crops:
         threshold = session.settings.match_threshold
         result = search_or_index(context.files, snapshot.crops.face, track.id, threshold)
+    return add_to_queue(alerting, context, session, track, snapshot, result)
+
+
+def add_to_queue(
+    alerting: AlertContext,
+    context: StrangerContext,
+    session: Session,
+    track: FaceTrack,
+    snapshot: Snapshot,
+    result: FaceSearchResult,
+) -> tuple[str, Counter[str]]:
+    """Queue whom a search has found, once per visit, and send the alert; return who it is."""
     known = store.who_is(alerting.table, result.stranger)
     stranger = known.id if known else result.stranger
     if known is None or known.is_waiting:
@@ -156,14 +168,14 @@ def _enqueue(
         Sighting(sighting.frame, sighting.face, who=(stranger,), similarity=result.similarity)
         for sighting in track.sightings
     ]
-    suppressed = _record(alerting, context, session, stranger, sightings)
+    suppressed = record_stranger(alerting, context, session, stranger, sightings)
     who = known.person if known and known.person else stranger
     return who, Counter({counter: 1, "quiet": suppressed})
 
 
-def _take_snapshot(context: StrangerContext, track: FaceTrack) -> Snapshot:
+def take_snapshot(context: StrangerContext, sightings: Sequence[Sighting]) -> Snapshot:
     """Return the picture of the best sighting that there is a picture of."""
-    best_first = sorted(track.sightings, key=lambda sighting: -picture_score(sighting.face))
+    best_first = sorted(sightings, key=lambda sighting: -picture_score(sighting.face))
     reasons = []
     for sighting in best_first:
         try:
@@ -203,7 +215,7 @@ def _put_in_queue(
     save_queued(table, context.files, known, seen, picture)
 
 
-def _record(
+def record_stranger(
     alerting: AlertContext,
     context: StrangerContext,
     session: Session,

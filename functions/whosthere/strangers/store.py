@@ -129,6 +129,16 @@ def read_strangers(table: Table, ids: Iterable[str]) -> list[Stranger]:
     return [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
 
 
+def merged_with(table: Table, stranger: str) -> list[Stranger]:
+    """Return who was merged into a stranger; a worker may have died while it forgot one."""
+    found = [
+        read_stranger(table, id)
+        for id, status in listed(table).items()
+        if status in (MERGED, DISCARDED)
+    ]
+    return [one for one in found if one and one.merged_into == stranger]
+
+
 def stranger_of_picture(table: Table, sha256: str) -> str | None:
     """Return whose picture these bytes are, or None."""
     row = dynamodb.read(table, picture_row_key(sha256))
@@ -146,16 +156,21 @@ def save_stranger(
 ) -> None:
     """Write a stranger's row, as it is listed, and whose `new_picture` is.
 
+    With another status all pictures are noted again: their rows go when the stranger's does.
     Raises RowChangedError if the row is no longer as it was read. Sightings are counted by
     count_sightings alone, which does not change the version.
     """
     expires = _expires(stranger, stranger.last_ms)
     writes = [_update(before, stranger, expires)]
-    if before is None or before.status != stranger.status:
+    # An earlier version, whose rows have no version, listed nobody.
+    if before is None or not before.version or before.status != stranger.status:
         listing = listed_key(stranger.id) | {"status": stranger.status}
         writes.append(dynamodb.put({**listing, "expires": expires}, None))
-    if new_picture:
-        whose = picture_row_key(new_picture) | {"stranger": stranger.id}
+        noted = {new_picture, *(picture.sha256 for picture in stranger.pictures)}
+    else:
+        noted = {new_picture}
+    for sha256 in sorted(noted - {""}):
+        whose = picture_row_key(sha256) | {"stranger": stranger.id}
         writes.append(dynamodb.put({**whose, "expires": expires}, None))
     dynamodb.write(table, *writes)
 
@@ -235,7 +250,7 @@ def _update_if_there(table: Table, key: Mapping[str, str], change: str, values: 
 
 def _expires(stranger: Stranger, last_ms: int) -> int:
     """Return when the row may go, in seconds; what the owner decided holds a year after a visit."""
-    is_decided = stranger.status in (IGNORED, NAMED)
+    is_decided = stranger.status in (IGNORED, NAMED, MERGED)
     return last_ms // 1000 + (KEEP_DECIDED_S if is_decided else KEEP_ROWS_S)
 
 
@@ -260,13 +275,11 @@ def remove_stranger(table: Table, stranger: Stranger) -> None:
     """Remove all rows of a stranger; raise RowChangedError if his has changed meanwhile."""
     remove_pictures(table, stranger.pictures)
     remove_places(table, stranger.elsewhere)
-    dynamodb.write(table, dynamodb.delete(stranger_key(stranger.id), stranger.version))
-    remove_listing(table, stranger.id)
-
-
-def remove_listing(table: Table, stranger: str) -> None:
-    """Remove the row by which a stranger is listed."""
-    table.delete_item(Key=listed_key(stranger))
+    dynamodb.write(
+        table,
+        dynamodb.delete(stranger_key(stranger.id), stranger.version),
+        dynamodb.delete(listed_key(stranger.id), None),
+    )
 
 
 def best_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:

@@ -273,7 +273,8 @@ class _People:
 
     def picture_key(self, rows: Sequence[StoredVisit]) -> str:
         """Return the key in S3 of a picture of the stranger that rows are of, or nothing."""
-        found = (self._rows.get(row.visit.who, {}).get("pictureKey") for row in rows)
+        ids = [one for row in rows for one in (row.visit.who, self.resolve(row.visit.who))]
+        found = (self._rows.get(one, {}).get("pictureKey") for one in ids)
         return next((str(key) for key in found if key), "")
 
 

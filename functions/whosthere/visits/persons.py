@@ -1,16 +1,17 @@
 """From frames to visits of persons and their alerts."""
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
 from whosthere.alerts.texts import person_alert
+from whosthere.errors import is_permanent
 from whosthere.faces.match import ASSOCIATION_WINDOW_MS, Sighting, classify_face
 from whosthere.geometry import Box, distance
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome
 from whosthere.metrics import latency_counter
-from whosthere.people.store import name_of
+from whosthere.people.store import Person, read_person
 from whosthere.session_store import Session
 from whosthere.visits import store
 from whosthere.visits.record_sightings import (
@@ -24,14 +25,23 @@ from whosthere.visits.store import StoredVisit
 from whosthere.visits.visit import Visit
 
 Positions = dict[str, tuple[int, Box]]  # when and where each person was seen last
+# Returns whether a visit of these persons is a look-alike's; then it has become a stranger's.
+SecondLook = Callable[[AlertContext, Session, Visit, Sequence[Person], Sequence[Sighting]], bool]
+# Whoever cannot be told from a look-alike for so long after AWS had the frame, is told as herself.
+DECIDED_WITHIN_MS = 20_000
 
 
 def alert_persons(
-    context: AlertContext, session: Session, frames: Sequence[AnalysedFrame]
+    context: AlertContext,
+    session: Session,
+    frames: Sequence[AnalysedFrame],
+    *,
+    second_look: SecondLook | None = None,
 ) -> ProcessingOutcome:
     """Record the persons in frames of one camera as visits; send one alert per visit.
 
-    Frames may come in any order and any number of times.
+    Frames may come in any order and any number of times. `second_look` tells persons from those
+    who were taken for them before.
     """
     # By AWS's clock: a restarted processor can replay records from before its session.
     wanted = [frame for frame in frames if session.answers_for(frame.server_ms)]
@@ -45,7 +55,8 @@ def alert_persons(
     suppressed = 0
     for person, sightings in groups.items():
         try:
-            suppressed += alert_person(context, session, person, sightings, stored.get(person))
+            current = stored.get(person)
+            suppressed += alert_person(context, session, person, sightings, current, second_look)
         # Whatever goes wrong with one person must not hide the others: the frames that show
         # this one are reported as failed and redelivered.
         except Exception as error:
@@ -67,6 +78,7 @@ def alert_person(
     person: str,
     sightings: Sequence[Sighting],
     current: StoredVisit | None = None,
+    second_look: SecondLook | None = None,
 ) -> int:
     """Record sightings of one person and send the alerts; return how many were suppressed."""
     suppressed = 0
@@ -75,12 +87,36 @@ def alert_person(
         if recorded.is_claimed:
             visit, now_ms = recorded.visit, context.lease.now_ms()
             try:
-                names = [name_of(context.table, who) for who in visit.persons]
+                persons = [read_person(context.table, who) for who in visit.persons]
             except SERVICE_ERRORS as error:
                 raise release(context, visit) from error
+            certain = [one for one in persons if not one.look_alikes]
+            if second_look and not certain:
+                own = [one for one in sightings if visit.covers(one.frame.captured_ms, 0)]
+                if _is_look_alike(context, session, visit, persons, own, second_look):
+                    continue
+            names = [one.name for one in persons]
             alert = person_alert(visit, names, session.settings.time_zone, now_ms)
             send_alert(context, visit, alert, now_ms)
     return suppressed
+
+
+def _is_look_alike(
+    context: AlertContext,
+    session: Session,
+    visit: Visit,
+    persons: Sequence[Person],
+    sightings: Sequence[Sighting],
+    second_look: SecondLook,
+) -> bool:
+    """Return whether a visit is a look-alike's; an outage delays the answer, and then it is not."""
+    try:
+        return second_look(context, session, visit, persons, sightings)
+    except Exception as error:
+        late_ms = context.lease.now_ms() - max(one.frame.server_ms for one in sightings)
+        if is_permanent(error) or late_ms > DECIDED_WITHIN_MS:
+            return False  # better told wrongly than not at all
+        raise release(context, visit) from error
 
 
 def _counts(

@@ -141,6 +141,15 @@ def read_current(table: Table, camera: str, who: str) -> StoredVisit | None:
     return _read(table, current_key(camera, who))
 
 
+def read_stored(table: Table, visit: Visit) -> StoredVisit | None:
+    """Return a visit as it was written last, wherever its row is by now; None if it is gone."""
+    for key in (current_key(visit.camera, visit.who), closed_key(visit)):
+        stored = _read(table, key)
+        if stored and stored.visit.opened_ms == visit.opened_ms:
+            return stored
+    return None
+
+
 def find_visit(
     table: Table, current: StoredVisit | None, moment_ms: int, gap_ms: int
 ) -> VisitLocation:

@@ -24,7 +24,8 @@ from tests.support.stack.camera import streaming
 from tests.support.stack.command import called, in_shell, shell_process
 from whosthere.clock import now_ms
 from whosthere.geometry import Box
-from whosthere.strangers.review_queue import folder_of
+from whosthere.strangers.collection import index_face
+from whosthere.strangers.review_queue import StrangerFiles, folder_of
 from whosthere.strangers.store import (
     IGNORED,
     PENDING,
@@ -37,6 +38,7 @@ from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import Visit
 
 LIMIT_S = 180
+PEOPLE = ("Zoë", "Ravi")  # whose photos the demo has
 QUICK = ["--set", "healthCheckSeconds=2", "--set", "mediaWaitSeconds=60", "--set", 'tell=["end"]']
 
 
@@ -330,3 +332,55 @@ def test_people_are_enrolled_renamed_and_told_by_real_faces(verb, answer, produc
     assert f"{zoe} again" in {one["name"] for one in face["likest"]}
     for name in (f"{zoe} again/0", f"{ravi}/1", f"Twin {marked}/twin"):
         product.client("s3").delete_object(Bucket=product.stack.bucket, Key=f"people/{name}.jpg")
+
+
+def a_stranger(product, photo):
+    """One who waits in the queue with a picture and a face."""
+    stack, now = product.stack, now_ms()
+    rekognition = product.client("rekognition")
+    files = StrangerFiles(
+        product.client("s3"), rekognition, stack.bucket, f"{stack.name}-strangers"
+    )
+    stranger = f"s-{now:012x}"[:14]
+    face = index_face(files, photo, stranger)
+    waits = Stranger(stranger, ("front-door",), now, now, 0, 0, PENDING, face_id=face)
+    save_stranger(product.table, None, waits)
+    key = f"{folder_of(PENDING, stranger)}{now}.jpg"
+    files.s3.put_object(Bucket=stack.bucket, Key=key, Body=photo)
+    return stranger
+
+
+def test_people_and_strangers_are_forgotten_by_name_and_by_real_faces(
+    verb, answer, product, tmp_path
+):
+    name = unique("Zoë")
+    photos = {one: (ROOT / "demo" / "people" / one / "1.jpg").read_bytes() for one in PEOPLE}
+    for one, content in photos.items():
+        (tmp_path / f"{one}.jpg").write_bytes(content + name.encode())
+    assert answer("enroll", name, str(tmp_path / "Zoë.jpg"))["good"] == 1
+    (zoe,) = answer("people", name)["people"]
+    stranger = a_stranger(product, photos["Ravi"])
+
+    def faces(collection):
+        listed = product.client("rekognition").list_faces(
+            CollectionId=f"{product.stack.name}-{collection}"
+        )
+        return {face["ExternalImageId"].partition(":")[0] for face in listed["Faces"]}
+
+    def left(*words):
+        rows = [row for row in product.table.scan()["Items"] if words[0] in str(row)]
+        listed = product.client("s3").list_objects_v2(Bucket=product.stack.bucket)
+        keys = [one["Key"] for one in listed.get("Contents", ())]
+        return rows + [key for key in keys for word in words if f"/{word}/" in key]
+
+    assert stranger in faces("strangers") and left(stranger)
+    told = [verb("forget", "--face", str(tmp_path / f"{one}.jpg")) for one in PEOPLE]
+    assert told[0].splitlines()[0] == told[1].splitlines()[0]
+    assert stranger not in faces("strangers") and left(stranger) == []
+    assert zoe["id"] in faces("people") and left(zoe["id"], name)
+
+    removed = answer("forget", name.lower())["removed"]
+    assert (removed["facesOfPeople"], removed["photos"]) == (1, 1)
+    time.sleep(3)  # the functions have seen the photo go
+    assert zoe["id"] not in faces("people") and left(zoe["id"], name) == []
+    assert answer("forget", name)["removed"] == {}

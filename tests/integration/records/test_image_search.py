@@ -4,9 +4,17 @@ import json
 import time
 import urllib.request
 import uuid
+from dataclasses import fields, replace
 
+import cv2
+import numpy as np
 import pytest
 
+from demo.draw.curves import linear
+from demo.draw.figure import draw_person
+from demo.draw.film import develop, looks
+from demo.draw.person import make_person
+from demo.draw.pose import Light, Pose
 from tests.support.records.data_stream import a_session
 from tests.support.stack.camera import streaming
 from tests.support.stack.demo_film import cut, first_appearance, photos_of
@@ -15,10 +23,16 @@ from tests.support.stack.deployed import subscribed
 from tests.support.stack.outages import logged, refused, switched_off
 from tests.support.stack.rights import unused
 from whosthere.clock import iso, now_ms
-from whosthere.ingest.image import PRODUCER, SERVER
+from whosthere.ingest.image import FRAGMENT, PRODUCER, SERVER
 from whosthere.names import images_prefix
+from whosthere.people.store import read_people, read_person
 
 NAME = "whosthere-with-the-other-engine"  # so long that the names of its roles are cut
+POSES = (
+    (Pose(x=218, y=252, width=190, yaw=1, pitch=-8, smile=0.4, roll=-2), Light(x=0.5, y=-0.5)),
+    (Pose(x=226, y=250, width=170, yaw=-10, pitch=-3, roll=3), Light(x=-0.6, y=-0.5, key=0.9)),
+    (Pose(x=220, y=250, width=150, yaw=9, pitch=2, roll=-3, talk=0.4), Light(x=-0.3, y=-0.6)),
+)
 # What a function needs only for an event that fails, and after an hour of it.
 FAILING = {"sqs:ChangeMessageVisibility", "s3:PutObject"}
 
@@ -258,3 +272,61 @@ def test_images_that_nobody_searches_are_told_and_so_is_their_end(
         product.stop()
         product.ended(execution, 120)
     assert product.report(execution)["watch"]["records"] > 3
+
+
+def test_who_was_taken_for_her_is_a_stranger_another_day_and_she_is_herself(seen, wait_until):
+    """Faces drawn and compared by a real network: each time in another pose and light."""
+    product, *_ = seen
+    s3, bucket = product.client("s3"), product.stack.bucket
+    her = looks()["Zoë"]
+    him = half_way(her, looks()["Ravi"])
+    with a_session(product.table, gapSeconds=2):
+        assert told(product, wait_until, him, 0) == ["person"]  # the wrong match
+        person = next(one.id for one in read_people(product.table) if one.name == "Zoë")
+        s3.put_object(Bucket=bucket, Key=f"people-not/{person}/him.jpg", Body=portrait(him, 0))
+        wait_until(lambda: read_person(product.table, person).look_alikes, 60)
+        assert told(product, wait_until, him, 1) == ["stranger"]
+        assert told(product, wait_until, her, 2) == ["person"]
+        assert told(product, wait_until, him, 2) == ["stranger"]
+        assert faces(product, f"{NAME}-not-persons") == 1
+        s3.delete_object(Bucket=bucket, Key=f"people-not/{person}/him.jpg")
+        wait_until(lambda: not read_person(product.table, person).look_alikes, 60)
+        assert faces(product, f"{NAME}-not-persons") == 0
+    product.forget_messages()
+
+
+def half_way(look, other):
+    """Somebody who looks like both: every measure of the face lies between theirs."""
+    measures = {
+        one.name: (getattr(look, one.name) + getattr(other, one.name)) / 2
+        for one in fields(look)
+        if isinstance(getattr(look, one.name), float)
+    }
+    return replace(look, **measures)
+
+
+def portrait(look, number):
+    """A portrait of somebody, as JPEG."""
+    pose, light = POSES[number]
+    wall = np.broadcast_to(linear((196, 190, 180)), (560, 440, 3)).astype(np.float32)
+    picture = develop(draw_person(wall.copy(), make_person(look), pose, light), seed=number)
+    return cv2.imencode(".jpg", picture[:, :, ::-1])[1].tobytes()
+
+
+def told(product, wait_until, look, number):
+    """The kinds of alerts after somebody was seen for a second."""
+    time.sleep(4)  # longer than the gap: another visit
+    content = portrait(look, number)
+    start_ms = now_ms()
+    for step in range(3):
+        at = str(start_ms + 500 * step)
+        product.client("s3").put_object(
+            Bucket=product.stack.bucket,
+            Key=f"{images_prefix(product.stack.name, 'front-door')}{at}_{uuid.uuid4()}.jpg",
+            Body=content,
+            Metadata={PRODUCER: at, SERVER: at, FRAGMENT: "1"},
+        )
+    alerts = []
+    wait_until(lambda: alerts.extend(product.messages()) or alerts, 90)
+    wait_until(lambda: is_empty(product, "frames"), 60)
+    return [one["kind"] for one in alerts + product.messages()]

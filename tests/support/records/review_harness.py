@@ -10,6 +10,8 @@ from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.strangers.decisions import Review, reconcile_object
+from whosthere.strangers.look_alikes import LookAlikes
+from whosthere.strangers.review_queue import StrangerFiles
 
 SALT = "salt"
 
@@ -22,7 +24,10 @@ class ReviewHarness(StrangerHarness):
         self.people = PhotoRekognition(s3)
         collection = PeopleCollection(s3, self.people, BUCKET, "people")
         reconciler = PhotoReconciler(table, collection, SALT)
-        self.review = Review(table, self.files, reconciler, lambda: self.clock())
+        self.alike = PhotoRekognition(s3)
+        files = StrangerFiles(s3, self.alike, BUCKET, "not-persons")
+        look_alikes = LookAlikes(table, files, SALT)
+        self.review = Review(table, self.files, reconciler, lambda: self.clock(), look_alikes)
         self.events = []  # not delivered yet
         self.waiting = []  # delivered, and due later: (when, event)
 

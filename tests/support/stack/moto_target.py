@@ -44,6 +44,12 @@ def deployed_target(table):
             "ObjectsQueueUrl": objects,
             "PeopleCollectionId": "whosthere-people",
         },
+        parameters={
+            "VideoRetentionHours": "24",
+            "ReviewRetentionDays": "30",
+            "ReportRetentionDays": "365",
+            "LogRetentionDays": "14",
+        },
     )
 
 

@@ -176,7 +176,8 @@ def test_two_persons_become_one_only_if_that_is_said(cloud, verb, photo, table):
     with pytest.raises(InputError, match="say --merge"):
         verb(people, "--rename", "Bob", "Robert")
     assert len(store.persons(table)) == 2
-    code, _ = verb(people, "--rename", "Bob", "Robert", "--merge", "--yes")
+    code, out = verb(people, "--rename", "Bob", "ROBERT", "--merge", "--yes")
+    assert out.startswith("Bob is Robert from now on")
     cloud.sleep(1)
     assert (code, len(store.persons(table))) == (0, 1)
     assert keys() == ["people/Robert/1-2.jpg", "people/Robert/1.jpg"]
@@ -263,6 +264,17 @@ def test_missing_faces_come_back_and_only_those_without_a_photo_go(cloud, verb, 
     assert (code, sorted(labels.values())) == (0, before)
     assert "1 were missing, 1 photos were enrolled again, 1 faces without a photo" in out
     assert "0 were missing, 0 photos" in verb(rebuild)[1]
+
+
+def test_no_face_goes_while_photos_wait_to_be_enrolled_again(cloud, verb, photo):
+    verb(enroll, "Alice", photo("1.jpg"), photo("2.jpg", BLUE))
+    labels = cloud.rekognition.labels
+    labels.pop(min(labels))
+    labels["left over"] = ("p-nobody:1", GREEN)
+    cloud.is_up = False
+    code, out = verb(rebuild, "--yes")
+    assert (code, "left over" in labels) == (1, True)
+    assert "0 faces without a photo were deleted; not all photos are judged yet" in out
 
 
 def test_a_face_that_is_being_enrolled_is_not_left_over(cloud, verb, photo, monkeypatch):

@@ -191,6 +191,7 @@ def test_an_image_that_waited_until_its_session_was_over_is_searched_in_it(
     s3.create_bucket(Bucket="whosthere-images")
     given = {"BUCKET": "whosthere-images", "PEOPLE_COLLECTION": "people", "FRAMES_QUEUE": "queue"}
     given |= {"STRANGERS_COLLECTION": "strangers", "PICTURE_ROLE_ARN": "arn"}
+    given |= {"LOOK_ALIKES_COLLECTION": "not-persons"}
     with function(monkeypatch, "search_frame", table, **given) as (module, _clock):
         monkeypatch.setattr(image_search, "search_faces", lambda *_given: [face(match(ALICE))])
         worker = camera.harness.worker()

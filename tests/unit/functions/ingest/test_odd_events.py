@@ -27,6 +27,7 @@ from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.people.store import person_id, person_key
 from whosthere.strangers.decisions import Review, reconcile_object
+from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.strangers.review_queue import StrangerFiles
 
 BUCKET = "whosthere-events"
@@ -145,7 +146,8 @@ def test_every_deletion_beside_odd_events_is_done(events, found, odd_bodies):
     events.reconciler.reconcile_photo(GOOD_PHOTO)
     events.s3.delete_object(Bucket=BUCKET, Key=GOOD_PHOTO)
 
-    review = Review(events.table, events.files, events.reconciler, lambda: START)
+    look_alikes = LookAlikes(events.table, events.files, "salt")
+    review = Review(events.table, events.files, events.reconciler, lambda: START, look_alikes)
     events.deliver(partial(reconcile_object, review), found, odd_bodies, GOOD_PHOTO)
     assert "Item" not in events.table.get_item(Key=person_key(person_id("Beth", "salt")))
 
@@ -157,7 +159,9 @@ def test_every_image_beside_odd_events_is_searched(events, found, odd_bodies):
         events.put(f"frames/whosthere-front-door/{len(key)}.jpg", content, Metadata=TOLD)
     named = [(f"frames/whosthere-front-door/{len(key)}.jpg", content) for key, content in found]
     kept, letters = letters_of()
-    search = ImageSearch("whosthere", events.files, Urls(), "people", ApiCallCounter(), letters)
+    search = ImageSearch(
+        "whosthere", events.files, Urls(), "people", ApiCallCounter(), letters, "alike"
+    )
     done = {}
 
     def work(event):
@@ -177,7 +181,9 @@ def test_an_image_that_cannot_be_used_is_kept_or_leaves_its_digest(events, stran
     open_session(events.table, strangers=strangers)
     events.put(GOOD_IMAGE, b"no image", Metadata=TOLD)
     kept, letters = letters_of()
-    search = ImageSearch("whosthere", events.files, Urls(), "people", ApiCallCounter(), letters)
+    search = ImageSearch(
+        "whosthere", events.files, Urls(), "people", ApiCallCounter(), letters, "alike"
+    )
     done = [search_image(search, events.harness.worker(), GOOD_IMAGE, "arn") for _ in range(2)]
     assert done == ["refused"] * 2
     (letter,) = kept.letters.values()
@@ -191,7 +197,9 @@ def test_an_image_that_cannot_be_used_is_kept_or_leaves_its_digest(events, stran
 
 def test_an_image_that_is_gone_leaves_nothing(events):
     kept, letters = letters_of()
-    search = ImageSearch("whosthere", events.files, Urls(), "people", ApiCallCounter(), letters)
+    search = ImageSearch(
+        "whosthere", events.files, Urls(), "people", ApiCallCounter(), letters, "alike"
+    )
     gone = "frames/whosthere-front-door/gone.jpg"
     assert search_image(search, events.harness.worker(), gone, "arn") == "refused"
     assert not kept.letters

@@ -16,7 +16,10 @@ from tests.support.records.stranger_harness import (
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.differences import find_differences
 from whosthere.people.store import person_id
+from whosthere.strangers import decisions
 from whosthere.strangers.differences import find_moved
+from whosthere.strangers.store import listed
+from whosthere.visits.history import Span, past_visits
 from whosthere.visits.store import read_current, visits_of
 
 DELAY_S = 60
@@ -79,7 +82,11 @@ def test_whose_pictures_are_moved_to_ignored_makes_no_alert_and_is_counted(harne
     row = harness.row(stranger)
     assert (row["sightings"], row["visits"]) == (6, 3)
     assert harness.pass_time(DELAY_S + 1) is not None
-    assert harness.row(stranger)["status"] == "ignored"
+    row = harness.row(stranger)
+    assert row["status"] == "ignored" and row["pictureKey"] in harness.pictures
+    pictures = [item for item in harness.table.scan()["Items"] if item["sk"] == "picture"]
+    day_s = 86_400  # the pictures are known as long as the stranger is, but for a last visit
+    assert all(abs(item["expires"] - row["expires"]) < day_s for item in pictures)
     (line,) = harness.decisions
     assert (line["by"], line["via"], line["decision"], line["before"]) == (
         *("owner", "s3", "ignored", "pending"),
@@ -145,6 +152,22 @@ def test_a_name_taken_back_brings_the_stranger_back(harness, rng):
     assert comes_back(harness) == ["Stranger"]
     assert "seen before" in harness.subscriber.alerts[-1].text
     assert [line["decision"] for line in harness.decisions] == ["named", "pending"]
+
+
+def test_a_photo_that_gets_another_name_never_takes_the_decision_back(harness):
+    stranger, before = harness.only, harness.pictures[0]
+    for name in ("Alice", "Alicia"):
+        harness.move(before, before := f"people/{name}/1.jpg")
+        harness.events.reverse()  # the deletion's comes first
+        statuses = []
+        for event in harness.events:
+            harness.deliver_one(event)
+            statuses.append(harness.row(stranger)["status"])
+        harness.events.clear()
+        harness.pass_time(DELAY_S + 1)
+    assert statuses == ["named", "named"]
+    assert harness.row(stranger)["person"] == ALICE
+    assert [line["decision"] for line in harness.decisions] == ["named"]
 
 
 def test_the_only_picture_moved_to_a_person_is_kept_for_the_way_back(make):
@@ -284,6 +307,23 @@ def test_a_visit_in_progress_follows_ignore_and_counts(harness):
     assert visits_of(harness.table, "one", "front-door")[-1].last_ms == START + 95_000
 
 
+def test_a_visit_in_progress_follows_a_merge_without_a_second_alert(make):
+    harness, one, other = two_strangers(make)
+    for second in range(300, 310):
+        harness.video.shows(START + 1000 * second, (LEFT, BLUE))
+    harness.sees(*[somebody(second) for second in range(300, 304)])
+    harness.clock.moment_ms = START + 304_000
+    before = len(harness.subscriber.alerts)
+    for key in [key for key in harness.pictures if f"/{other}/" in key]:
+        harness.move(key, key.replace(other, one))
+    harness.deliver()
+    for second in range(304, 308):
+        harness.sees(somebody(second))
+    assert harness.row(other)["status"] == "merged"
+    assert harness.subscriber.alerts[before:] == []
+    assert read_current(harness.table, "front-door", one).visit.last_ms == START + 307_000
+
+
 def two_strangers(make):
     harness = make()
     harness.sees(somebody(0), somebody(1))
@@ -305,6 +345,8 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     harness.pass_time(DELAY_S + 1)
     row = harness.row(other)
     assert (row["status"], row["mergedInto"]) == ("merged", one)
+    found = past_visits(harness.table, Span(START, START + 100_000), lambda _camera: 300_000)
+    assert [visit.picture_key in harness.pictures for visit in found] == [True]
     both = harness.row(one)
     assert (len(both["pictures"]), both["visits"], both["sightings"]) == (2, 2, 4)
     assert comes_back(harness, 300) == ["Stranger"]
@@ -317,6 +359,55 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     assert (harness.row(one)["visits"], harness.row(other)["visits"]) == (2, 1)  # one more since
 
 
+def merge(harness, one, other):
+    """Move the only picture of the other stranger to the first one's."""
+    (picture,) = [key for key in harness.pictures if f"/{other}/" in key]
+    harness.move(picture, picture.replace(other, one))
+    harness.deliver()
+    harness.pass_time(DELAY_S + 1)
+
+
+def test_a_stranger_whose_row_is_written_after_the_event_is_listed(make):
+    harness = make()
+    harness.sees(somebody(0), somebody(1))
+    read, stranger = decisions.store.read_stranger, harness.only
+    with pytest.MonkeyPatch.context() as patch:  # the event read before the row was written
+        patch.setattr(decisions.store, "read_stranger", lambda *_: None)
+        harness.deliver_one(ObjectEvent(harness.pictures[0], "", ""))
+    assert read(harness.table, stranger) and stranger in listed(harness.table)
+
+
+def test_who_was_merged_is_forgotten_with_the_other(make):
+    harness, one, other = two_strangers(make)
+    merge(harness, one, other)
+    assert find_moved(harness.review.photos.people) == []
+    for key in [key for key in harness.keys if f"/{one}/" in key]:
+        harness.remove(key)
+    harness.deliver()
+    harness.pass_time(DELAY_S + 1)
+    assert harness.rekognition.faces == {} and harness.strangers == []
+    assert [key for key in harness.keys if not key.startswith("decisions/")] == []
+    assert comes_back(harness, 300) == ["Stranger"]
+
+
+def test_a_name_goes_along_with_the_picture_that_is_merged(make):
+    for named in (0, 1):
+        harness, *both = two_strangers(make)
+        other, one = both[named], both[1 - named]
+        (picture,) = [key for key in harness.pictures if f"/{other}/" in key]
+        harness.copy(picture, "people/Alice/1.jpg")
+        harness.deliver()
+        harness.pass_time(DELAY_S + 1)
+        (picture,) = [key for key in harness.pictures if f"/{other}/" in key]
+        merge(harness, one, other)
+        assert (harness.row(one)["status"], harness.row(one)["person"]) == ("named", ALICE)
+        assert harness.row(other)["status"] == "merged"
+        (moved,) = [key for key in harness.pictures if picture.rpartition("/")[2] in key]
+        harness.move(moved, picture)
+        harness.deliver()
+        assert [harness.row(who)["status"] for who in (one, other)] == ["pending", "named"]
+
+
 def test_one_stranger_who_is_two_is_split(harness):
     stranger, (first, _) = harness.only, harness.pictures
     harness.move(first, "review/pending/s-000000000001/1.jpg")
@@ -324,6 +415,21 @@ def test_one_stranger_who_is_two_is_split(harness):
     assert harness.row("s-000000000001")["status"] == "pending"
     assert [len(harness.row(one)["pictures"]) for one in (stranger, "s-000000000001")] == [1, 1]
     assert {who for who, _ in harness.rekognition.faces.values()} == {stranger, "s-000000000001"}
+
+
+@pytest.mark.parametrize("rng", ORDERS)
+def test_of_one_who_was_split_each_is_decided_on_alone(harness, rng):
+    stranger, other = harness.only, "s-000000000001"
+    harness.move(harness.pictures[0], f"review/pending/{other}/1.jpg")
+    harness.deliver(rng=rng)
+    harness.pass_time(DELAY_S + 1)
+    for key in [key for key in harness.keys if f"/{stranger}/" in key]:
+        harness.remove(key)
+    for _ in range(2):
+        harness.deliver(rng=rng)
+        harness.pass_time(DELAY_S + 1)
+    assert harness.only == other and harness.row(other)["status"] == "pending"
+    assert harness.pictures == [f"review/pending/{other}/1.jpg"]
 
 
 def test_the_best_pictures_are_kept_and_the_newest(make):
@@ -416,6 +522,24 @@ def test_without_any_event_the_comparison_finds_what_was_decided(harness, act):
     assert find_moved(people) == find_differences(people) == []
     row = harness.row(stranger)
     assert (row["status"] if row else None) == {"ignored": "ignored", "named": "named"}.get(act)
+
+
+@pytest.mark.parametrize("is_seen", [False, True])
+def test_who_waits_since_an_earlier_version_is_listed(harness, is_seen):
+    stranger, people = harness.only, harness.review.photos.people
+    row = harness.row(stranger)
+    for name in ("version", "pictures", "visits", "cameras", "elsewhere", "decisions"):
+        row.pop(name)
+    harness.table.put_item(Item={**row, "camera": "front-door"})
+    for item in harness.table.scan()["Items"]:
+        if item["pk"] == "strangers" or item["sk"] == "picture":
+            harness.table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+    if is_seen:
+        assert comes_back(harness) == ["Stranger"]
+    else:
+        for key in find_moved(people):
+            harness.deliver_one(ObjectEvent(key, "", ""))
+    assert listed(harness.table) == {stranger: "pending"} and find_moved(people) == []
 
 
 def test_a_stranger_without_a_picture_waits_and_can_be_ignored(make):

@@ -1,0 +1,4 @@
+"""Forgetting: who is meant, what is removed of them, and what expires by itself.
+
+Uses: aws, errors, and the library.
+"""
