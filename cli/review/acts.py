@@ -162,7 +162,7 @@ class Acts:
         del self._done[act]  # not before: what AWS refuses halfway can be undone again
         if lost := [id for id in sorted(missed) if not objects_of(self._files, id)]:
             raise InputError(f"it is too late: {', '.join(lost)} gone for good")
-        return Act("Undone", "")
+        return Act("undone", "")
 
     def _who(self, strangers: Sequence[Stranger]) -> str:
         """Return who was decided on: how many, on the page, which shows no ids."""
