@@ -4,7 +4,7 @@ The functions see what lies where and do the rest, as if the owner had moved the
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from cli.aws.rename import free_key
 from cli.aws.target import Target
 from cli.errors import InputError
+from whosthere.people.differences import list_photos
 from whosthere.people.ownership import find_person
 from whosthere.people.person_names import why_no_name, written_name
 from whosthere.people.store import PREFIX, read_photos
@@ -28,7 +29,6 @@ from whosthere.strangers.store import (
     DISCARDED,
     IGNORED,
     MERGED,
-    NAMED,
     PENDING,
     Stranger,
     read_stranger,
@@ -92,8 +92,7 @@ class Acts:
     def back(self, strangers: Sequence[str]) -> Act:
         """Put strangers back into the queue, whatever was decided; photos of them go."""
         known = self._read(strangers)
-        for stranger in known:
-            photos = [key for key in stranger.elsewhere if key.startswith(PREFIX)]
+        for stranger, photos in self._photos(known):
             if not self._pictures(stranger.id):
                 for key in photos:
                     file = key.rpartition("/")[2].removeprefix(f"{stranger.id}-")
@@ -184,12 +183,19 @@ class Acts:
     def _unnamed(self, strangers: Iterable[str]) -> list[Stranger]:
         """Read strangers; InputError for a named one, as the name counts before what follows."""
         known = self._read(strangers)
-        if named := [stranger.id for stranger in known if stranger.status == NAMED]:
+        if named := [stranger.id for stranger, photos in self._photos(known) if photos]:
             raise InputError(
                 f"{named[0]} has a name, which counts before all else; first take it back: "
                 f"`./whosthere strangers {named[0]} --back`"
             )
         return known
+
+    def _photos(self, strangers: Iterable[Stranger]) -> Iterator[tuple[Stranger, list[str]]]:
+        """Yield strangers with the photos that name them; their rows say so seconds later."""
+        listed, _ = list_photos(self._target.people())
+        for one in strangers:
+            etags = {picture.etag for picture in one.pictures}
+            yield one, [key for key in listed if listed[key] in etags or key in one.elsewhere]
 
     def _required_pictures(self, stranger: str) -> dict[str, str]:
         """Return the ETags of a stranger's pictures by key; InputError if there are none."""

@@ -186,6 +186,21 @@ def test_what_is_moved_by_s3_later_is_not_said_to_be_decided_by_the_command(stac
     assert [line["via"] for line in stack.decisions] == ["command", "s3"]
 
 
+def test_an_act_goes_by_what_s3_holds_before_the_row_says_it(stack, verb):
+    first, _ = stack.ids
+    (key,) = [key for key in stack.pictures if first in key]
+    stack.copy(key, "people/Zoë/1.jpg")
+    with pytest.raises(InputError, match="has a name"):
+        verb(strangers, first, "--ignore")
+    verb(strangers, first, "--back")
+    assert "people/Zoë/1.jpg" not in stack.keys
+    stack.copy(key, "people/Zoë/1.jpg")
+    assert stack.statuses == ["named", "pending"]
+    verb(strangers, first, "--back")
+    verb(strangers, first, "--ignore")  # the row still has the name
+    assert stack.statuses == ["ignored", "pending"]
+
+
 @pytest.mark.parametrize("act", [["--merge"], ["--name", "Zoë"]])
 def test_a_stranger_without_a_picture_is_not_lost_by_a_merge_or_a_name(stack, verb, target, act):
     first, second = stack.ids
