@@ -8,6 +8,7 @@ review/discarded/<stranger>/  thrown away by page or command; gone for good afte
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.faces.match import Sighting, picture_score
+from whosthere.names import STRANGER_PREFIX
 from whosthere.strangers.store import (
     DISCARDED,
     IGNORED,
@@ -39,6 +41,7 @@ REVIEW = "review/"
 FOLDERS = (PENDING, IGNORED, NAMED, DISCARDED)
 PICTURE = ".jpg"
 FACTS = "sighting.json"
+STRANGER_ID = re.compile(rf"{STRANGER_PREFIX}[0-9A-Za-z-]+")  # fits an ExternalImageId
 GONE = ("404", "NoSuchKey", "NotFound")  # S3's codes of what does not lie there
 
 
@@ -144,11 +147,11 @@ def status_of_key(key: str) -> str | None:
 
 
 def stranger_of(key: str) -> str | None:
-    """Return the stranger in whose folder a key lies, or None."""
+    """Return the stranger in whose folder a key lies; None if the folder has no stranger's name."""
     parts = key.split("/")
     if len(parts) != 4 or parts[0] != REVIEW[:-1] or parts[1] not in FOLDERS:
         return None
-    return parts[2] or None
+    return parts[2] if STRANGER_ID.fullmatch(parts[2]) else None
 
 
 def objects_of(files: StrangerFiles, stranger: str) -> dict[str, str]:

@@ -255,6 +255,7 @@ def test_a_picture_is_known_by_its_bytes_in_whatever_folder(harness):
     harness.remove(second)
     harness.move(first, "review/ignored/some folder/renamed.jpg")
     harness.deliver()
+    assert harness.only == stranger  # the folder is nobody
     assert harness.row(stranger)["status"] == "ignored"
     harness.pass_time(DELAY_S + 1)
     assert harness.pictures == [f"review/ignored/{stranger}/renamed.jpg"]
