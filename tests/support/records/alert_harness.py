@@ -190,11 +190,8 @@ class FlakyTable:
         self.client = self
 
     def __getattr__(self, name):
-        call = (
-            self._table.meta.client.transact_write_items
-            if name == "transact_write_items"
-            else getattr(self._table, name)
-        )
+        of_client = name in ("transact_write_items", "batch_get_item")
+        call = getattr(self._table.meta.client if of_client else self._table, name)
 
         def counted(**given):
             self.calls += 1
