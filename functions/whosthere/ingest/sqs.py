@@ -112,7 +112,8 @@ def _settle(source: SqsSource, work: Work, record: "SQSRecord", age_s: float) ->
         work(read_event(record.body))
         return
     except Exception as error:  # a failure concerns this event only
-        if age_s <= RETRY_SECONDS and not is_permanent(error):
+        is_in_time = age_s <= RETRY_SECONDS or isinstance(error, DueLaterError)
+        if is_in_time and not is_permanent(error):
             raise
         reason = reason_of(error)
     source.dead_letters.put(EVENTS, record.message_id, reason, record.raw_event)

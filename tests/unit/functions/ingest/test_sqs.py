@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere.errors import RecordError
+from whosthere.errors import DueLaterError, RecordError
 from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 
@@ -127,6 +127,15 @@ def test_after_an_hour_it_becomes_a_dead_letter_with_the_reason_and_a_log_line(q
     assert kept(s3) == {"failures/events/one.json": {"reason": "AccessDenied", "given": given}}
     assert queue.said[-1] == ("record set aside", {"record": "one"})
     assert queue.measured[-1] == ("RecordsSetAside", "Count", 1)
+
+
+@pytest.mark.parametrize("age_ms", [0, HOUR_MS + 1])
+def test_what_is_due_later_comes_again_then_and_is_no_failure(queue, s3, age_ms):
+    def waits(_event):
+        raise DueLaterError(59_001)
+
+    assert failed(process_sqs_batch(queue.at(age_ms), [message(times=3)], waits)) == ["one"]
+    assert (queue.waits, queue.measured, queue.said, kept(s3)) == ([60], [], [], {})
 
 
 def test_an_event_whose_dead_letter_cannot_be_stored_is_retried(queue):
