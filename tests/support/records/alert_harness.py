@@ -214,6 +214,8 @@ class RacingTable:
     def __getattr__(self, name):
         if name == "transact_write_items":
             return self._before(self._table.meta.client.transact_write_items)
+        if name == "batch_get_item":
+            return self._table.meta.client.batch_get_item
         call = getattr(self._table, name)
         return self._before(call) if name in ("put_item", "update_item") else call
 
