@@ -48,15 +48,15 @@ def search_photo(
     faces = []
     for box in boxes:
         part = crop(image, box, [other for other in boxes if other is not box]).face
-        likest = _likest(table, _search(rekognition, collection, part), names)
+        likest = _likest(table, _by_person(_search(rekognition, collection, part)), names)
         faces.append(SearchedFace(box, likest))
     return sorted(faces, key=lambda face: face.box.left)
 
 
-def search_strangers(
+def search_labels(
     rekognition: "RekognitionClient", collection: str, content: bytes, threshold: float
 ) -> list[str]:
-    """Return the strangers who look like the largest face of a photo, which is only sent.
+    """Return the labels of faces that look like the largest one of a photo, which is only sent.
 
     Raises PhotoRefusedError if the photo shows no face.
     """
@@ -65,7 +65,7 @@ def search_strangers(
     if not detect_faces(rekognition, {"Bytes": image}):
         raise PhotoRefusedError("No face was found in this photo.")
     found = _search(rekognition, collection, image, threshold)
-    return sorted(stranger for stranger in found if stranger)
+    return sorted(label for label in found if label)
 
 
 def _upright(content: bytes) -> bytes:
@@ -84,7 +84,7 @@ def _upright(content: bytes) -> bytes:
 def _search(
     rekognition: "RekognitionClient", collection: str, face: bytes, threshold: float = 0
 ) -> dict[str, float]:
-    """Return the highest similarity of each person's photos, by the id in their labels."""
+    """Return the highest similarity of the faces of each label."""
     try:
         answer = rekognition.search_faces_by_image(
             CollectionId=collection,
@@ -99,8 +99,17 @@ def _search(
         raise
     found: dict[str, float] = {}
     for match in answer["FaceMatches"]:
-        person = match["Face"].get("ExternalImageId", "").partition(PHOTO_MARK)[0]
-        found[person] = max(found.get(person, 0.0), match["Similarity"])
+        label = match["Face"].get("ExternalImageId", "")
+        found[label] = max(found.get(label, 0.0), match["Similarity"])
+    return found
+
+
+def _by_person(labels: dict[str, float]) -> dict[str, float]:
+    """Return the highest similarity of each person's photos, by the id in their labels."""
+    found: dict[str, float] = {}
+    for label, similarity in labels.items():
+        person = label.partition(PHOTO_MARK)[0]
+        found[person] = max(found.get(person, 0.0), similarity)
     return found
 
 

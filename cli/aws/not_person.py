@@ -24,7 +24,7 @@ from whosthere.names import STRANGER_PREFIX, stream_name
 from whosthere.people.store import current_id, name_of
 from whosthere.session_store import read_session
 from whosthere.settings import Settings
-from whosthere.strangers.look_alikes import PREFIX, folder_of
+from whosthere.strangers.look_alikes import PREFIX, STRANGER, folder_of
 from whosthere.strangers.pictures import PresignedUrls, StoredVideo
 from whosthere.strangers.process import StrangerContext, take_snapshot
 from whosthere.strangers.review_queue import StrangerFiles
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 MOST_PICTURES = 3  # in several poses he is known again more surely; each costs a few searches
 NOT_KEPT = ("ResourceNotFoundException", "NoDataRetentionException")
-STRANGER, CAMERA, OPENED = "stranger", "camera", "opened"  # metadata of a picture
+CAMERA, OPENED = "camera", "opened"  # metadata of a picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,11 @@ class Target:
             f"{self.stack}-strangers",
         )
 
+    @property
+    def look_alikes_collection(self) -> str:
+        """Return the id of the collection of faces that were taken for a person."""
+        return f"{self.stack}-not-persons"
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that count for the whole stack."""
         file = settings_file.read(self.session.client("s3"), self.output("BucketName"))

@@ -5,11 +5,17 @@ import time
 from collections.abc import Mapping
 
 from cli.aws.connect import add_options, confirm, connect, print_result
-from cli.aws.face_search import search_strangers
+from cli.aws.face_search import search_labels
 from cli.aws.photo_files import read_photo, require_files
 from cli.aws.target import Target
 from cli.errors import InputError
-from cli.forget.plan import find_stranger, plan_person, plan_strangers, refuse_named
+from cli.forget.plan import (
+    find_stranger,
+    plan_look_alikes,
+    plan_person,
+    plan_strangers,
+    refuse_named,
+)
 from cli.forget.receipt import Remainder, remainders
 from cli.forget.removal import forget
 from cli.interrupts import Interrupts
@@ -27,6 +33,7 @@ KINDS = {
     "queueItems": "entries of the review queue",
     "facesOfPeople": "faces of people",
     "facesOfStrangers": "faces of strangers",
+    "facesOfLookAlikes": "faces that were taken for somebody",
     "visits": "visits",
     "rows": "rows of the table, with those visits",
     "failures": "stored failures",
@@ -92,8 +99,13 @@ def _forget_face(arguments: argparse.Namespace, target: Target) -> int:
     threshold = float(target.settings()["matchThreshold"])
     files = target.stranger_files()
     with Progress(to_stderr=arguments.json).live("strangers are searched"):
-        found = search_strangers(files.rekognition, files.collection, read_photo(path), threshold)
-        forget(target, plan_strangers(target, found), always_twice=True)
+        photo = read_photo(path)
+        found, taken = (
+            search_labels(files.rekognition, collection, photo, threshold)
+            for collection in (files.collection, target.look_alikes_collection)
+        )
+        plan = plan_strangers(target, found) | plan_look_alikes(target, taken)
+        forget(target, plan, always_twice=True)
         time.sleep(STEP_SECONDS - (time.monotonic() - begun) % STEP_SECONDS)
     remains = remainders(target, now_ms())
     content = {

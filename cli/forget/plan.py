@@ -22,6 +22,7 @@ from whosthere.people import store as people_store
 from whosthere.people.ownership import called
 from whosthere.people.person_names import folded_name, written_name
 from whosthere.people.store import NAMELESS, PREFIX
+from whosthere.strangers import look_alikes
 from whosthere.strangers.review_queue import FOLDERS, REVIEW, folder_of
 from whosthere.strangers.store import (
     DISCARDED,
@@ -83,6 +84,7 @@ def plan_person(target: Target, name: str) -> ForgetPlan:
     people = target.people()
     folders = set(_people_folders(people.s3, people.bucket, names))
     folders |= {f"{PREFIX}{written_name(known)}/" for known in names if known}
+    folders |= {look_alikes.folder_of(id) for id in ids if not STRANGER_ID.fullmatch(id)}
     return ForgetPlan(ids, frozenset(folders)) | _review_objects(target, ids, strangers)
 
 
@@ -193,6 +195,29 @@ def _review_objects(
     people = target.people()
     pages = people.s3.get_paginator("list_objects_v2").paginate(Bucket=people.bucket, Prefix=REVIEW)
     items = [item for page in pages for item in page.get("Contents", ())]
-    return ForgetPlan(
-        folders=folders, keys=frozenset(item["Key"] for item in items if item["ETag"] in etags)
-    )
+    copies = {item["Key"] for item in items if item["ETag"] in etags}
+    taken = {key for key, stranger in _look_alike_pictures(target) if stranger in own}
+    return ForgetPlan(folders=folders, keys=frozenset(copies | taken))
+
+
+def plan_look_alikes(target: Target, labels: Iterable[str]) -> ForgetPlan:
+    """Plan to forget pictures of whoever was taken for a person, by the labels of their faces."""
+    wanted = set(labels)
+    keys = {key for key, _ in _look_alike_pictures(target) if label_of(target, key) in wanted}
+    return ForgetPlan(keys=frozenset(keys))
+
+
+def label_of(target: Target, key: str) -> str:
+    """Return the label of the face in a look-alike's picture; empty for any other key."""
+    person = look_alikes.person_of_key(key)
+    return people_store.face_label(person, key, target.id) if person else ""
+
+
+def _look_alike_pictures(target: Target) -> Iterator[tuple[str, str]]:
+    """Yield each look-alike's picture, with the stranger who was taken for a person."""
+    s3, bucket = target.people().s3, target.people().bucket
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=look_alikes.PREFIX)
+    for page in pages:
+        for item in page.get("Contents", ()):
+            facts = s3.head_object(Bucket=bucket, Key=item["Key"])["Metadata"]
+            yield item["Key"], facts.get(look_alikes.STRANGER, "")

@@ -23,12 +23,13 @@ from cli.aws.replay_failures import (
 from cli.aws.target import Target
 from cli.errors import VerbError
 from cli.forget.failures import concerns, texts_within, without
-from cli.forget.plan import ForgetPlan, read_plans, remove_plans, write_plan
+from cli.forget.plan import ForgetPlan, label_of, read_plans, remove_plans, write_plan
 from whosthere import dynamodb
 from whosthere.dynamodb import Row
 from whosthere.ingest import dead_letter
 from whosthere.names import PHOTO_MARK
 from whosthere.people.store import PREFIX
+from whosthere.strangers import look_alikes
 from whosthere.strangers.review_queue import PICTURE
 
 if TYPE_CHECKING:
@@ -83,11 +84,13 @@ class RemovalPass:
         self._files = target.stranger_files()
         self._s3, self._bucket = self._files.s3, self._files.bucket
         self._concerns = concerns(plan)
+        self._labels = {label for key in plan.keys if (label := label_of(target, key))}
 
     def run(self) -> None:
         """Remove what is found, and count it."""
         self._remove_faces("facesOfPeople", self._target.output("PeopleCollectionId"))
         self._remove_faces("facesOfStrangers", self._files.collection)
+        self._remove_faces("facesOfLookAlikes", self._target.look_alikes_collection)
         self._remove_rows()
         for prefix in sorted(self._plan.folders | self._plan.keys):
             self._remove_objects(prefix)
@@ -103,7 +106,8 @@ class RemovalPass:
             face["FaceId"]
             for page in pages
             for face in page["Faces"]
-            if face.get("ExternalImageId", "").partition(PHOTO_MARK)[0] in self._plan.ids
+            if (label := face.get("ExternalImageId", ""))
+            and (label.partition(PHOTO_MARK)[0] in self._plan.ids or label in self._labels)
         ]
         for part in batched(found, MOST_FACES, strict=False):
             rekognition.delete_faces(CollectionId=collection, FaceIds=list(part))
@@ -137,7 +141,12 @@ class RemovalPass:
             return row["sk"] in ids
         if kind in BY_STRANGER:
             return row.get("stranger") in ids
+        if kind == look_alikes.ROWS:
+            key = f"{look_alikes.PREFIX}{row['sk']}"
+            return key in self._plan.keys or look_alikes.person_of_key(key) in ids
         part = row["sk"].split("#")
+        if part[0] == "look-alike":
+            return part[1] in ids or row["stranger"] in ids
         return row.get("who") in ids or (part[0] == "past" and part[1] in ids)
 
     def _changes(self, row: Row) -> dict[str, Any]:
@@ -150,6 +159,8 @@ class RemovalPass:
                 changes["tracks"] = left
         if ids.intersection(row.get("persons", ())):
             changes["persons"] = [one for one in row["persons"] if one not in ids]
+        if self._labels.intersection(labels := set(row.get("lookAlikes", ()))):
+            changes["lookAlikes"] = labels - self._labels or None
         if row.get("heir") in ids:
             changes["heir"] = None
         if row.get("alike") and row["alike"]["person"] in ids:

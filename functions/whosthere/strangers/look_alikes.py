@@ -22,6 +22,7 @@ from whosthere.strangers.review_queue import GONE, StrangerFiles
 
 PREFIX = "people-not/"
 ROWS = "people-not"
+STRANGER = "stranger"  # in the metadata of a picture: who it is of, for the owner's command
 ADDED, REMOVED, UNCHANGED, IGNORED = "added", "removed", "unchanged", "ignored"
 ATTEMPTS = 6
 

@@ -19,13 +19,14 @@ from cli.forget import removal
 from cli.forget.failures import concerns, texts_within, without
 from cli.forget.plan import ForgetPlan
 from tests.support.records.alert_harness import LEFT, START, Killed, face, match, received
-from tests.support.records.drawn_faces import BLUE, GREEN, RED, draw
+from tests.support.records.drawn_faces import BLUE, GREEN, RED, Rekognition, draw
 from tests.support.records.review_harness import ReviewHarness
 from tests.support.records.stranger_harness import BUCKET, somebody
 from whosthere import dynamodb
 from whosthere.alerts.mute import mute
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.store import person_id
+from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.visits.persons import alert_persons
 
 FACE = (0.4, 0.2, 0.2, 0.3)
@@ -35,26 +36,29 @@ READS = ("Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet")
 class Collections:
     """One Rekognition with both collections, as a verb's client reaches them."""
 
-    def __init__(self, people, strangers):
+    def __init__(self, people, strangers, look_alikes):
         self.people, self.strangers, self.calls = people, strangers, []
+        self.look_alikes = look_alikes
 
     def get_paginator(self, operation):
         assert operation == "list_faces"
         return SimpleNamespace(paginate=lambda CollectionId: [{"Faces": self._faces(CollectionId)}])
 
     def _faces(self, collection):
-        kept = self.people.labels if collection.endswith("people") else self.strangers.faces
+        kept = self.people.labels if collection.endswith("people") else self.of(collection).faces
         return [{"FaceId": id, "ExternalImageId": one[0]} for id, one in kept.items()]
+
+    def of(self, collection):
+        return self.look_alikes if collection == "whosthere-not-persons" else self.strangers
 
     def detect_faces(self, **given):
         return self.people.detect_faces(**given)
 
     def search_faces_by_image(self, *, CollectionId, **given):
-        assert CollectionId == "whosthere-strangers"
-        return self.strangers.search_faces_by_image(**given)
+        return self.of(CollectionId).search_faces_by_image(**given)
 
     def delete_faces(self, *, CollectionId, FaceIds):
-        kept = self.people if CollectionId.endswith("people") else self.strangers
+        kept = self.people if CollectionId.endswith("people") else self.of(CollectionId)
         kept.delete_faces(FaceIds=FaceIds)
         self.calls.append("DeleteFaces")
 
@@ -67,7 +71,13 @@ class Home(ReviewHarness):
 
     def __init__(self, target):
         super().__init__(target.table(), target.session.client("s3"), strangers="queue")
-        self.review = replace(self.review, photos=replace(self.review.photos, salt=target.id))
+        self.not_persons = Rekognition()
+        files = replace(self.files, rekognition=self.not_persons)
+        self.review = replace(
+            self.review,
+            photos=replace(self.review.photos, salt=target.id),
+            look_alikes=LookAlikes(self.table, files, target.id),
+        )
         self.sqs, self.queue = boto3.client("sqs"), target.output("DeadLetterQueueUrl")
         self.alice, self.bob = (person_id(name, target.id) for name in ("Alice", "Bob"))
         self.slept, self.after = 0.0, lambda _operation: None
@@ -98,6 +108,14 @@ class Home(ReviewHarness):
         self.copy(first, "people/Alice/door.jpg")
         self.deliver()
         self.waiting_one = next(id for id in self.ids if id != self.named)
+        for who, colour in ((self.alice, BLUE), (self.bob, RED)):  # and these were not they
+            self.taken_for(who, self.waiting_one if colour == BLUE else "", colour)
+
+    def taken_for(self, person, stranger, colour):
+        key = f"people-not/{person}/1.jpg"
+        content, facts = draw((FACE, colour)), {"stranger": stranger}
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=content, Metadata=facts)
+        self.deliver_one(ObjectEvent(key, "", ""))
 
     def _visits(self):
         def seen(second, *who):
@@ -148,7 +166,9 @@ class Home(ReviewHarness):
         """Keep everything there is now, to begin with it again."""
         self.rows = self.table.scan()["Items"]
         self.objects = {key: self.body(key) for key in self.keys}
-        self.faces = copy.deepcopy((self.people.labels, self.rekognition.faces))
+        self.faces = copy.deepcopy(
+            (self.people.labels, self.rekognition.faces, self.not_persons.faces)
+        )
         self.letters = [one for queue in moto_queues() for one in queue._messages]
         return self
 
@@ -161,7 +181,8 @@ class Home(ReviewHarness):
                 batch.put_item(Item=row)
         for key, content in self.objects.items():
             self.put(key, content)
-        self.people.labels, self.rekognition.faces = copy.deepcopy(self.faces)
+        kept = copy.deepcopy(self.faces)
+        self.people.labels, self.rekognition.faces, self.not_persons.faces = kept
         for queue in moto_queues():
             queue._messages.clear()
         for message in self.letters:
@@ -172,7 +193,7 @@ class Home(ReviewHarness):
         kept = {str(row["pk"]) + str(row["sk"]): json.dumps(row, default=str) for row in self.all}
         kept |= {key: [key, *texts_within(json.loads(self.body(key)))] for key in self.json_keys}
         kept |= {key: key for key in self.pictures}
-        kept["faces"] = str([self.people.labels, self.rekognition.faces])
+        kept["faces"] = str([self.people.labels, self.rekognition.faces, self.not_persons.faces])
         kept["letters"] = str([m.body for queue in moto_queues() for m in queue._messages])
         return {
             place
@@ -222,7 +243,7 @@ def home(target, monkeypatch):
     target.session.client("s3").create_bucket(Bucket=BUCKET)
     object.__setattr__(target, "outputs", {**target.outputs, "BucketName": BUCKET})
     found = Home(target).fill()
-    collections = Collections(found.people, found.rekognition)
+    collections = Collections(found.people, found.rekognition, found.not_persons)
     client = target.session.client
     monkeypatch.setattr(
         target.session,
@@ -265,9 +286,15 @@ def test_nothing_of_a_person_is_left_and_everything_of_the_others(home, verb):
     assert {who.partition(":")[0] for who, _ in home.people.labels.values()} == {home.bob}
     assert {who for who, _ in home.rekognition.faces.values()} == {home.waiting_one}
     assert {key: answer["removed"][key] for key in answer["removed"] if key != "rows"} == {
-        **{"facesOfPeople": 3, "facesOfStrangers": 1, "photos": 2, "pictures": 1, "queueItems": 1},
+        **{"facesOfPeople": 3, "facesOfStrangers": 1, "photos": 2, "pictures": 2, "queueItems": 1},
         # The stranger's, how it went on as Alice's once he was named, and two of hers.
-        **{"visits": 4, "failures": 3, "deadLetters": 1, "picturesOfDecisions": 1},
+        **{
+            "facesOfLookAlikes": 1,
+            "visits": 4,
+            "failures": 3,
+            "deadLetters": 1,
+            "picturesOfDecisions": 1,
+        },
     }
     batch = json.loads(home.body("aws/lambda/a.json"))
     assert json.loads(batch["payload"])["Records"] == [failed_record(home.bob)]
@@ -440,7 +467,10 @@ def test_whose_selfie_matches_is_no_stranger_any_more_and_stays_a_person(home, v
     verb(forget, "--face", str(selfie), "--yes")
     assert home.rekognition.faces == {} and home.ids == []
     assert {"people/Alice/1.jpg", "people/Alice/door.jpg"} <= {*home.keys}
-    assert home.traces(home.alice, home.bob) == {one for one in others if home.named not in one}
+    # Both were taken for somebody too, and that is gone with them.
+    left = {one for one in others if home.named not in one and "people-not" not in one}
+    assert home.traces(home.alice, home.bob) == left
+    assert home.not_persons.faces == {}
 
 
 def test_a_selfie_gets_one_answer_in_one_time_whether_it_matches_or_not(home, verb, tmp_path):
