@@ -6,6 +6,8 @@ import sys
 import webbrowser
 
 from cli.aws.connect import add_options, connect, print_result
+from cli.aws.visits import VisitHistory
+from cli.commands.visits import take_back
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from cli.review.queries import StackPage
@@ -22,12 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=0, metavar="N", help="of the page (default: a free one)"
     )
+    parser.add_argument(
+        "--not",
+        dest="not_person",
+        metavar="VISIT",
+        help="without the page: that visit was somebody else's, a stranger's",
+    )
+    parser.set_defaults(undo_not=None)  # `visits` has it
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
 
 
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Serve the page until Ctrl-C and return the exit code."""
     with connect(arguments) as target:
+        if arguments.not_person:
+            return take_back(arguments, target, VisitHistory(target))
         server = bind_server(StackPage(target), arguments.port)
         text = f"{server.link}\nThe link works once, on this machine. Ctrl-C ends the page."
         print_result(arguments, {"stack": str(target), "link": server.link}, text)

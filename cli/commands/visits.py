@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     with connect(arguments) as target:
         history = VisitHistory(target)
         if arguments.not_person or arguments.undo_not:
-            return _take_back(arguments, target, history)
+            return take_back(arguments, target, history)
         if arguments.delete or arguments.delete_day or arguments.delete_camera:
             return _delete(arguments, target, history)
         visits = [one for one in _listed(arguments, target, history) if one.is_confirmed]
@@ -104,7 +104,8 @@ def _delete(arguments: argparse.Namespace, target: Target, history: VisitHistory
     return 1 if left else 0
 
 
-def _take_back(arguments: argparse.Namespace, target: Target, history: VisitHistory) -> int:
+def take_back(arguments: argparse.Namespace, target: Target, history: VisitHistory) -> int:
+    """Say that a visit was somebody else's, or undo that; return the exit code."""
     matches = WrongMatches(target, "command")
     if arguments.undo_not:
         done = matches.undo(arguments.undo_not)

@@ -8,6 +8,7 @@ from typing import Any, Concatenate
 
 from cli.aws.camera_status import CameraStatus, read_camera_statuses
 from cli.aws.face_search import search_photo
+from cli.aws.not_person import WrongMatches
 from cli.aws.people_list import read_people
 from cli.aws.session_report import not_kept_text
 from cli.aws.target import Target
@@ -49,6 +50,9 @@ def one_at_a_time[**P, R](
             return call(page, *args, **kwargs)
 
     return alone
+
+
+NOT = "not:"  # what undoes a wrong match that was taken back begins with it
 
 
 class StackPage:
@@ -245,7 +249,9 @@ class StackPage:
 
     def _do(self, act: str, content: Mapping[str, Any]) -> Act:
         if act == "undo":
-            return self._acts.undo(_text(content, "undo"))
+            return self._undo(_text(content, "undo"))
+        if act == "not":
+            return self._take_back(_text(content, "visit"))
         strangers = _texts(content, "strangers")
         if act == "split":
             files = [self._shelf.file_of(one) for one in _texts(content, "pictures")]
@@ -261,6 +267,19 @@ class StackPage:
         if act not in acts:
             raise InputError(f"there is no act {act!r} on strangers")
         return acts[act](strangers)
+
+    def _take_back(self, visit_id: str) -> Act:
+        visit = VisitHistory(self._target).visit(visit_id)
+        done = WrongMatches(self._target).take_back(visit)
+        text = f"Not {done.name}"
+        text += ": a stranger, who waits under Review" if done.stranger else ""
+        return Act(text, f"{NOT}{done.visit_id}")
+
+    def _undo(self, act: str) -> Act:
+        if not act.startswith(NOT):
+            return self._acts.undo(act)
+        done = WrongMatches(self._target).undo(act.removeprefix(NOT))
+        return Act(f"{done.name} again", "")
 
     def steer(self, act: str, camera: str, minutes: int) -> Json:
         """Start, stop, pause or resume a session."""

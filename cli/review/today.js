@@ -86,7 +86,8 @@ function visitDetails(visit, text) {
     visit.kind === "person" && visit.similarity > 0 && h("p", {}, `Similarity ${visit.similarity.toFixed(1)} of 100`),
     visit.unsure > 0 && h("p", {}, `${many(visit.unsure, "unsure sighting")}, at most ${visit.unsureSimilarity.toFixed(1)} of 100: a second photo helps.`),
     soft(told[visit.alert]),
-    line(clip, visit.kind === "person" && button(`All visits of ${visit.names[0]}`, () => { state.who = visit.who; refresh() })),
+    line(clip, visit.kind === "person" && button(`All visits of ${visit.names[0]}`, () => { state.who = visit.who; refresh() }),
+      visit.kind === "person" && visit.alert !== "none" && button(`Not ${visit.names[0]}`, () => decide("not", [], { visit: visit.id }), { title: "Somebody else: a stranger, and told apart from now on" })),
     visit.stranger && visit.kind === "stranger" && buttons([{ id: visit.stranger }]))
   return [visit.picture && picture(visit.picture, text, () => enlarge(text, [visit.picture], text)), facts].filter(Boolean)
 }

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from cli.aws import not_person
-from cli.commands import people, visits
+from cli.commands import people, review, visits
 from cli.errors import InputError
+from cli.review.queries import StackPage
 from tests.support.records.alert_harness import LEFT, RIGHT, START
 from tests.support.records.drawn_faces import BLUE, RED, colours, draw
 from tests.support.records.review_harness import ReviewHarness
@@ -137,6 +138,21 @@ def test_it_is_listed_with_the_person_and_undone(home, say, verb, target):
     assert [(one["names"], one["sightings"]) for one in listed(say)] == [(["Alice"], 4)]
     with pytest.raises(InputError, match="no visit .* was taken back"):
         say("--undo-not", VISIT)
+
+
+def test_review_takes_it_back_too_and_the_page_undoes_it(home, say, verb, target):
+    code, out = verb(review, "--not", VISIT)
+    assert code == 0 and "not Alice: 3 pictures" in out
+    say("--undo-not", VISIT)
+    home.settle(target)
+    page = StackPage(target)
+    done = page.decide("not", {"visit": VISIT})
+    assert done["text"] == "Not Alice: a stranger, who waits under Review"
+    home.settle(target)
+    assert [one["names"] for one in listed(say)] == [[]]
+    assert page.decide("undo", {"undo": done["undo"]})["text"] == "Alice again"
+    home.settle(target)
+    assert [one["names"] for one in listed(say)] == [["Alice"]]
 
 
 def test_without_the_video_it_says_what_to_do_and_changes_nothing(home, say):
