@@ -266,7 +266,8 @@ def test_missing_faces_come_back_and_only_those_without_a_photo_go(cloud, verb, 
     assert "0 were missing, 0 photos" in verb(rebuild)[1]
 
 
-def test_no_face_goes_while_photos_wait_to_be_enrolled_again(cloud, verb, photo):
+def test_no_face_goes_while_photos_wait_to_be_enrolled_again(cloud, verb, photo, monkeypatch):
+    monkeypatch.setattr(collection_repair, "GIVE_UP_SECONDS", 3)
     verb(enroll, "Alice", photo("1.jpg"), photo("2.jpg", BLUE))
     labels = cloud.rekognition.labels
     labels.pop(min(labels))
