@@ -1,16 +1,16 @@
 """Read from the table what a camera does at the moment; `status` prints it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 
-from whosthere import dynamodb
 from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.people.store import name_of
 from whosthere.session.health.records import HealthState, health_of
 from whosthere.session.report import UnsurePerson, unsure_persons
-from whosthere.session.requests import SessionRequests, read_requests
-from whosthere.session_store import Session, latest_session, session_key
+from whosthere.session.requests import SessionRequests, requests_of
+from whosthere.session_store import Session, read_locks, read_session_rows, session_of
 from whosthere.visits.history import DAY_MS
 from whosthere.visits.store import visits_of, visits_of_sessions
 from whosthere.visits.visit import Visit
@@ -37,34 +37,58 @@ class CameraStatus:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_camera_statuses(table: Table, cameras: Iterable[str], now_ms: int) -> list[CameraStatus]:
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """The last session of a camera, with its row and the camera's lock."""
+
+    session: Session
+    row: Row
+    lock: Row
+
+
+def read_camera_statuses(table: Table, cameras: Sequence[str], now_ms: int) -> list[CameraStatus]:
     """Return what cameras do now, by few queries; `visits` are only those of running sessions."""
-    named = list(cameras)
-    latest = [latest_session(table, camera) for camera in named]
-    held = [session for session in latest if session and session.held]
+    latest = _read_latest(table, cameras)
+    held = [one.session for one in latest.values() if one.session.held]
     since_ms = min([session.started_ms for session in held], default=now_ms) - DAY_MS // 2
     visits = visits_of_sessions(table, [session.id for session in held], since_ms, now_ms)
-    return [read_camera_status(table, camera, now_ms, visits) for camera in named]
+    called = cache(partial(name_of, table))
+    return [_status(camera, latest.get(camera), visits, now_ms, called) for camera in cameras]
 
 
-def read_camera_status(
-    table: Table, camera: str, now_ms: int, visits: Iterable[Visit] | None = None
+def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
+    """Return what the camera does now; only confirmed visits count."""
+    latest = _read_latest(table, [camera]).get(camera)
+    visits = visits_of(table, latest.session.id, camera) if latest else []
+    return _status(camera, latest, visits, now_ms, partial(name_of, table))
+
+
+def _read_latest(table: Table, cameras: Iterable[str]) -> dict[str, _Latest]:
+    """Return the last session of each camera that had one, by two calls for all."""
+    locks = read_locks(table, cameras)
+    rows = read_session_rows(table, [lock["session"] for lock in locks.values()])
+    return {
+        camera: _Latest(session, rows[session.id], lock)
+        for camera, lock in locks.items()
+        if (session := session_of(lock["session"], rows.get(lock["session"], {}), lock))
+    }
+
+
+def _status(
+    camera: str,
+    latest: _Latest | None,
+    visits: Iterable[Visit],
+    now_ms: int,
+    called: Callable[[str], str],
 ) -> CameraStatus:
-    """Return what the camera does now; only confirmed visits count.
-
-    `visits` are among others those of its session, if they were read already.
-    """
-    session = latest_session(table, camera)
-    if session is None:
+    if latest is None:
         return CameraStatus(camera, "free")
-    row = dynamodb.read(table, session_key(session.id)) or {}
-    if visits is None:
-        visits = visits_of(table, session.id, camera)
+    session, row = latest.session, latest.row
     found = [one for one in visits if one.session == session.id]
     confirmed = [one for one in found if one.alert != "none"]
     strangers = sum(one.who.startswith(STRANGER_PREFIX) for one in confirmed)
     last = row.get("lastRecord")
-    requests = read_requests(table, camera, session.id)
+    requests = requests_of(latest.lock, session.id)
     state = _state(session, requests, row, now_ms)
     return CameraStatus(
         camera,
@@ -77,7 +101,7 @@ def read_camera_status(
         watch=health_of(row),
         visits=len(confirmed) - strangers,
         strangers=strangers,
-        unsure=tuple([(name_of(table, one["who"]), one) for one in unsure_persons(found)]),
+        unsure=tuple([(called(one["who"]), one) for one in unsure_persons(found)]),
         counts=row.get("counts", {}),
     )
 

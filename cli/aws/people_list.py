@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from cli.aws.photo_verdicts import alike_text, photo_json, photo_text
@@ -14,7 +15,7 @@ from whosthere.people.differences import list_photos
 from whosthere.people.person_names import folded_name
 from whosthere.people.reconcile import ENROLLED
 from whosthere.people.store import PREFIX, Person, PhotoRow
-from whosthere.visits.store import current_visits
+from whosthere.visits.store import last_visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,11 @@ def _last_seen(
     table: Table, cameras: Sequence[str], persons: Iterable[Person]
 ) -> dict[str, LastSeen]:
     """Return when each person was seen last, under the id of today."""
-    merged = {person.id for person in persons if person.merged_into}
-    found: dict[str, LastSeen] = {}
-    for camera in cameras:
-        for who, stored in current_visits(table, camera).items():
-            person = store.current_id(table, who) if who in merged else who
-            seen = LastSeen(stored.visit.last_ms, camera)
-            if person not in found or found[person].moment_ms < seen.moment_ms:
-                found[person] = seen
-    return found
+    heirs = {person.id: person.merged_into or person.id for person in persons}
+    for _ in range(store.MOST_MERGES):
+        heirs |= {one: heirs.get(heir, heir) for one, heir in heirs.items()}
+    visits = sorted(last_visits(table, cameras, heirs), key=attrgetter("last_ms"))
+    return {heirs[visit.who]: LastSeen(visit.last_ms, visit.camera) for visit in visits}
 
 
 def _person_json(

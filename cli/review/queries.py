@@ -128,9 +128,9 @@ class StackPage:
 
     def _day(self, day: date, time_zone: str) -> Json:
         span, now = span_of_days(day, 1, time_zone), now_ms()
+        found = unwatched_gaps(self._table, self._target.cameras, span.from_ms, span.to_ms, now)
         cameras = []
-        for camera in self._target.cameras:
-            gaps = unwatched_gaps(self._table, camera, span.from_ms, span.to_ms, now)
+        for camera, gaps in found.items():
             seen_ms = min(span.to_ms, now) - span.from_ms
             cameras.append(
                 {

@@ -1,14 +1,12 @@
 """When a camera was not watched, and why: a time without visits must not look like a quiet one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from boto3.dynamodb.conditions import Key
-
-from whosthere import dynamodb
 from whosthere.alerts.texts import ENDINGS
 from whosthere.clock import DAY_S
-from whosthere.dynamodb import Table
-from whosthere.session_store import session_key
+from whosthere.dynamodb import Row, Table
+from whosthere.session_store import read_locks, read_session_rows, sessions_begun
 
 LONGEST_MS = 1000 * DAY_S  # of a session
 NO_SESSION = "no session ran"
@@ -24,19 +22,25 @@ class UnwatchedGap:
 
 
 def unwatched_gaps(
-    table: Table, camera: str, from_ms: int, to_ms: int, now_ms: int
-) -> list[UnwatchedGap]:
-    """Return when no session watched the camera between two moments, up to now."""
-    begun = Key("sk").between(
-        f"session#{max(0, from_ms - LONGEST_MS):013d}", f"session#{to_ms:013d}"
-    )
-    rows = dynamodb.query(table, Key("pk").eq(f"camera#{camera}") & begun)
-    ids = [str(row["session"]) for row in rows]
-    sessions = [found for one in ids if (found := dynamodb.read(table, session_key(one)))]
-    gaps, at_ms, why = [], from_ms, NO_SESSION
+    table: Table, cameras: Iterable[str], from_ms: int, to_ms: int, now_ms: int
+) -> dict[str, list[UnwatchedGap]]:
+    """Return when no session watched each camera between two moments, up to now."""
+    named = list(cameras)
+    # An earlier version opened the session that still runs, and did not list it.
+    ids = {str(lock["session"]) for lock in read_locks(table, named).values()}
+    ids |= sessions_begun(table, from_ms - LONGEST_MS, to_ms)
+    rows = list(read_session_rows(table, ids).values())
     end_ms = min(to_ms, now_ms)
-    for row in sorted(sessions, key=lambda row: int(row.get("startedAt", 0))):
-        if "startedAt" not in row or int(row.get("endedAt", end_ms)) <= at_ms:
+    return {
+        camera: _gaps([row for row in rows if row["camera"] == camera], from_ms, end_ms)
+        for camera in named
+    }
+
+
+def _gaps(sessions: Iterable[Row], from_ms: int, end_ms: int) -> list[UnwatchedGap]:
+    gaps, at_ms, why = [], from_ms, NO_SESSION
+    for row in sorted(sessions, key=lambda row: int(row["startedAt"])):
+        if int(row.get("endedAt", end_ms)) <= at_ms:
             continue
         started_ms = int(row["startedAt"])
         if started_ms > at_ms:

@@ -1,5 +1,6 @@
 """Sessions: the row of one, from its opening to its end, and whose camera it holds."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from whosthere.settings import Settings
 
 # A processor that is being stopped still delivers what it had read.
 LATE_RECORD_GRACE_MS = 60_000
+SESSIONS = "sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,10 @@ def lock_key(camera: str) -> dict[str, str]:
     return {"pk": f"camera#{camera}", "sk": "lock"}
 
 
-def history_key(session: Session) -> dict[str, str]:
-    """Key of the row by which a session is found by its camera and its start."""
-    return {
-        "pk": f"camera#{session.camera}",
-        "sk": f"session#{session.started_ms:013d}#{session.id}",
-    }
+def history_keys(session: Session) -> tuple[dict[str, str], dict[str, str]]:
+    """Keys of the rows by which a session is found by its start: of its camera's, and of all."""
+    begun = f"session#{session.started_ms:013d}#{session.id}"
+    return {"pk": f"camera#{session.camera}", "sk": begun}, {"pk": SESSIONS, "sk": begun}
 
 
 def was_refused(table: Table, session_id: str) -> bool:
@@ -109,6 +109,24 @@ def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
     begun = Key("sk").between("session#", f"session#{server_ms + 1:013d}")
     found = dynamodb.first(table, Key("pk").eq(f"camera#{camera}") & begun, ascending=False)
     return read_session(table, found["session"]) if found else None
+
+
+def read_locks(table: Table, cameras: Iterable[str]) -> dict[str, Row]:
+    """Return the locks of cameras that had a session, by camera; without a read for each."""
+    locks = dynamodb.read_many(table, map(lock_key, cameras))
+    return {str(row["pk"]).partition("#")[2]: row for row in locks if "session" in row}
+
+
+def read_session_rows(table: Table, ids: Iterable[str]) -> dict[str, Row]:
+    """Return the rows of sessions that were opened, by id; without a read for each."""
+    rows = dynamodb.read_many(table, map(session_key, set(ids)))
+    return {str(row["pk"]).partition("#")[2]: row for row in rows if "camera" in row}
+
+
+def sessions_begun(table: Table, from_ms: int, to_ms: int) -> set[str]:
+    """Return the ids of sessions that began in a span without its end, at all cameras."""
+    begun = Key("sk").between(f"session#{max(0, from_ms):013d}", f"session#{to_ms:013d}")
+    return {str(row["session"]) for row in dynamodb.query(table, Key("pk").eq(SESSIONS) & begun)}
 
 
 def read_session(

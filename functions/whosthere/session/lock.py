@@ -12,7 +12,7 @@ from whosthere import dynamodb
 from whosthere.clock import iso
 from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Json, Table, UpdateRequest
 from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
-from whosthere.session_store import Session, history_key, lock_key, session_key
+from whosthere.session_store import Session, history_keys, lock_key, session_key
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 
@@ -27,6 +27,7 @@ def open_session(table: Table, session: Session, values: Mapping[str, Json]) -> 
     """
     # Whatever wrote a lock that is free: it is written anew.
     lock = dynamodb.read(table, lock_key(session.camera), any_schema=True) or {}
+    by_camera, by_start = _found_by(session)
     try:
         table.meta.client.transact_write_items(
             TransactItems=[
@@ -38,7 +39,8 @@ def open_session(table: Table, session: Session, values: Mapping[str, Json]) -> 
                         "ConditionExpression": "attribute_not_exists(endedAt)",
                     }
                 },
-                {"Put": {"TableName": table.name, "Item": _found_by(session)}},
+                {"Put": {"TableName": table.name, "Item": by_camera}},
+                {"Put": {"TableName": table.name, "Item": by_start}},
             ]
         )
     except ClientError as error:
@@ -80,10 +82,11 @@ def _locking(session: Session) -> UpdateRequest:
     }
 
 
-def _found_by(session: Session) -> Attributes:
-    """Return the row that finds a session by the time of its camera's records."""
+def _found_by(session: Session) -> list[Attributes]:
+    """Return the rows that find a session by its start."""
     expires = session.deadline_ms // 1000 + KEEP_ROWS_S
-    return history_key(session) | dynamodb.STAMP | {"session": session.id, "expires": expires}
+    found: Attributes = dynamodb.STAMP | {"session": session.id, "expires": expires}
+    return [{**key, **found} for key in history_keys(session)]
 
 
 def _row(session: Session, values: Mapping[str, Json]) -> Attributes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from itertools import product
 from operator import attrgetter
 from typing import TypedDict
 
@@ -29,6 +30,8 @@ from whosthere.visits.visit import CLAIMED, DUE, SENT, UnsureSightings, Visit
 # Of an id in the sort key of a day, in characters of up to four bytes: the key has at most 1,024
 # bytes. Ids of ours are much shorter; a face of somebody else's collection may have any.
 ID_LENGTH = 240
+# A small one takes as long as a large one's first hundreds, and cameras would need one each.
+ROWS_OF_QUERY = 500
 # All attributes of a visit but its `times`.
 SHOWN = (
     *("camera", "who", "session", "opened", "first", "last", "sightings", "similarity"),
@@ -105,6 +108,12 @@ def current_visits(table: Table, camera: str) -> dict[str, StoredVisit]:
     return {item["who"]: _stored(item) for item in found}
 
 
+def last_visits(table: Table, cameras: Iterable[str], persons: Iterable[str]) -> list[Visit]:
+    """Return the current visits of persons at cameras but for their `times`, without a query."""
+    keys = [current_key(camera, who) for camera, who in product(cameras, persons)]
+    return [_stored(item).visit for item in dynamodb.read_many(table, keys, SHOWN)]
+
+
 def visits_of(table: Table, session: str, camera: str) -> list[Visit]:
     """Return all visits of a session at its camera, in order of their first sighting."""
     closed = Key("pk").eq(f"session#{session}") & Key("sk").begins_with("visit#")
@@ -119,21 +128,19 @@ def visits_of_sessions(
 ) -> list[Visit]:
     """Return the visits of sessions that opened since then, but for their `times`.
 
-    A query for each session and UTC day, however many strangers have a current visit.
+    A query for each UTC day, however many sessions there are.
     """
     ids = set(sessions)
-    found = [
-        _stored(item)
-        for one in ids
-        for item in dynamodb.query(
-            table, Key("pk").eq(f"session#{one}") & Key("sk").begins_with("visit#")
-        )
+    closed_in = {f"session#{one}" for one in ids}
+    days = range(utc(since_ms).toordinal(), utc(now_ms).toordinal() + 1 if ids else 0)
+    rows = [
+        row
+        for number in days
+        for row in visits_of_day(table, date.fromordinal(number).isoformat(), since_ms, now_ms)
+        if "closedPk" not in row or row["closedPk"] in closed_in
     ]
-    for number in range(utc(since_ms).toordinal(), utc(now_ms).toordinal() + 1 if ids else 0):
-        rows = visits_of_day(table, date.fromordinal(number).isoformat(), since_ms, now_ms)
-        found += read_indexed(table, [row for row in rows if "closedPk" not in row])
-    visits = {tuple(stored.key.values()): stored.visit for stored in found}
-    return [visit for visit in visits.values() if visit.session in ids]
+    found = read_indexed(table, rows)
+    return [one.visit for one in found if one.visit.session in ids]
 
 
 def read_current(table: Table, camera: str, who: str) -> StoredVisit | None:
@@ -197,13 +204,14 @@ def visits_of_day(table: Table, day: str, from_ms: int, to_ms: int) -> list[Row]
 def visits_of_one(table: Table, who: str, from_ms: int, to_ms: int, newest: int) -> Iterator[Row]:
     """Yield the index rows of the newest visits of a person or stranger, at each camera.
 
-    A query goes from the last camera backwards; of one that has more rows than are wanted it
-    leaves out the rest. At most `newest` rows a query, and about one query per camera.
+    A query goes from the last camera backwards; of one that has more rows than are wanted the
+    next one leaves out the rest. So there are at most as many queries as the index rows fill.
     """
+    limit = max(newest, ROWS_OF_QUERY)
     bound, camera, found = "~", "", 0
     while bound:
         condition = Key("pk").eq(f"visits#{who}") & Key("sk").lt(bound)
-        rows, is_more = dynamodb.page(table, condition, ascending=False, limit=newest)
+        rows, is_more = dynamodb.page(table, condition, ascending=False, limit=limit)
         bound = ""
         for row in rows:
             if row["camera"] != camera:
