@@ -15,7 +15,8 @@ from local.rekognition.collections import (
 )
 from local.rekognition.errors import invalid_parameter
 from local.rekognition.similarity import similarity
-from local.rekognition.worker.pool import MAX_FACES, Faces
+from local.rekognition.worker.pool import MAX_FACES
+from local.rekognition.worker.recent import Faces
 
 DEFAULT_THRESHOLD = 80.0
 NO_FACES = "There are no faces in the image. Should be at least 1."

@@ -7,7 +7,8 @@ from typing import Any
 from local.rekognition.collections import Collections
 from local.rekognition.errors import RekognitionError, invalid_parameter, too_large
 from local.rekognition.processors.lifecycle import Processors
-from local.rekognition.worker.pool import Faces, WorkerPool
+from local.rekognition.worker.pool import WorkerPool
+from local.rekognition.worker.recent import Faces
 
 MAX_OBJECT_BYTES = 15 * 1024 * 1024  # of a picture in S3; Rekognition guidelines and quotas
 

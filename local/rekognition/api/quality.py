@@ -6,7 +6,7 @@ AWS publishes the levels and the reasons but not its thresholds; these are ours.
 from dataclasses import dataclass
 from typing import Any
 
-from local.rekognition.worker.pool import Faces
+from local.rekognition.worker.recent import Faces
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from local.rekognition.processors.spec import (
     ProcessorSpec,
     stream_name,
 )
-from local.rekognition.worker.pool import Faces
 from local.rekognition.worker.process import WorkerDiedError
+from local.rekognition.worker.recent import Faces
 from local.security.iam import AccessDenied
 from local.security.signing import Credentials, ServiceError
 

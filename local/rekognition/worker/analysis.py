@@ -36,6 +36,8 @@ def _answer(analyzer: FaceAnalyzer, head: wire.Head, body: bytes) -> wire.Head:
         pixels = _pixels(head, body)
     except RekognitionError as error:
         return {"code": error.code, "message": error.message}
+    if "boxes" in head:
+        return {"faces": analyzer.vectors(pixels, head["boxes"])}
     faces = analyzer.faces(pixels, search_small=head["search_small"], vectors=head["vectors"])
     return {"faces": faces}
 

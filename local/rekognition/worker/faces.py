@@ -63,6 +63,11 @@ class FaceAnalyzer:
             for rank, (box, score) in enumerate(found[:MAX_FACES])
         ]
 
+    def vectors(self, pixels: Pixels, boxes: list[list[int]]) -> list[Face]:
+        """Return the vectors alone of faces that were detected before, by their `box`."""
+        chips = [self._chip(pixels, dlib.rectangle(*box)) for box in boxes]
+        return [{"vector": self._network.vector(chip)} for chip in chips]
+
     def _detect(self, pixels: Pixels, search_small: bool) -> list[tuple[Any, float]]:
         """Detect faces of 80 pixels, and of 40 in the picture at twice its size."""
         found = self._boxes(pixels, 0)
@@ -81,8 +86,7 @@ class FaceAnalyzer:
         self, pixels: Pixels, box: Any, score: float, *, with_vector: bool, thorough: bool
     ) -> Face:
         points = self._landmarks.find(pixels, box, thorough=thorough)
-        five = self._five(pixels, box)
-        chip = dlib.get_face_chip(pixels, five, CHIP_SIZE)
+        chip = self._chip(pixels, box)
         quality = {"Brightness": brightness(chip), "Sharpness": sharpness(_middle(pixels, box))}
         height, width = pixels.shape[:2]
         face: Face = {
@@ -99,12 +103,18 @@ class FaceAnalyzer:
                 "Quality": quality,
             },
             "size": box.width(),
+            "box": [box.left(), box.top(), box.right(), box.bottom()],
         }
         if thorough:
             face["more_landmarks"] = _named(MORE_LANDMARKS, points, width, height)
         if with_vector:
             face["vector"] = self._network.vector(chip)
         return face
+
+    def _chip(self, pixels: Pixels, box: Any) -> Pixels:
+        """Return the aligned face."""
+        chip: Pixels = dlib.get_face_chip(pixels, self._five(pixels, box), CHIP_SIZE)
+        return chip
 
 
 def _is_within(box: Any, found: list[tuple[Any, float]]) -> bool:

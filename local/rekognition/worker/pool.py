@@ -5,19 +5,17 @@ import queue
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 
 from local.rekognition.errors import RekognitionError
 from local.rekognition.worker import wire
 from local.rekognition.worker.process import Worker, WorkerDiedError
+from local.rekognition.worker.recent import Faces, RecentFaces
 
 MAX_WORKERS = 4
 MAX_FACES = 100  # of one picture; DetectFaces and IndexFaces
 
 _SIDE = 80
 _BLACK = bytes(_SIDE * _SIDE * 3)
-
-Faces = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,7 @@ class WorkerPool:
     def __init__(self, size: int | None = None) -> None:
         """Set the number of workers, by default one per core."""
         self.size = size or min(os.cpu_count() or 1, MAX_WORKERS)
+        self._recent = RecentFaces()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker | None] = {}
@@ -43,7 +42,18 @@ class WorkerPool:
 
     def analyze_picture(self, data: bytes, *, vectors: int) -> Faces:
         """Return the faces in a picture file, the `vectors` largest with their vector."""
-        return self._submit(Job({"search_small": True, "vectors": vectors}, data)).result()
+        known = self._recent.get(data)
+        if known is None:
+            head = {"search_small": True, "vectors": vectors}
+            faces = self._submit(Job(head, data)).result()
+            self._recent.keep(data, faces)
+            return faces
+        if not known[:vectors]:
+            return known
+        boxes = [face["box"] for face in known[:vectors]]
+        found = self._submit(Job({"boxes": boxes}, data)).result()
+        with_vector = [face | new for face, new in zip(known, found, strict=False)]
+        return with_vector + known[vectors:]
 
     def analyze_frame(self, pixels: bytes, size: tuple[int, int]) -> Future[Faces]:
         """Return a future of the faces in a video frame, each with its vector."""

@@ -56,6 +56,21 @@ def test_another_photo_of_a_person_finds_only_that_person(laptop, people, person
     assert found["FaceMatches"][0]["Similarity"] > 95
 
 
+def test_a_picture_that_was_detected_before_has_the_same_vectors(rekognition, people):
+    image = {"Bytes": encoded(together(portrait("Zoë"), portrait("Ravi")))}
+
+    def searched():
+        found = rekognition.search_faces_by_image(
+            CollectionId=people, Image=image, FaceMatchThreshold=0
+        )
+        return found["SearchedFaceBoundingBox"], found["FaceMatches"]
+
+    first = searched()
+    assert len(first[1]) == 2 and searched() == first
+    rekognition.detect_faces(Image=image)
+    assert searched() == first
+
+
 def test_only_the_largest_face_is_searched(rekognition, people):
     zoe, ravi = portrait("Zoë"), portrait("Ravi")
     small = Image.new("RGB", ravi.size)
