@@ -13,6 +13,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.aws.shared_session import SharedSession
 from cli.errors import InputError, VerbError
 from whosthere import settings, settings_file
 from whosthere.dynamodb import Table
@@ -154,7 +155,7 @@ def _session() -> boto3.Session:
     """Return a session whose clients give up soon if a service does not answer."""
     core = botocore.session.get_session()
     core.set_default_client_config(CLIENT_CONFIG)
-    return boto3.Session(botocore_session=core)
+    return SharedSession(core)
 
 
 def _describe(formation: "CloudFormationClient", stack: str) -> "StackTypeDef | None":

@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Serve the page until Ctrl-C and return the exit code."""
+    if not 0 <= arguments.port <= HIGHEST_PORT:
+        raise InputError(f"port {arguments.port} is none: 1 to {HIGHEST_PORT}, or leave --port out")
     with connect(arguments) as target:
         if arguments.not_person:
             return take_back(arguments, target, VisitHistory(target))
@@ -51,8 +53,6 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
 
 def bind_server(page: PageSource, port: int) -> PageServer:
     """Return the server on its port; InputError if it cannot have it."""
-    if not 0 <= port <= HIGHEST_PORT:
-        raise InputError(f"port {port} is none: 1 to {HIGHEST_PORT}, or leave --port out")
     try:
         return PageServer(page, port)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -29,16 +28,15 @@ NOT_KEPT = ("ResourceNotFoundException", "NoDataRetentionException")
 
 
 class CameraControl:
-    """The cameras of a stack. One call at a time: boto3 makes clients in no two threads at once."""
+    """The cameras of a stack; calls may come from several threads at once."""
 
     def __init__(self, target: Target) -> None:
-        self._target, self._lock = target, Lock()
+        self._target = target
         self._clients: dict[tuple[str, str], KinesisVideoArchivedMediaClient] = {}
 
     def plan(self, camera: str, minutes: int) -> str:
         """Return until when a session would run, and what it costs at most."""
-        with self._lock:
-            return plan_text(self._target, camera, self._request(camera, minutes))
+        return plan_text(self._target, camera, self._request(camera, minutes))
 
     def steer(self, act: str, camera: str, minutes: int) -> str:
         """Start, stop, pause or resume a camera's session; return what happened."""
@@ -50,8 +48,7 @@ class CameraControl:
         }
         if act not in acts:
             raise InputError(f"there is no act {act!r} on cameras")
-        with self._lock:
-            return acts[act](require_camera(self._target, camera), minutes)
+        return acts[act](require_camera(self._target, camera), minutes)
 
     def clip(self, camera: str, from_ms: int, to_ms: int) -> bytes:
         """Return the stored video of that time as MP4; InputError if it is not kept."""
@@ -98,16 +95,15 @@ class CameraControl:
         return base64.b64decode(newest)
 
     def _media(self, stream: str, call: "APINameType") -> "KinesisVideoArchivedMediaClient":
-        with self._lock:
-            if (stream, call) not in self._clients:
-                session = self._target.session
-                found = session.client("kinesisvideo").get_data_endpoint(
-                    StreamName=stream, APIName=call
-                )
-                self._clients[stream, call] = session.client(
-                    "kinesis-video-archived-media", endpoint_url=found["DataEndpoint"]
-                )
-            return self._clients[stream, call]
+        if (stream, call) not in self._clients:
+            session = self._target.session
+            found = session.client("kinesisvideo").get_data_endpoint(
+                StreamName=stream, APIName=call
+            )
+            self._clients[stream, call] = session.client(
+                "kinesis-video-archived-media", endpoint_url=found["DataEndpoint"]
+            )
+        return self._clients[stream, call]
 
     def _request(self, camera: str, minutes: int) -> dict[str, object]:
         request = {"camera": require_camera(self._target, camera), "minutes": minutes}

@@ -4,6 +4,7 @@ import json
 
 import boto3
 
+from cli.aws.shared_session import SharedSession
 from cli.aws.target import Target
 from whosthere import settings
 from whosthere.clock import now_ms
@@ -33,7 +34,7 @@ def deployed_target(table):
         account="111122223333",
         endpoint="",
         cameras=("front-door", "back-door"),
-        session=boto3.Session(),
+        session=SharedSession(),
         engine="stream-processor",
         id="arn:aws:cloudformation:eu-west-1:111122223333:stack/whosthere/one",
         outputs={

@@ -3,17 +3,21 @@
 import io
 import socket
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
 from PIL import Image
 
+from cli.aws import connect
 from cli.aws.camera_status import read_camera_status
+from cli.commands import review
 from cli.commands.review import bind_server
 from cli.errors import InputError
-from cli.review import queries
+from cli.review import queries, steering
 from cli.review.pictures import PictureShelf
 from cli.review.queries import StackPage
 from cli.review.watched import unwatched_gaps
@@ -320,8 +324,34 @@ def test_a_port_that_is_taken_is_told_and_a_free_one_is_found(page):
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"port {port} is taken; leave --port out"):
             bind_server(page, port)
+
+
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_port_that_is_none_is_refused_before_aws_is_asked(verb, monkeypatch, port):
+    monkeypatch.setattr(connect, "find_stack", lambda _stack: pytest.fail("AWS was asked"))
     with pytest.raises(InputError, match="leave --port out"):
-        bind_server(page, 70_000)
+        verb(review, "--port", port)
+
+
+def test_a_camera_that_takes_long_to_start_holds_up_no_other(page, monkeypatch):
+    begun, may_end = Event(), Event()
+    monkeypatch.setattr(steering, "start_session", lambda *_: begun.set() or may_end.wait(60))
+    with ThreadPoolExecutor(2) as pool:
+        started = pool.submit(page.steer, "start", "front-door", 60)
+        try:
+            assert begun.wait(30)
+            assert "at most $7.20" in pool.submit(page.plan, "back-door", 60).result(30)["text"]
+        finally:
+            may_end.set()
+        assert started.result(30)["text"].startswith("Started: front-door")
+
+
+def test_threads_share_the_client_of_a_service(target):
+    with ThreadPoolExecutor(8) as pool:
+        clients = list(pool.map(lambda _: target.session.client("sqs"), range(16)))
+    assert len(set(map(id, clients))) == 1
+    assert target.session.client("sqs", region_name="eu-west-2") is not clients[0]
+    assert target.table() is not target.table()
 
 
 @pytest.mark.parametrize("span", [(2, 1), (0, 10 * HOUR_MS)])
