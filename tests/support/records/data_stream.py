@@ -1,11 +1,17 @@
 """Records put into a camera's data stream by hand, for a session of which only the rows exist."""
 
+import io
 import json
 import time
 import uuid
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import cycle
 
+import av
+from PIL import Image
+
+from local.tests.support.kinesisvideo.client import Film, Producer
 from tests.support.records.alert_harness import face, match, record
 from whosthere import settings
 from whosthere.clock import now_ms
@@ -52,6 +58,26 @@ def put(laptop, *bodies, stream=STREAM, halves=(0,)):
     answer = laptop.client("kinesis").put_records(StreamName=stream, Records=records)
     assert answer["FailedRecordCount"] == 0
     return [one["SequenceNumber"] for one in answer["Records"]]
+
+
+def put_still(laptop, folder, picture, moment_ms, stream=STREAM):
+    """Put a second of video into a camera's stream that shows one picture, from that moment on."""
+    with Image.open(io.BytesIO(picture)) as opened:
+        size = tuple(side // 2 * 2 for side in opened.size)
+        still = av.VideoFrame.from_image(opened.convert("RGB").resize(size))
+    path = folder / f"{moment_ms}.mkv"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10, options={"crf": "10", "bf": "0"})
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
+        for number in range(10):
+            still.pts, still.time_base = number, Fraction(1, 10)
+            container.mux(video.encode(still))
+        container.mux(video.encode(None))
+    film = Film(folder, size, path)
+    with Producer(laptop, stream) as producer:
+        acks = producer.send(film.header, film.fragment(moment_ms)).end()
+    assert acks[-1]["EventType"] == "PERSISTED"
 
 
 def enrolled(table, name):

@@ -23,10 +23,13 @@ EBML = bytes.fromhex("1a45dfa3")
 
 
 class Film:
-    """A drawn film of one-second fragments, ten frames each, every frame of another brightness."""
+    """A film of one-second fragments, ten frames each: the one at `path`, else a drawn one.
 
-    def __init__(self, directory, seconds=1, size=(64, 48)):
-        path = draw(directory / "film.mkv", frames=10, size=size)
+    Of the drawn one every frame has another brightness.
+    """
+
+    def __init__(self, directory, size=(64, 48), path=None):
+        path = path or draw(directory / "film.mkv", frames=10, size=size)
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             self.private, self.size = bytes(stream.codec_context.extradata), size
