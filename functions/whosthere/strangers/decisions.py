@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from whosthere import settings as _settings
 from whosthere.clock import iso
-from whosthere.dynamodb import RowChangedError, Table
+from whosthere.dynamodb import RowChangedError, Table, WriteRequest
 from whosthere.errors import DueLaterError, TryAgainError
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.names import STRANGER_PREFIX
@@ -328,10 +328,11 @@ def _hand_over(
             if other := store.who_is(review.table, target):
                 gap_ms = _settings_at(review, before).gap_ms
                 _continue_visits(review, before, other.person or other.id, gap_ms)
-        before = _saved(review, before, after)
+        counts = [] if left else _counts(review, before, target, 1)
+        store.save_stranger(review.table, before, after, also=counts)
+        before = replace(after, version=before.version + 1)
         store.remove_places(review.table, [key])
         if before.status == MERGED:
-            _count(review, before, target, 1)
             return MERGED
     raise RowChangedError  # look at what is left
 
@@ -369,17 +370,14 @@ def _receive(
         elsewhere={**known.elsewhere, **elsewhere},
         unsettled_ms=0,
     )
-    store.save_stranger(review.table, before, after, new_picture=picture.sha256)
-    if known.status == MERGED:
-        _count(review, known, known.merged_into, -1)
+    counts = _counts(review, known, known.merged_into, -1) if known.status == MERGED else []
+    store.save_stranger(review.table, before, after, new_picture=picture.sha256, also=counts)
 
 
-def _count(review: Review, stranger: Stranger, other: str, sign: int) -> None:
-    """Count the visits of a merged stranger as another's, or with -1 no longer."""
-    if found := store.read_stranger(review.table, other):
-        sightings, visits = sign * stranger.sightings, sign * stranger.visits
-        camera, last_ms = stranger.cameras[0], stranger.last_ms
-        store.count_sightings(review.table, found, last_ms, sightings, visits=visits, camera=camera)
+def _counts(review: Review, stranger: Stranger, other: str, sign: int) -> list[WriteRequest]:
+    """Return what counts the visits of a merged stranger as another's, or with -1 no longer."""
+    found = store.read_stranger(review.table, other)
+    return [store.count_merged(found, stranger, sign)] if found else []
 
 
 def _index(review: Review, stranger: str, key: str) -> str:

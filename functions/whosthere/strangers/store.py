@@ -6,7 +6,7 @@ picture#<SHA-256>  picture    whose picture these bytes are, wherever they lie
 place#<key>        place      the same of a key outside the stranger's own folders
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -164,16 +164,23 @@ def stranger_of_place(table: Table, key: str) -> str | None:
 
 
 def save_stranger(
-    table: Table, before: Stranger | None, stranger: Stranger, *, new_picture: str = ""
+    table: Table,
+    before: Stranger | None,
+    stranger: Stranger,
+    *,
+    new_picture: str = "",
+    also: Sequence[WriteRequest] = (),
 ) -> None:
     """Write a stranger's row, as it is listed, and whose `new_picture` is.
+
+    With `also`, other writes at once, the stranger must not have been seen meanwhile.
 
     With another status all pictures are noted again: their rows go when the stranger's does.
     Raises RowChangedError if the row is no longer as it was read. Sightings are counted by
     count_sightings alone, which does not change the version.
     """
     expires = _expires(stranger, stranger.last_ms)
-    writes = [_update(before, stranger, expires)]
+    writes = [_update(before, stranger, expires, is_exact=bool(also))]
     # An earlier version, whose rows have no version, listed nobody.
     if before is None or not before.version or before.status != stranger.status:
         listing = listed_key(stranger.id) | {"status": stranger.status}
@@ -184,10 +191,12 @@ def save_stranger(
     for sha256 in sorted(noted - {""}):
         whose = picture_row_key(sha256) | {"stranger": stranger.id}
         writes.append(dynamodb.put({**whose, "expires": expires}, None))
-    dynamodb.write(table, *writes)
+    dynamodb.write(table, *writes, *also)
 
 
-def _update(before: Stranger | None, stranger: Stranger, expires: int) -> WriteRequest:
+def _update(
+    before: Stranger | None, stranger: Stranger, expires: int, *, is_exact: bool
+) -> WriteRequest:
     values: dict[str, TableAttributeValueTypeDef] = {
         "status": stranger.status,
         "faceId": stranger.face_id,
@@ -211,6 +220,9 @@ def _update(before: Stranger | None, stranger: Stranger, expires: int) -> WriteR
     read = "version = :read" if before and before.version else "attribute_not_exists(version)"
     if before and before.version:
         given[":read"] = before.version
+    if before and is_exact:
+        read += " AND sightings = :sightings"
+        given[":sightings"] = before.sightings
     return {
         "Update": {
             "Key": stranger_key(stranger.id),
@@ -256,6 +268,30 @@ def count_sightings(
         _update_if_there(
             table, listed_key(stranger.id), "SET expires = :expires", {":expires": expires}
         )
+
+
+def count_merged(other: Stranger, merged: Stranger, sign: int) -> WriteRequest:
+    """Return the write that counts a merged stranger's visits as another's, or with -1 no longer.
+
+    To be done at once with the merged one's, so that no crash loses or doubles a visit.
+    """
+    last_ms = max(other.last_ms, merged.last_ms)
+    return {
+        "Update": {
+            "Key": stranger_key(other.id),
+            "UpdateExpression": "SET lastSeen = :last, expires = :expires"
+            " ADD sightings :more, visits :visits, cameras :cameras",
+            "ConditionExpression": "sightings = :read",
+            "ExpressionAttributeValues": {
+                ":read": other.sightings,
+                ":last": last_ms,
+                ":expires": _expires(other, last_ms),
+                ":more": sign * merged.sightings,
+                ":visits": sign * merged.visits,
+                ":cameras": set(merged.cameras),
+            },
+        }
+    }
 
 
 def _update_if_there(table: Table, key: Mapping[str, str], change: str, values: Attributes) -> None:
