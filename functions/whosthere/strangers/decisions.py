@@ -216,6 +216,8 @@ def _settle(
         places = _look(review, replace(before, elsewhere={**before.elsewhere, **elsewhere}))
         try:
             status = places.status_of(before)
+            if _is_over(review, before, status):
+                return _forget(review, before)
             if status is None:
                 return _settle_gone(review, before, event)
             if before.status == NAMED != status:  # the photo may have got another name
@@ -224,6 +226,12 @@ def _settle(
         except RowChangedError:
             continue
     raise TryAgainError("the stranger's row keeps changing")
+
+
+def _is_over(review: Review, before: Stranger, status: str | None) -> bool:
+    """Return whether a decision was made so long ago, and nothing else now, that its row goes."""
+    is_same = status in (None, before.status) and before.status in (IGNORED, NAMED)
+    return is_same and store.is_expiring(before, review.now_ms())
 
 
 def _look(review: Review, stranger: Stranger) -> Places:
@@ -377,7 +385,7 @@ def _receive(
 def _counts(review: Review, stranger: Stranger, other: str, sign: int) -> list[WriteRequest]:
     """Return what counts the visits of a merged stranger as another's, or with -1 no longer."""
     found = store.read_stranger(review.table, other)
-    return [store.count_merged(found, stranger, sign)] if found else []
+    return store.count_merged(found, stranger, sign) if found else []
 
 
 def _index(review: Review, stranger: str, key: str) -> str:

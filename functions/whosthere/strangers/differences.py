@@ -6,6 +6,7 @@ So an ignored or named stranger without a picture is left as the owner decided.
 
 from typing import TYPE_CHECKING
 
+from whosthere.clock import now_ms
 from whosthere.people.differences import MOST_OBJECTS, find_differences, send_found
 from whosthere.people.ownership import People
 from whosthere.strangers.look_alikes import find_changed
@@ -17,7 +18,7 @@ from whosthere.strangers.review_queue import (
     status_of_key,
     stranger_of,
 )
-from whosthere.strangers.store import DISCARDED, MERGED, PENDING, listed
+from whosthere.strangers.store import DISCARDED, MERGED, PENDING, expiring, listed
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 def send_differences(people: People, sqs: "SQSClient", queue_url: str, logger: "Logger") -> int:
     """Send the keys of photos and pictures that no row agrees with; return how many were sent."""
-    return send_found((find_differences, find_moved, find_changed), people, sqs, queue_url, logger)
+    finders = (find_differences, find_moved, find_changed, find_expiring)
+    return send_found(finders, people, sqs, queue_url, logger)
 
 
 def find_moved(people: People) -> list[str]:
@@ -49,6 +51,11 @@ def find_moved(people: People) -> list[str]:
         if folders - expected or is_gone or status == DISCARDED:
             differing.append(min(own, default=f"{folder_of(PENDING, stranger)}{FACTS}"))
     return sorted(differing)
+
+
+def find_expiring(people: People) -> list[str]:
+    """Return a key of each decided stranger whose row expires soon: without it his faces stay."""
+    return [f"{folder_of(PENDING, one)}{FACTS}" for one in expiring(people.table, now_ms())]
 
 
 def _keys_by_stranger(people: People) -> tuple[dict[str, list[str]], bool]:

@@ -41,6 +41,7 @@ REVIEW = "review/"
 FOLDERS = (PENDING, IGNORED, NAMED, DISCARDED)
 PICTURE = ".jpg"
 FACTS = "sighting.json"
+OWN_LENGTH = 6  # of a stranger's id, in the names of his pictures
 STRANGER_ID = re.compile(rf"{STRANGER_PREFIX}[0-9A-Za-z-]+")  # fits an ExternalImageId
 GONE = ("404", "NoSuchKey", "NotFound")  # S3's codes of what does not lie there
 
@@ -69,7 +70,9 @@ def put_in_queue(
 ) -> Picture | None:
     """Put a sighting into the review queue; return its picture, if it has one."""
     frame, face = sighting.frame, sighting.face
-    folder, file = folder_of(PENDING, stranger), f"{frame.captured_ms}{PICTURE}"
+    # Two who were seen in one frame: `aws s3 mv` of one's pictures must not overwrite the other's.
+    own = stranger.removeprefix(STRANGER_PREFIX)[:OWN_LENGTH]
+    folder, file = folder_of(PENDING, stranger), f"{frame.captured_ms}-{own}{PICTURE}"
     picture = None
     if content:
         put = files.s3.put_object(

@@ -26,6 +26,7 @@ STRANGERS = "strangers"
 # The best pictures of a stranger that are kept: one to know him by, some to enroll him with.
 MOST_PICTURES = 5
 KEEP_DECIDED_S = 365 * DAY_S
+EXPIRING_S = 7 * DAY_S  # DynamoDB removes an expired row without a word
 MOST_MERGES = 8  # how often one stranger of two can have been merged into another
 
 
@@ -270,28 +271,32 @@ def count_sightings(
         )
 
 
-def count_merged(other: Stranger, merged: Stranger, sign: int) -> WriteRequest:
-    """Return the write that counts a merged stranger's visits as another's, or with -1 no longer.
+def count_merged(other: Stranger, merged: Stranger, sign: int) -> list[WriteRequest]:
+    """Return what counts a merged stranger's visits as another's, or with -1 no longer.
 
-    To be done at once with the merged one's, so that no crash loses or doubles a visit.
+    To be written at once with the merged one's row, so that no crash loses or doubles a visit.
     """
     last_ms = max(other.last_ms, merged.last_ms)
-    return {
+    expires = _expires(other, last_ms)
+    counts: WriteRequest = {
         "Update": {
             "Key": stranger_key(other.id),
             "UpdateExpression": "SET lastSeen = :last, expires = :expires"
             " ADD sightings :more, visits :visits, cameras :cameras",
-            "ConditionExpression": "sightings = :read",
+            "ConditionExpression": "version = :version AND sightings = :read",
             "ExpressionAttributeValues": {
+                ":version": other.version,
                 ":read": other.sightings,
                 ":last": last_ms,
-                ":expires": _expires(other, last_ms),
+                ":expires": expires,
                 ":more": sign * merged.sightings,
                 ":visits": sign * merged.visits,
                 ":cameras": set(merged.cameras),
             },
         }
     }
+    listing = listed_key(other.id) | {"status": other.status}
+    return [counts, dynamodb.put({**listing, "expires": expires}, None)]
 
 
 def _update_if_there(table: Table, key: Mapping[str, str], change: str, values: Attributes) -> None:
@@ -305,6 +310,21 @@ def _update_if_there(table: Table, key: Mapping[str, str], change: str, values: 
     except ClientError as error:
         if not dynamodb.is_lost(error):
             raise
+
+
+def is_expiring(stranger: Stranger, now_ms: int) -> bool:
+    """Return whether a stranger's row may go within days: his faces have to go before it."""
+    return _expires(stranger, stranger.last_ms) < now_ms // 1000 + EXPIRING_S
+
+
+def expiring(table: Table, now_ms: int) -> list[str]:
+    """Return the ids of ignored and named strangers whose rows may go within days, sorted."""
+    rows = dynamodb.query(table, Key("pk").eq(STRANGERS))
+    return sorted(
+        row["sk"]
+        for row in rows
+        if row["status"] in (IGNORED, NAMED) and row.get("expires", 0) < now_ms // 1000 + EXPIRING_S
+    )
 
 
 def _expires(stranger: Stranger, last_ms: int) -> int:

@@ -5,19 +5,28 @@ from functools import partial
 
 import pytest
 
-from tests.support.records.alert_harness import LEFT, START, Killed, empty
-from tests.support.records.drawn_faces import BLUE
+from tests.support.records.alert_harness import (
+    LEFT,
+    RIGHT,
+    START,
+    Killed,
+    empty,
+    face,
+    received,
+)
+from tests.support.records.drawn_faces import BLUE, RED
 from tests.support.records.review_harness import SALT, ReviewHarness, any_order
 from tests.support.records.stranger_harness import (
     a_table_and_a_bucket,
     empty_bucket,
     somebody,
 )
+from whosthere.clock import DAY_S
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.differences import find_differences
 from whosthere.people.store import person_id
-from whosthere.strangers import decisions
-from whosthere.strangers.differences import find_moved
+from whosthere.strangers import decisions, differences
+from whosthere.strangers.differences import find_expiring, find_moved
 from whosthere.strangers.store import listed
 from whosthere.visits.history import Span, past_visits
 from whosthere.visits.store import read_current, visits_of
@@ -250,6 +259,39 @@ def test_what_expires_is_no_decision(harness, status, stays):
     assert len(harness.decisions) == lines
 
 
+@pytest.mark.parametrize("status", ["ignored", "named"])
+def test_a_decision_whose_row_expires_leaves_no_face(harness, status, monkeypatch):
+    stranger, people = harness.only, harness.review.photos.people
+    if status == "named":
+        name_alice(harness)
+    else:
+        harness.decide(status)
+    harness.deliver()
+    harness.pass_time(DELAY_S + 1)
+    row, lines = harness.row(stranger), len(harness.decisions)
+    monkeypatch.setattr(differences, "now_ms", lambda: harness.clock())
+    for days, stays in ((300, True), (60, False)):
+        harness.pass_time(days * DAY_S)
+        assert (int(row["expires"]) * 1000 - harness.clock() > 7 * 1000 * DAY_S) == stays
+        found = find_expiring(people)
+        assert found == ([] if stays else [f"review/pending/{stranger}/sighting.json"])
+        for key in found:
+            harness.deliver_one(ObjectEvent(key, "", ""))
+    assert harness.rekognition.faces == {} and harness.strangers == []
+    assert bool(harness.people.faces) == (status == "named")
+    assert find_moved(people) == [] and len(harness.decisions) == lines
+
+
+def test_who_is_decided_on_again_before_the_row_expires_is_kept(harness):
+    stranger = harness.only
+    harness.decide("ignored")
+    harness.deliver()
+    harness.pass_time(364 * DAY_S)
+    harness.decide("pending")
+    harness.deliver()
+    assert harness.row(stranger)["status"] == "pending"
+
+
 def test_a_picture_is_known_by_its_bytes_in_whatever_folder(harness):
     stranger, (first, second) = harness.only, harness.pictures
     harness.remove(second)
@@ -358,6 +400,20 @@ def test_two_strangers_who_are_one_are_merged_and_parted_again(make, rng):
     assert harness.row(other)["status"] == harness.row(one)["status"] == "pending"
     assert len(harness.row(other)["pictures"]) == 1
     assert (harness.row(one)["visits"], harness.row(other)["visits"]) == (2, 1)  # one more since
+
+
+def test_pictures_of_one_frame_are_moved_into_one_folder_and_none_is_overwritten(make):
+    harness = make()
+    for second in (0, 1):
+        harness.video.shows(START + 1000 * second, (LEFT, RED), (RIGHT, BLUE))
+    harness.sees(*(received(second, face(), face(box=RIGHT)) for second in (0, 1)))
+    harness.events.clear()
+    one, other = (item["pk"][9:] for item in harness.strangers)
+    for key in [key for key in harness.keys if f"/{other}/" in key]:
+        harness.move(key, key.replace(f"/{other}/", f"/{one}/"))
+    harness.deliver()
+    assert len({key.rpartition("/")[0] for key in harness.pictures}) == 1
+    assert len(harness.pictures) == len(harness.row(one)["pictures"]) == 2
 
 
 def test_a_crash_at_any_call_of_a_merge_counts_each_visit_once(make):
@@ -472,7 +528,7 @@ def test_the_best_pictures_are_kept_and_the_newest(make):
     for number in range(9):
         looks = {"sharpness": 95.0 - 10 * abs(number - 3)}
         harness.sees(somebody(90 * number, **looks), somebody(90 * number + 1, **looks))
-    pictures = [int(key.rpartition("/")[2][:-4]) for key in harness.pictures]
+    pictures = [int(key.rpartition("/")[2].partition("-")[0]) for key in harness.pictures]
     numbers = [(captured - START) // 90_000 for captured in pictures]
     assert numbers == [1, 2, 3, 4, 8]
     row = harness.strangers[0]

@@ -103,7 +103,7 @@ def test_a_queued_sighting_has_no_vector(harness):
     key = next(key for key in harness.keys if key.endswith("sighting.json"))
     told = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
     assert told["captured"] == "2027-01-15T08:00:01.000Z"  # the sharper one
-    assert told["picture"] == f"{START + 1000}.jpg"
+    assert told["picture"] == f"{START + 1000}-{told['stranger'][2:8]}.jpg"
     assert told["box"] == {"left": 0.2, "top": 0.3, "width": 0.1, "height": 0.2}
     assert told["quality"]["sharpness"] == 95.0
     assert (told["camera"], told["session"]) == ("front-door", "one")
