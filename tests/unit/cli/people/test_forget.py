@@ -479,8 +479,11 @@ def test_whose_selfie_matches_is_no_stranger_any_more_and_stays_a_person(home, v
     assert home.not_persons.faces == {}
 
 
-def test_a_selfie_gets_one_answer_in_one_time_whether_it_matches_or_not(home, verb, tmp_path):
-    told, times = [], []
+def test_a_selfie_gets_one_answer_in_one_time_whether_it_matches_or_not(
+    home, verb, tmp_path, monkeypatch
+):
+    told, times, now = [], [], forget.now_ms()
+    monkeypatch.setattr(forget, "now_ms", lambda: now)  # the answer says until when, to the minute
     for colour in (GREEN, BLUE, BLUE):  # nobody, the stranger, nobody any more
         selfie = tmp_path / f"{len(told)}.jpg"
         selfie.write_bytes(draw((FACE, colour)))
