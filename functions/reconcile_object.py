@@ -12,7 +12,8 @@ from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
-from whosthere.strangers import decisions
+from whosthere.strangers.decisions.reconcile import reconcile_object
+from whosthere.strangers.decisions.review import Review
 from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.strangers.review_queue import StrangerFiles
 
@@ -27,7 +28,7 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 s3 = boto3.client("s3")
 rekognition = boto3.client("rekognition")
 people = PeopleCollection(s3, rekognition, BUCKET, os.environ["PEOPLE_COLLECTION"])
-review = decisions.Review(
+review = Review(
     table=table,
     files=StrangerFiles(s3, rekognition, BUCKET, os.environ["STRANGERS_COLLECTION"]),
     photos=PhotoReconciler(table, people, SALT),
@@ -49,5 +50,5 @@ def handler(event: dict[str, Any], _context: Any) -> "PartialItemFailureResponse
 
 def reconcile(changed: ObjectEvent) -> None:
     """Make table and collections agree with what S3 holds now."""
-    done = decisions.reconcile_object(review, changed)
+    done = reconcile_object(review, changed)
     logger.info("object reconciled", extra={"done": done})

@@ -17,7 +17,8 @@ from whosthere.people.differences import list_photos
 from whosthere.people.ownership import find_person
 from whosthere.people.person_names import why_no_name, written_name
 from whosthere.people.store import PREFIX, read_photos
-from whosthere.strangers.decisions import UNDO_MS, via_metadata
+from whosthere.strangers.decisions.changed_object import via_metadata
+from whosthere.strangers.decisions.settle import UNDO_MS
 from whosthere.strangers.review_queue import (
     GONE,
     PICTURE,

@@ -9,11 +9,11 @@ import pytest
 from local.tests.support.laptop.faults import meet
 from tests.support.session.safeguards import (
     abandoned,
-    an_hour_of_video,
     is_told,
     schedules,
     watched,
 )
+from tests.support.stack.camera import streaming
 from tests.support.stack.deployed import subscribed
 from tests.support.stack.functions import invoke, sample, without_rule
 from tests.support.stack.rights import unused
@@ -35,7 +35,7 @@ def freed(answer):
 @pytest.fixture(scope="module")
 def camera(laptop, stack, tmp_path_factory):
     """The camera is on for all tests of this file."""
-    with an_hour_of_video(laptop, tmp_path_factory.mktemp("camera"), stack.name):
+    with streaming(laptop, tmp_path_factory.mktemp("camera"), stack=stack.name):
         yield
 
 

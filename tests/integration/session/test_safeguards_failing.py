@@ -10,11 +10,11 @@ from local.tests.support.laptop.faults import meet
 from tests.support.session.safeguards import (
     Told,
     abandoned,
-    an_hour_of_video,
     denied,
     is_told,
     watched,
 )
+from tests.support.stack.camera import streaming
 from tests.support.stack.functions import invoke, without_rule
 
 pytestmark = pytest.mark.long  # sessions that cannot be stopped wait through all retries
@@ -25,7 +25,7 @@ THROTTLED, DENIED = "ThrottlingException", "AccessDeniedException"
 @pytest.fixture(scope="module")
 def camera(laptop, stack, tmp_path_factory):
     """The camera is on for all tests of this file."""
-    with an_hour_of_video(laptop, tmp_path_factory.mktemp("camera"), stack.name):
+    with streaming(laptop, tmp_path_factory.mktemp("camera"), stack=stack.name):
         yield
 
 

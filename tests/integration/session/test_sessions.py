@@ -183,7 +183,7 @@ def test_no_request_is_slept_through(product, watching, say):
     product.table.update_item(
         Key=session_key(session),
         UpdateExpression="SET settings.healthCheckSeconds = :long",
-        ExpressionAttributeValues={":long": 60},
+        ExpressionAttributeValues={":long": 600},
     )
     before = int(product.table.get_item(Key=lock_key("front-door"))["Item"]["requests"])
 
@@ -195,7 +195,7 @@ def test_no_request_is_slept_through(product, watching, say):
         """The seconds until a check has seen that many requests."""
         asked = time.monotonic()
         while not product.row(watching)["check"]["answer"].endswith(f" {before + number}"):
-            assert time.monotonic() - asked < 20, f"request {number} is slept through"
+            assert time.monotonic() - asked < 120, f"request {number} is slept through"
             time.sleep(0.01)
         return time.monotonic() - asked
 

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.session.safeguards import Told, an_hour_of_video, is_told, role_of, watched
+from tests.support.session.safeguards import Told, is_told, role_of, watched
+from tests.support.stack.camera import streaming
 from tests.support.stack.deploy import deploy
 from tests.support.stack.deployed import subscribed
 from tests.support.stack.functions import invoke
@@ -21,7 +22,7 @@ def bare(laptop, stack, tmp_path_factory):
     """A stack of its own, from which things are taken, and a camera that sends."""
     deployed = deploy(laptop, f"{stack.name}-bare", Cameras="front-door")
     folder = tmp_path_factory.mktemp("bare")
-    with an_hour_of_video(laptop, folder, deployed.name), subscribed(laptop, deployed) as product:
+    with streaming(laptop, folder, stack=deployed.name), subscribed(laptop, deployed) as product:
         yield product
 
 

@@ -25,10 +25,13 @@ def proxy(laptop, stream):
 @pytest.fixture
 def edge(laptop, proxy, stream, tmp_path, monkeypatch):
     """Start an edge that reaches the laptop AWS through the proxy."""
-    from tests.support.edge.run import EdgeRun
+    from edge import supervisor
+    from tests.support.edge.run import LIMIT_S, EdgeRun
 
     for name, value in laptop.environment().items():
         monkeypatch.setenv(name, value)
+    # What a slow machine has not stored by then would wait on disk for the next start.
+    monkeypatch.setattr(supervisor, "LAST_ACKS_STOPPED_S", LIMIT_S / 2)
     runs = []
 
     def start(*more):

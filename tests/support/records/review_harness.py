@@ -9,7 +9,8 @@ from whosthere.errors import DueLaterError
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
-from whosthere.strangers.decisions import Review, reconcile_object
+from whosthere.strangers.decisions.reconcile import reconcile_object
+from whosthere.strangers.decisions.review import Review
 from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.strangers.review_queue import StrangerFiles
 

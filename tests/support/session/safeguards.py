@@ -3,18 +3,7 @@
 import json
 from contextlib import contextmanager
 
-from local.tests.support.media.films import draw
-from tests.support.stack.camera import streaming
 from tests.support.stack.functions import without_rule
-
-
-@contextmanager
-def an_hour_of_video(laptop, folder, stack):
-    """The stack's camera sends for as long as the longest of these files takes."""
-    film = folder / "hour.mp4"
-    draw(film, frames=7200, rate=2)
-    with streaming(laptop, folder, film=film, stack=stack):
-        yield
 
 
 def watched(product, wait_until, **settings):

@@ -37,7 +37,8 @@ class DeployedProduct:
     def table(self):
         return table_of(self.laptop, self.stack)
 
-    def start(self, minutes=2.0, **settings):
+    def start(self, minutes=60, **settings):
+        """Start a session; without `minutes` it outlasts every test on a slow machine."""
         name = f"test-{uuid.uuid4().hex[:12]}"
         request = {"camera": "front-door", "minutes": minutes, "settings": QUICK | settings}
         return self.execute(request, name)

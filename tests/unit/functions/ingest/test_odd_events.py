@@ -26,7 +26,8 @@ from whosthere.metrics import ApiCallCounter
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
 from whosthere.people.store import person_id, person_key
-from whosthere.strangers.decisions import Review, reconcile_object
+from whosthere.strangers.decisions.reconcile import reconcile_object
+from whosthere.strangers.decisions.review import Review
 from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.strangers.review_queue import StrangerFiles
 

@@ -25,7 +25,7 @@ from whosthere.clock import DAY_S
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.differences import find_differences
 from whosthere.people.store import person_id
-from whosthere.strangers import decisions, differences
+from whosthere.strangers import differences, store
 from whosthere.strangers.differences import find_expiring, find_moved
 from whosthere.strangers.store import listed
 from whosthere.visits.history import Span, past_visits
@@ -446,9 +446,9 @@ def merge(harness, one, other):
 def test_a_stranger_whose_row_is_written_after_the_event_is_listed(make):
     harness = make()
     harness.sees(somebody(0), somebody(1))
-    read, stranger = decisions.store.read_stranger, harness.only
+    read, stranger = store.read_stranger, harness.only
     with pytest.MonkeyPatch.context() as patch:  # the event read before the row was written
-        patch.setattr(decisions.store, "read_stranger", lambda *_: None)
+        patch.setattr(store, "read_stranger", lambda *_: None)
         harness.deliver_one(ObjectEvent(harness.pictures[0], "", ""))
     assert read(harness.table, stranger) and stranger in listed(harness.table)
 
