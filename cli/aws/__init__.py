@@ -1,4 +1,4 @@
-"""The deployed stack as the verbs use it: where it is, its cameras, prices and schedules.
+"""The deployed stack as the verbs use it: where it is, cameras, costs, schedules.
 
 Uses: setup, errors; the library whosthere, and edge for what `pair` packs.
 """
