@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from whosthere import dynamodb
+from whosthere.costs.limits import MICROS, session_micros
+from whosthere.costs.prices import price_table
 from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.people.store import name_of
@@ -20,7 +22,8 @@ from whosthere.visits.visit import Visit
 class CameraStatus:
     """A camera and its session, the last one if none runs; times in milliseconds.
 
-    `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's.
+    `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's,
+    `dollars` what it has cost so far.
     """
 
     camera: str
@@ -35,6 +38,7 @@ class CameraStatus:
     strangers: int = 0
     unsure: tuple[tuple[str, UnsurePerson], ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    dollars: float = 0
 
 
 def read_camera_statuses(table: Table, cameras: Iterable[str], now_ms: int) -> list[CameraStatus]:
@@ -79,6 +83,8 @@ def read_camera_status(
         strangers=strangers,
         unsure=tuple([(name_of(table, one["who"]), one) for one in unsure_persons(found)]),
         counts=row.get("counts", {}),
+        dollars=session_micros(session.engine, row, price_table(table.meta.client.meta.region_name))
+        / MICROS,
     )
 
 

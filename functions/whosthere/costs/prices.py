@@ -65,6 +65,11 @@ def price_table(region: str) -> PriceTable:
     return PriceTable(region, prices, "" if region == home else home)
 
 
+def home_prices() -> PriceTable:
+    """Return the prices of the Region that most sources tell."""
+    return price_table("us-east-1")
+
+
 def _price(name: str, one: Mapping[str, Any], region: str, home: str) -> Price:
     regional = one.get("regions", {}).get(region)
     tiers = () if regional else tuple((bound, dollars) for bound, dollars in one.get("tiers", ()))
