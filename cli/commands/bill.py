@@ -3,9 +3,9 @@
 import argparse
 from typing import Any
 
-from cli.aws.bill import BilledSession, Period, SessionBills, parse_day, parse_month
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.session_start import cost_text
+from cli.aws.sessions.bill import BilledSession, Period, SessionBills, parse_day, parse_month
+from cli.aws.sessions.session_start import cost_text
 from cli.aws.target import Target, resolve_camera
 from cli.interrupts import Interrupts
 from whosthere.clock import iso
