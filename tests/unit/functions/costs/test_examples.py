@@ -38,10 +38,10 @@ def test_two_hours_a_day_cost_444_dollars_of_which_432_are_face_search():
     assert costs.cost(TWO_HOURS).dollars == pytest.approx(443.80, abs=0.01)
 
 
-def image_lines(images, searches):
+def image_lines(images, detections, searches):
     """What so many images cost: an image a second, each in S3, in a message, and searched."""
     return {
-        "detect-faces": images * 0.001,
+        "detect-faces": detections * 0.001,
         "search-faces": searches * 0.001,
         "video-in": images * 0.675 / 3600 * 0.0085,
         "video-stored": images * 0.675 / 3600 * 24 / 720 * 0.023,
@@ -58,14 +58,19 @@ def image_lines(images, searches):
 
 
 def test_half_an_hour_of_motion_a_day_is_54_000_images_of_which_three_tenths_show_a_face():
-    # 30 days x 1,800 s = 54,000 images, 16,200 of them with a face.
-    searches = 16_200 * costs.FILM.searches / costs.FILM.with_face
-    assert dollars(MOTION) == pytest.approx(image_lines(54_000, searches))
+    # 30 days x 1,800 s = 54,000 images, 16,200 of them with a face. The film has 43 images, 28 with
+    # a face. DetectFaces is asked for 39: for all with a face, and 11 of the 15 without.
+    detections = 16_200 + 37_800 * 11 / 15  # 43,920
+    searches = 16_200 * 11 / 28  # 6,364
+    assert dollars(MOTION) == pytest.approx(image_lines(54_000, detections, searches))
+    # 43.92 + 6.36 + 1.83 for all the rest
+    assert costs.cost(MOTION).dollars == pytest.approx(52.11, abs=0.01) and 52.11 < 71
 
 
 def test_with_tag_face_only_the_images_with_a_face_are_made():
-    searches = 16_200 * costs.FILM.searches / costs.FILM.with_face
-    assert dollars(FACE) == pytest.approx(image_lines(16_200, searches))
+    assert dollars(FACE) == pytest.approx(image_lines(16_200, 16_200, 16_200 * 11 / 28))
+    # 16.20 + 6.36 + 0.75 for all the rest
+    assert costs.cost(FACE).dollars == pytest.approx(23.31, abs=0.01)
 
 
 def test_idle_with_image_search_nothing_is_billed_by_the_hour_but_the_sweep():
