@@ -9,6 +9,7 @@ from types import ModuleType
 
 from cli.commands import (
     alert,
+    bill,
     demo,
     enroll,
     forget,
@@ -62,6 +63,7 @@ GROUPS: dict[str, dict[str, ModuleType]] = {
         "pair": pair,
         "unpair": unpair,
         "alert": alert,
+        "bill": bill,
         "replay": replay,
         "rebuild": rebuild,
     },

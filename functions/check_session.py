@@ -8,12 +8,14 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from whosthere.alerts.message import publish
+from whosthere.costs.prices import price_table
 from whosthere.names import StackNames
 from whosthere.session.check import CheckAnswer, CheckContext, Sources, check_session
 from whosthere.session.open import SHORT_TIMEOUTS
 
 logger = Logger()
 names = StackNames(os.environ["STACK"], os.environ["BUCKET"], os.environ["TOPIC_ARN"])
+s3 = boto3.client("s3", config=SHORT_TIMEOUTS)
 # An endpoint that hangs must not take the time in which the check could still answer.
 context = CheckContext(
     table=boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(os.environ["TABLE"]),
@@ -21,7 +23,7 @@ context = CheckContext(
         kinesis=boto3.client("kinesis", config=SHORT_TIMEOUTS),
         kinesisvideo=boto3.client("kinesisvideo", config=SHORT_TIMEOUTS),
         rekognition=boto3.client("rekognition", config=SHORT_TIMEOUTS),
-        s3=boto3.client("s3", config=SHORT_TIMEOUTS),
+        s3=s3,
         # The service has an endpoint for each stream.
         archived_media=lambda url: boto3.client(
             "kinesis-video-archived-media", endpoint_url=url, config=SHORT_TIMEOUTS
@@ -30,6 +32,7 @@ context = CheckContext(
     names=names,
     publish=partial(publish, boto3.client("sns", config=SHORT_TIMEOUTS), names.topic_arn),
     logger=logger,
+    prices=price_table(s3.meta.region_name),
 )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.sessions.price import price_text
+from cli.aws.sessions.session_start import planned_cost, price_text
 from cli.aws.sessions.weekly_schedule import (
     EVERY_DAY,
     WEEKDAYS,
@@ -113,7 +113,8 @@ def create_schedule(target: Target, camera: str, weekly: WeeklySpan) -> str:
     """Create the schedule and return a text about it; InputError if it cannot work."""
     span = weekly.span
     file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
-    planned = SessionSchedule(camera, weekly, str(settings.merge(file, camera, {})["timeZone"]))
+    values = settings.merge(file, camera, {})
+    planned = SessionSchedule(camera, weekly, str(values["timeZone"]))
     today = datetime.now(settings.zone(planned.time_zone)).date()
     if day := next_skipped_day(weekly, planned.time_zone, today):
         raise InputError(
@@ -135,7 +136,8 @@ def create_schedule(target: Target, camera: str, weekly: WeeklySpan) -> str:
             "RetryPolicy": {"MaximumEventAgeInSeconds": MAX_START_DELAY_SECONDS},
         },
     )
-    return f"{planned}; each {price_text(target.engine, span.minutes)}"
+    cost = planned_cost(target, span.minutes, values)
+    return f"{planned}; each {price_text(target, cost, values)}"
 
 
 def delete_schedule(target: Target, camera: str, span: DaySpan, days: frozenset[int] | None) -> str:

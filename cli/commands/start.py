@@ -1,17 +1,19 @@
 """`./whosthere start`: start a session; print until when it runs and what it costs at most."""
 
 import argparse
+import sys
 from typing import Any
 
 from cli.aws.connect import add_options, confirm, connect, print_result
 from cli.aws.effective_settings import parse_value, setting_rules
-from cli.aws.sessions.session_start import plan_text, refuse_busy, session_price, start_session
+from cli.aws.sessions.session_start import plan_session, refuse_busy, start_session
 from cli.aws.target import require_camera
 from cli.aws.time_formats import format_time
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from whosthere import settings
 from whosthere.clock import iso, now_ms
+from whosthere.costs.calculator import line_json
 
 HELP = "start a session: search for faces until a time you choose"
 EXAMPLE = "./whosthere start front-door --minutes 120"
@@ -40,21 +42,22 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         camera = require_camera(target, arguments.camera)
         request = session_input(camera, arguments)
         refuse_busy(target, camera)
-        plan = plan_text(target, camera, request)
+        plan = plan_session(target, camera, request)
+        print(f"The most that this session can cost:\n{plan.cost_lines}", file=sys.stderr)
         if not confirm(target, f"{plan}. Start?", yes=arguments.yes):
             raise InputError("nothing was started")
         session = start_session(target, request)
     until = format_time(session.deadline_ms, session.settings.time_zone, now_ms())
-    price = session_price(target, session.deadline_ms - session.started_ms)
     content = {
         "session": session.id,
         "camera": camera,
         "execution": session.execution,
         "started": iso(session.started_ms),
         "until": iso(session.deadline_ms),
-        "cost": price,
+        "cost": plan.price,
+        "costLines": [line_json(line) for line in plan.cost.lines],
     }
-    print_result(arguments, content, f"{camera} until {until}, {price}\nsession {session.id}")
+    print_result(arguments, content, f"{camera} until {until}, {plan.price}\nsession {session.id}")
     return 0
 
 

@@ -11,9 +11,11 @@ from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
 from whosthere.alerts.texts import unsure_line
 from whosthere.clock import iso, now_ms
+from whosthere.costs.calculator import dollars_text
 from whosthere.faces.match import failed_checks
 from whosthere.people.differences import refused_photos
 from whosthere.session.health.records import facts
+from whosthere.session_store import Session
 
 HELP = "show what every camera does at the moment"
 EXAMPLE = "./whosthere status"
@@ -59,12 +61,17 @@ def status_line(one: CameraStatus, now: int) -> str:
         text += f"; its last session was {session.id}, with "
     else:
         text += f" until {format_time(one.until_ms, zone, now)} ({session.engine}, {session.id}); "
-        text += f"{_records_text(one, now)}; so far "
+        text += f"{_records_text(one, now)}; so far cost about {_cost_text(one, session)}, "
     text += f"visits of people: {one.visits}, of strangers: {one.strangers}"
     told = [unsure_line(name, unsure) for name, unsure in one.unsure]
     if not_kept := not_kept_text(one.counts):
         told.append(f"faces of strangers not kept: {not_kept}")
     return "; ".join([text, *told])
+
+
+def _cost_text(one: CameraStatus, session: Session) -> str:
+    limit = session.settings.max_dollars
+    return dollars_text(one.dollars) + (f" of {dollars_text(limit)}" if limit else "")
 
 
 def _records_text(one: CameraStatus, now: int) -> str:
@@ -102,6 +109,7 @@ def _camera_json(one: CameraStatus) -> dict[str, Any]:
         "watch": facts(one.watch),
         "visits": one.visits,
         "strangers": one.strangers,
+        "dollars": round(one.dollars, 6),
         "unsure": [{"name": name, **unsure} for name, unsure in one.unsure],
         "notKept": failed_checks(one.counts),
     }

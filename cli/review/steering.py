@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from cli.aws.sessions.session_start import plan_text, refuse_busy, start_session
+from cli.aws.sessions.session_start import plan_session, refuse_busy, start_session
 from cli.aws.target import Target, require_camera
 from cli.aws.time_formats import format_time
 from cli.errors import InputError
@@ -36,7 +36,7 @@ class CameraControl:
 
     def plan(self, camera: str, minutes: int) -> str:
         """Return until when a session would run, and what it costs at most."""
-        return plan_text(self._target, camera, self._request(camera, minutes))
+        return str(plan_session(self._target, camera, self._request(camera, minutes)))
 
     def steer(self, act: str, camera: str, minutes: int) -> str:
         """Start, stop, pause or resume a camera's session; return what happened."""
@@ -113,7 +113,7 @@ class CameraControl:
     def _start(self, camera: str, minutes: int) -> str:
         request = self._request(camera, minutes)
         refuse_busy(self._target, camera)
-        plan = plan_text(self._target, camera, request)
+        plan = plan_session(self._target, camera, request)
         start_session(self._target, request)
         return f"Started: {plan}."
 

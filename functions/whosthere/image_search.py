@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from whosthere.clock import now_ms
+from whosthere.costs.limits import allows_image, count_image
+from whosthere.costs.prices import PriceTable, price_table
 from whosthere.errors import PictureError
 from whosthere.ingest.dead_letter import EVENTS, DeadLetters
 from whosthere.ingest.image import (
@@ -36,7 +38,10 @@ MOST_KEPT_BYTES = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class ImageSearch:
-    """What searching images needs besides alerting; `files` has the bucket with the images."""
+    """What searching images needs besides alerting; `files` has the bucket with the images.
+
+    `given_prices` are those of the bucket's Region if there are none.
+    """
 
     stack: str
     files: StrangerFiles
@@ -45,13 +50,19 @@ class ImageSearch:
     calls: ApiCallCounter
     dead_letters: DeadLetters
     look_alikes_collection: str
+    given_prices: PriceTable | None = None
+
+    @property
+    def prices(self) -> PriceTable:
+        """The prices that limits are reckoned with."""
+        return self.given_prices or price_table(self.files.s3.meta.region_name)
 
 
 def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_prefix: str) -> str:
     """Search the image under a key if AWS received it in a session of its camera.
 
-    Return what became of it: `searched`, `refused`, `outside` of a session, or `ignored`. The
-    video stream's ARN begins with `arn_prefix`.
+    Return what became of it: `searched`, `refused`, `outside` of a session, `over limit`, or
+    `ignored`. The video stream's ARN begins with `arn_prefix`.
     """
     table, files = alerting.table, images.files
     camera = camera_of(images.stack, key)
@@ -67,11 +78,15 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
             add_counts(table, session.id, {"images_outside": 1})
             return "outside"
         session = owner
+        if not allows_image(table, session, image.producer_ms, images.prices, now_ms()):
+            add_counts(table, session.id, {"images_over_limit": 1})
+            return "over limit"
         quality = session.settings.quality
         faces = search_faces(files.rekognition, images.people_collection, image, quality)
     except PictureError as error:
         _set_aside(images, session, key, str(error))
-        add_counts(table, session.id, images.calls.take() + Counter(images_refused=1))
+        counts = images.calls.take() + Counter(images_refused=1)
+        count_image(table, session, counts, images.prices, now_ms())
         return "refused"
     arn = f"{arn_prefix}{stream_name(images.stack, session.camera)}/0"
     record = build_record(arn, image, faces)
@@ -109,6 +124,6 @@ def _process(
     persons = alert_persons(alerting, session, [frame], second_look=search.is_look_alike)
     strangers = queue_strangers(alerting, context, session, [frame])
     counts = persons.counts + strangers.counts + images.calls.take()
-    add_counts(alerting.table, session.id, counts, persons.last_ms)
+    count_image(alerting.table, session, counts, images.prices, now_ms(), persons.last_ms)
     for error in (persons.failed | strangers.failed).values():
         raise error

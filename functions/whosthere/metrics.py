@@ -29,10 +29,18 @@ LATENCY_COUNTER = "within_ms_"
 STEP = 2**0.25
 
 
-def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms: int = 0) -> None:
+def add_counts(
+    table: Table,
+    session_id: str,
+    counts: Mapping[str, int],
+    last_ms: int = 0,
+    *,
+    spent_micros: int = 0,
+) -> None:
     """Add to the session's counters, at least once per record: a retry may count twice.
 
-    `last_ms` is when the last record reached AWS, or 0 if that is of no interest.
+    `last_ms` is when the last record reached AWS, or 0 if that is of no interest; `spent_micros`
+    is what of the cost of these calls the month's bill has already.
     """
     names = [name for name, number in counts.items() if number]
     if not names:
@@ -43,6 +51,9 @@ def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms
     if last_ms:
         added.append("lastRecord = :last")
         values[":last"] = last_ms
+    if spent_micros:
+        added.append("spentMicros = if_not_exists(spentMicros, :zero) + :spent")
+        values[":spent"] = spent_micros
     table.update_item(
         Key=session_key(session_id),
         UpdateExpression="SET " + ", ".join(added),

@@ -35,7 +35,7 @@ class Settings:
 
     `gap_ms` is the time without a sighting after which a visit is over, `confirm_window_ms` the
     time within which the confirming sightings must lie. Of unsure sightings
-    `probably_sightings` confirm a visit, or none if it is 0.
+    `probably_sightings` confirm a visit, or none if it is 0. A limit of 0 dollars is none.
     """
 
     match_threshold: float
@@ -59,6 +59,8 @@ class Settings:
     time_zone: str
     quiet_hours: tuple[str, ...]
     discard_delay_ms: int
+    max_dollars: float = 0
+    max_dollars_month: float = 0
 
 
 @cache
@@ -183,4 +185,6 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         time_zone=str(values["timeZone"]),
         quiet_hours=tuple(values["quietHours"]),
         discard_delay_ms=round(1000 * float(values["discardDelaySeconds"])),
+        max_dollars=float(values["maxDollars"]),
+        max_dollars_month=float(values["maxDollarsMonth"]),
     )

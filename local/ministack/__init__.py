@@ -23,6 +23,7 @@ from local.ministack.functions import (
     invoke,
     kinesis_mappings,
     record_iterator_age,
+    record_request,
     set_mapping_result,
 )
 from local.ministack.names import (
@@ -117,6 +118,7 @@ __all__ = [
     "media_endpoint",
     "log_emulator_decision",
     "record_iterator_age",
+    "record_request",
     "set_mapping_result",
     "publish_as",
     "put_object_as",

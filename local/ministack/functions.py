@@ -1,4 +1,4 @@
-"""Lambda functions, their event source mappings and metrics."""
+"""Lambda functions, their event source mappings, and metrics of services."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +63,14 @@ def add_mapping_metric(mapping_uuid: str, metric: str, number: int) -> None:
         names.RECORD_METRIC.get()(
             "AWS/Lambda", metric, number, "Count", {"EventSourceMappingUUID": mapping_uuid}
         )
+
+
+def record_request(namespace: str, operation: str, status: int) -> None:
+    """Count a request that a service has answered (Rekognition, "CloudWatch metrics")."""
+    kinds = {2: "SuccessfulRequestCount", 5: "ServerErrorCount"}
+    metric = kinds.get(status // 100, "UserErrorCount")
+    with scope():
+        names.RECORD_METRIC.get()(namespace, metric, 1, "Count", {"Operation": operation})
 
 
 def record_iterator_age(function_arn: str, milliseconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Write the parts of docs/ that are made from the code: settings, commands, permissions.
+"""Write the parts of docs/ that are made from the code: settings, commands, permissions, costs.
 
     PYTHONPATH=.:functions .whosthere/project/bin/python -m tests.support.made_pages
 
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from bench import costs
 from cli.__main__ import GROUPS, main
 from tests.support.stack import sam
+from whosthere.costs.prices import price_table
 
 DOCS = sam.ROOT / "docs"
 SCHEMA = sam.ROOT / "functions" / "whosthere" / "settings.schema.json"
@@ -81,12 +83,40 @@ def permissions() -> str:
     return "\n\n".join(parts)
 
 
+def prices() -> str:
+    """Return the table of prices, with where each was read."""
+    rows = (
+        (
+            one.what,
+            f"${one.dollars:.10f}".rstrip("0").rstrip(".") if one.dollars is not None else "?",
+            one.unit,
+            one.sure,
+            f"{one.source}, {one.date}",
+        )
+        for one in price_table("us-east-1").prices.values()
+    )
+    return table(("what", "dollars for one", "unit", "how sure", "source"), rows)
+
+
+def examples() -> str:
+    """Return the worked examples of a month."""
+    return table(("a month of", "what", "how much", "dollars"), iter(costs.rows(costs.examples())))
+
+
+def idle() -> str:
+    """Return what a month costs in which no session runs."""
+    return table(("a month of", "what", "how much", "dollars"), iter(costs.rows(costs.idle())))
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "input": session_input,
     "parameters": parameters,
     "commands": commands,
     "permissions": permissions,
+    "prices": prices,
+    "examples": examples,
+    "idle": idle,
 }
 
 

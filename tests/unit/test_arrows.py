@@ -19,6 +19,7 @@ LAYERS = {
         "dynamodb imaging names settings settings_file",
         "people session_store",
         "metrics",
+        "costs",
         "ingest",
         "faces",
         "alerts",

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 
+from whosthere.costs.limits import MICROS, session_micros
+from whosthere.costs.prices import price_table
 from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.people.store import name_of
@@ -20,7 +22,8 @@ from whosthere.visits.visit import Visit
 class CameraStatus:
     """A camera and its session, the last one if none runs; times in milliseconds.
 
-    `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's.
+    `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's,
+    `dollars` what it has cost so far.
     """
 
     camera: str
@@ -35,15 +38,17 @@ class CameraStatus:
     strangers: int = 0
     unsure: tuple[tuple[str, UnsurePerson], ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    dollars: float = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Latest:
-    """The last session of a camera, with its row and the camera's lock."""
+    """The last session of a camera, with its row, the camera's lock, and what it has cost."""
 
     session: Session
     row: Row
     lock: Row
+    dollars: float
 
 
 def read_camera_statuses(table: Table, cameras: Sequence[str], now_ms: int) -> list[CameraStatus]:
@@ -67,10 +72,12 @@ def _read_latest(table: Table, cameras: Iterable[str]) -> dict[str, _Latest]:
     """Return the last session of each camera that had one, by two calls for all."""
     locks = read_locks(table, cameras)
     rows = read_session_rows(table, [lock["session"] for lock in locks.values()])
+    prices = price_table(table.meta.client.meta.region_name)
     return {
-        camera: _Latest(session, rows[session.id], lock)
+        camera: _Latest(session, row, lock, session_micros(session.engine, row, prices) / MICROS)
         for camera, lock in locks.items()
-        if (session := session_of(lock["session"], rows.get(lock["session"], {}), lock))
+        if (row := rows.get(lock["session"]))
+        and (session := session_of(lock["session"], row, lock))
     }
 
 
@@ -103,6 +110,7 @@ def _status(
         strangers=strangers,
         unsure=tuple([(called(one["who"]), one) for one in unsure_persons(found)]),
         counts=row.get("counts", {}),
+        dollars=latest.dollars,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.aws.time_formats import format_time, to_ms
-from whosthere.alerts.texts import ENDINGS, unsure_line
+from whosthere.alerts.texts import ENDINGS, cost_line, unsure_line
 from whosthere.faces.match import FAILED_CHECKS, failed_checks
 
 Report = Mapping[str, Any]
@@ -41,6 +41,8 @@ def report_lines(
         yield "Stops: " + _counts(report["stops"])
     yield from _latencies(report["latencies"])
     yield "Called: " + _counts(report["calls"])
+    if cost := report.get("cost"):  # older reports have none
+        yield cost_line(cost)
 
 
 def _visits(

@@ -3,16 +3,21 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from cli.aws.sessions.price import price_text
 from cli.aws.target import Target
 from cli.aws.time_formats import format_time
 from cli.errors import InputError, VerbError
+from cli.tables import format_table
 from whosthere import settings, settings_file
 from whosthere.clock import now_ms
+from whosthere.costs.calculator import NOT_SURE, Cost, dollars_text, line_rows, sum_text
+from whosthere.costs.plan import SessionPlan, most_of_session
+from whosthere.costs.prices import price_table
 from whosthere.session.open import deadline_of
 from whosthere.session_store import Session, latest_session, read_session
 
@@ -32,21 +37,63 @@ def refuse_busy(target: Target, camera: str) -> None:
         )
 
 
-def plan_text(target: Target, camera: str, request: dict[str, Any]) -> str:
-    """Return until when the session that is asked for would run, and what it costs at most."""
+@dataclass(frozen=True, slots=True)
+class PlannedSession:
+    """A session that is asked for: until when it would run, and what it costs at most."""
+
+    until: str
+    cost: Cost
+    price: str
+
+    def __str__(self) -> str:
+        """Return it in a line."""
+        return f"{self.until}, {self.price}"
+
+    @property
+    def cost_lines(self) -> str:
+        """The cost line by line."""
+        return cost_text(self.cost)
+
+
+def plan_session(target: Target, camera: str, request: dict[str, Any]) -> PlannedSession:
+    """Return the plan of the session that is asked for."""
     file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
     values = settings.merge(file, camera, request.get("settings", {}))
     now = now_ms()
     deadline_ms = deadline_of(request, now, values["timeZone"])
     until = format_time(deadline_ms, values["timeZone"], now)
-    return f"{camera} until {until}, {session_price(target, deadline_ms - now)}"
-
-
-def session_price(target: Target, length_ms: int) -> str:
-    """Return what a session of that length costs."""
     # Milliseconds that pass between plan and start must not count as another minute.
-    price = price_text(target.engine, round(length_ms / 60_000, 1))
-    return f"{price} on AWS, nothing here" if target.is_laptop else price
+    cost = planned_cost(target, round((deadline_ms - now) / 60_000, 1), values)
+    return PlannedSession(f"{camera} until {until}", cost, price_text(target, cost, values))
+
+
+def planned_cost(target: Target, minutes: float, values: Mapping[str, Any]) -> Cost:
+    """Return what a session of that length costs at most with these settings."""
+    plan = SessionPlan(
+        target.engine,
+        minutes,
+        sampling_s=float(values["samplingSeconds"]),
+        checks_s=float(values["healthCheckSeconds"]),
+        kept_hours=float(target.parameters.get("VideoRetentionHours", 24)),
+        architecture=target.parameters.get("Architecture", "x86_64"),
+    )
+    return most_of_session(plan, price_table(target.region))
+
+
+def price_text(target: Target, cost: Cost, values: Mapping[str, Any]) -> str:
+    """Return the most that a session costs, in a few words."""
+    text = f"at most {sum_text(cost)}"
+    if target.engine == "image-search":
+        text += ", if a face is in each image"
+    if limit := float(values.get("maxDollars", 0)):
+        text += f", and not above {dollars_text(limit)} (maxDollars)"
+    return f"{text} on AWS, nothing here" if target.is_laptop else text
+
+
+def cost_text(cost: Cost) -> str:
+    """Return a bill: its lines, and what a question mark means if there is one."""
+    text = format_table([("  " + what, *rest) for what, *rest in line_rows(cost)])
+    return text if all(line.is_sure for line in cost.lines) else f"{text}\n  {NOT_SURE}"
 
 
 def start_session(target: Target, request: dict[str, Any]) -> Session:

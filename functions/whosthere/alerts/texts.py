@@ -19,6 +19,7 @@ from whosthere.alerts.message import (
     one_line,
 )
 from whosthere.clock import iso
+from whosthere.costs.calculator import dollars_text
 from whosthere.people.store import NAMELESS
 from whosthere.session_store import Session
 from whosthere.settings import zone
@@ -56,6 +57,7 @@ ENDINGS = {
     "aborted": "its execution was aborted",
     "timed out": "its execution timed out",
     "failed": "its execution failed",
+    "limit": "it had spent what it may",
     "overdue": "it still ran after its deadline and was stopped by its schedule",
     "swept": "nothing watched it any more and the hourly sweep found it",
     "removed": "its camera or the stack was removed or changed",
@@ -67,6 +69,7 @@ ADVICE = {
     "timed out": NEW_SESSION,
     "failed": NEW_SESSION,
     "swept": NEW_SESSION,
+    "limit": "The limits are the settings maxDollars and maxDollarsMonth: ./whosthere settings",
     "not-stopped": (
         "The camera stays locked, and what runs costs money. The hourly sweep tries again and "
         "tells you; this shows what runs: aws rekognition list-stream-processors"
@@ -208,8 +211,17 @@ class ReportSummary(TypedDict):
     watch: ReadOnly[RecordsSummary | None]
     stops: ReadOnly[Mapping[str, int]]
     latencies: ReadOnly[Mapping[str, Mapping[str, int] | None]]
+    drops: ReadOnly[Mapping[str, int]]
+    cost: ReadOnly["CostSummary"]
     visits: ReadOnly[Sequence[object]]
     strangers: ReadOnly[Sequence[object]]
+
+
+class CostSummary(TypedDict):
+    """The part of a report about what the session cost."""
+
+    dollars: ReadOnly[float]
+    without: ReadOnly[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,6 +473,32 @@ def _stops_line(stops: Mapping[str, int]) -> str:
     return f"Stops: {', '.join(found)}." if found else ""
 
 
+def _limit_line(session: Session, report: ReportSummary) -> str:
+    """Return what was not searched because of a limit on the cost, or nothing."""
+    if images := report["drops"].get("images_over_limit", 0):
+        return f"Not searched, because of the limit: {images} images."
+    if session.ended_by != "limit":
+        return ""
+    zone_name, ended = session.settings.time_zone, session.ended_ms or session.deadline_ms
+    start, end = (clock_time(at, zone_name)[:5] for at in (ended, session.deadline_ms))
+    return f"Not searched, because of the limit: from {start} to {end}."
+
+
+def cost_line(cost: CostSummary) -> str:
+    """Return what a session cost, and what no price is known of."""
+    lacks = f", without {', '.join(cost['without'])}" if cost["without"] else ""
+    return f"It cost about {dollars_text(cost['dollars'])}{lacks}."
+
+
+def month_spent(session: Session, until_ms: int) -> Alert:
+    """Return the message that the month's limit is spent, and the session waits for the next."""
+    camera, again = session.camera, day_and_time(until_ms, session.settings.time_zone)
+    text = f"The sessions of this month have spent maxDollarsMonth. The session at {camera} "
+    text += f"searches nothing until {again}. To search before, stop it, raise the setting "
+    text += "(./whosthere settings) and start another."
+    return _alert(PROBLEM, session, f"Limit reached at {camera}", text, limit="month")
+
+
 def report_heading(session: Session) -> str:
     """Return when the session ran and why it ended, in a line."""
     start, end = (
@@ -485,8 +523,11 @@ def report_text(
             lines.append(f"{unsure_line(names[unsure['who']], unsure)}.")
     if stopped := _stops_line(report["stops"]):
         lines.append(stopped)
+    if not_searched := _limit_line(session, report):
+        lines.append(not_searched)
     if late := report["latencies"]["capturedToSent"]:
         lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
+    lines.append(cost_line(report["cost"]))
     return "\n".join(lines)
 
 

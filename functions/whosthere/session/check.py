@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,12 +11,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from whosthere import dynamodb
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
+from whosthere.costs.limits import Budget, add_to_month, read_budget, session_micros
+from whosthere.costs.prices import PriceTable, home_prices
+from whosthere.costs.usage import HOUR_MS, Metered
 from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
 from whosthere.errors import NewerRowError, VideoStreamGoneError, loggable, name_of_error
 from whosthere.metrics import add_counts
 from whosthere.names import StackNames, images_prefix, images_uri, processor_name, stream_name
 from whosthere.session.decision import (
     END,
+    CheckProgress,
     Decision,
     Facts,
     Notice,
@@ -83,6 +87,7 @@ class CheckContext:
     names: StackNames
     publish: Callable[[Alert], None]
     logger: "Logger"
+    prices: PriceTable = field(default_factory=home_prices)
 
 
 class CheckAnswer(NextStep):
@@ -113,11 +118,12 @@ def check_session(
     session = session_of(session_id, row, lock)
     if session is None:
         return _ended("LockLostError", "there is no such session")
+    moment_ms = now_ms()
     facts = Facts(
         session,
-        now_ms(),
+        moment_ms,
         requests_of(lock, session_id),
-        progress_of(row),
+        progress_of(row).metered(moment_ms),
         failed_checks=failed_checks,
         retries=retries,
     )
@@ -175,12 +181,31 @@ def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
     try:
         # A pause needs no media: it is heard although those cannot be read.
         media = None if facts.is_paused else _read_media(context, facts)
+        if media is not None:
+            facts = replace(facts, progress=facts.progress.with_video(media))
     except VideoStreamGoneError as error:
         _records_problem(context, facts, row, searching=False)
         return end_by_problem(facts, type(error).__name__, str(error))
     facts = replace(facts, media=media, engine=_read_engine(context, facts.session))
+    facts = replace(facts, budget=_read_budget(context, facts, row))
     problem = _records_problem(context, facts, row, searching=facts.is_searching)
     return decide(replace(facts, records_problem=problem))
+
+
+def _read_budget(context: CheckContext, facts: Facts, row: Row) -> Budget | None:
+    metered = Metered(facts.progress.engine_ms, facts.progress.video_bytes)
+    return read_budget(context.table, facts.session, row, context.prices, facts.now_ms, metered)
+
+
+def _bill(context: CheckContext, facts: Facts, progress: CheckProgress, row: Row) -> int:
+    """Add to the month what the session has spent since that was last done; return how much."""
+    metered = Metered(progress.engine_ms, progress.video_bytes)
+    try:
+        spent = session_micros(facts.session.engine, row, context.prices, metered)
+        return add_to_month(context.table, facts.now_ms, spent - int(row.get("spentMicros", 0)))
+    except Exception as error:  # an amount is no reason to fail
+        context.logger.warning("cost not noted", extra=loggable(error))
+        return 0
 
 
 def _note(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> None:
@@ -196,7 +221,8 @@ def _note(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> 
     before, answer = facts.progress, f"{decision.next} {facts.requests.count}"
     began = {"runningAt": facts.now_ms} if progress.ran and "runningAt" not in row else {}
     noted = replace(progress, answer=answer, checked=facts.now_ms)
-    _write(context.table, facts, as_row(noted), began)
+    spent = _bill(context, facts, noted, row)
+    _write(context.table, facts, as_row(noted), began, spent)
     with suppress(BotoCoreError, ClientError):  # a count is no reason to fail
         add_counts(context.table, facts.session.id, {"sns:Publish": len(sent)})
     since_s = (facts.now_ms - before.checked) / 1000
@@ -255,13 +281,18 @@ def _is_sent(context: CheckContext, alert: Alert) -> bool:
     return True
 
 
-def _write(table: Table, facts: Facts, progress: Attributes, began: Mapping[str, int]) -> None:
+def _write(
+    table: Table, facts: Facts, progress: Attributes, began: Mapping[str, int], spent: int
+) -> None:
     """Write the progress, unless another copy of this check has; then that one's answer counts."""
     values: dict[str, Attributes | int] = {":check": progress, ":checked": facts.progress.checked}
     update = "SET #check = :check"
     if began:
         update += ", runningAt = if_not_exists(runningAt, :now)"
         values[":now"] = began["runningAt"]
+    if spent:
+        update += " ADD spentMicros :spent"
+        values[":spent"] = spent
     try:
         table.update_item(
             Key=session_key(facts.session.id),
@@ -293,13 +324,16 @@ def _answer(facts: Facts, decision: Decision) -> CheckAnswer:
 def _read_media(context: CheckContext, facts: Facts) -> Media:
     """Return how fresh the camera's video is; each stream has an endpoint of its own."""
     stream = stream_name(context.names.stack, facts.session.camera)
-    back_s = facts.session.settings.silence_seconds + 2 * LONGEST_SECONDS
+    now, back_s = facts.now_ms, facts.session.settings.silence_seconds + 2 * LONGEST_SECONDS
+    # What is not listed after a long pause is in no bill of the session.
+    counted = max(facts.progress.video_until or facts.session.started_ms, now - HOUR_MS)
+    since = min(now - round(1000 * back_s), counted)
     try:
         endpoint = context.sources.kinesisvideo.get_data_endpoint(
             StreamName=stream, APIName="LIST_FRAGMENTS"
         )
         archived = context.sources.archived_media(endpoint["DataEndpoint"])
-        return newest_media(archived, stream, facts.now_ms, facts.now_ms - round(1000 * back_s))
+        return newest_media(archived, stream, now, since, counted)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise VideoStreamGoneError(f"there is no video stream {stream}") from error

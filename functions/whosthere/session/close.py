@@ -3,11 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from whosthere.alerts import texts
 from whosthere.alerts.message import publish
+from whosthere.costs.limits import settle
+from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.dynamodb import Table
 from whosthere.errors import loggable
 from whosthere.metrics import calls_of_execution
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
 AS_PLANNED = ("stop", "deadline", "silence")
 # An execution that ends like this has not failed, though the owner is told of a problem.
-SUCCEEDED = (*AS_PLANNED, "no-media")
+SUCCEEDED = (*AS_PLANNED, "no-media", "limit")
 # The engine may still run: the camera stays locked until another safeguard has stopped it.
 NOT_STOPPED = "not-stopped"
 DENIED = "Rekognition.AccessDeniedException"
@@ -129,6 +132,7 @@ class ClosingContext:
     stepfunctions: "SFNClient"
     names: StackNames
     logger: "Logger"
+    prices: PriceTable = field(default_factory=home_prices)
 
 
 def close(
@@ -150,6 +154,8 @@ def close(
     )
     first = Ending(str(session.ended_by), session.error, session.cause)
     report, failure = _report(context, session, first)
+    with suppress(Exception):  # whatever it is, an amount must not keep the camera locked
+        settle(context.table, session, context.prices, now_ms)
     if ending.by != NOT_STOPPED:
         unlock(context.table, session)
     if failure and not is_last_try:
@@ -188,7 +194,7 @@ def _report(
     """Write the report; return it, or None and the error that prevented it."""
     try:
         made = calls_of_execution(context.stepfunctions, session.execution)
-        report = make_report(context.table, session, *ending.reason, made)
+        report = make_report(context.table, session, *ending.reason, made, context.prices)
         _put(context.s3, context.names.bucket, report)
     except Exception as error:  # whatever it is, it must not keep the camera locked
         context.logger.warning("report not written", extra=loggable(error))

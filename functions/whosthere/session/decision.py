@@ -13,6 +13,7 @@ from whosthere.alerts import texts
 from whosthere.alerts.message import Alert
 from whosthere.alerts.mute import in_hours
 from whosthere.alerts.texts import BACK, HealthChange
+from whosthere.costs.limits import Budget
 from whosthere.dynamodb import Attributes, Row
 from whosthere.session.engine import IS_GONE, IS_RUNNING, STREAM_PROCESSOR, EngineStatus
 from whosthere.session.health.hysteresis import (
@@ -55,6 +56,8 @@ class CheckProgress:
     The engine: `seen` since when it is there and not yet running, `ran` whether it has been,
     `starts` how often it was started in vain. `video_stops` and `records_stops` are for the
     report. Messages are marked once they are sent; those of health are marked with the camera.
+    For the bill: `engine_ms` how long the engine was on, `video_bytes` of fragments that began
+    until `video_until`.
     """
 
     ran: bool = False
@@ -71,6 +74,21 @@ class CheckProgress:
     failure_told: bool = False
     checked: int = 0
     answer: str = ""
+    engine_ms: int = 0
+    video_bytes: int = 0
+    video_until: int = 0
+    limit_told: bool = False
+
+    def metered(self, now_ms: int) -> "CheckProgress":
+        """Return the progress with the time since the last check, if the engine was on."""
+        is_on = self.is_started or self.answer.startswith(STOP_ENGINE)
+        since_ms = max(0, now_ms - self.checked) if is_on and self.checked else 0
+        return replace(self, engine_ms=self.engine_ms + since_ms)
+
+    def with_video(self, media: Media) -> "CheckProgress":
+        """Return the progress with the video that came since the last check."""
+        total = self.video_bytes + media.new_bytes
+        return replace(self, video_bytes=total, video_until=media.counted_ms)
 
     @property
     def is_started(self) -> bool:
@@ -83,6 +101,7 @@ class SentMarks(TypedDict, total=False):
 
     start_told: bool
     failure_told: bool
+    limit_told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,7 @@ class Facts:
     failed_checks: int = 0  # in a row, before this one
     retries: int = 0  # that the machine needed since the last check
     health: CameraHealth = field(default_factory=CameraHealth)
+    budget: Budget | None = None  # None without a limit
 
     @property
     def searching_s(self) -> float:
@@ -188,7 +208,7 @@ def ends_at_once(facts: Facts) -> Decision | None:
 def decide(facts: Facts) -> Decision:
     """Return what the session does next."""
     facts = replace(facts, progress=_failures_noted(facts, facts.failed_checks))
-    found = ends_at_once(facts) or _engine_failed(facts) or _goes_on(facts)
+    found = ends_at_once(facts) or _engine_failed(facts) or _over_limit(facts) or _goes_on(facts)
     left = _messages_left(facts) - sum(notice.counts for notice in found.notices)
     if found.next == END or left < 1 or not (notice := _failure_notice(facts, is_over=True)):
         return found
@@ -224,7 +244,7 @@ def decide_without(facts: Facts, error: str, cause: str) -> Decision:
 
 def _goes_on(facts: Facts) -> Decision:
     if facts.is_paused:
-        return _paused(facts)
+        return _paused(facts, facts.requests.paused_until_ms)
     assert facts.engine is not None
     if facts.status == IS_GONE:
         return _without_engine(facts)
@@ -265,13 +285,27 @@ def _failed(facts: Facts, cause: str) -> Decision:
     return end_by_problem(facts, "ProcessorFailed", cause)
 
 
-def _paused(facts: Facts) -> Decision:
+def _over_limit(facts: Facts) -> Decision | None:
+    """Return what a session does that has spent its limit: it ends, or waits for the next month."""
+    budget = facts.budget
+    if budget is None or not budget.is_spent:
+        return None
+    if not 0 < budget.resumes_ms < facts.session.deadline_ms:
+        return _end(facts, "limit")
+    found = _paused(facts, budget.resumes_ms)
+    if facts.progress.limit_told or "problem" not in facts.session.settings.tell:
+        return found
+    alert = texts.month_spent(facts.session, budget.resumes_ms)
+    return replace(found, notices=(Notice(alert, {"limit_told": True}),))
+
+
+def _paused(facts: Facts, until_ms: int) -> Decision:
     """Stop the engine for as long as one is seen, whatever was answered before; then sleep."""
     assert facts.engine is not None
     progress = _engine_forgotten(facts.progress)
     if facts.engine.status != IS_GONE:
         return Decision(STOP_ENGINE, progress)
-    left_s = (facts.requests.paused_until_ms - facts.now_ms) / 1000
+    left_s = (until_ms - facts.now_ms) / 1000
     return _sleep(facts, left_s, progress)
 
 
@@ -425,6 +459,8 @@ def _failure_notice(facts: Facts, *, is_over: bool) -> Notice | None:
 def _sleep(facts: Facts, seconds: float, progress: CheckProgress) -> Decision:
     """Sleep so long, at most until the next health check is due, and never past the deadline."""
     every_s = health_check_s(facts.session) * (1 + RETRY_PART * facts.retries)
+    if facts.budget is not None and not facts.budget.is_spent:
+        every_s = min(every_s, facts.budget.seconds_left)
     return Decision(SLEEP, progress, sleep_s=_until_deadline(facts, min(seconds, every_s)))
 
 

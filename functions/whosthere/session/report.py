@@ -13,6 +13,9 @@ from typing import TypedDict
 
 from whosthere import dynamodb
 from whosthere.clock import iso
+from whosthere.costs.calculator import added, cost_of
+from whosthere.costs.prices import PriceTable, home_prices
+from whosthere.costs.usage import HOUR_MS, MINUTE_MS, Metered, usage_of_session, usage_of_storage
 from whosthere.dynamodb import Row, Table
 from whosthere.metrics import (
     LATENCY_COUNTER,
@@ -97,6 +100,18 @@ class ReportedCounts(TypedDict):
     counts: dict[str, int]
 
 
+class ReportedCost(TypedDict):
+    """What a session cost, in dollars and millionths; `without` are lines without a price.
+
+    `engineMinutes` and `videoBytes` are what its checks measured.
+    """
+
+    dollars: float
+    without: list[str]
+    engineMinutes: float
+    videoBytes: int
+
+
 class Report(ReportedRun, ReportedCounts):
     """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100."""
 
@@ -107,12 +122,18 @@ class Report(ReportedRun, ReportedCounts):
     stops: dict[str, int]
     latencies: dict[str, dict[str, int] | None]
     calls: dict[str, int]
+    cost: ReportedCost
     visits: list[ReportedVisit]
     strangers: list[ReportedVisit]
 
 
 def make_report(
-    table: Table, session: Session, error: str, cause: str, calls: Mapping[str, int]
+    table: Table,
+    session: Session,
+    error: str,
+    cause: str,
+    calls: Mapping[str, int],
+    prices: PriceTable | None = None,
 ) -> Report:
     """Return the report of an ended session.
 
@@ -123,6 +144,7 @@ def make_report(
     found = visits_of(table, session.id, session.camera)
     visits = [visit for visit in found if visit.alert != "none"]  # never confirmed
     counters = {name: int(count) for name, count in sorted(row["counts"].items())}
+    made = _calls(counters, calls)
     return {
         **_run(session, row.get("runningAt")),
         "error": error,
@@ -132,7 +154,8 @@ def make_report(
         "watch": facts(health_of(row)),
         "stops": _stops(row),
         "latencies": _latencies(counters, visits),
-        "calls": _calls(counters, calls),
+        "calls": made,
+        "cost": _cost(session, row, made, counters, prices or home_prices()),
         "visits": [_visit(visit) for visit in visits if not _is_stranger(visit)],
         "strangers": [_visit(visit) for visit in visits if _is_stranger(visit)],
     }
@@ -199,6 +222,27 @@ def _calls(counters: Mapping[str, int], calls: Mapping[str, int]) -> dict[str, i
     made = Counter(calls)
     made.update({name: count for name, count in counters.items() if is_call(name)})
     return dict(sorted(made.items()))
+
+
+def _cost(
+    session: Session,
+    row: Row,
+    calls: Mapping[str, int],
+    counters: Mapping[str, int],
+    prices: PriceTable,
+) -> ReportedCost:
+    """Return what the session cost by its own counters; for how long video is kept is unknown."""
+    metered = Metered.of(row, session.ended_ms)
+    hours = ((session.ended_ms or session.started_ms) - session.started_ms) / HOUR_MS
+    usage = usage_of_session(session.engine, calls, counters, metered)
+    lasting = usage_of_storage(session.engine, hours, 0, 0)
+    cost = cost_of(added([usage, lasting]), prices)
+    return {
+        "dollars": round(cost.dollars, 6),
+        "without": list(cost.without),
+        "engineMinutes": round(metered.engine_ms / MINUTE_MS, 3),
+        "videoBytes": metered.video_bytes,
+    }
 
 
 def _minutes(session: Session) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from whosthere.alerts import texts
 from whosthere.alerts.message import Alert, publish
 from whosthere.clock import now_ms
+from whosthere.costs.prices import price_table
 from whosthere.dynamodb import Table
 from whosthere.errors import name_of_error
 from whosthere.metrics import ApiCallCounter, add_counts
@@ -108,7 +109,13 @@ def stop_context(variables: Mapping[str, str], table: Table, logger: "Logger") -
     engines.calls.watch(engines.rekognition, engines.kinesisvideo)
     return StopContext(
         closing=ClosingContext(
-            table, client("s3"), client("sns"), client("stepfunctions"), names, logger
+            table,
+            client("s3"),
+            client("sns"),
+            client("stepfunctions"),
+            names,
+            logger,
+            price_table(table.meta.client.meta.region_name),
         ),
         engines=engines,
         schedules=Schedules(client("scheduler"), variables["DEADLINES"]),

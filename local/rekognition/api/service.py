@@ -107,11 +107,14 @@ def stop() -> None:
 
 def _answer(operation: str, body: bytes) -> ministack.Answer:
     try:
-        return _reply(200, _run(operation, body))
+        answer = _reply(200, _run(operation, body))
     except RekognitionError as error:
         status = 500 if error.code in FAULTS else 400
         said = {"message": error.message, "Message": error.message} if error.message else {}
-        return _reply(status, {"__type": error.code, **said})
+        answer = _reply(status, {"__type": error.code, **said})
+    if operation in OPERATIONS:
+        ministack.record_request("AWS/Rekognition", operation, answer[0])
+    return answer
 
 
 def _run(operation: str, body: bytes) -> Answer:

@@ -91,7 +91,7 @@ def front_door(answer):
 
 
 def test_a_session_from_its_start_to_its_report(started, verb, shell, answer, product, wait_until):
-    assert (started["camera"], "at most $14.40" in started["cost"]) == ("front-door", True)
+    assert (started["camera"], "at most $14.69" in started["cost"]) == ("front-door", True)
     length = datetime.fromisoformat(started["until"]) - datetime.fromisoformat(started["started"])
     assert length == timedelta(hours=2)
 

@@ -4,7 +4,9 @@ import json
 import time
 import urllib.request
 import uuid
+from collections import Counter
 from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 
 import cv2
 import numpy as np
@@ -24,6 +26,7 @@ from tests.support.stack.deployed import subscribed
 from tests.support.stack.outages import logged, refused, switched_off
 from tests.support.stack.rights import unused
 from whosthere.clock import iso, now_ms
+from whosthere.costs.usage import PRICE_OF_CALL, usage_of_calls
 from whosthere.ingest.image import FRAGMENT, PRODUCER, SERVER
 from whosthere.names import images_prefix
 from whosthere.people.store import read_people, read_person
@@ -51,6 +54,8 @@ def seen(laptop, images, tmp_path_factory, wait_until):
     s3 = laptop.client("s3")
     for photo in photos_of("Zoë"):
         s3.upload_file(str(photo), images.bucket, f"people/Zoë/{photo.name}")
+    wait_until(lambda: faces(laptop, f"{NAME}-people") == len(photos_of("Zoë")), 90)
+    before = requests_to_rekognition(laptop)
     folder = tmp_path_factory.mktemp("images")
     zoe, stranger = first_appearance("Zoë"), first_appearance("stranger-1")
     # Nobody for three seconds in between: who comes at once would count as Zoë turned away.
@@ -63,7 +68,6 @@ def seen(laptop, images, tmp_path_factory, wait_until):
         with streaming(laptop, folder, *arguments, film=film, stack=NAME) as edge:
             execution = product.start(**settings)
             wait_until(lambda: product.is_watching(execution), 90)
-            wait_until(lambda: faces(laptop, f"{NAME}-people") == len(photos_of("Zoë")), 90)
             edge.stdin.write("\n")
             edge.stdin.flush()
             edge.wait(timeout=60)
@@ -72,6 +76,7 @@ def seen(laptop, images, tmp_path_factory, wait_until):
         product.stop()
         ended = product.ended(execution)
         alerts += product.messages()
+        ended["requests"] = requests_to_rekognition(laptop) - before
         link = next(word for word in alerts[1]["message"].split() if word.startswith("http"))
         with urllib.request.urlopen(link) as answer:
             picture = answer.read()
@@ -117,6 +122,24 @@ def is_empty(product, queue):
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = product.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
     return not any(int(number) for number in found["Attributes"].values())
+
+
+def requests_to_rekognition(laptop):
+    """How many requests the service has answered, well or not, by what they are billed as."""
+    now, found = datetime.now(UTC), Counter()
+    for call, (billed, _) in PRICE_OF_CALL.items():
+        for metric in ("SuccessfulRequestCount", "UserErrorCount", "ServerErrorCount"):
+            points = laptop.client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/Rekognition",
+                MetricName=metric,
+                Dimensions=[{"Name": "Operation", "Value": call.partition(":")[2]}],
+                StartTime=now - timedelta(hours=2),
+                EndTime=now + timedelta(minutes=1),
+                Period=86_400,
+                Statistics=["Sum"],
+            )["Datapoints"]
+            found[billed] += sum(round(one["Sum"]) for one in points)
+    return found
 
 
 def faces(laptop, collection):
@@ -172,6 +195,14 @@ def test_the_report_counts_the_images(seen):
     assert report["engine"] == "image-search"
     assert report["counts"]["records"] > 10
     assert (len(report["visits"]), len(report["strangers"])) == (1, 1)
+
+
+def test_the_bill_counts_each_request_that_rekognition_has_answered(seen):
+    product, execution, ended, _, _ = seen
+    billed = usage_of_calls(product.report(execution)["calls"])
+    on_the_wire = ended["requests"]
+    assert on_the_wire["detect-faces"] > 5 and on_the_wire["search-faces"] > 2
+    assert {name: billed[name] for name in on_the_wire if on_the_wire[name]} == on_the_wire
 
 
 def test_this_engine_has_no_idle_shard(images, laptop):

@@ -108,6 +108,21 @@ def test_a_session_ends_at_its_deadline_and_takes_few_transitions(product, camer
     assert hour <= 201
 
 
+def test_a_session_stops_before_it_has_spent_more_than_it_may(product, camera, wait_until):
+    # 20 seconds of a stream processor, of which 15 are for stopping it.
+    execution = product.start(maxDollars=0.04)
+    found = product.ended(execution, 60)
+    assert json.loads(found["output"])["endedBy"] == "limit"
+    wait_until(product.nothing_is_left, 30)
+    cost = product.report(execution)["cost"]
+    assert 0 < cost["engineMinutes"] < 20 / 60
+    assert 0 < cost["videoBytes"] < 50_000_000
+    assert cost["dollars"] < 0.04
+    (told,) = [one for one in product.messages() if "had spent what it may" in one["message"]]
+    assert told["kind"] == "problem"
+    assert "Not searched, because of the limit: from " in told["message"]
+
+
 def states_of(product, execution):
     """The states that an execution entered, in order: each is a transition that is billed."""
     pages = product.client("stepfunctions").get_paginator("get_execution_history")

@@ -17,10 +17,16 @@ SPARE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Seconds since a stream's newest fragment ended, or None; and how long that one was."""
+    """Seconds since a stream's newest fragment ended, or None; and how long that one was.
+
+    `new_bytes` are those of fragments that came after `counted_ms` of the check before, and
+    `counted_ms` is now the start of the newest of them.
+    """
 
     silent_seconds: float | None
     fragment_seconds: float = 0.0
+    new_bytes: int = 0
+    counted_ms: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -33,14 +39,20 @@ class Media:
 
 
 def newest_media(
-    archived_media: "KinesisVideoArchivedMediaClient", stream: str, now_ms: int, since_ms: int
+    archived_media: "KinesisVideoArchivedMediaClient",
+    stream: str,
+    now_ms: int,
+    since_ms: int,
+    counted_ms: int = 0,
 ) -> Media:
     """Return the newest fragment that the stream received between `since_ms` and `now_ms`.
 
     `archived_media` is a kinesis-video-archived-media client at the stream's own
-    LIST_FRAGMENTS endpoint. ListFragments promises no order, so all are looked at.
+    LIST_FRAGMENTS endpoint. ListFragments promises no order, so all are looked at. Bytes are
+    counted of fragments that began after `counted_ms`.
     """
     newest: tuple[float, float] | None = None
+    counted, new_bytes = counted_ms, 0
     pages = archived_media.get_paginator("list_fragments").paginate(
         StreamName=stream,
         FragmentSelector={
@@ -56,7 +68,10 @@ def newest_media(
             start = fragment["ServerTimestamp"].timestamp()
             length = fragment["FragmentLengthInMilliseconds"] / 1000
             newest = max(newest or (0.0, 0.0), (start + length, length))
+            if round(1000 * start) > counted_ms:
+                new_bytes += fragment.get("FragmentSizeInBytes", 0)
+                counted = max(counted, round(1000 * start))
     if newest is None:
-        return Media(None)
+        return Media(None, counted_ms=counted_ms)
     end, length = newest
-    return Media(max(0.0, now_ms / 1000 - end), length)
+    return Media(max(0.0, now_ms / 1000 - end), length, new_bytes, counted)

@@ -304,7 +304,7 @@ def test_what_the_quality_gate_drops_is_told_with_its_reasons(page, table):
 
 
 def test_a_session_is_planned_paused_and_stopped_from_the_page(page, table):
-    assert "at most $7.20" in page.plan("back-door", 60)["text"]
+    assert "at most $7.34" in page.plan("back-door", 60)["text"]
     with pytest.raises(InputError, match="no camera cellar"):
         page.plan("cellar", 60)
     with pytest.raises(InputError, match="no session runs"):

@@ -34,7 +34,7 @@ def scheduled(target, verb):
 
 def test_a_schedule_begins_a_session_every_day_on_the_owners_clock(scheduled, target):
     said = scheduled("front-door", "22:00-06:00")
-    assert "front-door 22:00-06:00 every day, Europe/Berlin" in said and "at most $57.60" in said
+    assert "front-door 22:00-06:00 every day, Europe/Berlin" in said and "at most $58.75" in said
     kept = scheduled.kept("front-door.2200-0600")
     assert kept["ScheduleExpression"] == "cron(0 22 * * ? *)"
     assert kept["ScheduleExpressionTimezone"] == "Europe/Berlin"

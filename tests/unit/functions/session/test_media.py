@@ -72,3 +72,15 @@ def test_the_range_is_by_the_servers_clock():
     selector = archive.asked["FragmentSelector"]
     assert selector["FragmentSelectorType"] == "SERVER_TIMESTAMP"
     assert selector["TimestampRange"]["StartTimestamp"].timestamp() == NOW / 1000 - 60
+
+
+def test_bytes_are_counted_of_fragments_that_came_since_the_last_check():
+    sized = [{**fragment(ago), "FragmentSizeInBytes": 100 + ago} for ago in (40, 30, 20)]
+    first = newest_media(Archive(sized), "whosthere-front-door", NOW, NOW - 60_000)
+    assert (first.new_bytes, first.counted_ms) == (390, NOW - 20_000)
+    later = [*sized, {**fragment(10), "FragmentSizeInBytes": 7}]
+    counted = first.counted_ms
+    again = newest_media(Archive(later), "whosthere-front-door", NOW, NOW - 60_000, counted)
+    assert (again.new_bytes, again.counted_ms) == (7, NOW - 10_000)
+    none = newest_media(Archive([]), "whosthere-front-door", NOW, NOW - 60_000, counted)
+    assert (none.new_bytes, none.counted_ms) == (0, counted)

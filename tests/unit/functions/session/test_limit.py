@@ -1,0 +1,142 @@
+"""A session with a limit on what it may spend: how long it sleeps, when it ends or waits."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.session.check_harness import Services, check_context_of
+from tests.support.session.facts import LIVE, NOW, RAN, a_session, after, facts
+from tests.support.stack.moto_target import running_session
+from whosthere.alerts import texts
+from whosthere.costs.limits import STOP_RESERVE_S, Budget, month_micros
+from whosthere.costs.prices import home_prices
+from whosthere.costs.usage import Metered
+from whosthere.session.check import check_session
+from whosthere.session.decision import CheckProgress, decide
+from whosthere.session_store import session_key
+
+RATE = 0.002  # dollars a second
+MONTH_ENDS = NOW + 30 * 60_000  # before the deadline
+
+
+def budget(session_left=100.0, month_left=100.0, rate=RATE, month_ends=MONTH_ENDS):
+    return Budget(session_left, month_left, 0.5, rate, month_ends)
+
+
+def test_a_session_sleeps_no_longer_than_its_money_lasts():
+    # 40 s of money, of which 15 s are for stopping
+    decision = decide(facts(budget=budget(session_left=40 * RATE)))
+    assert (decision.next, decision.sleep_s) == ("sleep", 25)
+    assert decide(facts(budget=budget())).sleep_s == 60
+
+
+def test_a_session_that_has_spent_its_limit_ends():
+    decision = decide(facts(budget=budget(session_left=STOP_RESERVE_S * RATE)))
+    assert (decision.next, decision.ended_by) == ("end", "limit")
+
+
+def test_images_are_limited_one_by_one_and_the_session_ends_at_the_limit():
+    left = budget(session_left=0.01, rate=0)
+    assert decide(facts(engine="image-search", budget=left)).next == "sleep"
+    spent = replace(left, session_left=0.0)
+    assert decide(facts(engine="image-search", budget=spent)).ended_by == "limit"
+
+
+def test_a_spent_month_stops_the_engine_until_the_next_one_and_is_told_once():
+    spent = budget(month_left=0.0)
+    first = decide(facts(budget=spent))
+    assert first.next == "stop-engine" and not first.progress.ran
+    (notice,) = first.notices
+    assert notice.alert.kind == "problem" and "maxDollarsMonth" in notice.alert.text
+    stopped = after(facts("GONE", budget=spent), first)
+    second = decide(stopped)
+    assert (second.next, second.notices) == ("sleep", ())
+    in_new_month = replace(stopped, budget=budget(), media=LIVE)
+    assert decide(in_new_month).next == "start"
+
+
+def test_a_spent_month_that_outlasts_the_session_ends_it():
+    decision = decide(facts(budget=budget(month_left=0.0, month_ends=NOW + 90 * 60_000)))
+    assert decision.ended_by == "limit"
+
+
+def test_time_counts_for_the_bill_while_the_engine_is_on():
+    on = replace(RAN, checked=NOW, engine_ms=1000)
+    assert on.metered(NOW + 60_000).engine_ms == 61_000
+    assert CheckProgress(checked=NOW).metered(NOW + 60_000).engine_ms == 0  # waits for video
+    stopping = CheckProgress(checked=NOW, answer="stop-engine 3")
+    assert stopping.metered(NOW + 5000).engine_ms == 5000
+    assert CheckProgress(starts=1, checked=NOW).metered(NOW + 5000).engine_ms == 5000
+
+
+def test_the_end_of_a_session_is_billed_until_it_has_ended():
+    row = {"check": {"ran": True, "checked": NOW, "engine_ms": 60_000, "video_bytes": 5}}
+    assert Metered.of(row, NOW + 2000) == Metered(62_000, 5)
+    paused = {"check": {"ran": False, "starts": 0, "checked": NOW, "engine_ms": 60_000}}
+    assert Metered.of(paused, NOW + 2000).engine_ms == 60_000
+
+
+REPORT = {
+    **{"engine": "image-search", "records": 3, "unsure": 0, "unsurePersons": [], "watch": None},
+    **{"stops": {}, "latencies": {"capturedToSent": None}, "visits": [], "strangers": []},
+    **{"cost": {"dollars": 4.001, "without": ["image generation, GetImages"]}},
+}
+
+
+def test_the_message_says_what_was_not_searched_and_what_it_cost():
+    session = replace(a_session(engine="image-search"), ended_by="limit", ended_ms=NOW)
+    text = texts.report_text(session, {**REPORT, "drops": {"images_over_limit": 40}})
+    assert "ended because it had spent what it may" in text
+    assert "Not searched, because of the limit: 40 images." in text
+    assert text.endswith("It cost about $4.00, without image generation, GetImages.")
+
+
+def test_of_a_stream_the_message_says_the_time_that_was_not_searched():
+    session = replace(a_session(), ended_by="limit", ended_ms=NOW)
+    text = texts.report_text(session, {**REPORT, "engine": "stream-processor", "drops": {}})
+    assert "Not searched, because of the limit: from 08:00 to 09:00." in text
+
+
+def with_check(table, **values):
+    table.update_item(
+        Key=session_key("one"),
+        UpdateExpression="SET #check = :check",
+        ExpressionAttributeNames={"#check": "check"},
+        ExpressionAttributeValues={":check": values},
+    )
+
+
+@pytest.fixture
+def checked(table):
+    """A check of the session, and what it told."""
+    told, services = [], Services()
+    context = check_context_of(table, services, told.append)
+    return lambda: check_session(context, "one", "front-door", failed_checks=0, retries=0)
+
+
+def test_a_check_notes_engine_time_and_video_and_adds_them_to_the_month(table, checked):
+    session = running_session(table)
+    now = session.started_ms + 60_000
+    with_check(table, ran=True, checked=now - 30_000, engine_ms=30_000, video_bytes=10**9)
+    checked()
+    row = table.get_item(Key=session_key("one"))["Item"]
+    assert 59_000 <= row["check"]["engine_ms"] <= 70_000
+    # a minute of face search, and a gigabyte in and read: 0.12 + 2 x 0.0085
+    assert row["spentMicros"] == pytest.approx(137_000, rel=0.2)
+    assert month_micros(table, now) == row["spentMicros"]
+    checked()
+    again = table.get_item(Key=session_key("one"))["Item"]
+    assert month_micros(table, now) == again["spentMicros"] < 2 * row["spentMicros"]
+
+
+def test_a_check_ends_a_stream_processor_before_its_limit_is_spent(table, checked):
+    running_session(table, maxDollars=0.12)
+    with_check(table, ran=True, checked=0, engine_ms=40_000)
+    answer = checked()
+    # 60 s of money less a little for video, of which 15 s are for stopping: 5 s are left
+    assert answer["next"] == "sleep" and answer["sleepSeconds"] <= 5
+    with_check(table, ran=True, checked=0, engine_ms=46_000)
+    answer = checked()
+    assert (answer["next"], answer["ending"]["endedBy"]) == ("end", "limit")
+    assert 0.12 * 46 / 60 + STOP_RESERVE_S * 0.002 < 0.123
+    assert home_prices()["face-search"].dollars == 0.12
