@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 from cli.__main__ import GROUPS, main
+from cli.demo.comparison import ALLOWED
 from tests.support.stack import sam
 
 DOCS = sam.ROOT / "docs"
@@ -81,12 +82,18 @@ def permissions() -> str:
     return "\n\n".join(parts)
 
 
+def allowed_differences() -> str:
+    """Return in what two engines may differ, as `./whosthere compare` prints it."""
+    return table(("difference", "reason"), ((one.what, one.why) for one in ALLOWED))
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "input": session_input,
     "parameters": parameters,
     "commands": commands,
     "permissions": permissions,
+    "comparison": allowed_differences,
 }
 
 
