@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.demo.result import ENGINE_DELAY_SECONDS, DemoResult, SeenVisit
 
-# What may lie between the times of one visit by the two engines: two images at one a second.
+# What may lie between two engines' times of one visit: two images, at one a second.
 MOST_APART_SECONDS = max(ENGINE_DELAY_SECONDS.values())
 
 
@@ -22,13 +22,14 @@ class AllowedDifference:
 # strangers wait in the review queue. docs/sessions.md holds this list too.
 ALLOWED = (
     AllowedDifference(
-        "times of a visit, by at most two seconds",
+        "begin and end of a visit, as long as the times overlap or are two seconds apart at most",
         "the stream processor analyses several frames a second, image-search one image every "
-        "`samplingSeconds`: the first and last frames with a face are other frames",
+        "`samplingSeconds`: a face that shows for a shorter time may be in none of the images",
     ),
     AllowedDifference(
         "sightings of a visit, and records",
-        "each analysed frame with a face is one, and the stream processor analyses more frames",
+        "each analysed frame with a face is a sighting, and the stream processor analyses more "
+        "frames; image-search counts every image, also one without a face",
     ),
     AllowedDifference(
         "similarity",
@@ -62,11 +63,11 @@ def find_unequal(one: DemoResult, other: DemoResult) -> list[str]:
 
 
 def is_same_visit(one: SeenVisit, other: SeenVisit) -> bool:
-    """Return whether two engines mean the same visit: who it is, and roughly from when to when.
+    """Return whether two engines mean the same visit: the same person, at about the same time.
 
     A stranger has another id in each run, so only that it is one counts.
     """
-    apart = max(abs(one.first - other.first), abs(one.last - other.last))
+    apart = max(one.first, other.first) - min(one.last, other.last)
     return (one.kind, one.name) == (other.kind, other.name) and apart <= MOST_APART_SECONDS
 
 
@@ -85,7 +86,7 @@ def comparison_rows(
         yield (_who(visits), *("-" if visit is None else _seen(visit) for visit in visits))
     yield ("people", *(_count(run, "person") for run in runs))
     yield ("strangers", *(str(len(run.strangers)) for run in runs))
-    yield ("records with a face", *(str(run.records) for run in runs))
+    yield ("records with a face, or images", *(str(run.records) for run in runs))
     for quantile, name in (("p50", "median"), ("p95", "p95")):
         yield (f"captured to alert, {name}", *(_latency(run.report, quantile) for run in runs))
     for call in sorted({call for run in runs for call in rekognition_calls(run.report)}):

@@ -68,11 +68,11 @@ def test_visits_of_the_same_people_at_about_the_same_time_are_the_same() -> None
             ],
         ),
         (
-            [replace(ZOE, last=10.5), SOMEBODY],
+            [replace(ZOE, first=10.5, last=12.0), SOMEBODY],
             1,
             [
                 "only stream-processor saw Zoë from 1.6 to 8.4 s",
-                "only image-search saw Zoë from 1.6 to 10.5 s",
+                "only image-search saw Zoë from 10.5 to 12.0 s",
             ],
         ),
     ],
