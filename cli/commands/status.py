@@ -75,7 +75,7 @@ def _records_text(one: CameraStatus, now: int) -> str:
     if watch.last:
         before = _format_age(watch.looked - watch.last)
         text = f"last record {before} before the last health check, {text}"
-    return f"{watch.problem} {text}".strip()
+    return f"{watch.problem or watch.note} {text}".strip()
 
 
 def _format_age(length_ms: int) -> str:

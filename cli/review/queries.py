@@ -297,6 +297,7 @@ def _camera(one: CameraStatus) -> Json:
         "until": one.paused_until_ms or one.until_ms,
         "lastRecord": one.last_record_ms if is_held else None,
         "problem": one.watch.problem if is_held else "",
+        "note": one.watch.note if is_held else "",
         "visits": one.visits,
         "strangers": one.strangers,
         "notKept": {"faces": sum(not_kept.values()), "why": not_kept_text(one.counts)},
