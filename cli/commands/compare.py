@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cli.aws.price import IMAGE, PROCESSOR_MINUTE
+from cli.aws.sessions.price import IMAGE, PROCESSOR_MINUTE
 from cli.demo.comparison import ALLOWED, comparison_rows, find_unequal, rekognition_calls
 from cli.demo.photos import read_people
 from cli.demo.report import leaks_line
