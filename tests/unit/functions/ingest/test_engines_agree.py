@@ -20,7 +20,9 @@ from tests.support.records.stranger_harness import (
     a_table_and_a_bucket,
     new_harness,
 )
+from whosthere.geometry import Box
 from whosthere.image_search import ImageSearch, search_image
+from whosthere.imaging import crop
 from whosthere.ingest import image as images
 from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.record import read_frame
@@ -206,6 +208,17 @@ def test_the_scene_has_the_visits_that_it_shows(in_order):
 
 def test_both_engines_see_the_same_in_the_same_frames(shared, in_order):
     assert outcome_of(ImagesEngine, shared, list(SCENE)) == in_order
+
+
+def test_a_strangers_picture_is_cut_out_of_the_searched_image_itself(shared):
+    run = ImagesEngine(shared)
+    run.deliver(range(12, 16))
+    (key,) = (key for key in run.harness.pictures if key.startswith("review/"))
+    second = (int(key.rpartition("/")[2].removesuffix(".jpg")) - START) // 1000
+    picture = run.harness.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    ((box, _),) = ellipses(frame_of(second))
+    assert picture == crop(frame_of(second), Box(*box), []).picture
+    assert run.harness.video.calls == 0
 
 
 @given_many(100, strategies.sampled_from([ProcessorEngine, ImagesEngine]), strategies.randoms())
