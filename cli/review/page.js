@@ -304,7 +304,9 @@ const cameras = {
 
 function cameraCard(one) {
   const since = one.since === null ? ", never had a session" : ` since ${moment(one.since)}${one.until ? `, until ${moment(one.until)}` : ""}`
-  const seen = one.lastRecord === null ? "No face yet in this session." : `Last face ${moment(one.lastRecord)}.`
+  // An image of image-search may show nobody.
+  const what = one.engine === "image-search" ? "image" : "face"
+  const seen = one.lastRecord === null ? `No ${what} yet in this session.` : `Last ${what} ${moment(one.lastRecord)}.`
   const steer = (act, minutes) => async event => {
     event.target.disabled = true
     await ask("/cameras", { act, camera: one.camera, minutes }).then(done => tell(done.text), error => tell(error.message, { bad: true }))

@@ -293,6 +293,7 @@ def _camera(one: CameraStatus) -> Json:
         "camera": one.camera,
         "state": one.state,
         "session": one.session.id if one.session and is_held else None,
+        "engine": one.session.engine if one.session and is_held else None,
         "since": one.since_ms,
         "until": one.paused_until_ms or one.until_ms,
         "lastRecord": one.last_record_ms if is_held else None,

@@ -291,8 +291,8 @@ def test_the_page_says_why_no_image_came(page, table):
     row = table.get_item(Key=key)["Item"] | {"engine": "image-search", "runningAt": now_ms()}
     table.put_item(Item=row | {"watch": watch})
     front = page.cameras()["cameras"][0]
-    told = (front["state"], front["problem"], front["note"])
-    assert told == ("warming up", "No right.", "Nothing moved.")
+    told = (front["engine"], front["state"], front["problem"], front["note"])
+    assert told == ("image-search", "warming up", "No right.", "Nothing moved.")
 
 
 def test_a_session_is_planned_paused_and_stopped_from_the_page(page, table):

@@ -149,9 +149,10 @@ def test_status_says_why_no_image_came_also_where_that_is_no_problem(verb, table
     key = sessions.session_key("one")
     for seen in ({"note": "Nothing moved."}, {"note": "Nothing moved.", "problem": "No right."}):
         watch = asdict(records.HealthState(looked=1, **seen))
-        table.put_item(Item=table.get_item(Key=key)["Item"] | {"watch": watch})
+        row = table.get_item(Key=key)["Item"] | {"engine": "image-search"}
+        table.put_item(Item=row | {"watch": watch})
         _, text = verb(status)
-        assert f"; {seen.get('problem', 'Nothing moved.')} no face yet" in text
+        assert f"; {seen.get('problem', 'Nothing moved.')} no image searched yet" in text
 
 
 def test_sessions_lists_how_each_ended_also_who_was_refused(verb, target, table, monkeypatch):
