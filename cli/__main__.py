@@ -10,6 +10,7 @@ from types import ModuleType
 from cli.commands import (
     alert,
     bill,
+    compare,
     demo,
     enroll,
     forget,
@@ -39,7 +40,7 @@ from cli.setup.run_dirs import failed_run_dir
 from cli.tables import format_table
 
 GROUPS: dict[str, dict[str, ModuleType]] = {
-    "try": {"demo": demo, "test": test, "up": up},
+    "try": {"demo": demo, "compare": compare, "test": test, "up": up},
     "watch": {
         "start": start,
         "stop": stop,

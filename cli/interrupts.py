@@ -45,6 +45,10 @@ class Interrupts:
         """Ignore Ctrl-C from now on: only short, bounded clean-up is left."""
         self._ignored = True
 
+    def listen(self) -> None:
+        """Handle Ctrl-C again after `ignore`: more than clean-up follows."""
+        self._ignored = False
+
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             discard_output()

@@ -76,13 +76,14 @@ def _cost_text(one: CameraStatus, session: Session) -> str:
 
 def _records_text(one: CameraStatus, now: int) -> str:
     last, watch = one.last_record_ms, one.watch
-    text = (
-        "no face yet" if last is None else f"last record with a face {_format_age(now - last)} ago"
-    )
+    is_images = one.session is not None and one.session.engine == "image-search"
+    what, used = ("image", "image searched") if is_images else ("record", "record with a face")
+    nothing = "no image searched yet" if is_images else "no face yet"
+    text = nothing if last is None else f"last {used} {_format_age(now - last)} ago"
     if watch.last:
         before = _format_age(watch.looked - watch.last)
-        text = f"last record {before} before the last health check, {text}"
-    return f"{watch.problem} {text}".strip()
+        text = f"last {what} {before} before the last health check, {text}"
+    return f"{watch.problem or watch.note} {text}".strip()
 
 
 def _format_age(length_ms: int) -> str:

@@ -26,6 +26,7 @@ class RefusedPhoto:
     reason: str
 
 
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
 People = Mapping[str, tuple[PhotoFile, ...]]
 
 
@@ -40,6 +41,26 @@ def parse_people(options: Sequence[str]) -> People:
         own = photos.setdefault(name, [])
         own.append(PhotoFile(path, f"{len(own) + 1}{path.suffix.lower()}"))
     people = {name: tuple(own) for name, own in photos.items()}
+    find_refused(people, lambda _name, photo: _why_unreadable(photo))
+    return people
+
+
+def read_people(folder: Path) -> People:
+    """Return the people of a folder that has a folder of photos for each, named after them.
+
+    Raises InputError if there is nobody, or somebody has no file that is a picture.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; give one with NAME/PHOTO.jpg in it")
+    people: dict[str, tuple[PhotoFile, ...]] = {}
+    for own in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(path for path in own.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
+        if reason := why_no_name(own.name):
+            raise InputError(f"{own}: {reason}")
+        if files:
+            people[own.name] = tuple(PhotoFile(path, path.name) for path in files)
+    if not people:
+        raise InputError(f"{folder}: nobody is in it; a person is a folder NAME with photos in it")
     find_refused(people, lambda _name, photo: _why_unreadable(photo))
     return people
 

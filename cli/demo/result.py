@@ -1,8 +1,10 @@
 """Collect the result of a demo run and compare it with the right answers of the film."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cli.demo.session import ObservedSession
@@ -12,7 +14,7 @@ from whosthere import dynamodb
 from whosthere.clock import iso
 from whosthere.dynamodb import Row
 from whosthere.people.store import name_of
-from whosthere.session.report import UnsurePerson, unsure_persons
+from whosthere.session.report import UnsurePerson, report_key, unsure_persons
 from whosthere.session_store import session_key
 from whosthere.strangers.store import Stranger, listed, read_strangers
 from whosthere.visits.store import visits_of
@@ -41,10 +43,23 @@ class NamedUnsure(UnsurePerson):
 
 
 @dataclass(frozen=True, slots=True)
+class SeenVisit:
+    """A visit of a run; times are positions in the film, in seconds, and `name` a person's."""
+
+    kind: str
+    name: str | None
+    first: float
+    last: float
+    sightings: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class DemoResult:
     """The run in the fields of `--json`, and the strangers' pictures by id.
 
-    `unsure` are the persons that unsure faces resembled, with their names.
+    `unsure` are the persons that unsure faces resembled, with their names. `report` is the
+    session's, and empty if it left none; `visits` are its visits, in the order of their begin.
     """
 
     session: dict[str, Any]
@@ -55,6 +70,8 @@ class DemoResult:
     records: int
     first_capture: datetime | None
     unsure: list[NamedUnsure] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)
+    visits: list[SeenVisit] = field(default_factory=list)
 
 
 def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -> DemoResult:
@@ -64,6 +81,7 @@ def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -
     found = read_strangers(table, listed(table))
     strangers = [_stranger(one) for one in found]
     bodies = [received.body for received in observed.received]
+    report = _report(laptop, stack, observed.id)
     alerts = [
         {name: body.get(name) for name in ALERT_FIELDS}
         for body in bodies
@@ -81,7 +99,39 @@ def collect_result(laptop: LaptopAWS, stack: Stack, observed: ObservedSession) -
             {"name": name_of(table, unsure["who"]), **unsure}
             for unsure in unsure_persons(visits_of(table, observed.id, CAMERA))
         ],
+        report=report,
+        visits=_visits(report, observed.first_capture, partial(name_of, table)),
     )
+
+
+def _report(laptop: LaptopAWS, stack: Stack, session: str) -> dict[str, Any]:
+    s3 = laptop.client("s3")
+    try:
+        answer = s3.get_object(Bucket=stack.bucket, Key=report_key(session))
+    except s3.exceptions.NoSuchKey:
+        return {}
+    return dict(json.loads(answer["Body"].read()))
+
+
+def _visits(
+    report: Mapping[str, Any], first_capture: datetime | None, name_of: Callable[[str], str]
+) -> list[SeenVisit]:
+    def position(moment: str) -> float:
+        return _position(datetime.fromisoformat(moment), first_capture) or 0.0
+
+    visits = [
+        SeenVisit(
+            kind,
+            name_of(one["who"]) if kind == "person" else None,
+            position(one["first"]),
+            position(one["last"]),
+            one["sightings"],
+            one["similarity"],
+        )
+        for kind, found in (("person", "visits"), ("stranger", "strangers"))
+        for one in report.get(found, [])
+    ]
+    return sorted(visits, key=lambda visit: visit.first)
 
 
 def _session(observed: ObservedSession, row: Row) -> dict[str, Any]:
@@ -127,10 +177,13 @@ def film_position(alert: Mapping[str, Any], first_capture: datetime | None) -> f
 
     A film stands on its first picture until it plays: who is seen then is at its beginning.
     """
+    return _position(datetime.fromisoformat(alert["captured"]), first_capture)
+
+
+def _position(moment: datetime, first_capture: datetime | None) -> float | None:
     if first_capture is None:
         return None
-    captured = datetime.fromisoformat(alert["captured"])
-    return max(0.0, (captured - first_capture).total_seconds())
+    return max(0.0, (moment - first_capture).total_seconds())
 
 
 def find_differences(result: DemoResult, truth: Mapping[str, Any]) -> list[str]:

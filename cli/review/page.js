@@ -304,7 +304,9 @@ const cameras = {
 
 function cameraCard(one) {
   const since = one.since === null ? ", never had a session" : ` since ${moment(one.since)}${one.until ? `, until ${moment(one.until)}` : ""}`
-  const seen = one.lastRecord === null ? "No face yet in this session." : `Last face ${moment(one.lastRecord)}.`
+  // An image of image-search may show nobody.
+  const what = one.engine === "image-search" ? "image" : "face"
+  const seen = one.lastRecord === null ? `No ${what} yet in this session.` : `Last ${what} ${moment(one.lastRecord)}.`
   const steer = (act, minutes) => async event => {
     event.target.disabled = true
     await ask("/cameras", { act, camera: one.camera, minutes }).then(done => tell(done.text), error => tell(error.message, { bad: true }))
@@ -315,7 +317,7 @@ function cameraCard(one) {
     h("h2", {}, one.camera), h("p", { class: `state ${one.state}` }, h("strong", {}, one.state), h("span", { class: "soft" }, since)),
     one.session && h("p", {}, `${seen} Visits of people: ${one.visits}, of strangers: ${one.strangers}.`),
     one.notKept.faces > 0 && soft(`${many(one.notKept.faces, "face")} of strangers not kept${one.session ? "" : " in the last session"}: ${one.notKept.why}.`),
-    one.problem && h("p", { class: "bad" }, one.problem),
+    one.problem ? h("p", { class: "bad" }, one.problem) : one.note && soft(one.note),
     one.session && h("div", { class: "live" }, button("Look", event => look(event.target.parentNode, one.camera)), soft("A picture every five seconds, for five minutes at most. AWS bills each one as two images of GetImages.")),
     one.session ? line(one.state === "paused" ? button("Go on", steer("resume")) : button("Pause 1 h", steer("pause", 60)), button("Stop", steer("stop")))
       : starting(one, steer))

@@ -17,6 +17,7 @@ from unittest import mock
 
 from bench import costs
 from cli.__main__ import GROUPS, main
+from cli.demo.comparison import ALLOWED
 from tests.support.stack import sam
 from whosthere.costs.prices import price_table
 
@@ -108,6 +109,11 @@ def idle() -> str:
     return table(("a month of", "what", "how much", "dollars"), iter(costs.rows(costs.idle())))
 
 
+def allowed_differences() -> str:
+    """Return in what two engines may differ, as `./whosthere compare` prints it."""
+    return table(("difference", "reason"), ((one.what, one.why) for one in ALLOWED))
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "input": session_input,
@@ -117,6 +123,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "prices": prices,
     "examples": examples,
     "idle": idle,
+    "comparison": allowed_differences,
 }
 
 

@@ -109,9 +109,9 @@ def test_what_is_made_from_the_code_is_as_the_code(page: Path) -> None:
     assert made_pages.renewed(text) == text, again
 
 
-def test_four_pages_are_made_from_the_code() -> None:
+def test_five_pages_have_parts_made_from_the_code() -> None:
     found = [page.stem for page in made_pages.made_pages()]
-    assert found == ["commands", "costs", "permissions", "settings"]
+    assert found == ["commands", "costs", "permissions", "sessions", "settings"]
 
 
 def test_every_package_that_is_asked_for_earns_its_place() -> None:

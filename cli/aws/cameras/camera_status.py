@@ -124,6 +124,12 @@ def _state(session: Session, requests: SessionRequests, row: Row, now_ms: int) -
     if "runningAt" not in row:
         return "waiting for video"
     # Kinesis Video Streams takes a minute until it makes images.
-    if session.engine == "image-search" and "lastRecord" not in row:
+    if session.engine == "image-search" and not _has_image(row):
         return "warming up"
     return "searching"
+
+
+def _has_image(row: Row) -> bool:
+    """Return whether an image of the session came: searched, refused, or seen by a check."""
+    is_used = "lastRecord" in row or bool(row["counts"].get("images_refused"))
+    return is_used or health_of(row).records > 0

@@ -82,6 +82,21 @@ NO_RECORDS = "Video comes from {camera}, but no record of it."
 UNREADABLE = "Records of {camera} come, but none of them is JSON with a FaceSearchResponse."
 UNUSED = "Records of {camera} with faces come, but none of them is used."
 UNSEARCHED = "Images of {camera} come, but none of them is searched."
+NO_IMAGE = "Video comes from {camera}, but no image of it"
+MAY_NOT_WRITE = (
+    f"{NO_IMAGE}, although its fragments are tagged: who sends the video may not write images. "
+    "That role needs s3:PutObject on frames/ in the bucket (docs/permissions.md, CameraRole)."
+)
+CANNOT_TAG = (
+    f"{NO_IMAGE}: none of its fragments is tagged, and another program than whosthere-edge sends "
+    "them. Some programs, such as kvssink, cannot tag: send the video with whosthere-edge "
+    "(edge/README.md)."
+)
+# No problem: an empty door looks the same.
+NOTHING_TAGGED = (
+    "No image of {camera} yet: the camera has tagged nothing. Nothing moved, or whosthere-edge "
+    "runs with --tag never."
+)
 RECORDS_ADVICE = (
     "If this lasts: `./whosthere stop {camera}` and a new session; the logs of the functions say "
     "why records fail."
@@ -190,6 +205,7 @@ class RecordsSummary(TypedDict):
     records: ReadOnly[int]
     withFace: ReadOnly[int]
     problem: ReadOnly[str]
+    note: ReadOnly[str]
 
 
 class UnsureSummary(TypedDict):
@@ -386,7 +402,9 @@ def records(session: Session, problem: str, change: HealthChange) -> Alert:
     else:
         subject = f"Faces are not searched at {camera}"
         late = f" This lasts{_since(session, change)}." if change.is_late else ""
-        lines = [f"{problem}{late} The session goes on.", advice]
+        lines = [f"{problem}{late} The session goes on."]
+        # What no new session mends says itself what does.
+        lines += [] if problem.startswith(NO_IMAGE.format(camera=camera)) else [advice]
     return _health(session, subject, lines, change, records=not change.is_stopped)
 
 
@@ -457,7 +475,8 @@ def _records_line(report: ReportSummary) -> str:
     seen, used, unsure = report["watch"], report["records"], f"unsure faces: {report['unsure']}"
     if report["engine"] == "image-search":
         if not used and not (seen and seen["records"]):
-            return "No image came: does the camera tag its fragments?"
+            known = (seen["problem"] or seen["note"]) if seen else ""
+            return known or "No image came: does the camera tag its fragments?"
         text = f"Images searched: {used}, {unsure}."
     elif seen:
         text = f"Records: {seen['records']}, with a face: {seen['withFace']}, {unsure}."

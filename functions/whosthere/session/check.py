@@ -15,7 +15,13 @@ from whosthere.costs.limits import Budget, add_to_month, read_budget, session_mi
 from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import HOUR_MS, Metered
 from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
-from whosthere.errors import NewerRowError, VideoStreamGoneError, loggable, name_of_error
+from whosthere.errors import (
+    NewerRowError,
+    VideoNotKeptError,
+    VideoStreamGoneError,
+    loggable,
+    name_of_error,
+)
 from whosthere.metrics import add_counts
 from whosthere.names import StackNames, images_prefix, images_uri, processor_name, stream_name
 from whosthere.session.decision import (
@@ -37,7 +43,7 @@ from whosthere.session.engine import (
     images_status,
     processor_status,
 )
-from whosthere.session.health import records
+from whosthere.session.health import first_image, records
 from whosthere.session.health.arrivals import Arrived, arrived, images
 from whosthere.session.health.hysteresis import (
     CameraHealth,
@@ -65,6 +71,10 @@ RETRY_PAUSES_S = (1.0, 2.0)
 LONGEST_TRY_S = 10.0
 # Two checks in a row that answer the same without a sleep are at least so far apart.
 SHORTEST_LOOP_S = 1.0
+NOT_KEPT = (
+    "the video stream {stream} keeps no video (its retention is 0 hours), so the session cannot "
+    "see whether video comes: deploy with VideoRetentionHours of at least 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +186,21 @@ def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
     if end and not facts.session.held:
         return end
     if end:  # the report counts what came until now
-        _records_problem(context, facts, row, searching=False)
+        _look_at_records(context, facts, row, searching=False)
         return end
     try:
         # A pause needs no media: it is heard although those cannot be read.
         media = None if facts.is_paused else _read_media(context, facts)
         if media is not None:
             facts = replace(facts, progress=facts.progress.with_video(media))
-    except VideoStreamGoneError as error:
-        _records_problem(context, facts, row, searching=False)
+    except (VideoStreamGoneError, VideoNotKeptError) as error:
+        _look_at_records(context, facts, row, searching=False)
         return end_by_problem(facts, type(error).__name__, str(error))
     facts = replace(facts, media=media, engine=_read_engine(context, facts.session))
     facts = replace(facts, budget=_read_budget(context, facts, row))
-    problem = _records_problem(context, facts, row, searching=facts.is_searching)
-    return decide(replace(facts, records_problem=problem))
+    seen = _look_at_records(context, facts, row, searching=facts.is_searching)
+    facts = replace(facts, records_problem=seen.problem, awaits_image=bool(seen.imageless))
+    return decide(facts)
 
 
 def _read_budget(context: CheckContext, facts: Facts, row: Row) -> Budget | None:
@@ -337,6 +348,8 @@ def _read_media(context: CheckContext, facts: Facts) -> Media:
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise VideoStreamGoneError(f"there is no video stream {stream}") from error
+        if error.response["Error"]["Code"] == "NoDataRetentionException":
+            raise VideoNotKeptError(NOT_KEPT.format(stream=stream)) from error
         raise
 
 
@@ -349,15 +362,17 @@ def _read_engine(context: CheckContext, session: Session) -> EngineStatus:
     return images_status(sources.kinesisvideo, stream_name(stack, camera), uri)
 
 
-def _records_problem(context: CheckContext, facts: Facts, row: Row, *, searching: bool) -> str:
-    """Return what is wrong with the session's records; empty if all is well.
+def _look_at_records(
+    context: CheckContext, facts: Facts, row: Row, *, searching: bool
+) -> HealthState:
+    """Return the health of the session's records after another look.
 
     A look that fails is no reason to fail the check, and none to miss a request or the deadline:
     the next one reads on.
     """
     before, session = records.health_of(row), facts.session
     if "runningAt" not in row:
-        return before.problem
+        return before
     try:
         came = _records_since(context, session, before)
         after = records.evaluate(
@@ -368,10 +383,28 @@ def _records_problem(context: CheckContext, facts: Facts, row: Row, *, searching
             searching=searching,
             now_ms=facts.now_ms,
         )
-        return records.keep(context.table, session, before, after).problem
+        if after.imageless and not before.looked:
+            after = replace(after, imageless=int(row["runningAt"]))
+        after = _with_cause(context, session, after, facts.now_ms)
+        return records.keep(context.table, session, before, after)
     except Exception as error:
         context.logger.warning("records not looked at", extra=loggable(error))
-        return before.problem
+        return before
+
+
+def _with_cause(
+    context: CheckContext, session: Session, health: HealthState, now_ms: int
+) -> HealthState:
+    """Return the health with the reason why no image came, once it is due and can be seen."""
+    if not first_image.is_due(health, session, now_ms):
+        return health
+    sources, stream = context.sources, stream_name(context.names.stack, session.camera)
+    reader = first_image.FragmentReader(sources.kinesisvideo, sources.archived_media, stream)
+    try:
+        return first_image.with_cause(health, reader, session.camera, now_ms)
+    except Exception as error:  # the next check tries again
+        context.logger.warning("video not looked at", extra=loggable(error))
+        return health
 
 
 def _records_since(context: CheckContext, session: Session, before: HealthState) -> Arrived:

@@ -115,6 +115,7 @@ class Facts:
     media: Media | None = None
     engine: EngineStatus | None = None
     records_problem: str = ""
+    awaits_image: bool = False  # the first one: so nothing is known yet of the records
     failed_checks: int = 0  # in a row, before this one
     retries: int = 0  # that the machine needed since the last check
     health: CameraHealth = field(default_factory=CameraHealth)
@@ -381,7 +382,8 @@ def _health_seen(facts: Facts) -> CameraHealth:
     is_silent = facts.media.is_silent(limit_s) if health.video.stopped else facts.is_silent
     silent_s = limit_s if facts.media.silent_seconds is None else facts.media.silent_seconds
     video_ms = now - round(1000 * silent_s)
-    is_wrong, wrong_ms = bool(facts.records_problem), now - _base_ms(facts, RECORDS)
+    wrong_ms = now - _base_ms(facts, RECORDS)
+    is_wrong = bool(facts.records_problem) or (facts.awaits_image and health.records.stopped)
     return replace(
         health,
         video=health.video.seen(stopped=is_silent, since_ms=video_ms, now_ms=now),

@@ -42,6 +42,7 @@ NO_ROW = {
 SAME_RIGHT = {
     "dynamodb:TransactWriteItems": "dynamodb:UpdateItem",
     "kinesis-video-archived-media:ListFragments": "kinesisvideo:ListFragments",
+    "kinesis-video-archived-media:GetMediaForFragmentList": "kinesisvideo:GetMediaForFragmentList",
     "s3:ListObjectsV2": "s3:ListBucket",
     "stepfunctions:GetExecutionHistory": "states:GetExecutionHistory",
 }
@@ -136,9 +137,10 @@ def test_nothing_is_left_whatever_call_fails(laptop, lanes, film, tmp_path, say)
 
 
 @pytest.mark.long  # all cells of the other engine
-def test_nothing_is_left_of_image_generation_either(laptop, lanes, say):
-    wanted, (lit, _) = cells(IMAGES), lanes(IMAGES, LANES)
-    judge(played(laptop, wanted, lit), wanted, say)
+@pytest.mark.timeout(3000)
+def test_nothing_is_left_of_image_generation_either(laptop, lanes, film, tmp_path, say):
+    wanted, (lit, dark) = cells(IMAGES), lanes(IMAGES, LANES, DARK_LANES)
+    judge(played(laptop, wanted, lit, dark, film, tmp_path), wanted, say)
 
 
 @pytest.mark.long  # deploys a stack of the other engine

@@ -108,8 +108,10 @@ FAILURES = [*BEFORE, SLOW, LOST, DIES, *ENDS]
 NEVER = "never opened"
 # What else a session needs to come to a call.
 PAUSED, DARK, SILENT, RECORDLESS, REFUSED = "paused", "dark", "silent", "without records", "refused"
+IMAGELESS = "without images"
 OF_DARK_CAMERA = (DARK, SILENT, RECORDLESS)
-ON_THE_WAY = (PAUSED, SILENT, RECORDLESS)  # a session comes there some time after it searches
+# A session comes there some time after it searches: so many seconds at most.
+ON_THE_WAY = {PAUSED: 30, SILENT: 30, RECORDLESS: 30, IMAGELESS: 90}
 SETTINGS = {
     "healthCheckSeconds": 1,
     "tell": ["start", "end", "problem"],
@@ -120,6 +122,7 @@ LIMITS = {
     DARK: {"mediaWaitSeconds": 25},
     SILENT: {"silenceSeconds": 3},
     RECORDLESS: {"recordsMissingSeconds": 2},
+    IMAGELESS: {"recordsMissingSeconds": 1},
 }
 
 
@@ -184,6 +187,7 @@ def call_of_state(name):
 
 BY_STATES = [call_of_state(name) for name, state in STATES.items() if state["Type"] == "Task"]
 BY_STATES += [Call("Sleep", "dynamodb:UpdateItem", situation=DARK)]
+ARCHIVED = "kinesis-video-archived-media"
 OPEN, CHECK, STOP = "open_session", "check_session", "stop_session"
 BY_FUNCTIONS = [
     Call(OPEN, "s3:GetObject"),
@@ -194,7 +198,8 @@ BY_FUNCTIONS = [
     Call(OPEN, "dynamodb:Query"),
     Call(CHECK, "dynamodb:GetItem"),
     Call(CHECK, "kinesisvideo:GetDataEndpoint"),
-    Call(CHECK, "kinesis-video-archived-media:ListFragments"),
+    Call(CHECK, f"{ARCHIVED}:ListFragments"),
+    Call(CHECK, f"{ARCHIVED}:GetMediaForFragmentList", "", IMAGES, IMAGELESS),
     Call(CHECK, "rekognition:DescribeStreamProcessor", "", PROCESSOR),
     Call(CHECK, "kinesisvideo:DescribeImageGenerationConfiguration", "", IMAGES),
     Call(CHECK, "kinesis:ListShards", "", PROCESSOR),
@@ -206,7 +211,7 @@ BY_FUNCTIONS = [
     Call(CHECK, "dynamodb:UpdateItem", ":health"),
     Call(CHECK, "dynamodb:UpdateItem", "counts."),
     Call(CHECK, "sns:Publish", "Session started"),
-    Call(CHECK, "sns:Publish", "No video from", PROCESSOR, SILENT),
+    Call(CHECK, "sns:Publish", "No video from", situation=SILENT),
     Call(CHECK, "sns:Publish", "Faces are not searched", PROCESSOR, RECORDLESS),
     Call(STOP, "dynamodb:UpdateItem", "attribute_not_exists(camera)"),
     Call(STOP, "dynamodb:GetItem"),
@@ -275,7 +280,7 @@ class Cell:
 
     def request(self, camera):
         """The input of its session."""
-        minutes = -1 if self.situation == REFUSED else 1
+        minutes = {REFUSED: -1, IMAGELESS: 4}.get(self.situation, 1)
         limits = LIMITS.get(self.situation, {})
         return {"camera": camera, "minutes": minutes, "settings": SETTINGS | limits}
 
@@ -331,21 +336,14 @@ class Cell:
 
 
 def cells(engine):
-    """Every call failing in each way, every state aborted and timed out, for one engine.
-
-    Of what both engines call, calls fail with a processor only.
-    """
-    calls = [call for call in BY_STATES + BY_FUNCTIONS if is_called(call, engine)]
+    """Every call failing in each way, every state aborted and timed out, for one engine."""
+    calls = [call for call in BY_STATES + BY_FUNCTIONS if call.engine in ("", engine)]
     found = [Cell(call, failure) for call in calls for failure in failures_of(call)]
     for state in STATES:
         if ONLY.get(state, engine) == engine:
             at = Call(state, "", situation=NEEDED.get(state, ""))
             found += [Cell(at, end) for end in ENDS]
     return found
-
-
-def is_called(call, engine):
-    return call.engine == engine or (not call.engine and engine == PROCESSOR)
 
 
 def failures_of(call):

@@ -17,7 +17,7 @@ from whosthere.session_store import latest_session, session_key
 CAMERA = "front-door"
 # A session is asked to stop once it searches or, if a failure keeps it from that, so long after.
 PATIENCE_SECONDS = 15
-ON_THE_WAY_SECONDS = 30
+LATE_MESSAGE_SECONDS = 30
 GOING_ON_SECONDS = 3
 RULE_SECONDS = 25  # a safeguard by an event has so long after the end of an execution
 SETTLE_SECONDS = 2  # a message takes its way
@@ -132,8 +132,8 @@ class Runner:
             until_ms = round(time.time() * 1000) + 5000
             request_pause(self._door.table, self._door.client("stepfunctions"), CAMERA, until_ms)
         if cell.situation in ON_THE_WAY:
-            self._wait(lambda: self._has_met_nothing(execution), ON_THE_WAY_SECONDS)
-        self._wait(lambda: self._awaits(cell.late_message, execution), ON_THE_WAY_SECONDS)
+            self._wait(lambda: self._has_met_nothing(execution), ON_THE_WAY[cell.situation])
+        self._wait(lambda: self._awaits(cell.late_message, execution), LATE_MESSAGE_SECONDS)
         self._wait(lambda: self._status(execution) == "RUNNING", GOING_ON_SECONDS)
         until = time.monotonic() + 150
         while self._status(execution) == "RUNNING" and time.monotonic() < until:

@@ -30,11 +30,16 @@ class HealthFacts(TypedDict):
     last: str | None
     looked: str
     problem: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """What the checks have seen of a session's records; times in milliseconds, 0 for never."""
+    """What the checks have seen of a session's records; times in milliseconds, 0 for never.
+
+    `imageless` is since when the first image is waited for, `next_sample` when the video is to be
+    looked at for the reason, and `note` is that reason where it is no problem.
+    """
 
     records: int = 0
     faces: int = 0
@@ -46,6 +51,9 @@ class HealthState:
     missing: int = 0  # since when something is
     problem: str = ""
     positions: Mapping[str, str] = field(default_factory=dict)
+    imageless: int = 0
+    next_sample: int = 0
+    note: str = ""
 
 
 def evaluate(
@@ -74,8 +82,11 @@ def evaluate(
         positions=came.positions,
     )
     if not searching:
-        return replace(after, missing=0)
+        return replace(after, missing=0, imageless=0)
     has_stream = session.engine == "stream-processor"
+    if not has_stream and not after.records:
+        return replace(after, imageless=before.imageless or now_ms)
+    after = replace(after, imageless=0, note="")
     wrong = _wrong(came, after.waiting) if has_stream else UNSEARCHED if after.waiting else ""
     if not wrong:
         return replace(after, missing=0, problem="")
@@ -99,13 +110,14 @@ def health_of(row: Row) -> HealthState:
     numbers = {
         name: int(value)
         for name, value in kept.items()
-        if name not in ("waiting", "problem", "positions")
+        if name not in ("waiting", "problem", "positions", "note")
     }
     return HealthState(
         **numbers,
         waiting=bool(kept.get("waiting")),
         problem=kept.get("problem", ""),
         positions=kept.get("positions", {}),
+        note=kept.get("note", ""),
     )
 
 
@@ -120,6 +132,7 @@ def facts(watch: HealthState) -> HealthFacts | None:
         "last": iso(watch.last) if watch.last else None,
         "looked": iso(watch.looked),
         "problem": watch.problem,
+        "note": watch.note,
     }
 
 

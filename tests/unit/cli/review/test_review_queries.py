@@ -4,7 +4,7 @@ import io
 import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from threading import Event
 
 import boto3
@@ -28,6 +28,7 @@ from whosthere.clock import now_ms
 from whosthere.geometry import Box
 from whosthere.people import store as people
 from whosthere.session import lock as locks
+from whosthere.session.health.records import HealthState
 from whosthere.strangers import store
 from whosthere.strangers.review_queue import folder_of
 from whosthere.strangers.store import IGNORED, PENDING, Picture, Stranger
@@ -301,6 +302,17 @@ def test_what_the_quality_gate_drops_is_told_with_its_reasons(page, table):
     sessions.end_session(table, ended, "stop", now_ms())
     locks.unlock(table, ended)
     assert page.cameras()["cameras"][0]["notKept"] == wanted
+
+
+def test_the_page_says_why_no_image_came(page, table):
+    running_session(table)
+    key = sessions.session_key("one")
+    watch = asdict(HealthState(looked=1, problem="No right.", note="Nothing moved."))
+    row = table.get_item(Key=key)["Item"] | {"engine": "image-search", "runningAt": now_ms()}
+    table.put_item(Item=row | {"watch": watch})
+    front = page.cameras()["cameras"][0]
+    told = (front["engine"], front["state"], front["problem"], front["note"])
+    assert told == ("image-search", "warming up", "No right.", "Nothing moved.")
 
 
 def test_a_session_is_planned_paused_and_stopped_from_the_page(page, table):

@@ -1,7 +1,7 @@
 """The verbs that watch a session: what they refuse, ask and say, and the first line of each."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import boto3
 import pytest
@@ -127,6 +127,32 @@ def test_the_states_of_a_camera_follow_its_session(table):
     sessions.end_session(table, session, "stop", now_ms())
     locks.unlock(table, session)
     assert state(table) == "free"
+
+
+@pytest.mark.parametrize("came", ["lastRecord", "counts.images_refused", "watch.records"])
+def test_a_camera_warms_up_until_an_image_of_its_session_came(table, came):
+    running_session(table)
+    key = sessions.session_key("one")
+    row = table.get_item(Key=key)["Item"] | {"engine": "image-search", "runningAt": now_ms()}
+    table.put_item(Item=row | {"watch": asdict(records.HealthState(looked=1))})
+    assert state(table) == "warming up"
+    table.update_item(
+        Key=key,
+        UpdateExpression=f"SET {came} = :one",
+        ExpressionAttributeValues={":one": 1},
+    )
+    assert state(table) == "searching"
+
+
+def test_status_says_why_no_image_came_also_where_that_is_no_problem(verb, table):
+    running_session(table)
+    key = sessions.session_key("one")
+    for seen in ({"note": "Nothing moved."}, {"note": "Nothing moved.", "problem": "No right."}):
+        watch = asdict(records.HealthState(looked=1, **seen))
+        row = table.get_item(Key=key)["Item"] | {"engine": "image-search"}
+        table.put_item(Item=row | {"watch": watch})
+        _, text = verb(status)
+        assert f"; {seen.get('problem', 'Nothing moved.')} no image searched yet" in text
 
 
 def test_sessions_lists_how_each_ended_also_who_was_refused(verb, target, table, monkeypatch):
