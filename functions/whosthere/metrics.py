@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -53,11 +54,15 @@ def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms
 
 
 class ApiCallCounter:
-    """Counts the API calls of boto3 clients, by `service:Operation`, until they are taken."""
+    """Counts the API calls of boto3 clients, by `service:Operation`, until they are taken.
+
+    Several threads may call.
+    """
 
     def __init__(self) -> None:
         """Begin without a call."""
         self._calls: Counter[str] = Counter()
+        self._lock = Lock()
 
     def watch(self, *clients: "BaseClient") -> None:
         """Count the calls of these clients from now on."""
@@ -65,11 +70,13 @@ class ApiCallCounter:
             client.meta.events.register("before-call", self._count)
 
     def _count(self, model: "OperationModel", **_: object) -> None:
-        self._calls[f"{model.service_model.service_name}:{model.name}"] += 1
+        with self._lock:
+            self._calls[f"{model.service_model.service_name}:{model.name}"] += 1
 
     def take(self) -> Counter[str]:
         """Return the calls since the last time."""
-        calls, self._calls = self._calls, Counter()
+        with self._lock:
+            calls, self._calls = self._calls, Counter()
         return calls
 
 
