@@ -15,12 +15,15 @@ from whosthere.visits.history import DAY_MS
 from whosthere.visits.store import visits_of, visits_of_sessions
 from whosthere.visits.visit import Visit
 
+RECENT_MS = 60_000  # a wait that was seen longer ago says nothing of now
+
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
     """A camera and its session, the last one if none runs; times in milliseconds.
 
     `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's.
+    `image_wait_ms` is how long the image that was searched last had waited.
     """
 
     camera: str
@@ -35,6 +38,7 @@ class CameraStatus:
     strangers: int = 0
     unsure: tuple[tuple[str, UnsurePerson], ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    image_wait_ms: int = 0
 
 
 def read_camera_statuses(table: Table, cameras: Iterable[str], now_ms: int) -> list[CameraStatus]:
@@ -79,7 +83,14 @@ def read_camera_status(
         strangers=strangers,
         unsure=tuple([(name_of(table, one["who"]), one) for one in unsure_persons(found)]),
         counts=row.get("counts", {}),
+        image_wait_ms=_image_wait_ms(row, now_ms),
     )
+
+
+def _image_wait_ms(row: Row, now_ms: int) -> int:
+    """Return how long images wait to be searched; 0 if none was searched lately."""
+    waited = row.get("waited", {"at": 0, "ms": 0})
+    return int(waited["ms"]) if now_ms - int(waited["at"]) < RECENT_MS else 0
 
 
 def _state(session: Session, requests: SessionRequests, row: Row, now_ms: int) -> str:

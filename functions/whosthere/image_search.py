@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from botocore.config import Config
+
 from whosthere.clock import now_ms
 from whosthere.dynamodb import Table
 from whosthere.errors import PictureError
@@ -25,7 +27,7 @@ from whosthere.ingest.image import (
     comparable_faces,
     detect_faces,
     fetch_image,
-    search_faces,
+    find_matches,
 )
 from whosthere.ingest.record import AnalysedFrame, read_frame
 from whosthere.metrics import ApiCallCounter, add_counts
@@ -41,6 +43,11 @@ from whosthere.visits.record_sightings import AlertContext
 
 # Of a larger one the beginning: Kinesis Video Streams makes none, and a function has little memory.
 MOST_KEPT_BYTES = 20_000_000
+# What is throttled is tried again after at most 1, 2 and 4 s, with jitter, and then comes back from
+# the queue: a function has a minute for two or three calls.
+RETRIES = Config(
+    connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 4}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,7 @@ def _search(images: ImageSearch, table: Table, session: Session, image: CameraIm
     followed = follower.follow(detected)
     unknown = [place for place in places if followed[place] is None]
     counts["searches_saved"] = len(places) - len(unknown)
-    found = search_faces(rekognition, images.people_collection, image, detected, unknown)
+    found = find_matches(rekognition, images.people_collection, image, detected, unknown)
     matches = {place: face.matches for place, face in enumerate(followed) if face}
     matches |= dict(zip(unknown, found, strict=True))
     answers = {
@@ -167,6 +174,7 @@ def _process(
     persons = alert_persons(alerting, session, [frame], second_look=search.is_look_alike)
     strangers = queue_strangers(alerting, context, session, [frame], stored)
     counts = persons.counts + strangers.counts + searched.counts + images.calls.take()
-    add_counts(alerting.table, session.id, counts, persons.last_ms)
+    waited = {"at": frame.recognised_ms, "ms": frame.recognised_ms - frame.server_ms}
+    add_counts(alerting.table, session.id, counts, persons.last_ms, waited)
     for error in (persons.failed | strangers.failed).values():
         raise error

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -30,20 +30,30 @@ LATENCY_COUNTER = "within_ms_"
 STEP = 2**0.25
 
 
-def add_counts(table: Table, session_id: str, counts: Mapping[str, int], last_ms: int = 0) -> None:
+def add_counts(
+    table: Table,
+    session_id: str,
+    counts: Mapping[str, int],
+    last_ms: int = 0,
+    waited: Mapping[str, int] | None = None,
+) -> None:
     """Add to the session's counters, at least once per record: a retry may count twice.
 
-    `last_ms` is when the last record reached AWS, or 0 if that is of no interest.
+    `last_ms` is when the last record reached AWS, or 0 if that is of no interest; `waited` is how
+    many `ms` the image that was searched last had waited for it, and `at` which moment.
     """
     names = [name for name, number in counts.items() if number]
     if not names:
         return
     # ADD works on top-level attributes only (DynamoDB, update expressions)
     added = [f"counts.#{n} = if_not_exists(counts.#{n}, :zero) + :{n}" for n in range(len(names))]
-    values = {f":{n}": counts[name] for n, name in enumerate(names)} | {":zero": 0}
+    values: dict[str, Any] = {f":{n}": counts[name] for n, name in enumerate(names)} | {":zero": 0}
     if last_ms:
         added.append("lastRecord = :last")
         values[":last"] = last_ms
+    if waited:
+        added.append("waited = :waited")
+        values[":waited"] = waited
     table.update_item(
         Key=session_key(session_id),
         UpdateExpression="SET " + ", ".join(added),

@@ -136,6 +136,19 @@ def comparable_faces(
 
 
 def search_faces(
+    rekognition: "RekognitionClient", collection: str, image: CameraImage, quality: Quality
+) -> list[dict[str, Any]]:
+    """Return the record's `FaceSearchResponse`: the faces that can be compared, with matches."""
+    detected = detect_faces(rekognition, image)
+    places = comparable_faces(detected, image, quality)
+    found = find_matches(rekognition, collection, image, detected, places)
+    return [
+        {"DetectedFace": detected[place], "MatchedFaces": matches}
+        for place, matches in zip(places, found, strict=True)
+    ]
+
+
+def find_matches(
     rekognition: "RekognitionClient",
     collection: str,
     image: CameraImage,

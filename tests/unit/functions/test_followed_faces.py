@@ -1,11 +1,14 @@
 """The engine image-search: a face that is sure to be somebody is not searched in each image."""
 
+import io
 from random import Random
 
 import pytest
 from hypothesis import strategies
+from PIL import Image, ImageChops
 
 from tests.support.records.alert_harness import LEFT, RIGHT, RacingTable, empty, open_session
+from tests.support.records.drawn_faces import RED, draw
 from tests.support.records.given_many import given_many
 from tests.support.records.image_scenes import (
     ALWAYS,
@@ -17,14 +20,24 @@ from tests.support.records.image_scenes import (
     film_scenes,
 )
 from tests.support.records.stranger_harness import a_table_and_a_bucket, empty_bucket
+from whosthere import settings
+from whosthere.imaging import thumbnail, to_jpeg
+from whosthere.ingest.image import MIN_FACE_PX
+from whosthere.session.lock import unlock
 
 ALICE, BETH = "p-alice", "p-beth"
+DEFAULT_LEVELS = settings.defaults()["imageChangeLevels"]
 
 
 @pytest.fixture(scope="module")
 def shared():
     with a_table_and_a_bucket() as shared:
         yield shared
+
+
+@pytest.fixture(scope="module")
+def film():
+    return film_scenes()
 
 
 @pytest.fixture
@@ -54,10 +67,10 @@ def searched(session, *faces, **settings):
     return harness.rekognition.calls[PEOPLE]
 
 
-def test_the_film_needs_60_per_cent_fewer_searches_and_shows_the_same(session):
-    film, results = film_scenes(), []
-    for settings in (ALWAYS, {}):
-        harness = session(gapSeconds=5, **settings)
+def test_the_film_needs_60_per_cent_fewer_searches_and_shows_the_same(session, film):
+    results = []
+    for changed in (ALWAYS, {}):
+        harness = session(gapSeconds=5, **changed)
         assert set(harness.searches(*film)) == {"searched"}
         results.append((harness.number_of_searches, harness.summary))
     (before, always), (after, followed) = results
@@ -159,6 +172,7 @@ def test_an_image_that_comes_late_is_searched_and_one_that_comes_twice_is_not(se
 def test_a_new_session_begins_with_a_search(session):
     harness = session()
     harness.searches(drawn(0, alice()))
+    unlock(harness.table, harness.session)
     open_session(harness.table, "two", started=0.5)
     harness.searches(drawn(1, alice()))
     assert harness.rekognition.calls[PEOPLE] == 2
@@ -183,12 +197,47 @@ def test_faces_are_not_looked_for_in_an_image_that_has_not_changed(session):
     assert (harness.counts["detections_saved"], harness.counts["searches_saved"]) == (5, 5)
 
 
+def test_a_face_changes_the_thumbnail_wherever_it_appears(film):
+    """As small as can be compared; noise of a camera in the dark changes nothing."""
+    shown = next(scene for scene in film if len(scene.faces) == 2)
+    picture, empty_porch = opened(shown), opened(film[0])
+    before, random = thumbnail(to_jpeg(empty_porch)), Random(1)
+    for number in range(60):
+        left, top, width, height = shown.faces[number % 2].box
+        area = (left * 640, top * 480, (left + width) * 640, (top + height) * 480)
+        face = picture.resize((round(MIN_FACE_PX * width * 4 / height / 3), MIN_FACE_PX), box=area)
+        porch = empty_porch.copy()
+        porch.paste(face, (random.randrange(640 - face.width), random.randrange(480 - face.height)))
+        assert thumbnail(to_jpeg(porch)).change(before) > 2 * DEFAULT_LEVELS
+    noise = Image.effect_noise((640, 480), 6).convert("RGB")  # its mean is 128
+    noisy = ImageChops.add(empty_porch, noise, offset=-128)
+    assert thumbnail(to_jpeg(noisy)).change(before) <= DEFAULT_LEVELS
+
+
+def opened(scene):
+    return Image.open(io.BytesIO(scene.content)).convert("RGB")
+
+
+def test_an_image_of_another_size_or_too_large_is_never_the_same():
+    assert thumbnail(draw(size=(640, 480))).change(thumbnail(draw(size=(480, 640)))) == 255
+    assert thumbnail(draw(size=(1920, 1080))) is not None
+    assert thumbnail(draw(size=(1928, 1080))) is None
+    assert thumbnail(b"no image") is None
+    assert thumbnail(draw()[:2000]) is None
+
+
+def test_a_png_has_the_thumbnail_of_the_jpeg():
+    content, out = draw((LEFT, RED)), io.BytesIO()
+    Image.open(io.BytesIO(content)).save(out, "PNG")
+    assert thumbnail(out.getvalue()).change(thumbnail(content)) <= 2
+
+
 def similarities(most):
     return strategies.sampled_from([0.0, 85.0, 95.0, most])
 
 
 @given_many(
-    2_000,
+    500,
     strategies.lists(
         strategies.tuples(strategies.booleans(), similarities(98.0), strategies.booleans()),
         min_size=1,
@@ -208,8 +257,8 @@ def test_in_any_order_twice_or_lost_the_visits_are_those_of_searching_always(
     random = Random(seed)
     sent = random.choices(scenes, k=len(scenes)) if shuffled else scenes
     results = []
-    for settings in (ALWAYS, {}):
-        harness = session(gapSeconds=5, **settings)
+    for changed in (ALWAYS, {}):
+        harness = session(gapSeconds=5, **changed)
         harness.searches(*sent)
         results.append(harness.summary)
     assert results[0] == results[1]

@@ -196,7 +196,7 @@ def test_an_image_that_waited_until_its_session_was_over_is_searched_in_it(
         shown = face(match(ALICE))
         detected, found = [shown["DetectedFace"]], [shown["MatchedFaces"]]
         monkeypatch.setattr(image_search, "detect_faces", lambda *_given: detected)
-        monkeypatch.setattr(image_search, "search_faces", lambda *given: found[: len(given[-1])])
+        monkeypatch.setattr(image_search, "find_matches", lambda *given: found[: len(given[-1])])
         worker = camera.harness.worker()
 
         def settled(second):

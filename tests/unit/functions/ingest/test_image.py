@@ -59,25 +59,14 @@ def fetched(s3, content, metadata=None):
     return images.fetch_image(s3, BUCKET, "k.jpg")
 
 
-def record_faces(detector, image):
-    """The `FaceSearchResponse` of an image's record."""
-    found = images.detect_faces(detector, image)
-    places = images.comparable_faces(found, image, QUALITY)
-    matches = images.search_faces(detector, "people", image, found, places)
-    return [
-        {"DetectedFace": found[place], "MatchedFaces": own}
-        for place, own in zip(places, matches, strict=True)
-    ]
-
-
 def searched(detector, *faces):
     image = images.CameraImage(draw(*faces), 480, "913438", START, START + 400)
-    return image, record_faces(detector, image)
+    return image, images.search_faces(detector, "people", image, QUALITY)
 
 
 def test_an_image_becomes_the_record_that_a_stream_processor_writes(s3):
     image = fetched(s3, draw((LEFT, RED), (RIGHT, GREEN)))
-    faces = record_faces(Detector(LEFT, RIGHT), image)
+    faces = images.search_faces(Detector(LEFT, RIGHT), "people", image, QUALITY)
     made = json.loads(json.dumps(images.build_record(ARN, image, faces)))
     assert complaints(made) == []
     frame = read_frame(made, "whosthere", id="1", recognised_ms=START)
@@ -122,7 +111,7 @@ def test_an_image_that_rekognition_can_never_use_is_refused(code):
 def test_an_image_that_ends_in_its_middle_is_refused():
     cut_off = images.CameraImage(draw((LEFT, RED))[:2000], 480, "913438", START, START + 400)
     with pytest.raises(PictureError, match="cannot be decoded"):
-        record_faces(Detector(LEFT), cut_off)
+        images.search_faces(Detector(LEFT), "people", cut_off, QUALITY)
 
 
 def enormous():
