@@ -147,10 +147,10 @@ def _small(content):
 class ImageHarness(StrangerHarness):
     """A session of the engine image-search."""
 
-    def __init__(self, patch, table, s3, **settings):
+    def __init__(self, patch, table, s3, rekognition=None, **settings):
         super().__init__(table, s3, **settings)
         patch.setattr("whosthere.clock.time", self)  # no test waits in real time
-        self.rekognition = SceneRekognition()
+        self.rekognition = rekognition or SceneRekognition()
         self.files = replace(self.files, rekognition=self.rekognition)
         self.images = ImageSearch(
             "whosthere", self.files, Urls(), PEOPLE, ApiCallCounter(), SimpleNamespace(), "alike"
