@@ -1,13 +1,22 @@
 """The engine image-search: a face that is sure to be somebody is not searched in each image."""
 
 import io
+from contextlib import suppress
 from random import Random
 
 import pytest
 from hypothesis import strategies
 from PIL import Image, ImageChops
 
-from tests.support.records.alert_harness import LEFT, RIGHT, RacingTable, empty, open_session
+from tests.support.records.alert_harness import (
+    LEFT,
+    RIGHT,
+    FlakyTable,
+    Killed,
+    RacingTable,
+    empty,
+    open_session,
+)
 from tests.support.records.drawn_faces import RED, draw
 from tests.support.records.given_many import given_many
 from tests.support.records.image_scenes import (
@@ -186,6 +195,22 @@ def test_of_two_workers_at_once_the_newer_image_is_kept(session):
     image = harness.table.get_item(Key={"pk": "camera#front-door", "sk": "tracks"})["Item"]["image"]
     assert int(image["captured"]) % 60_000 == 1000
     assert harness.summary[3] == {"person": 1}
+
+
+@given_many(300, strategies.integers(1, 40), strategies.booleans())
+def test_a_worker_that_dies_at_a_call_of_the_table_loses_no_alert(session, at, after):
+    """One that dies between an alert and its mark sends it twice, as with records."""
+    harness = session()
+    scenes = [drawn(second, alice(), stranger(RIGHT)) for second in range(4)]
+    harness.search(scenes[0])
+    with suppress(Killed):
+        harness.search(
+            scenes[1], harness.worker(FlakyTable(harness.table, at, Killed(), after=after))
+        )
+    harness.clock.forward(66)
+    harness.searches(*scenes[1:])
+    told = {(alert.kind, alert.facts["visit"]) for alert in harness.subscriber.alerts}
+    assert sorted(kind for kind, _ in told) == ["person", "stranger"]
 
 
 def test_faces_are_not_looked_for_in_an_image_that_has_not_changed(session):
