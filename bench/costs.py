@@ -28,7 +28,7 @@ MOTION_HOURS = 0.5 * DAYS
 
 @dataclass(frozen=True, slots=True)
 class FilmCounts:
-    """What the demo film needs at an image a second, counted by `bench.searches`.
+    """What the demo film needs at an image a second, counted by `bench.alerts.searches`.
 
     `with_face` are the seconds that `--tag face` tags (`bench.edge.faces`).
     """

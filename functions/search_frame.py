@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from whosthere.alarm_metrics import alarm_metrics
 from whosthere.alerts.message import publish
 from whosthere.clock import now_ms
-from whosthere.image_search import ImageSearch, search_image
+from whosthere.image_search import RETRIES, ImageSearch, search_image
 from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.sqs import ObjectEvent, SqsSource, process_sqs_batch
 from whosthere.metrics import ApiCallCounter
@@ -25,7 +25,7 @@ BUCKET = os.environ["BUCKET"]
 logger = Logger()
 metrics = alarm_metrics()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-s3, rekognition = boto3.client("s3"), boto3.client("rekognition")
+s3, rekognition = boto3.client("s3"), boto3.client("rekognition", config=RETRIES)
 sns = boto3.client("sns")
 sts = boto3.client("sts")
 calls = ApiCallCounter()

@@ -2,14 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cli.aws.sessions.price import IMAGE, PROCESSOR_MINUTE
-from cli.demo.comparison import ALLOWED, comparison_rows, find_unequal, rekognition_calls
+from cli.demo.comparison import ALLOWED, comparison_rows, find_unequal
 from cli.demo.photos import read_people
 from cli.demo.report import leaks_line
 from cli.demo.runner import DemoRunner, FinishedDemo
@@ -26,15 +24,6 @@ HELP = "run one film through both engines on this laptop, and compare what they 
 EXAMPLE = "./whosthere compare --video me.mp4 --people photos"
 ENGINES = ("stream-processor", "image-search")
 INTERRUPTED = 130
-
-# Rekognition bills each of these calls as one image (price page, "Image analysis").
-BILLED_CALLS = {
-    f"rekognition:{operation}"
-    for operation in (
-        *("DetectFaces", "CompareFaces", "IndexFaces", "SearchFaces", "SearchFacesByImage"),
-        *("SearchUsers", "SearchUsersByImage", "AssociateFaces", "DisassociateFaces"),
-    )
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +65,7 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     if arguments.json:
         print(json.dumps(_content(scenario, finished, unequal), ensure_ascii=False))
     progress.print()
-    progress.print(format_table(comparison_rows(runs, [price_of(one.report) for one in runs])))
+    progress.print(format_table(comparison_rows(runs)))
     _print_differences(progress, unequal)
     left = [one.report["left"] for one in finished]
     for engine, items in zip(ENGINES, left, strict=True):
@@ -123,7 +112,7 @@ def _content(
                 "records": one.result.records,
                 "latencies": one.result.report["latencies"],
                 "calls": one.result.report["calls"],
-                "dollars": round(price_of(one.result.report), 6),
+                "cost": one.result.report["cost"],
                 "left": one.report["left"],
             }
             for one in finished
@@ -131,13 +120,3 @@ def _content(
         "unequal": list(unequal),
         "allowed": [asdict(allowed) for allowed in ALLOWED],
     }
-
-
-def price_of(report: Mapping[str, Any]) -> float:
-    """Return what a session's face search costs on AWS in dollars: its minutes, and its calls."""
-    calls = rekognition_calls(report)
-    dollars = IMAGE * sum(count for call, count in calls.items() if call in BILLED_CALLS)
-    if report["engine"] == "stream-processor" and report["running"] and report["ended"]:
-        begin, end = (datetime.fromisoformat(report[name]) for name in ("running", "ended"))
-        dollars += PROCESSOR_MINUTE * (end - begin).total_seconds() / 60
-    return dollars

@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.aws.cameras.camera_status import CameraStatus, read_camera_status
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.sessions.session_report import not_kept_text
+from cli.aws.sessions.session_report import not_kept_text, saved_text
 from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
@@ -19,6 +19,7 @@ from whosthere.session_store import Session
 
 HELP = "show what every camera does at the moment"
 EXAMPLE = "./whosthere status"
+LONG_WAIT_MS = 10_000  # Kinesis Video Streams alone takes some seconds to make an image
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +65,10 @@ def status_line(one: CameraStatus, now: int) -> str:
         text += f"{_records_text(one, now)}; so far cost about {_cost_text(one, session)}, "
     text += f"visits of people: {one.visits}, of strangers: {one.strangers}"
     told = [unsure_line(name, unsure) for name, unsure in one.unsure]
+    if one.image_wait_ms >= LONG_WAIT_MS:
+        told.append(f"images wait {_format_age(one.image_wait_ms)}")
+    if saved := saved_text(one.counts):
+        told.append(saved)
     if not_kept := not_kept_text(one.counts):
         told.append(f"faces of strangers not kept: {not_kept}")
     return "; ".join([text, *told])
@@ -113,4 +118,7 @@ def _camera_json(one: CameraStatus) -> dict[str, Any]:
         "dollars": round(one.dollars, 6),
         "unsure": [{"name": name, **unsure} for name, unsure in one.unsure],
         "notKept": failed_checks(one.counts),
+        "imageWaitSeconds": round(one.image_wait_ms / 1000),
+        "searchesSaved": int(one.counts.get("searches_saved", 0)),
+        "detectionsSaved": int(one.counts.get("detections_saved", 0)),
     }

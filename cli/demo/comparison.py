@@ -77,9 +77,7 @@ def visit_text(visit: SeenVisit) -> str:
     return f"{who} from {visit.first:.1f} to {visit.last:.1f} s"
 
 
-def comparison_rows(
-    runs: Sequence[DemoResult], dollars: Sequence[float]
-) -> Iterator[tuple[str, ...]]:
+def comparison_rows(runs: Sequence[DemoResult]) -> Iterator[tuple[str, ...]]:
     """Yield the table: a row for each visit, then one for each figure, a column for each engine."""
     yield ("", *(str(run.session["engine"]) for run in runs))
     for visits in _paired(runs[0].visits, runs[1].visits):
@@ -92,7 +90,7 @@ def comparison_rows(
     for call in sorted({call for run in runs for call in rekognition_calls(run.report)}):
         yield (call, *(str(rekognition_calls(run.report).get(call, 0)) for run in runs))
     yield ("all API calls", *(str(sum(run.report["calls"].values())) for run in runs))
-    yield ("face search on AWS", *(f"${price:.3f}" for price in dollars))
+    yield ("price on AWS", *(f"${run.report['cost']['dollars']:.3f}" for run in runs))
 
 
 def rekognition_calls(report: Mapping[str, Any]) -> dict[str, int]:

@@ -157,6 +157,9 @@ class RemovalPass:
             left = [one for one in row["tracks"] if not ids & {one["who"], one["id"]}]
             if len(left) < len(row["tracks"]):
                 changes["tracks"] = left
+            faces = row.get("image", {}).get("faces", "")
+            if "image" in row and (changes or any(one in faces for one in ids)):
+                changes["image"] = None  # the next one is searched
         if ids.intersection(row.get("persons", ())):
             changes["persons"] = [one for one in row["persons"] if one not in ids]
         if self._labels.intersection(labels := set(row.get("lookAlikes", ()))):

@@ -6,24 +6,35 @@ calls as a record of a data stream: one for persons, one for strangers.
 
 import base64
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
+
+from botocore.config import Config
 
 from whosthere.clock import now_ms
 from whosthere.costs.limits import allows_image, count_image
 from whosthere.costs.prices import PriceTable, price_table
+from whosthere.dynamodb import Table
 from whosthere.errors import PictureError
+from whosthere.faces.followed import FaceFollower
+from whosthere.faces.track_store import StoredTracks, read_tracks, save_image
+from whosthere.imaging import Thumbnail, thumbnail
 from whosthere.ingest.dead_letter import EVENTS, DeadLetters
 from whosthere.ingest.image import (
     CameraImage,
     build_record,
     camera_of,
+    comparable_faces,
+    detect_faces,
     fetch_image,
-    search_faces,
+    find_matches,
 )
 from whosthere.ingest.record import AnalysedFrame, read_frame
 from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import stream_name
+from whosthere.people.store import read_person
 from whosthere.session_store import Session, last_begun, latest_session
 from whosthere.strangers.pictures import PresignedUrls, SearchedImage
 from whosthere.strangers.process import StrangerContext, queue_strangers
@@ -34,6 +45,11 @@ from whosthere.visits.record_sightings import AlertContext
 
 # Of a larger one the beginning: Kinesis Video Streams makes none, and a function has little memory.
 MOST_KEPT_BYTES = 20_000_000
+# What is throttled is tried again after at most 1, 2 and 4 s, with jitter, and then comes back from
+# the queue: a function has a minute for two or three calls.
+RETRIES = Config(
+    connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 4}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +88,7 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
     try:
         image = fetch_image(files.s3, files.bucket, key)
         # An image that waited in the queue may belong to a session that is over.
-        owner = last_begun(table, camera, image.server_ms)
+        owner = last_begun(table, camera, image.server_ms, session)
         # Image generation goes on a while after it is switched off.
         if owner is None or owner.is_over(image.server_ms):
             add_counts(table, session.id, {"images_outside": 1})
@@ -81,18 +97,60 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
         if not allows_image(table, session, image.producer_ms, images.prices, now_ms()):
             add_counts(table, session.id, {"images_over_limit": 1})
             return "over limit"
-        quality = session.settings.quality
-        faces = search_faces(files.rekognition, images.people_collection, image, quality)
+        searched = _search(images, table, session, image)
     except PictureError as error:
         _set_aside(images, session, key, str(error))
         counts = images.calls.take() + Counter(images_refused=1)
         count_image(table, session, counts, images.prices, now_ms())
         return "refused"
     arn = f"{arn_prefix}{stream_name(images.stack, session.camera)}/0"
-    record = build_record(arn, image, faces)
+    record = build_record(arn, image, list(searched.answers.values()))
     frame = read_frame(record, images.stack, id=key, recognised_ms=now_ms())
-    _process(images, alerting, session, frame, image)
+    _process(images, alerting, session, frame, image, searched)
     return "searched"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceAnswers:
+    """The faces of an image: as DetectFaces found them, and by their places those of its record.
+
+    `counts` has the calls that were not needed.
+    """
+
+    detected: Sequence[Mapping[str, Any]]
+    answers: Mapping[int, Mapping[str, Any]]
+    thumbnail: Thumbnail | None
+    follower: FaceFollower
+    stored: StoredTracks
+    counts: Counter[str]
+
+
+def _search(images: ImageSearch, table: Table, session: Session, image: CameraImage) -> FaceAnswers:
+    """Search the faces of an image, but for those that are followed from the image before."""
+    rekognition, counts = images.files.rekognition, Counter[str]()
+    stored = read_tracks(table, session.camera)
+    follower = FaceFollower(
+        session,
+        image.producer_ms,
+        stored.state.image,
+        stored.strangers,
+        lambda person: not person or not read_person(table, person).look_alikes,
+    )
+    shown = thumbnail(image.content) if session.settings.image_change_levels else None
+    carried = follower.carry(shown)
+    counts["detections_saved"] = int(carried is not None)
+    detected = detect_faces(rekognition, image) if carried is None else carried
+    places = comparable_faces(detected, image, session.settings.quality)
+    followed = follower.follow(detected)
+    unknown = [place for place in places if followed[place] is None]
+    counts["searches_saved"] = len(places) - len(unknown)
+    found = find_matches(rekognition, images.people_collection, image, detected, unknown)
+    matches = {place: face.matches for place, face in enumerate(followed) if face}
+    matches |= dict(zip(unknown, found, strict=True))
+    answers = {
+        place: {"DetectedFace": detected[place], "MatchedFaces": matches[place]} for place in places
+    }
+    return FaceAnswers(detected, answers, shown, follower, stored, counts)
 
 
 def _set_aside(images: ImageSearch, session: Session, key: str, reason: str) -> None:
@@ -116,14 +174,22 @@ def _process(
     session: Session,
     frame: AnalysedFrame,
     image: CameraImage,
+    searched: FaceAnswers,
 ) -> None:
     """Record the frame's persons and strangers; raise the error if one of them failed."""
     at_hand = SearchedImage(frame.captured_ms, image.content)
     context = StrangerContext(images.files, images.urls, at_hand.image)
     search = LookAlikeSearch(context, images.look_alikes_collection)
+    followed = searched.follower.image(
+        frame, searched.answers, searched.detected, searched.thumbnail
+    )
+    stored = replace(searched.stored, image=followed)
+    if session.settings.strangers == "off":
+        save_image(alerting.table, session.camera, stored, now_ms())
     persons = alert_persons(alerting, session, [frame], second_look=search.is_look_alike)
-    strangers = queue_strangers(alerting, context, session, [frame])
-    counts = persons.counts + strangers.counts + images.calls.take()
-    count_image(alerting.table, session, counts, images.prices, now_ms(), persons.last_ms)
+    strangers = queue_strangers(alerting, context, session, [frame], stored)
+    counts = persons.counts + strangers.counts + searched.counts + images.calls.take()
+    waited = {"at": frame.recognised_ms, "ms": frame.recognised_ms - frame.server_ms}
+    count_image(alerting.table, session, counts, images.prices, now_ms(), persons.last_ms, waited)
     for error in (persons.failed | strangers.failed).values():
         raise error

@@ -1,4 +1,4 @@
-"""Crop faces out of images, so that each can be searched and enrolled on its own."""
+"""Crop faces out of images, to be searched and enrolled, and tell whether an image has changed."""
 
 import io
 from collections.abc import Sequence
@@ -16,6 +16,10 @@ MAX_ENLARGEMENT = 4.0
 MAX_PIXELS = 50_000_000
 MIN_SIDE_PX = 80  # Rekognition takes images from 80 pixels a side (guidelines and quotas)
 MAX_SIDE_PX = 10_000  # a crop as thin as a line would grow without bounds to have that
+# A JPEG decodes to one point for each of its blocks without the work for the rest. A face that is
+# large enough to be compared covers several.
+BLOCK_PX = 8
+MAX_BLOCKS = 240 * 135  # of 1920 x 1080 pixels; what is larger takes too much of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,46 @@ class Crops:
 
     picture: bytes
     face: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """An image in grey, one level (0 to 255) for each block, row by row."""
+
+    width: int
+    levels: bytes
+
+    def change(self, other: "Thumbnail") -> int:
+        """Return by how many levels the block that differs most does; 255 for another size."""
+        if (self.width, len(self.levels)) != (other.width, len(other.levels)):
+            return 255
+        from PIL import ImageChops
+
+        difference = ImageChops.difference(self._image(), other._image())
+        return int(difference.getextrema()[1])  # type: ignore[arg-type]
+
+    def _image(self) -> "PillowImage":
+        from PIL import Image
+
+        size = self.width, len(self.levels) // self.width
+        return Image.frombytes("L", size, self.levels)
+
+
+def thumbnail(content: bytes) -> Thumbnail | None:
+    """Return an image's thumbnail, or None if it is too large to be compared or is damaged."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as opened:
+            width, height = (-(-side // BLOCK_PX) for side in opened.size)
+            if width * height > MAX_BLOCKS:
+                return None
+            opened.draft("L", (opened.width // BLOCK_PX, opened.height // BLOCK_PX))
+            grey = opened.convert("L")
+            grey = grey.reduce(max(1, round(grey.width / width)))  # no draft of a PNG
+    except Exception:  # Pillow raises OSError, SyntaxError, struct.error and others
+        return None
+    return Thumbnail(grey.width, grey.tobytes())
 
 
 def crop(image: bytes, box: Box, others: Sequence[Box]) -> Crops:

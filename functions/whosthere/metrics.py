@@ -8,7 +8,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -35,25 +36,30 @@ def add_counts(
     counts: Mapping[str, int],
     last_ms: int = 0,
     *,
+    waited: Mapping[str, int] | None = None,
     spent_micros: int = 0,
 ) -> None:
     """Add to the session's counters, at least once per record: a retry may count twice.
 
-    `last_ms` is when the last record reached AWS, or 0 if that is of no interest; `spent_micros`
-    is what of the cost of these calls the month's bill has already.
+    `last_ms` is when the last record reached AWS, or 0 if that is of no interest; `waited` is how
+    many `ms` the image that was searched last had waited for it, and `at` which moment;
+    `spent_micros` is what of the cost of these calls the month's bill has already.
     """
     names = [name for name, number in counts.items() if number]
     if not names:
         return
     # ADD works on top-level attributes only (DynamoDB, update expressions)
     added = [f"counts.#{n} = if_not_exists(counts.#{n}, :zero) + :{n}" for n in range(len(names))]
-    values = {f":{n}": counts[name] for n, name in enumerate(names)} | {":zero": 0}
+    values: dict[str, Any] = {f":{n}": counts[name] for n, name in enumerate(names)} | {":zero": 0}
     if last_ms:
         added.append("lastRecord = :last")
         values[":last"] = last_ms
     if spent_micros:
         added.append("spentMicros = if_not_exists(spentMicros, :zero) + :spent")
         values[":spent"] = spent_micros
+    if waited:
+        added.append("waited = :waited")
+        values[":waited"] = waited
     table.update_item(
         Key=session_key(session_id),
         UpdateExpression="SET " + ", ".join(added),
@@ -64,11 +70,15 @@ def add_counts(
 
 
 class ApiCallCounter:
-    """Counts the API calls of boto3 clients, by `service:Operation`, until they are taken."""
+    """Counts the API calls of boto3 clients, by `service:Operation`, until they are taken.
+
+    Several threads may call.
+    """
 
     def __init__(self) -> None:
         """Begin without a call."""
         self._calls: Counter[str] = Counter()
+        self._lock = Lock()
 
     def watch(self, *clients: "BaseClient") -> None:
         """Count the calls of these clients from now on."""
@@ -76,11 +86,13 @@ class ApiCallCounter:
             client.meta.events.register("before-call", self._count)
 
     def _count(self, model: "OperationModel", **_: object) -> None:
-        self._calls[f"{model.service_model.service_name}:{model.name}"] += 1
+        with self._lock:
+            self._calls[f"{model.service_model.service_name}:{model.name}"] += 1
 
     def take(self) -> Counter[str]:
         """Return the calls since the last time."""
-        calls, self._calls = self._calls, Counter()
+        with self._lock:
+            calls, self._calls = self._calls, Counter()
         return calls
 
 

@@ -104,10 +104,17 @@ def latest_session(table: Table, camera: str, *, to_stop: bool = False) -> Sessi
     return read_session(table, lock["session"], lock, to_stop=to_stop)
 
 
-def last_begun(table: Table, camera: str, server_ms: int) -> Session | None:
-    """Return the last session of the camera that had begun at that moment, running or not."""
+def last_begun(
+    table: Table, camera: str, server_ms: int, latest: Session | None = None
+) -> Session | None:
+    """Return the last session of the camera that had begun at that moment, running or not.
+
+    `latest` is the camera's latest one if it has been read.
+    """
     begun = Key("sk").between("session#", f"session#{server_ms + 1:013d}")
     found = dynamodb.first(table, Key("pk").eq(f"camera#{camera}") & begun, ascending=False)
+    if latest and found and found["session"] == latest.id:
+        return latest
     return read_session(table, found["session"]) if found else None
 
 

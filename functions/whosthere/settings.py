@@ -35,7 +35,9 @@ class Settings:
 
     `gap_ms` is the time without a sighting after which a visit is over, `confirm_window_ms` the
     time within which the confirming sightings must lie. Of unsure sightings
-    `probably_sightings` confirm a visit, or none if it is 0. A limit of 0 dollars is none.
+    `probably_sightings` confirm a visit, or none if it is 0. A limit of 0 dollars is none. A
+    followed face is searched again after `search_again_ms`, and an image in which no block has
+    changed by more than `image_change_levels` shows the faces of the one before.
     """
 
     match_threshold: float
@@ -45,6 +47,8 @@ class Settings:
     confirm_window_ms: int
     probably_sightings: int
     sampling_seconds: float
+    search_again_ms: int
+    image_change_levels: int
     strangers: str
     recurring_visits: int
     recurring_days: int
@@ -171,6 +175,8 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         confirm_window_ms=round(1000 * max(float(values["confirmSeconds"]), 3 * sampling_seconds)),
         probably_sightings=int(values["probablySightings"]),
         sampling_seconds=sampling_seconds,
+        search_again_ms=round(1000 * float(values["searchAgainSeconds"])),
+        image_change_levels=int(values["imageChangeLevels"]),
         strangers=str(values["strangers"]),
         recurring_visits=int(values["recurringVisits"]),
         recurring_days=int(values["recurringDays"]),

@@ -17,13 +17,16 @@ from whosthere.visits.history import DAY_MS
 from whosthere.visits.store import visits_of, visits_of_sessions
 from whosthere.visits.visit import Visit
 
+RECENT_MS = 60_000  # a wait that was seen longer ago says nothing of now
+
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
     """A camera and its session, the last one if none runs; times in milliseconds.
 
     `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's,
-    `dollars` what it has cost so far.
+    `dollars` what it has cost so far. `image_wait_ms` is how long the image that was searched last
+    had waited.
     """
 
     camera: str
@@ -39,6 +42,7 @@ class CameraStatus:
     unsure: tuple[tuple[str, UnsurePerson], ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     dollars: float = 0
+    image_wait_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,14 @@ def _status(
         unsure=tuple([(called(one["who"]), one) for one in unsure_persons(found)]),
         counts=row.get("counts", {}),
         dollars=latest.dollars,
+        image_wait_ms=_image_wait_ms(row, now_ms),
     )
+
+
+def _image_wait_ms(row: Row, now_ms: int) -> int:
+    """Return how long images wait to be searched; 0 if none was searched lately."""
+    waited = row.get("waited", {"at": 0, "ms": 0})
+    return int(waited["ms"]) if now_ms - int(waited["at"]) < RECENT_MS else 0
 
 
 def _state(session: Session, requests: SessionRequests, row: Row, now_ms: int) -> str:

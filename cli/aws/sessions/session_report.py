@@ -14,6 +14,11 @@ LATENCIES = {
     "recognisedToSent": "from recognised to alert",
     "capturedToSent": "from capture to alert",
 }
+# Counters of what was saved, the calls that were made, and what they do.
+SAVED = (
+    ("searches_saved", "rekognition:SearchFacesByImage", "face searches"),
+    ("detections_saved", "rekognition:DetectFaces", "face detections"),
+)
 
 
 def report_lines(
@@ -39,6 +44,8 @@ def report_lines(
     yield "Dropped: " + _drops(report["drops"])
     if any(report.get("stops", {}).values()):
         yield "Stops: " + _counts(report["stops"])
+    if saved := saved_text(report["counts"] | report["calls"]):
+        yield saved
     yield from _latencies(report["latencies"])
     yield "Called: " + _counts(report["calls"])
     if cost := report.get("cost"):  # older reports have none
@@ -67,6 +74,18 @@ def _latencies(latencies: Mapping[str, Any]) -> Iterator[str]:
         if late := latencies[name]:
             half, most = late["p50"] / 1000, late["p95"] / 1000
             yield f"Seconds {text}: {half:.1f} median, {most:.1f} p95, of {late['of']}"
+
+
+def saved_text(counts: Mapping[str, int]) -> str:
+    """Return how many calls of Rekognition image-search did not need; empty if it needed all.
+
+    `counts` has a session's counters and calls.
+    """
+    parts = []
+    for counter, call, what in SAVED:
+        if saved := int(counts.get(counter, 0)):
+            parts.append(f"{saved} of {saved + int(counts.get(call, 0))} {what}")
+    return " and ".join(parts) + " were not needed" if parts else ""
 
 
 def not_kept_text(counts: Mapping[str, int]) -> str:

@@ -137,11 +137,12 @@ def count_image(
     prices: PriceTable,
     now_ms: int,
     last_ms: int = 0,
+    waited: Mapping[str, int] | None = None,
 ) -> None:
     """Add an image's counts to its session, and its cost to the session and the month."""
     micros = _micros(session.engine, counts, Metered(), prices)
     added = add_to_month(table, now_ms, micros)
-    add_counts(table, session.id, counts, last_ms, spent_micros=added)
+    add_counts(table, session.id, counts, last_ms, waited=waited, spent_micros=added)
 
 
 def settle(table: Table, session: Session, prices: PriceTable, now_ms: int) -> None:

@@ -2,17 +2,21 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import uuid4
 
 from whosthere import dynamodb
+from whosthere.clock import DAY_S
 from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, RowChangedError, Table
 from whosthere.errors import TryAgainError
+from whosthere.faces.followed import FollowedImage, newest
 from whosthere.faces.match import Sighting
 from whosthere.faces.tracker import FaceTrack, FaceTracker, TrackerState, TrackState
 from whosthere.geometry import Box
 from whosthere.ingest.record import AnalysedFrame, Face
+from whosthere.names import STRANGER_PREFIX
 from whosthere.session_store import Session
 
 ATTEMPTS = 8
@@ -36,16 +40,55 @@ class ClaimedTracks:
     drops: Counter[str]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredTracks:
+    """The row of a camera's tracks as it was read, and the newer image that it is to have."""
+
+    state: TrackerState
+    version: int
+    image: FollowedImage | None = None
+
+    @property
+    def strangers(self) -> set[tuple[int, ...]]:
+        """Return when and where the faces of strangers who are known by now were seen last."""
+        return {
+            (track.box_ms, *track.box.to_row())
+            for track in self.state.tracks
+            if track.who.startswith(STRANGER_PREFIX)
+        }
+
+
+def read_tracks(table: Table, camera: str) -> StoredTracks:
+    """Return the tracks of a camera as they were written last."""
+    return StoredTracks(*_read(table, camera))
+
+
+def save_image(table: Table, camera: str, stored: StoredTracks, now_ms: int) -> None:
+    """Write the newer image alone; if another worker was first, its image is as good."""
+    image = newest(stored.state.image, stored.image)
+    with suppress(RowChangedError):
+        _write(table, camera, replace(stored.state, image=image), stored.version, now_ms)
+
+
 def update_tracks(
-    table: Table, session: Session, frames: Sequence[AnalysedFrame], *, now_ms: int, lease_ms: int
+    table: Table,
+    session: Session,
+    frames: Sequence[AnalysedFrame],
+    *,
+    now_ms: int,
+    lease_ms: int,
+    stored: StoredTracks | None = None,
 ) -> ClaimedTracks:
     """Follow the faces of these frames and claim the strangers that they confirm.
 
     Sightings and claims are one write. A claim that is not resolved when its lease is over
-    goes to the next worker with a frame of that track.
+    goes to the next worker with a frame of that track. `stored` is the row if it has been read.
     """
+    image = stored.image if stored else None
     for _ in range(ATTEMPTS):
-        before, version = _read(table, session.camera)
+        if stored is None:
+            stored = read_tracks(table, session.camera)
+        before, version, stored = stored.state, stored.version, None
         tracker = FaceTracker(before, session.settings, now_ms)
         tracker.follow(frames)
         times = {frame.captured_ms for frame in frames}
@@ -53,7 +96,7 @@ def update_tracks(
         tracks = tuple(
             _claimed(track, times, claim, now_ms, lease_ms) for track in tracker.state.tracks
         )
-        after = replace(tracker.state, tracks=tracks)
+        after = replace(tracker.state, tracks=tracks, image=newest(before.image, image))
         try:
             if after != before:
                 _write(table, session.camera, after, version, now_ms)
@@ -136,7 +179,8 @@ def _read(table: Table, camera: str) -> tuple[TrackerState, int]:
         return TrackerState(), 0
     tracks = tuple(_track(found, camera) for found in item["tracks"])
     frames = tuple(int(time) for time in item["frames"])
-    return TrackerState(tracks, frames), int(item["version"])
+    image = FollowedImage.from_row(item["image"]) if "image" in item else None
+    return TrackerState(tracks, frames, image), int(item["version"])
 
 
 def _write(table: Table, camera: str, state: TrackerState, version: int, now_ms: int) -> None:
@@ -146,6 +190,8 @@ def _write(table: Table, camera: str, state: TrackerState, version: int, now_ms:
         "frames": list(state.frames),
         "expires": now_ms // 1000 + KEEP_ROWS_S,
     }
+    if state.image:  # no longer than the images themselves
+        item = {**item, "image": state.image.to_row(), "expires": now_ms // 1000 + DAY_S}
     dynamodb.write(table, dynamodb.put(item, version))
 
 

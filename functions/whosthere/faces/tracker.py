@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
 
+from whosthere.faces.followed import FollowedImage
 from whosthere.faces.match import (
     ASSOCIATION_WINDOW_MS,
     Sighting,
@@ -88,10 +89,14 @@ class FaceTrack:
 
 @dataclass(frozen=True, slots=True)
 class TrackerState:
-    """All tracks of a camera, and the capture times of the frames they are made of."""
+    """All tracks of a camera, and the capture times of the frames they are made of.
+
+    `image` is the newest image of the engine image-search, whose faces are followed.
+    """
 
     tracks: tuple[FaceTrack, ...] = ()
     frames: tuple[int, ...] = ()
+    image: FollowedImage | None = None
 
 
 def stranger_id(camera: str, captured_ms: int, box: Box) -> str:
@@ -138,7 +143,7 @@ class FaceTracker:
                 free.remove(track)
             moved.append(self._extend(track or self._begin(sighting), sighting))
         frames = (*self.state.frames, frame.captured_ms)  # in order of arrival
-        self.state = TrackerState((*free, *moved), frames[-MAX_FRAMES:])
+        self.state = replace(self.state, tracks=(*free, *moved), frames=frames[-MAX_FRAMES:])
 
     def _nearest(self, free: Sequence[FaceTrack], sighting: Sighting) -> FaceTrack | None:
         found = []

@@ -7,8 +7,9 @@ are bounded before anything is decoded.
 import io
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -21,7 +22,6 @@ from whosthere.settings import Quality
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
-    from mypy_boto3_rekognition.type_defs import FaceDetailTypeDef
     from mypy_boto3_s3 import S3Client
 
 # No page says how Kinesis Video Streams joins folder and name: one slash or two.
@@ -29,6 +29,7 @@ KEY = re.compile(r"frames/([A-Za-z0-9-]+)//?[^/]+\.(?:jpg|jpeg|png)")
 MAX_BYTES = 5_242_880  # Rekognition, Image: Bytes
 MAX_PIXELS = 3840 * 2160  # Kinesis Video Streams, ImageGenerationConfiguration
 MAX_FACES = 20  # each costs a search
+MOST_AT_ONCE = 4  # searches of one image; accounts have 5 or 50 a second (Rekognition, quotas)
 MIN_FACE_PX = 30  # below that Rekognition does not compare reliably
 # Kinesis Video Streams developer guide, "Automated real-time image generation":
 # the object's metadata, times in milliseconds.
@@ -107,41 +108,67 @@ def height_px(content: bytes) -> int:
     return height
 
 
-def search_faces(
-    rekognition: "RekognitionClient", collection: str, image: CameraImage, quality: Quality
-) -> list[dict[str, object]]:
-    """Return the record's `FaceSearchResponse`: each face with its matches.
-
-    SearchFacesByImage takes only the largest face of an image, so each face is cropped. A face
-    that is too small or unclear to compare is left out: it would look like a stranger.
-    """
-    found = _detect(rekognition, image)
-    largest_first = sorted(found, key=lambda face: -face["BoundingBox"]["Height"])
-    boxes = [_box(face) for face in largest_first]
-    answers: list[dict[str, object]] = []
-    for face, box in zip(largest_first[:MAX_FACES], boxes, strict=False):
-        unclear = face["Confidence"] < quality.confidence
-        if unclear or box.height * image.height_px < MIN_FACE_PX:
-            continue
-        others = [other for other in boxes if other is not box]
-        cropped = crop(image.content, box, others).face
-        answers.append(
-            {
-                "DetectedFace": _only(DETECTED, face),
-                "MatchedFaces": _matches(rekognition, collection, cropped),
-            }
-        )
-    return answers
-
-
-def _detect(rekognition: "RekognitionClient", image: CameraImage) -> "list[FaceDetailTypeDef]":
+def detect_faces(rekognition: "RekognitionClient", image: CameraImage) -> list[dict[str, Any]]:
+    """Return the image's faces, the largest first, each as a record's `DetectedFace`."""
     try:
         answer = rekognition.detect_faces(Image={"Bytes": image.content})
     except ClientError as error:
         if error.response["Error"]["Code"] in UNUSABLE:
             raise PictureError("Rekognition cannot use the image") from error
         raise
-    return answer["FaceDetails"]
+    found = sorted(answer["FaceDetails"], key=lambda face: -face["BoundingBox"]["Height"])
+    return [_only(DETECTED, face) for face in found]
+
+
+def comparable_faces(
+    detected: Sequence[Mapping[str, Any]], image: CameraImage, quality: Quality
+) -> list[int]:
+    """Return the places of the faces that can be compared.
+
+    One that is too small or unclear is left out: it would look like a stranger.
+    """
+    return [
+        place
+        for place, face in enumerate(detected[:MAX_FACES])
+        if face["Confidence"] >= quality.confidence
+        and face["BoundingBox"]["Height"] * image.height_px >= MIN_FACE_PX
+    ]
+
+
+def search_faces(
+    rekognition: "RekognitionClient", collection: str, image: CameraImage, quality: Quality
+) -> list[dict[str, Any]]:
+    """Return the record's `FaceSearchResponse`: the faces that can be compared, with matches."""
+    detected = detect_faces(rekognition, image)
+    places = comparable_faces(detected, image, quality)
+    found = find_matches(rekognition, collection, image, detected, places)
+    return [
+        {"DetectedFace": detected[place], "MatchedFaces": matches}
+        for place, matches in zip(places, found, strict=True)
+    ]
+
+
+def find_matches(
+    rekognition: "RekognitionClient",
+    collection: str,
+    image: CameraImage,
+    detected: Sequence[Mapping[str, Any]],
+    places: Sequence[int],
+) -> list[list[dict[str, object]]]:
+    """Return the matches of the detected faces at these places, in the shape of a record.
+
+    SearchFacesByImage takes only the largest face of an image, so each face is cropped.
+    """
+    boxes = [box_of(face) for face in detected]
+
+    def search(place: int) -> list[dict[str, object]]:
+        others = [box for other, box in enumerate(boxes) if other != place]
+        return _matches(rekognition, collection, crop(image.content, boxes[place], others).face)
+
+    if len(places) < 2:
+        return [search(place) for place in places]
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        return list(pool.map(search, places))
 
 
 def _matches(
@@ -164,11 +191,12 @@ def _matches(
     ]
 
 
-def _only(names: Sequence[str], found: Mapping[str, object]) -> dict[str, object]:
+def _only(names: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in names if name in found}
 
 
-def _box(face: "FaceDetailTypeDef") -> Box:
+def box_of(face: Mapping[str, Any]) -> Box:
+    """Return the box of a detected face."""
     box = face["BoundingBox"]
     return Box(box["Left"], box["Top"], box["Width"], box["Height"])
 

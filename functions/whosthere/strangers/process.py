@@ -11,6 +11,7 @@ from whosthere.errors import PictureError, TryAgainError, name_of_error
 from whosthere.faces.match import Sighting, picture_score
 from whosthere.faces.track_store import (
     ClaimedTracks,
+    StoredTracks,
     release_track,
     resolve_track,
     update_tracks,
@@ -72,18 +73,24 @@ def queue_strangers(
     context: StrangerContext,
     session: Session,
     frames: Sequence[AnalysedFrame],
+    stored: StoredTracks | None = None,
 ) -> ProcessingOutcome:
     """Put the strangers in frames of one camera into the review queue; send one alert per visit.
 
     Frames may come in any order and any number of times. With `strangers: off` nothing of them
-    is kept.
+    is kept. `stored` is the row of tracks if it has been read.
     """
     wanted = [frame for frame in frames if session.answers_for(frame.server_ms)]
     if session.settings.strangers == "off" or not wanted:
         return ProcessingOutcome({}, Counter())
     lease = alerting.lease
     tracks = update_tracks(
-        alerting.table, session, wanted, now_ms=lease.now_ms(), lease_ms=lease.length_ms
+        alerting.table,
+        session,
+        wanted,
+        now_ms=lease.now_ms(),
+        lease_ms=lease.length_ms,
+        stored=stored,
     )
     failed = _wait_for_others(tracks, wanted)
     if longest_ms := max((wait_ms(track) for track in tracks.mine), default=0):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.aws.camera_status import read_camera_status
+from cli.aws.cameras.camera_status import read_camera_status
 from local.tests.support.kinesisvideo import kvssink_mkv
 from local.tests.support.kinesisvideo.client import Producer
 from local.tests.support.kinesisvideo.fixtures import film  # noqa: F401

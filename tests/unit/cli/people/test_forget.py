@@ -305,6 +305,15 @@ def test_nothing_of_a_person_is_left_and_everything_of_the_others(home, verb):
     assert {row["pk"] for row in home.all} & {"forget"} == set()
 
 
+def test_the_faces_that_are_followed_are_gone_too(home, verb):
+    key, table = {"pk": "camera#front-door", "sk": "tracks"}, home.table
+    shown = json.dumps([{"matches": [{"Face": {"ExternalImageId": home.alice}}]}])
+    row = {"tracks": [], "frames": [], "image": {"faces": shown}, "version": 1}
+    table.put_item(Item={**key, **dynamodb.STAMP, **row})
+    assert verb(forget, "alice", "--yes")[0] == 0
+    assert "image" not in table.get_item(Key=key)["Item"]
+
+
 def test_the_receipt_says_what_was_removed_and_what_expires_when(home, verb):
     _, out = verb(forget, "Alice", "--yes")
     assert out.startswith("Alice is forgotten. Removed:\n  2   photos\n")

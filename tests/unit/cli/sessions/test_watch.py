@@ -107,6 +107,19 @@ def test_status_tells_which_faces_the_quality_gate_drops_and_why(verb, table):
     assert not_kept == {"turned away": 2, "too small": 1}
 
 
+def test_status_tells_how_long_images_wait_and_what_was_not_needed(verb, table):
+    running_session(table)
+    counts = {"searches_saved": 30, "rekognition:SearchFacesByImage": 10, "detections_saved": 1}
+    counts["rekognition:DetectFaces"] = 39
+    metrics.add_counts(table, "one", counts, waited={"at": now_ms(), "ms": 45_000})
+    saved = "30 of 40 face searches and 1 of 40 face detections were not needed"
+    assert f"; images wait 45 s; {saved}\n" in verb(status)[1]
+    found = json.loads(verb(status, "--json")[1])["cameras"][0]
+    assert [found[name] for name in ("imageWaitSeconds", "searchesSaved")] == [45, 30]
+    metrics.add_counts(table, "one", counts, waited={"at": now_ms() - 90_000, "ms": 45_000})
+    assert "images wait" not in verb(status)[1]
+
+
 def state(table):
     return read_camera_status(table, "front-door", now_ms()).state
 

@@ -193,7 +193,10 @@ def test_an_image_that_waited_until_its_session_was_over_is_searched_in_it(
     given |= {"STRANGERS_COLLECTION": "strangers", "PICTURE_ROLE_ARN": "arn"}
     given |= {"LOOK_ALIKES_COLLECTION": "not-persons"}
     with function(monkeypatch, "search_frame", table, **given) as (module, _clock):
-        monkeypatch.setattr(image_search, "search_faces", lambda *_given: [face(match(ALICE))])
+        shown = face(match(ALICE))
+        detected, found = [shown["DetectedFace"]], [shown["MatchedFaces"]]
+        monkeypatch.setattr(image_search, "detect_faces", lambda *_given: detected)
+        monkeypatch.setattr(image_search, "find_matches", lambda *given: found[: len(given[-1])])
         worker = camera.harness.worker()
 
         def settled(second):

@@ -1,0 +1,257 @@
+"""Faces that the engine image-search follows from image to image instead of searching them again.
+
+A face is searched in each image until it is sure who it is: as many searches in a row as confirm a
+visit, two or more, gave the same answer. A similarity as high as `SURE` counts as two. From then on
+it is followed by its box, with the matches of its last search. It is searched again after
+`searchAgainSeconds`, where no face was followed to its place, where two faces or two places
+compete, and where a stranger looks more towards the camera than when he was searched.
+
+Images come late, twice and in parallel. An image follows only from an earlier one of its session,
+and only the newest is kept: what comes too late, or loses a race, is searched.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from whosthere.dynamodb import Attributes, Row
+from whosthere.faces.match import ASSOCIATION_WINDOW_MS, Sighting, classify_face
+from whosthere.geometry import Box, distance
+from whosthere.imaging import Thumbnail
+from whosthere.ingest.image import box_of
+from whosthere.ingest.record import AnalysedFrame
+from whosthere.session_store import Session
+
+# What AWS recommends where a wrong match must not happen (Rekognition developer guide, "Use cases
+# that involve public safety").
+SURE = 99.0
+# Another face or place competes if it is nearer than that, in sizes of the face, or not so many
+# times as far away as the nearest.
+CLEAR_DISTANCE, CLEAR_RATIO = 0.5, 2.0
+# Degrees: a stranger who has turned so far towards the camera, or looks so much higher or lower,
+# may be somebody known who could not be recognised before.
+TURNED_YAW, TURNED_PITCH = 10.0, 15.0
+# The row has 400 KB (DynamoDB, Quotas): a face's matches, most alike first, and an image's faces.
+MOST_MATCHES, MOST_DETECTED = 10, 20
+
+type Detected = Mapping[str, Any]  # a record's `DetectedFace`
+type Apart = Sequence[float | None]  # how far known faces are from a place, or places from one
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedFace:
+    """A face where it was seen last, and the answer of its last search.
+
+    `who` is the one person that it showed, empty for nobody; `matches` are those of a record.
+    `agreed` is how many searches in a row gave this answer; 0 if it was unsure.
+    """
+
+    box: Box
+    seen_ms: int
+    searched_ms: int
+    yaw: float
+    pitch: float
+    who: str
+    agreed: int
+    matches: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedImage:
+    """The newest image of a camera, with the faces that are followed.
+
+    `detected` are the faces that DetectFaces found in the image that `thumbnail` shows. Without
+    a thumbnail the next image is not compared.
+    """
+
+    session: str
+    captured_ms: int
+    faces: tuple[FollowedFace, ...] = ()
+    detected_ms: int = 0
+    detected: Sequence[Detected] = ()
+    thumbnail: Thumbnail | None = None
+
+    def to_row(self) -> Attributes:
+        """Return the image as a part of the row of tracks."""
+        faces = [{**asdict(face), "box": face.box.to_row()} for face in self.faces]
+        row: dict[str, Any] = {
+            "session": self.session,
+            "captured": self.captured_ms,
+            "faces": json.dumps(faces),
+        }
+        if self.thumbnail:
+            row["detectedAt"], row["detected"] = self.detected_ms, json.dumps(self.detected)
+            row["width"], row["thumbnail"] = self.thumbnail.width, self.thumbnail.levels
+        return row
+
+    @classmethod
+    def from_row(cls, row: Row) -> "FollowedImage":
+        """Return the image that `to_row` wrote."""
+        faces = [
+            FollowedFace(**{**face, "box": Box.from_row(face["box"])})
+            for face in json.loads(row["faces"])
+        ]
+        image = cls(row["session"], int(row["captured"]), tuple(faces))
+        if "thumbnail" not in row:
+            return image
+        return replace(
+            image,
+            detected_ms=int(row["detectedAt"]),
+            detected=json.loads(row["detected"]),
+            thumbnail=Thumbnail(int(row["width"]), bytes(row["thumbnail"])),
+        )
+
+
+def newest(first: FollowedImage | None, second: FollowedImage | None) -> FollowedImage | None:
+    """Return the image that was captured last, the first if both were at once."""
+    if first is None or second is None:
+        return first or second
+    return second if second.captured_ms > first.captured_ms else first
+
+
+class FaceFollower:
+    """Follows faces to one image of a session, from the newest one before it.
+
+    `strangers` are where and when the faces of strangers who are known by now were seen last, as
+    rows of boxes. `is_certain` returns whether a person was never confused with somebody else.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        moment_ms: int,
+        before: FollowedImage | None,
+        strangers: set[tuple[int, ...]],
+        is_certain: Callable[[str], bool],
+    ) -> None:
+        """Begin with the image as it was written last; a later one is of no use."""
+        if before and (before.session != session.id or before.captured_ms > moment_ms):
+            before = None
+        self._session, self._settings, self._moment_ms = session, session.settings, moment_ms
+        self._before, self._strangers, self._is_certain = before, strangers, is_certain
+        self._known = [
+            face
+            for face in (before.faces if before else ())
+            if moment_ms - face.seen_ms <= ASSOCIATION_WINDOW_MS
+        ]
+        self._nearest: list[FollowedFace | None] = []
+        self._is_followed: list[bool] = []
+        self._lost: list[FollowedFace] = []
+        self._carried = False
+
+    def carry(self, thumbnail: Thumbnail | None) -> list[Detected] | None:
+        """Return the faces found before if the image looks as it did then; None if not."""
+        before = self._before
+        if before is None or before.thumbnail is None or thumbnail is None:
+            return None
+        is_recent = self._moment_ms - before.detected_ms < self._settings.search_again_ms
+        is_same = thumbnail.change(before.thumbnail) <= self._settings.image_change_levels
+        self._carried = is_recent and is_same
+        return list(before.detected) if self._carried else None
+
+    def follow(self, detected: Sequence[Detected]) -> list[FollowedFace | None]:
+        """Return for each face of the image the one that it is, if it need not be searched."""
+        boxes = [box_of(face) for face in detected]
+        rows = [[self._apart(face, box) for face in self._known] for box in boxes]
+        columns: list[Apart] = [[row[place] for row in rows] for place in range(len(self._known))]
+        self._lost = [
+            face
+            for face, column in zip(self._known, columns, strict=True)
+            if all(apart is None for apart in column)
+        ]
+        places = [_clear_place(row, number, columns) for number, row in enumerate(rows)]
+        self._nearest = [None if place is None else self._known[place] for place in places]
+        self._is_followed = [
+            known is not None and self._is_settled(known, face)
+            for known, face in zip(self._nearest, detected, strict=True)
+        ]
+        return [
+            known if is_followed else None
+            for known, is_followed in zip(self._nearest, self._is_followed, strict=True)
+        ]
+
+    def _apart(self, face: FollowedFace, box: Box) -> float | None:
+        return distance(face.box, box, self._moment_ms - face.seen_ms)
+
+    def _is_settled(self, known: FollowedFace, face: Detected) -> bool:
+        if self._moment_ms - known.searched_ms >= self._settings.search_again_ms:
+            return False
+        if known.agreed < max(2, self._settings.confirm_sightings):
+            return False
+        if known.who:
+            return True
+        yaw, pitch = _pose_of(face)
+        is_turned = (
+            abs(known.yaw) - abs(yaw) > TURNED_YAW or abs(pitch - known.pitch) > TURNED_PITCH
+        )
+        return (known.seen_ms, *known.box.to_row()) in self._strangers and not is_turned
+
+    def image(
+        self,
+        frame: AnalysedFrame,
+        answers: Mapping[int, Mapping[str, Any]],
+        detected: Sequence[Detected],
+        thumbnail: Thumbnail | None,
+    ) -> FollowedImage:
+        """Return the image as the next one finds it.
+
+        `answers` are the faces of its record, by their places among those that were detected;
+        those that were followed have the matches of the face that they are.
+        """
+        faces = list(self._lost)
+        for place, face in zip(answers, frame.faces, strict=True):
+            shown, known = classify_face(frame, face, self._settings), self._nearest[place]
+            given = answers[place]
+            if known and self._is_followed[place]:
+                faces.append(replace(known, box=face.box, seen_ms=self._moment_ms))
+            elif shown.who or self._settings.strangers != "off":
+                faces.append(self._searched(known, shown, given))
+        image = FollowedImage(self._session.id, self._moment_ms, tuple(faces))
+        if self._carried and self._before:
+            return replace(self._before, captured_ms=self._moment_ms, faces=image.faces)
+        # With `strangers: off` nothing is kept of a face that is no person's.
+        is_off = self._settings.strangers == "off"
+        is_kept = len(faces) - len(self._lost) == len(detected) or not is_off
+        if thumbnail is None or len(detected) > MOST_DETECTED or not is_kept:
+            return image
+        plain = [{**face, "Landmarks": []} for face in detected]
+        return replace(image, detected_ms=self._moment_ms, detected=plain, thumbnail=thumbnail)
+
+    def _searched(
+        self, known: FollowedFace | None, shown: Sighting, given: Mapping[str, Any]
+    ) -> FollowedFace:
+        """Return a face that was searched, and how many searches in a row agree by now."""
+        who = shown.who[0] if shown.who else ""
+        agreed = 0
+        if not shown.resembles and len(shown.who) < 2:
+            agreed = 1 + (known.agreed if known and known.who == who else 0)
+            if shown.similarity >= SURE and agreed == 1 and self._is_certain(who):
+                agreed = 2
+        return FollowedFace(
+            shown.face.box,
+            self._moment_ms,
+            self._moment_ms,
+            *_pose_of(given["DetectedFace"]),
+            who,
+            agreed,
+            list(given["MatchedFaces"])[:MOST_MATCHES],
+        )
+
+
+def _pose_of(face: Detected) -> tuple[float, float]:
+    pose = face["Pose"]
+    return pose.get("Yaw", 0.0), pose.get("Pitch", 0.0)
+
+
+def _clear_place(row: Apart, number: int, columns: Sequence[Apart]) -> int | None:
+    """Return the place of the known face that is clearly nearest to a box, or None."""
+    near = [(apart, place) for place, apart in enumerate(row) if apart is not None]
+    if not near:
+        return None
+    nearest, place = min(near)
+    rivals = [apart for apart, other in near if other != place]
+    column = enumerate(columns[place])
+    rivals += [apart for other, apart in column if other != number and apart is not None]
+    least = max(CLEAR_DISTANCE, CLEAR_RATIO * nearest)
+    return place if all(apart >= least for apart in rivals) else None

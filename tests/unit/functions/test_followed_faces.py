@@ -1,0 +1,289 @@
+"""The engine image-search: a face that is sure to be somebody is not searched in each image."""
+
+import io
+from contextlib import suppress
+from random import Random
+
+import pytest
+from hypothesis import strategies
+from PIL import Image, ImageChops
+
+from tests.support.records.alert_harness import (
+    LEFT,
+    RIGHT,
+    FlakyTable,
+    Killed,
+    RacingTable,
+    empty,
+    open_session,
+)
+from tests.support.records.drawn_faces import RED, draw
+from tests.support.records.given_many import given_many
+from tests.support.records.image_scenes import (
+    ALWAYS,
+    PEOPLE,
+    STRANGERS,
+    ImageHarness,
+    SceneFace,
+    drawn,
+    film_scenes,
+)
+from tests.support.records.stranger_harness import a_table_and_a_bucket, empty_bucket
+from whosthere import settings
+from whosthere.imaging import thumbnail, to_jpeg
+from whosthere.ingest.image import MIN_FACE_PX
+from whosthere.session.lock import unlock
+
+ALICE, BETH = "p-alice", "p-beth"
+DEFAULT_LEVELS = settings.defaults()["imageChangeLevels"]
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with a_table_and_a_bucket() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def film():
+    return film_scenes()
+
+
+@pytest.fixture
+def session(shared, monkeypatch):
+    """Opens a session of its own on an empty table."""
+
+    def opened(**settings):
+        empty(shared[0])
+        empty_bucket(shared[1])
+        return ImageHarness(monkeypatch, *shared, **settings)
+
+    return opened
+
+
+def alice(similarity=99.5, box=LEFT, **looks):
+    return SceneFace(ALICE, box, similarity, **looks)
+
+
+def stranger(box=LEFT, **looks):
+    return SceneFace("somebody", box, **looks)
+
+
+def searched(session, *faces, **settings):
+    """How many searches of the people these images need, a second apart, with one face each."""
+    harness = session(**settings)
+    harness.searches(*(drawn(second, face) for second, face in enumerate(faces)))
+    return harness.rekognition.calls[PEOPLE]
+
+
+def test_the_film_needs_60_per_cent_fewer_searches_and_shows_the_same(session, film):
+    results = []
+    for changed in (ALWAYS, {}):
+        harness = session(gapSeconds=5, **changed)
+        assert set(harness.searches(*film)) == {"searched"}
+        results.append((harness.number_of_searches, harness.summary))
+    (before, always), (after, followed) = results
+    assert followed == always
+    assert [visit[0] for visit in always[0]] == ["p-zoe", "p-ravi", "p-zoe", "p-ravi"]
+    assert always[2] == 2 and always[3] == {"person": 4, "stranger": 2}
+    assert after <= 0.4 * before
+    assert harness.counts["searches_saved"] == before - after
+
+
+def test_who_is_very_alike_is_searched_once_and_again_after_a_while(session):
+    assert searched(session, *[alice()] * 5) == 1
+    assert searched(session, *[alice()] * 6) == 2
+    assert searched(session, *[alice()] * 6, searchAgainSeconds=2) == 3
+    assert searched(session, *[alice()] * 6, searchAgainSeconds=0) == 6
+
+
+def test_who_is_less_alike_is_searched_until_as_many_searches_agree_as_confirm(session):
+    assert searched(session, *[alice(95)] * 5) == 2
+    assert searched(session, *[alice(95)] * 5, confirmSightings=1) == 2
+    assert searched(session, *[alice(95)] * 5, confirmSightings=4) == 4
+
+
+def test_a_wrong_first_match_is_not_followed(session):
+    harness = session()
+    harness.searches(drawn(0, SceneFace(BETH, LEFT, 95)), *(drawn(s, alice()) for s in (1, 2, 3)))
+    persons, *_ = harness.summary
+    assert [(who, alert) for who, _, _, _, alert in persons] == [
+        (BETH, "none"),
+        (ALICE, "sent"),
+    ]
+
+
+def test_whoever_is_unsure_or_turned_away_is_searched_each_time(session):
+    assert searched(session, *[alice(85)] * 5) == 5
+    assert searched(session, *[alice(0, sharpness=1.0)] * 5) == 5
+    assert searched(session, alice(95), alice(0), alice(95), alice(0), alice(95)) == 5
+
+
+def test_who_was_taken_for_somebody_else_before_is_searched_twice(session):
+    harness = session()
+    harness.table.put_item(
+        Item={"pk": "people", "sk": ALICE, "name": "Alice", "lookAlikes": {"n-1"}, "version": 1}
+    )
+    harness.searches(*(drawn(second, alice()) for second in range(4)))
+    assert harness.rekognition.calls[PEOPLE] == 2
+
+
+def test_a_settled_stranger_is_followed_until_he_turns_to_the_camera(session):
+    harness = session()
+    turned = [stranger(yaw=30.0)] * 4
+    harness.searches(*(drawn(second, face) for second, face in enumerate(turned)))
+    assert harness.rekognition.calls == {"detect": 4, PEOPLE: 2, STRANGERS: 1}
+    harness.searches(drawn(4, alice(0, yaw=5.0)))
+    assert harness.rekognition.calls[PEOPLE] == 3
+    assert harness.summary[3] == {"stranger": 1}
+
+
+def test_with_strangers_off_nothing_is_kept_of_them_and_persons_are_followed(session):
+    harness = session(strangers="off")
+    harness.searches(*(drawn(second, stranger()) for second in range(3)))
+    image = harness.table.get_item(Key={"pk": "camera#front-door", "sk": "tracks"})["Item"]["image"]
+    assert (image["faces"], "thumbnail" in image, "detected" in image) == ("[]", False, False)
+    assert harness.rekognition.calls[PEOPLE] == 3
+    harness.searches(*(drawn(second, alice()) for second in (4, 5, 6)))
+    assert harness.rekognition.calls[PEOPLE] == 4
+
+
+def test_where_two_faces_compete_both_are_searched(session):
+    harness = session()
+    near = (LEFT[0] + 0.03, *LEFT[1:])
+    harness.searches(drawn(0, alice()), drawn(1, alice(), SceneFace(BETH, near, 99.5)))
+    assert harness.rekognition.calls[PEOPLE] == 3
+
+
+def test_two_who_stand_apart_are_both_followed(session):
+    harness = session()
+    both = (alice(), SceneFace(BETH, RIGHT, 99.5))
+    harness.searches(*(drawn(second, *both) for second in range(3)))
+    assert harness.rekognition.calls[PEOPLE] == 2
+    assert [who for who, *_ in harness.summary[0]] == [ALICE, BETH]
+
+
+def test_who_moved_away_or_was_gone_for_a_while_is_searched(session):
+    assert searched(session, alice(), alice(box=RIGHT)) == 2
+    harness = session()
+    harness.searches(drawn(0, alice()), drawn(1), drawn(2), drawn(3, alice()))
+    assert harness.rekognition.calls[PEOPLE] == 2
+
+
+def test_an_image_that_comes_late_is_searched_and_one_that_comes_twice_is_not(session):
+    harness = session()
+    first, second, third = (drawn(number, alice()) for number in range(3))
+    harness.searches(first, third, second, third, third)
+    assert harness.rekognition.calls[PEOPLE] == 2
+    assert harness.summary[3] == {"person": 1}
+
+
+def test_a_new_session_begins_with_a_search(session):
+    harness = session()
+    harness.searches(drawn(0, alice()))
+    unlock(harness.table, harness.session)
+    open_session(harness.table, "two", started=0.5)
+    harness.searches(drawn(1, alice()))
+    assert harness.rekognition.calls[PEOPLE] == 2
+
+
+def test_of_two_workers_at_once_the_newer_image_is_kept(session):
+    harness = session()
+    newer = drawn(1, alice())
+    racing = RacingTable(harness.table, 1, lambda: harness.search(newer))
+    harness.search(drawn(0, alice()), harness.worker(table=racing))
+    image = harness.table.get_item(Key={"pk": "camera#front-door", "sk": "tracks"})["Item"]["image"]
+    assert int(image["captured"]) % 60_000 == 1000
+    assert harness.summary[3] == {"person": 1}
+
+
+@given_many(300, strategies.integers(1, 40), strategies.booleans())
+def test_a_worker_that_dies_at_a_call_of_the_table_loses_no_alert(session, at, after):
+    """One that dies between an alert and its mark sends it twice, as with records."""
+    harness = session()
+    scenes = [drawn(second, alice(), stranger(RIGHT)) for second in range(4)]
+    harness.search(scenes[0])
+    with suppress(Killed):
+        harness.search(
+            scenes[1], harness.worker(FlakyTable(harness.table, at, Killed(), after=after))
+        )
+    harness.clock.forward(66)
+    harness.searches(*scenes[1:])
+    told = {(alert.kind, alert.facts["visit"]) for alert in harness.subscriber.alerts}
+    assert sorted(kind for kind, _ in told) == ["person", "stranger"]
+
+
+def test_faces_are_not_looked_for_in_an_image_that_has_not_changed(session):
+    harness = session()
+    harness.searches(*(drawn(second, alice(), light=0) for second in range(7)))
+    assert harness.rekognition.calls == {"detect": 2, PEOPLE: 2}
+    ((_, _, first_ms, last_ms, alert),) = harness.summary[0]
+    assert (last_ms - first_ms, alert) == (6000, "sent")
+    assert (harness.counts["detections_saved"], harness.counts["searches_saved"]) == (5, 5)
+
+
+def test_a_face_changes_the_thumbnail_wherever_it_appears(film):
+    """As small as can be compared; noise of a camera in the dark changes nothing."""
+    shown = next(scene for scene in film if len(scene.faces) == 2)
+    picture, empty_porch = opened(shown), opened(film[0])
+    before, random = thumbnail(to_jpeg(empty_porch)), Random(1)
+    for number in range(60):
+        left, top, width, height = shown.faces[number % 2].box
+        area = (left * 640, top * 480, (left + width) * 640, (top + height) * 480)
+        face = picture.resize((round(MIN_FACE_PX * width * 4 / height / 3), MIN_FACE_PX), box=area)
+        porch = empty_porch.copy()
+        porch.paste(face, (random.randrange(640 - face.width), random.randrange(480 - face.height)))
+        assert thumbnail(to_jpeg(porch)).change(before) > 2 * DEFAULT_LEVELS
+    noise = Image.effect_noise((640, 480), 6).convert("RGB")  # its mean is 128
+    noisy = ImageChops.add(empty_porch, noise, offset=-128)
+    assert thumbnail(to_jpeg(noisy)).change(before) <= DEFAULT_LEVELS
+
+
+def opened(scene):
+    return Image.open(io.BytesIO(scene.content)).convert("RGB")
+
+
+def test_an_image_of_another_size_or_too_large_is_never_the_same():
+    assert thumbnail(draw(size=(640, 480))).change(thumbnail(draw(size=(480, 640)))) == 255
+    assert thumbnail(draw(size=(1920, 1080))) is not None
+    assert thumbnail(draw(size=(1928, 1080))) is None
+    assert thumbnail(b"no image") is None
+    assert thumbnail(draw()[:2000]) is None
+
+
+def test_a_png_has_the_thumbnail_of_the_jpeg():
+    content, out = draw((LEFT, RED)), io.BytesIO()
+    Image.open(io.BytesIO(content)).save(out, "PNG")
+    assert thumbnail(out.getvalue()).change(thumbnail(content)) <= 2
+
+
+def similarities(most):
+    return strategies.sampled_from([0.0, 85.0, 95.0, most])
+
+
+@given_many(
+    500,
+    strategies.lists(
+        strategies.tuples(strategies.booleans(), similarities(98.0), strategies.booleans()),
+        min_size=1,
+        max_size=12,
+    ),
+    strategies.integers(0, 2**32),
+    strategies.booleans(),
+)
+def test_in_any_order_twice_or_lost_the_visits_are_those_of_searching_always(
+    session, images, seed, shuffled
+):
+    """Alice and a stranger, each at a place, who look away, come and go."""
+    scenes = [
+        drawn(second, *([alice(similarity)] * is_here), *([stranger(RIGHT)] * is_beside))
+        for second, (is_here, similarity, is_beside) in enumerate(images)
+    ]
+    random = Random(seed)
+    sent = random.choices(scenes, k=len(scenes)) if shuffled else scenes
+    results = []
+    for changed in (ALWAYS, {}):
+        harness = session(gapSeconds=5, **changed)
+        harness.searches(*sent)
+        results.append(harness.summary)
+    assert results[0] == results[1]
