@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -32,26 +33,28 @@ def refuse_busy(target: Target, camera: str) -> None:
         )
 
 
-def plan_text(target: Target, camera: str, request: dict[str, Any]) -> str:
-    """Return until when the session that is asked for would run, and what it costs at most."""
+def plan_text(target: Target, cameras: Sequence[str], request: dict[str, Any]) -> str:
+    """Return until when the sessions that are asked for would run, and what they cost at most."""
     file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
-    values = settings.merge(file, camera, request.get("settings", {}))
-    now = now_ms()
-    deadline_ms = deadline_of(request, now, values["timeZone"])
-    until = format_time(deadline_ms, values["timeZone"], now)
-    return f"{camera} until {until}, {session_price(target, deadline_ms - now)}"
+    now, deadlines = now_ms(), dict[str, int]()
+    for camera in cameras:
+        zone = settings.merge(file, camera, request.get("settings", {}))["timeZone"]
+        deadline_ms = deadline_of(request, now, zone)
+        deadlines[format_time(deadline_ms, zone, now)] = deadline_ms
+    price = session_price(target, max(deadlines.values()) - now, sessions=len(cameras))
+    return f"{', '.join(cameras)} until {' or '.join(deadlines)}, {price}"
 
 
-def session_price(target: Target, length_ms: int) -> str:
-    """Return what a session of that length costs."""
+def session_price(target: Target, length_ms: int, *, sessions: int = 1) -> str:
+    """Return what that many sessions of that length cost."""
     # Milliseconds that pass between plan and start must not count as another minute.
-    price = price_text(target.engine, round(length_ms / 60_000, 1))
+    price = price_text(target.engine, round(length_ms / 60_000, 1), sessions)
     return f"{price} on AWS, nothing here" if target.is_laptop else price
 
 
 def start_session(target: Target, request: dict[str, Any]) -> Session:
     """Start the execution and wait for its session; VerbError if it is refused."""
-    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
+    (name,) = session_names(1)
     execution = target.session.client("stepfunctions").start_execution(
         stateMachineArn=target.output("StateMachineArn"), name=name, input=json.dumps(request)
     )["executionArn"]
@@ -60,6 +63,12 @@ def start_session(target: Target, request: dict[str, Any]) -> Session:
     except KeyboardInterrupt:
         print(f"\nsession {name} keeps running; `./whosthere stop` ends it", file=sys.stderr)
         raise
+
+
+def session_names(count: int) -> list[str]:
+    """Return that many ids of new sessions; each begins with its time, no two are the same."""
+    now, first = datetime.now(UTC), uuid4().int
+    return [f"{now:%Y%m%d-%H%M%S}-{(first + number) % 0x10000:04x}" for number in range(count)]
 
 
 def _wait_until_open(target: Target, execution: str, name: str) -> Session:

@@ -455,8 +455,8 @@ def test_what_is_deployed_has_a_tag(where):
     assert config[where]["deploy"]["parameters"]["tags"] == ["Application=whosthere"]
 
 
-def test_the_machine_logs_what_failed_and_none_of_its_data():
-    (machine,) = resources("AWS::StepFunctions::StateMachine").values()
+@pytest.mark.parametrize("machine", resources("AWS::StepFunctions::StateMachine").values())
+def test_a_machine_logs_what_failed_and_none_of_its_data(machine):
     logging = machine["Properties"]["LoggingConfiguration"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
     (destination,) = logging["Destinations"]
