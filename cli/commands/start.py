@@ -4,7 +4,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from cli.aws.all_cameras import (
+from cli.aws.connect import add_options, confirm, connect, print_result
+from cli.aws.effective_settings import parse_value, setting_rules
+from cli.aws.sessions.all_cameras import (
     BUSY,
     REFUSED,
     STARTED,
@@ -12,9 +14,7 @@ from cli.aws.all_cameras import (
     print_results,
     start_all,
 )
-from cli.aws.connect import add_options, confirm, connect, print_result
-from cli.aws.effective_settings import parse_value, setting_rules
-from cli.aws.session_start import plan_text, refuse_busy, session_price, start_session
+from cli.aws.sessions.session_start import plan_text, refuse_busy, session_price, start_session
 from cli.aws.target import Target, require_camera
 from cli.aws.time_formats import format_time
 from cli.errors import InputError

@@ -3,7 +3,8 @@
 import argparse
 import time
 
-from cli.aws.all_cameras import (
+from cli.aws.connect import add_options, connect, print_result
+from cli.aws.sessions.all_cameras import (
     ENDED,
     FREE,
     REFUSED,
@@ -12,8 +13,7 @@ from cli.aws.all_cameras import (
     print_results,
     stop_all,
 )
-from cli.aws.connect import add_options, connect, print_result
-from cli.aws.session_stop import END_TIMEOUT_SECONDS, wait_until_ended
+from cli.aws.sessions.session_stop import END_TIMEOUT_SECONDS, wait_until_ended
 from cli.aws.target import Target, resolve_camera
 from cli.errors import VerbError
 from cli.interrupts import Interrupts

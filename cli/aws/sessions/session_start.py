@@ -1,0 +1,87 @@
+"""Start a session and wait until it is open; say beforehand what it costs at most."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from cli.aws.sessions.price import price_text
+from cli.aws.target import Target
+from cli.aws.time_formats import format_time
+from cli.errors import InputError, VerbError
+from whosthere import settings, settings_file
+from whosthere.clock import now_ms
+from whosthere.session.open import deadline_of
+from whosthere.session_store import Session, latest_session, read_session
+
+# From StartExecution until the session holds its camera: a cold function takes some seconds.
+OPEN_TIMEOUT_SECONDS = 60
+POLL_SECONDS = 0.3
+
+
+def refuse_busy(target: Target, camera: str) -> None:
+    """Raise InputError if a session holds the camera."""
+    running = latest_session(target.table(), camera)
+    if running and running.held:
+        until = format_time(running.deadline_ms, running.settings.time_zone, now_ms())
+        raise InputError(
+            f"{camera} is busy: session {running.id} runs until {until}. "
+            f"`./whosthere stop {camera}` ends it"
+        )
+
+
+def plan_text(target: Target, cameras: Sequence[str], request: dict[str, Any]) -> str:
+    """Return until when the sessions that are asked for would run, and what they cost at most."""
+    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
+    now, deadlines = now_ms(), dict[str, int]()
+    for camera in cameras:
+        zone = settings.merge(file, camera, request.get("settings", {}))["timeZone"]
+        deadline_ms = deadline_of(request, now, zone)
+        deadlines[format_time(deadline_ms, zone, now)] = deadline_ms
+    price = session_price(target, max(deadlines.values()) - now, sessions=len(cameras))
+    return f"{', '.join(cameras)} until {' or '.join(deadlines)}, {price}"
+
+
+def session_price(target: Target, length_ms: int, *, sessions: int = 1) -> str:
+    """Return what that many sessions of that length cost."""
+    # Milliseconds that pass between plan and start must not count as another minute.
+    price = price_text(target.engine, round(length_ms / 60_000, 1), sessions)
+    return f"{price} on AWS, nothing here" if target.is_laptop else price
+
+
+def start_session(target: Target, request: dict[str, Any]) -> Session:
+    """Start the execution and wait for its session; VerbError if it is refused."""
+    (name,) = session_names(1)
+    execution = target.session.client("stepfunctions").start_execution(
+        stateMachineArn=target.output("StateMachineArn"), name=name, input=json.dumps(request)
+    )["executionArn"]
+    try:
+        return _wait_until_open(target, execution, name)
+    except KeyboardInterrupt:
+        print(f"\nsession {name} keeps running; `./whosthere stop` ends it", file=sys.stderr)
+        raise
+
+
+def session_names(count: int) -> list[str]:
+    """Return that many ids of new sessions; each begins with its time, no two are the same."""
+    now, first = datetime.now(UTC), uuid4().int
+    return [f"{now:%Y%m%d-%H%M%S}-{(first + number) % 0x10000:04x}" for number in range(count)]
+
+
+def _wait_until_open(target: Target, execution: str, name: str) -> Session:
+    table, machine = target.table(), target.session.client("stepfunctions")
+    until = time.monotonic() + OPEN_TIMEOUT_SECONDS
+    while time.monotonic() < until:
+        if session := read_session(table, name):
+            return session
+        found = machine.describe_execution(executionArn=execution)
+        if found["status"] != "RUNNING":
+            raise VerbError(f"not started: {found.get('cause') or found.get('error')}")
+        time.sleep(POLL_SECONDS)
+    raise VerbError(
+        f"session {name} was requested, but has not started within {OPEN_TIMEOUT_SECONDS} s. "
+        "`./whosthere sessions` shows what becomes of it"
+    )
