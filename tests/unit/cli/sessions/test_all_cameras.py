@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from cli.aws.sessions import all_cameras
+from cli.aws.sessions import all_cameras, session_stop
 from cli.aws.sessions.all_cameras import CameraResult, machine_input
 from cli.commands import start, stop
 from cli.errors import InputError, VerbError
 from tests.support.stack.moto_target import running_session
-from whosthere.session import lock as locks
+from whosthere.session.lock import unlock
 
 MINUTES = ("--all", "--minutes", "120")
 
@@ -134,10 +134,7 @@ def test_stopping_waits_until_each_session_has_freed_its_camera(verb, answer, ta
         ]
     )
     freed = []
-    monkeypatch.setattr(
-        "cli.aws.sessions.session_stop.time.sleep",
-        lambda _: freed.append(locks.unlock(table, session)),
-    )
+    monkeypatch.setattr(session_stop.time, "sleep", lambda _: freed.append(unlock(table, session)))
     code, said = verb(stop, "--all")
     assert (code, freed) == (0, [True])
     assert said.splitlines()[-1] == "1 ended, 0 stopping, 1 free, 0 refused"
