@@ -1,7 +1,6 @@
 """`./whosthere start`: start a session; print until when it runs and what it costs at most."""
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
 
 from cli.aws.connect import add_options, confirm, connect, print_result
@@ -11,6 +10,7 @@ from cli.aws.sessions.all_cameras import (
     REFUSED,
     STARTED,
     no_camera_beside_all,
+    plan_all_text,
     print_results,
     start_all,
 )
@@ -53,7 +53,9 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         camera = require_camera(target, arguments.camera)
         request = session_input(camera, arguments)
         refuse_busy(target, camera)
-        _ask(target, [camera], request, arguments)
+        plan = plan_text(target, camera, request)
+        if not confirm(target, f"{plan}. Start?", yes=arguments.yes):
+            raise InputError("nothing was started")
         session = start_session(target, request)
     until = format_time(session.deadline_ms, session.settings.time_zone, now_ms())
     price = session_price(target, session.deadline_ms - session.started_ms)
@@ -73,21 +75,11 @@ def _start_everywhere(target: Target, arguments: argparse.Namespace) -> int:
     """Start a session at every camera; return 1 if one was refused: a busy one runs already."""
     no_camera_beside_all(arguments)
     request = session_input(target.cameras[0], arguments)
-    _ask(target, target.cameras, request, arguments)
+    if not confirm(target, f"{plan_all_text(target, request)}. Start?", yes=arguments.yes):
+        raise InputError("nothing was started")
     del request["camera"]
     found = start_all(target, request, Progress(to_stderr=arguments.json))
     return print_results(arguments, found, (STARTED, BUSY, REFUSED))
-
-
-def _ask(
-    target: Target,
-    cameras: Sequence[str],
-    request: dict[str, Any],
-    arguments: argparse.Namespace,
-) -> None:
-    plan = plan_text(target, cameras, request)
-    if not confirm(target, f"{plan}. Start?", yes=arguments.yes):
-        raise InputError("nothing was started")
 
 
 def session_input(camera: str, arguments: argparse.Namespace) -> dict[str, Any]:

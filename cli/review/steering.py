@@ -38,7 +38,7 @@ class CameraControl:
     def plan(self, camera: str, minutes: int) -> str:
         """Return until when a session would run, and what it costs at most."""
         with self._lock:
-            return plan_text(self._target, [camera], self._request(camera, minutes))
+            return plan_text(self._target, camera, self._request(camera, minutes))
 
     def steer(self, act: str, camera: str, minutes: int) -> str:
         """Start, stop, pause or resume a camera's session; return what happened."""
@@ -117,7 +117,7 @@ class CameraControl:
     def _start(self, camera: str, minutes: int) -> str:
         request = self._request(camera, minutes)
         refuse_busy(self._target, camera)
-        plan = plan_text(self._target, [camera], request)
+        plan = plan_text(self._target, camera, request)
         start_session(self._target, request)
         return f"Started: {plan}."
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +10,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cli.aws.connect import print_result
+from cli.aws.sessions.price import price_text
 from cli.aws.sessions.session_start import OPEN_TIMEOUT_SECONDS, POLL_SECONDS, session_names
 from cli.aws.sessions.session_stop import END_TIMEOUT_SECONDS, wait_until_ended
 from cli.aws.target import Target
+from cli.aws.time_formats import format_time
 from cli.errors import InputError, VerbError
 from cli.progress import Progress
 from cli.tables import format_table
+from whosthere import settings, settings_file
+from whosthere.clock import now_ms
+from whosthere.session.open import deadline_of
 from whosthere.session_store import lock_key, read_session
 
 STARTED, BUSY, REFUSED, STOPPING, FREE = "started", "busy", "refused", "stopping", "free"
@@ -31,6 +37,19 @@ class CameraResult:
     result: str
     session: str = ""
     cause: str = ""
+
+
+def plan_all_text(target: Target, request: Mapping[str, Any]) -> str:
+    """Return until when sessions at all cameras would run, and what they cost together at most."""
+    file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
+    now, minutes, ends = now_ms(), 0, dict[str, None]()
+    for camera in target.cameras:
+        zone = settings.merge(file, camera, request.get("settings", {}))["timeZone"]
+        deadline_ms = deadline_of(request, now, zone)
+        ends[format_time(deadline_ms, zone, now)] = None
+        minutes += math.ceil(round((deadline_ms - now) / 60_000, 1))
+    cameras = f"{len(target.cameras)} cameras ({', '.join(target.cameras)})"
+    return f"{cameras} until {' or '.join(ends)}, {price_text(target.engine, minutes)}"
 
 
 def start_all(target: Target, request: Mapping[str, Any], progress: Progress) -> list[CameraResult]:

@@ -10,9 +10,9 @@ PROCESSOR_MINUTE = 0.12
 IMAGE = 0.001
 
 
-def price_text(engine: str, minutes: float, sessions: int = 1) -> str:
-    """Return what sessions cost together: an upper bound, or else the price per image."""
+def price_text(engine: str, minutes: float) -> str:
+    """Return what the engine costs for that time: an upper bound, or else the price per image."""
     if engine == "image-search":
         return f"about ${IMAGE} for each image, and as much for each face in it"
-    cost = sessions * math.ceil(minutes) * PROCESSOR_MINUTE
+    cost = math.ceil(minutes) * PROCESSOR_MINUTE
     return f"at most ${cost:.2f} (face search, at about ${PROCESSOR_MINUTE:.2f} a minute)"

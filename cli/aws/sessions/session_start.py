@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -33,22 +32,20 @@ def refuse_busy(target: Target, camera: str) -> None:
         )
 
 
-def plan_text(target: Target, cameras: Sequence[str], request: dict[str, Any]) -> str:
-    """Return until when the sessions that are asked for would run, and what they cost at most."""
+def plan_text(target: Target, camera: str, request: dict[str, Any]) -> str:
+    """Return until when the session that is asked for would run, and what it costs at most."""
     file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
-    now, deadlines = now_ms(), dict[str, int]()
-    for camera in cameras:
-        zone = settings.merge(file, camera, request.get("settings", {}))["timeZone"]
-        deadline_ms = deadline_of(request, now, zone)
-        deadlines[format_time(deadline_ms, zone, now)] = deadline_ms
-    price = session_price(target, max(deadlines.values()) - now, sessions=len(cameras))
-    return f"{', '.join(cameras)} until {' or '.join(deadlines)}, {price}"
+    values = settings.merge(file, camera, request.get("settings", {}))
+    now = now_ms()
+    deadline_ms = deadline_of(request, now, values["timeZone"])
+    until = format_time(deadline_ms, values["timeZone"], now)
+    return f"{camera} until {until}, {session_price(target, deadline_ms - now)}"
 
 
-def session_price(target: Target, length_ms: int, *, sessions: int = 1) -> str:
-    """Return what that many sessions of that length cost."""
+def session_price(target: Target, length_ms: int) -> str:
+    """Return what a session of that length costs."""
     # Milliseconds that pass between plan and start must not count as another minute.
-    price = price_text(target.engine, round(length_ms / 60_000, 1), sessions)
+    price = price_text(target.engine, round(length_ms / 60_000, 1))
     return f"{price} on AWS, nothing here" if target.is_laptop else price
 
 

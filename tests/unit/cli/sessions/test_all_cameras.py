@@ -75,7 +75,7 @@ def test_all_cameras_are_asked_once_with_the_sum_of_the_cost(verb, target, monke
         verb(start, *MINUTES)
     asked = capsys.readouterr().err
     assert asked.count("[y/N]") == 1
-    assert "front-door, back-door until " in asked and "at most $28.80" in asked
+    assert "2 cameras (front-door, back-door) until " in asked and "at most $28.80" in asked
 
 
 def test_what_became_of_each_camera_is_printed_and_a_refusal_is_the_exit_code(verb, answer, table):
