@@ -21,7 +21,8 @@ MAPPINGS = 2  # of a camera's data stream; each invokes one function at a time (
 CHECK_SECONDS = 60  # the setting healthCheckSeconds
 TRANSITIONS = 3  # of a check: CheckSession, WhatNext, Sleep
 STOP_SECONDS = 360  # the timeout of stop_session
-RESOURCES, RESOURCES_EACH = 71, 4  # of the template without a camera, and of one camera
+RESOURCES = 500  # of a stack
+OWN_RESOURCES, CAMERA_RESOURCES = 71, 4  # of the template without a camera, and of one camera
 IMAGES_A_SECOND = 1  # samplingSeconds, with one face in each image
 WRITE_UNITS, READ_UNITS = 1000, 3000
 LONGEST_NAME = 33  # of a camera, with the comma
@@ -52,7 +53,9 @@ def limits(alone: FleetCounts) -> Iterator[Limit]:
     yield Limit(PROCESSOR, stops, STOP_SECONDS, 1, REKOGNITION)
     yield Limit(PROCESSOR, "shards, in small Regions", 1000, 1, "Kinesis Data Streams quotas")
     yield from _images()
-    yield Limit(BOTH, "resources of a stack", 500 - RESOURCES, RESOURCES_EACH, CLOUDFORMATION)
+    left = RESOURCES - OWN_RESOURCES
+    name = f"resources of a stack, but for its {OWN_RESOURCES}"
+    yield Limit(BOTH, name, left, CAMERA_RESOURCES, CLOUDFORMATION)
     yield Limit(BOTH, "bytes of the parameter Cameras", 4096, LONGEST_NAME, CLOUDFORMATION)
     yield Limit(BOTH, "video streams", 10_000, 1, VIDEO)
     yield Limit(BOTH, "GetDataEndpoint a second", 300, 1 / CHECK_SECONDS, VIDEO)
