@@ -114,7 +114,9 @@ def _run(
     if found["status"] != "SUCCEEDED":
         cause = found.get("cause") or found.get("error") or found["status"]
         raise VerbError(f"{run} failed: {cause}")
-    answered = {one["camera"]: CameraResult(**one) for one in json.loads(found["output"])}
+    # Of an item that failed as a whole there is nothing.
+    answers = [CameraResult(**one) for one in json.loads(found["output"]) if one]
+    answered = {one.camera: one for one in answers}
     silent = CameraResult("", REFUSED, cause="the machine gave no answer for it")
     return [answered.get(camera, replace(silent, camera=camera)) for camera in target.cameras]
 

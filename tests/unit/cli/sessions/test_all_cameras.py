@@ -101,7 +101,7 @@ def test_a_busy_camera_is_no_failure(verb, answer):
 
 
 def test_a_camera_that_the_machine_did_not_mention_is_refused(verb, answer):
-    answer([{"camera": "front-door", "result": "free"}])
+    answer([{"camera": "front-door", "result": "free"}, None])
     code, said = verb(stop, "--all", "--json")
     results = {one["camera"]: one["result"] for one in json.loads(said)["cameras"]}
     assert (code, results) == (1, {"front-door": "free", "back-door": "refused"})
