@@ -1,4 +1,4 @@
 """Figures of the project, one command each.
 
-Rooms: edge, laptop, alerts, owner; beside them what measures the whole.
+Rooms: edge, laptop, alerts, owner, fleet; beside them what measures the whole.
 """

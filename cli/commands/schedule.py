@@ -137,7 +137,7 @@ def create_schedule(target: Target, camera: str, weekly: WeeklySpan) -> str:
         },
     )
     cost = planned_cost(target, span.minutes, values)
-    return f"{planned}; each {price_text(target, cost, values)}"
+    return f"{planned}; each {price_text(target, cost, float(values.get('maxDollars', 0)))}"
 
 
 def delete_schedule(target: Target, camera: str, span: DaySpan, days: frozenset[int] | None) -> str:

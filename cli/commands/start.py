@@ -6,11 +6,21 @@ from typing import Any
 
 from cli.aws.connect import add_options, confirm, connect, print_result
 from cli.aws.effective_settings import parse_value, setting_rules
+from cli.aws.sessions.all_cameras import (
+    BUSY,
+    REFUSED,
+    STARTED,
+    no_camera_beside_all,
+    plan_all_text,
+    print_results,
+    start_all,
+)
 from cli.aws.sessions.session_start import plan_session, refuse_busy, start_session
-from cli.aws.target import require_camera
+from cli.aws.target import Target, require_camera
 from cli.aws.time_formats import format_time
 from cli.errors import InputError
 from cli.interrupts import Interrupts
+from cli.progress import Progress
 from whosthere import settings
 from whosthere.clock import iso, now_ms
 from whosthere.costs.calculator import line_json
@@ -22,6 +32,7 @@ EXAMPLE = "./whosthere start front-door --minutes 120"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's options."""
     add_options(parser)
+    parser.add_argument("--all", action="store_true", help="at every camera of the stack at once")
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=float, metavar="N", help="at most 1440, which is a day")
     length.add_argument("--until", metavar="HH:MM", help="in the owner's time zone (`timeZone`)")
@@ -39,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     """Start the session and return the exit code."""
     with connect(arguments) as target:
+        if arguments.all:
+            return _start_everywhere(target, arguments)
         camera = require_camera(target, arguments.camera)
         request = session_input(camera, arguments)
         refuse_busy(target, camera)
@@ -59,6 +72,17 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
     }
     print_result(arguments, content, f"{camera} until {until}, {plan.price}\nsession {session.id}")
     return 0
+
+
+def _start_everywhere(target: Target, arguments: argparse.Namespace) -> int:
+    """Start a session at every camera; return 1 if one was refused: a busy one runs already."""
+    no_camera_beside_all(arguments)
+    request = session_input(target.cameras[0], arguments)
+    if not confirm(target, f"{plan_all_text(target, request)}. Start?", yes=arguments.yes):
+        raise InputError("nothing was started")
+    del request["camera"]
+    found = start_all(target, request, Progress(to_stderr=arguments.json))
+    return print_results(arguments, found, (STARTED, BUSY, REFUSED))
 
 
 def session_input(camera: str, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -48,7 +48,7 @@ FAILURES = (dead_letter.RECORDS, dead_letter.EVENTS, ON_FAILURE_PREFIX)
 # Kinds of rows, by the beginning of their partition key, that are named by the id in it.
 BY_PARTITION = ("person", "stranger", "visits")
 BY_SORT_KEY = ("people", "strangers", "mute", "photo")
-BY_STRANGER = ("picture", "place")
+BY_STRANGER = ("picture", "place", "merged")
 
 
 def forget(target: Target, plan: ForgetPlan, *, always_twice: bool = False) -> Counter[str]:

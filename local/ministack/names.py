@@ -239,6 +239,11 @@ RUN_MAP = Name("services.stepfunctions", "_execute_map", "state_def, raw_input, 
 RUN_BRANCHES = Name(
     "services.stepfunctions", "_run_parallel_branches", "state_def, raw_input, execution, ctx"
 )
+RUN_DISTRIBUTED_MAP = Name(
+    "services.stepfunctions",
+    "_run_distributed_map",
+    "state_def, raw_input, effective, iterator, execution, ctx",
+)
 RUN_BRANCH = Name(
     "services.stepfunctions", "_run_sub_machine", "states, start_at, input_data, execution, ctx"
 )

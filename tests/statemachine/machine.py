@@ -1,4 +1,4 @@
-"""The state machine as text, for its tests: states of every block, and what they evaluate to."""
+"""The state machines as text, for their tests: states of every block, what they evaluate to."""
 
 import json
 import re
@@ -67,7 +67,7 @@ class Block:
 
     start: str
     states: dict
-    outside: tuple = ()  # the state that holds the branch, or nothing
+    outside: tuple = ()  # the state that holds the block, or nothing
 
 
 def blocks(machine=None, outside=()):
@@ -75,19 +75,29 @@ def blocks(machine=None, outside=()):
     machine = machine or definition()
     found = [Block(machine["StartAt"], machine["States"], outside)]
     for name, state in machine["States"].items():
-        for branch in state.get("Branches", []):
-            found += blocks(branch, (name,))
+        for inner in inner_machines(state):
+            found += blocks(inner, (name,))
     return found
 
 
+def inner_machines(state):
+    """The branches of a Parallel state, or what a Map state runs for each item."""
+    return [*state.get("Branches", []), *filter(None, [state.get("ItemProcessor")])]
+
+
+def states_of(found):
+    """The states of all blocks by their names."""
+    return {name: state for block in found for name, state in block.states.items()}
+
+
 BLOCKS = blocks()
-STATES = {name: state for block in BLOCKS for name, state in block.states.items()}
+STATES = states_of(BLOCKS)
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 
 
 def own(state):
     """The state without the states within it."""
-    return {key: value for key, value in state.items() if key != "Branches"}
+    return {key: value for key, value in state.items() if key not in ("Branches", "ItemProcessor")}
 
 
 def evaluate(text, states=WHOLE, **variables):
@@ -112,11 +122,16 @@ def expressions(value, path=()):
         yield ".".join(path), value
 
 
-EXPRESSIONS = [
-    (f"{name}.{path}", text)
-    for name, state in STATES.items()
-    for path, text in expressions(own(state))
-]
+def expressions_of(states):
+    """Every expression of these states, with its state and field."""
+    return [
+        (f"{name}.{path}", text)
+        for name, state in states.items()
+        for path, text in expressions(own(state))
+    ]
+
+
+EXPRESSIONS = expressions_of(STATES)
 
 
 def ways(state):
@@ -128,9 +143,9 @@ def ways(state):
             yield state[key], set(state.get("Assign", ()))
 
 
-def choose(name, state_input, **variables):
+def choose(name, state_input, states=STATES, **variables):
     """Where a Choice state goes with this input and these variables."""
-    for choice in STATES[name]["Choices"]:
+    for choice in states[name]["Choices"]:
         if evaluate(choice["Condition"], WHOLE | {"input": state_input}, **variables):
             return choice["Next"]
-    return STATES[name]["Default"]
+    return states[name]["Default"]

@@ -44,12 +44,19 @@ def faults(folder, machine):
     return json.loads(done.stdout)
 
 
-def test_awss_language_service_finds_no_fault(installed):
-    assert faults(installed, definition()) == []
+@pytest.mark.parametrize("machine", ["session", "cameras"])
+def test_awss_language_service_finds_no_fault(installed, machine):
+    assert faults(installed, definition(machine)) == []
 
 
 def test_it_would_find_a_state_that_leads_out_of_its_block(installed):
     wrong = copy.deepcopy(definition())
     block = wrong["States"]["RunSession"]["Branches"][0]["States"]
     block["StopEngine"]["Next"] = "StopSession"
+    assert faults(installed, wrong)
+
+
+def test_it_would_find_one_among_the_items_of_a_map(installed):
+    wrong = copy.deepcopy(definition("cameras"))
+    wrong["States"]["ForEachCamera"]["ItemProcessor"]["States"]["IsFree"]["Default"] = "Nowhere"
     assert faults(installed, wrong)

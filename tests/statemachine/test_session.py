@@ -3,11 +3,8 @@
 import json
 import re
 import time
-from collections import Counter
 
-import boto3
 import pytest
-from cfnlint.api import lint_all
 
 from tests.statemachine.machine import (
     ANSWER,
@@ -23,24 +20,9 @@ from tests.statemachine.machine import (
     own,
     ways,
 )
-from tests.support.stack.sam import ROOT, definition, template_text
-from whosthere import errors
+from tests.support.stack.sam import ROOT, template_text
 
 TEXT = (ROOT / "statemachine" / "session.asl.yaml").read_text()
-ENDS = ("Succeed", "Fail")
-KEYS = [
-    *("Type", "Comment", "Resource", "Branches", "Arguments", "Choices", "Error", "Cause"),
-    *("Assign", "Output", "TimeoutSeconds", "Retry", "Catch", "Default", "Next", "End"),
-]
-TRANSIENT = {
-    "lambda": "Lambda.TooManyRequestsException",
-    "rekognition": "Rekognition.ThrottlingException",
-    "kinesisvideo": "KinesisVideo.ClientLimitExceededException",
-    "dynamodb": "DynamoDb.ThrottlingException",
-}
-# What Step Functions itself adds (developer guide: "Error names"; "Best practices", Lambda).
-OF_STEP_FUNCTIONS = {"States.ALL", "States.Timeout", "Lambda.AWSLambdaException"}
-OF_THE_SDK = {"SdkClientException", "ClientExecutionTimeoutException"}
 # All that is more than to read a path, to compare it or to pass it on.
 COMPUTED = {
     "OpenSession.Catch.0.Output.cause": "$parse($states.errorOutput.Cause).errorMessage",
@@ -53,56 +35,11 @@ PATH = r"\$\w+(?:\.\w+|\[(?:\d+|\$\w+)\])*"
 COMPARED = rf"{PATH} (?:=|>=) (?:'[\w-]+'|\d+)"
 
 
-def follow(state):
-    """Every state that may come after this one."""
-    return {after for after, _ in ways(state)}
-
-
 def test_the_machine_fits_on_a_few_screens():
     lines = TEXT.splitlines()
     assert len(lines) <= 300
     assert max(map(len, lines)) <= 110
     assert len(STATES) <= 18
-
-
-def test_retry_and_catch_stand_in_block_form():
-    assert not re.search(r"(Retry|Catch|Choices):[ ]*\[", TEXT)
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_the_keys_of_a_state_have_their_order(name):
-    keys = list(STATES[name])
-    if STATES[name]["Type"] == "Parallel":  # what follows its block is read after it
-        keys.remove("Comment")
-    assert [key for key in KEYS if key in keys] == keys
-
-
-def test_names_of_states_are_unique_over_all_blocks():
-    """Or no history could tell them apart."""
-    assert max(Counter(name for block in BLOCKS for name in block.states).values()) == 1
-
-
-def test_every_next_state_is_in_the_same_block():
-    for block in BLOCKS:
-        assert block.start in block.states
-        for name, state in block.states.items():
-            assert follow(state) <= set(block.states), name
-
-
-def test_every_state_can_be_reached():
-    for block in BLOCKS:
-        reached, frontier = set(), {block.start}
-        while frontier:
-            reached |= frontier
-            frontier = set().union(*(follow(block.states[name]) for name in frontier)) - reached
-        assert reached == set(block.states)
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_every_state_ends_or_goes_on(name):
-    state = STATES[name]
-    ends = state["Type"] in ENDS or state.get("End", False)
-    assert ends != bool({"Next", "Default"} & set(state))
 
 
 def assigned(states):
@@ -117,23 +54,6 @@ def test_no_block_assigns_a_variable_of_another():
     assert len(set().union(*seen)) == sum(map(len, seen))
 
 
-def test_every_substitution_is_supplied_and_used():
-    used = set(re.findall(r"\$\{(\w+)\}", json.dumps(definition())))
-    machine = template_text()["Resources"]["SessionStateMachine"]["Properties"]
-    assert used == set(machine["DefinitionSubstitutions"])
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_every_task_has_a_timeout_and_retries_what_passes_by_itself(name):
-    task = TASKS[name]
-    assert task["TimeoutSeconds"]
-    service = re.search(r"states:::(?:aws-sdk:)?(\w+):", task["Resource"])[1]
-    retried = {error for retry in task["Retry"] for error in retry["ErrorEquals"]}
-    assert retried & {TRANSIENT[service], "States.ALL"}
-    for retry in task["Retry"]:
-        assert retry["JitterStrategy"] == "FULL"
-
-
 @pytest.mark.parametrize("name", sorted({*BLOCKS[0].states} - {"StopSession"}))
 def test_whatever_fails_leads_to_stopping(name):
     """Within the block nothing leads out of it, so its one Catch is enough."""
@@ -143,35 +63,6 @@ def test_whatever_fails_leads_to_stopping(name):
     last = state["Catch"][-1]
     assert (last["ErrorEquals"], last["Next"]) == (["States.ALL"], "StopSession")
     assert last["Assign"] == {"ending": "{% $states.errorOutput %}"}
-
-
-def named_errors():
-    for name, state in STATES.items():
-        for way in [*state.get("Retry", ()), *state.get("Catch", ())]:
-            for error in way["ErrorEquals"]:
-                yield name, error
-
-
-@pytest.mark.parametrize("error", sorted({error for _, error in named_errors()}))
-def test_every_error_is_a_class_of_ours_or_one_that_its_service_knows(error):
-    if error in OF_STEP_FUNCTIONS:
-        return
-    service, _, shape = error.rpartition(".")
-    if not service:
-        assert issubclass(getattr(errors, error), errors.WhosthereError)
-    elif shape not in OF_THE_SDK:
-        model = boto3.client(service.lower(), region_name="us-east-1").meta.service_model
-        known = {one.name for one in model.error_shapes}
-        # The shape's name, and "Exception" behind it if it lacks that.
-        assert shape in known or shape.removesuffix("Exception") in known
-
-
-def test_errors_are_caught_where_their_service_is_called():
-    """A name of another service would never match."""
-    for name, error in named_errors():
-        service = error.partition(".")[0].lower()
-        if "." in error and service != "states":
-            assert f":{service}:" in TASKS[name]["Resource"]
 
 
 def test_all_that_is_computed_is_listed():
@@ -307,28 +198,6 @@ def test_a_function_that_may_not_be_invoked_is_not_waited_for(name):
     ]
     # Each try to stop counts: the rule on ended executions comes only after the last one.
     assert sum(waits) <= (9 if name == "StopSession" else 3)
-
-
-def test_cfn_lint_accepts_the_definition():
-    literal = definition()
-    # cfn-lint (E3601) knows TimeoutSeconds as a number only; Step Functions takes JSONata too.
-    literal["States"]["RunSession"]["Branches"][0]["States"]["Sleep"]["TimeoutSeconds"] = 60
-    names = re.findall(r"\$\{(\w+)\}", json.dumps(literal))
-    function = "arn:aws:lambda:us-east-1:111122223333:function:f"
-    template = {
-        "Resources": {
-            "Machine": {
-                "Type": "AWS::StepFunctions::StateMachine",
-                "Properties": {
-                    "RoleArn": "arn:aws:iam::111122223333:role/session",
-                    "Definition": literal,
-                    "DefinitionSubstitutions": dict.fromkeys(names, function),
-                },
-            }
-        }
-    }
-    found = lint_all(json.dumps(template))
-    assert [match for match in found if match.rule.severity != "informational"] == []
 
 
 def variables_read(state):

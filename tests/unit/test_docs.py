@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import VERBS
+from tests.statemachine.machine import inner_machines
 from tests.support import made_pages
 from tests.support.stack.sam import ROOT, definition, resources
 
@@ -59,8 +60,8 @@ def folders() -> list[str]:
 def states_of(block: dict) -> Iterator[str]:
     for name, state in block["States"].items():
         yield name
-        for branch in state.get("Branches", ()):
-            yield from states_of(branch)
+        for inner in inner_machines(state):
+            yield from states_of(inner)
 
 
 @pytest.mark.parametrize("folder", folders())
@@ -79,11 +80,12 @@ def test_every_verb_has_its_help_on_the_page(verb: str) -> None:
     assert f"### `./whosthere {verb}`" in page and f"usage: ./whosthere {verb}" in page
 
 
-def test_every_state_of_the_session_is_explained() -> None:
+def test_every_state_of_both_machines_is_explained() -> None:
     page = (DOCS / "sessions.md").read_text()
     section = page.partition("## States")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([A-Z][\w, ]+) \|", section, re.MULTILINE)
-    assert sorted(", ".join(rows).split(", ")) == sorted(states_of(definition()))
+    states = [*states_of(definition()), *states_of(definition("cameras"))]
+    assert sorted(", ".join(rows).split(", ")) == sorted(states)
 
 
 @pytest.mark.parametrize("alarm", resources("AWS::CloudWatch::Alarm"))

@@ -10,6 +10,7 @@ TABLE = ROOT / "tests" / "unit" / "permissions.txt"
 FOR_SCHEDULES = {"DeadlineRole", "ScheduleRole"}
 # The roles that no function and no state machine runs as
 OF_OTHERS = {"CameraRole", "PictureRole", "ProcessorRole", *FOR_SCHEDULES}
+MACHINES = {"SessionStateMachineRole", "CamerasStateMachineRole"}
 # What SAM gives every function to write its logs with, and what that allows (AWS managed policy
 # reference, AWSLambdaBasicExecutionRole)
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
@@ -29,6 +30,7 @@ DELIVERS_LOGS = {
 WITHOUT_RESOURCE = {
     "rekognition:DetectFaces",
     "rekognition:ListStreamProcessors",
+    "states:SendTaskSuccess",
     *WRITES_LOGS,
     *DELIVERS_LOGS,
 }
@@ -77,10 +79,10 @@ def test_no_action_is_a_pattern_and_only_what_knows_no_resource_is_granted_on_al
         assert resource != "*" or action in WITHOUT_RESOURCE, line
 
 
-def test_functions_and_machine_have_roles_that_sam_makes_and_no_managed_policy_but_the_basic_one():
+def test_functions_and_machines_have_roles_that_sam_makes_and_no_managed_policy_but_the_basic_one():
     roles = resources("AWS::IAM::Role")
     functions = {f"{name}Role" for name in resources("AWS::Lambda::Function")}
-    assert set(roles) == functions | {"SessionStateMachineRole"} | OF_OTHERS
+    assert set(roles) == functions | MACHINES | OF_OTHERS
     for name, role in roles.items():
         managed = role["Properties"].get("ManagedPolicyArns", [])
         assert managed == ([BASIC] if name in functions else []), name
@@ -89,7 +91,7 @@ def test_functions_and_machine_have_roles_that_sam_makes_and_no_managed_policy_b
 
 def test_log_delivery_on_all_resources_is_the_machines_alone():
     roles = {line.split(" ")[0] for line in granted() if line.split(" ")[1] in DELIVERS_LOGS}
-    assert roles == {"SessionStateMachineRole"}
+    assert roles == MACHINES
 
 
 def test_roles_can_be_taken_only_by_whom_they_are_for():
@@ -111,7 +113,7 @@ def test_roles_can_be_taken_only_by_whom_they_are_for():
         elif name == "CameraRole":
             assert principal == {"Service": "credentials.iot.amazonaws.com"}
         else:
-            service = "states" if name == "SessionStateMachineRole" else "lambda"
+            service = "states" if name in MACHINES else "lambda"
             assert principal == {"Service": [f"{service}.amazonaws.com"]}
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from samcli.yamlhelper import yaml_dump
 
+from bench.fleet.quotas import CAMERA_RESOURCES, OWN_RESOURCES, RESOURCES
 from cli.aws.target import CAMERA_NAME
 from tests.support.stack.sam import ROOT, resources, template_text, text, transformed
 from whosthere.alarm_metrics import FAILED_EVENT_AGE, NAMESPACE, SET_ASIDE
@@ -281,6 +282,17 @@ def test_a_stream_processor_is_deployed_only_where_there_are_any():
     assert all(f"`{region}`" in page for region in regions)
 
 
+def test_as_many_cameras_fit_into_a_stack_as_the_pages_say():
+    """CloudFormation quotas: a stack has at most 500 resources."""
+    one, two = (len(transformed(Cameras=cameras)["Resources"]) for cameras in ("a", "a,b"))
+    own, each = 2 * one - two, two - one
+    assert (own, each) == (OWN_RESOURCES, CAMERA_RESOURCES)
+    most = (RESOURCES - own) // each
+    assert f"| cameras of one stack | {most}: " in (ROOT / "docs" / "sessions.md").read_text()
+    scales = (ROOT / "docs" / "architecture.md").read_text()
+    assert f"of which the stack itself takes {own} | {each} | {most} |" in scales
+
+
 @pytest.mark.parametrize("name", ["Front", "front_door", "1st", "", "a" * 33])
 def test_a_name_that_no_camera_can_have_is_refused(name):
     pattern = template_text()["Parameters"]["Cameras"]["AllowedPattern"]
@@ -455,8 +467,8 @@ def test_what_is_deployed_has_a_tag(where):
     assert config[where]["deploy"]["parameters"]["tags"] == ["Application=whosthere"]
 
 
-def test_the_machine_logs_what_failed_and_none_of_its_data():
-    (machine,) = resources("AWS::StepFunctions::StateMachine").values()
+@pytest.mark.parametrize("machine", resources("AWS::StepFunctions::StateMachine").values())
+def test_a_machine_logs_what_failed_and_none_of_its_data(machine):
     logging = machine["Properties"]["LoggingConfiguration"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
     (destination,) = logging["Destinations"]

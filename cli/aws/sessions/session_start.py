@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,13 +41,14 @@ def refuse_busy(target: Target, camera: str) -> None:
 class PlannedSession:
     """A session that is asked for: until when it would run, and what it costs at most."""
 
+    camera: str
     until: str
     cost: Cost
     price: str
 
     def __str__(self) -> str:
         """Return it in a line."""
-        return f"{self.until}, {self.price}"
+        return f"{self.camera} until {self.until}, {self.price}"
 
     @property
     def cost_lines(self) -> str:
@@ -55,16 +56,25 @@ class PlannedSession:
         return cost_text(self.cost)
 
 
-def plan_session(target: Target, camera: str, request: dict[str, Any]) -> PlannedSession:
+def plan_session(target: Target, camera: str, request: Mapping[str, Any]) -> PlannedSession:
     """Return the plan of the session that is asked for."""
+    return next(plan_sessions(target, [camera], request))
+
+
+def plan_sessions(
+    target: Target, cameras: Iterable[str], request: Mapping[str, Any]
+) -> Iterator[PlannedSession]:
+    """Yield the plans of sessions at cameras; `request` is their input but for the camera."""
     file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
-    values = settings.merge(file, camera, request.get("settings", {}))
     now = now_ms()
-    deadline_ms = deadline_of(request, now, values["timeZone"])
-    until = format_time(deadline_ms, values["timeZone"], now)
-    # Milliseconds that pass between plan and start must not count as another minute.
-    cost = planned_cost(target, round((deadline_ms - now) / 60_000, 1), values)
-    return PlannedSession(f"{camera} until {until}", cost, price_text(target, cost, values))
+    for camera in cameras:
+        values = settings.merge(file, camera, request.get("settings", {}))
+        deadline_ms = deadline_of(request, now, values["timeZone"])
+        until = format_time(deadline_ms, values["timeZone"], now)
+        # Milliseconds that pass between plan and start must not count as another minute.
+        cost = planned_cost(target, round((deadline_ms - now) / 60_000, 1), values)
+        price = price_text(target, cost, float(values.get("maxDollars", 0)))
+        yield PlannedSession(camera, until, cost, price)
 
 
 def planned_cost(target: Target, minutes: float, values: Mapping[str, Any]) -> Cost:
@@ -80,12 +90,12 @@ def planned_cost(target: Target, minutes: float, values: Mapping[str, Any]) -> C
     return most_of_session(plan, price_table(target.region))
 
 
-def price_text(target: Target, cost: Cost, values: Mapping[str, Any]) -> str:
-    """Return the most that a session costs, in a few words."""
+def price_text(target: Target, cost: Cost, limit: float = 0) -> str:
+    """Return the most that sessions cost, in a few words; `limit` is their `maxDollars`, if any."""
     text = f"at most {sum_text(cost)}"
     if target.engine == "image-search":
         text += ", if a face is in each image"
-    if limit := float(values.get("maxDollars", 0)):
+    if limit:
         text += f", and not above {dollars_text(limit)} (maxDollars)"
     return f"{text} on AWS, nothing here" if target.is_laptop else text
 
@@ -98,7 +108,7 @@ def cost_text(cost: Cost) -> str:
 
 def start_session(target: Target, request: dict[str, Any]) -> Session:
     """Start the execution and wait for its session; VerbError if it is refused."""
-    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
+    (name,) = session_names(1)
     execution = target.session.client("stepfunctions").start_execution(
         stateMachineArn=target.output("StateMachineArn"), name=name, input=json.dumps(request)
     )["executionArn"]
@@ -107,6 +117,12 @@ def start_session(target: Target, request: dict[str, Any]) -> Session:
     except KeyboardInterrupt:
         print(f"\nsession {name} keeps running; `./whosthere stop` ends it", file=sys.stderr)
         raise
+
+
+def session_names(count: int) -> list[str]:
+    """Return that many ids of new sessions; each begins with its time, no two are the same."""
+    now, first = datetime.now(UTC), uuid4().int
+    return [f"{now:%Y%m%d-%H%M%S}-{(first + number) % 0x10000:04x}" for number in range(count)]
 
 
 def _wait_until_open(target: Target, execution: str, name: str) -> Session:

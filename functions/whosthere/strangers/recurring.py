@@ -5,6 +5,7 @@ from operator import attrgetter
 
 from whosthere.dynamodb import Table
 from whosthere.settings import Settings
+from whosthere.strangers.store import ids_of
 from whosthere.visits.history import DAY_MS, Span, past_visits
 
 # Index rows that are read at most, more than the setting's maximum at several cameras.
@@ -29,7 +30,11 @@ def visit_frequency(table: Table, settings: Settings, stranger: str, until_ms: i
         return Frequency(0, settings.recurring_days, is_recurring=False)
     span = Span(until_ms - settings.recurring_days * DAY_MS, until_ms + 1)
     found = past_visits(
-        table, span, lambda _camera: settings.gap_ms, who=stranger, newest=MOST_ROWS
+        table,
+        span,
+        lambda _camera: settings.gap_ms,
+        ids=ids_of(table, stranger),
+        newest=MOST_ROWS,
     )
     number, over_ms = 0, 0
     for visit in sorted(found, key=attrgetter("first_ms")):

@@ -4,6 +4,7 @@ stranger#<id>      stranger   the stranger
 strangers          <id>       its status, to list strangers by one query
 picture#<SHA-256>  picture    whose picture these bytes are, wherever they lie
 place#<key>        place      the same of a key outside the stranger's own folders
+merged#<id>        <id>       who was merged into the stranger of the first id
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,6 +109,11 @@ def place_key(key: str) -> dict[str, str]:
     return {"pk": f"place#{key}", "sk": "place"}
 
 
+def merged_key(into: str, stranger: str) -> dict[str, str]:
+    """Return the key of the row by which who was merged into a stranger is found."""
+    return {"pk": f"merged#{into}", "sk": stranger}
+
+
 def read_stranger(table: Table, stranger: str) -> Stranger | None:
     """Return the stranger of that id as he was written, or None."""
     item = dynamodb.read(table, stranger_key(stranger))
@@ -140,6 +146,17 @@ def list_strangers(table: Table, *statuses: str) -> list[Stranger]:
 def read_strangers(table: Table, ids: Iterable[str]) -> list[Stranger]:
     """Return the strangers of these ids that there are, in no order."""
     return [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
+
+
+def ids_of(table: Table, stranger: str) -> set[str]:
+    """Return the stranger's id and those of all who were merged into that one, by a query each."""
+    found, left = {stranger}, [stranger]
+    while left:
+        rows = dynamodb.query(table, Key("pk").eq(merged_key(left.pop(), "")["pk"]))
+        new = {str(row["sk"]) for row in rows} - found
+        found |= new
+        left += new
+    return found
 
 
 def merged_with(table: Table, stranger: str) -> list[Stranger]:
@@ -189,10 +206,23 @@ def save_stranger(
         noted = {new_picture, *(picture.sha256 for picture in stranger.pictures)}
     else:
         noted = {new_picture}
+    writes += _merged_rows(before, stranger, expires)
     for sha256 in sorted(noted - {""}):
         whose = picture_row_key(sha256) | {"stranger": stranger.id}
         writes.append(dynamodb.put({**whose, "expires": expires}, None))
     dynamodb.write(table, *writes, *also)
+
+
+def _merged_rows(before: Stranger | None, stranger: Stranger, expires: int) -> list[WriteRequest]:
+    """Return the changes of the rows that find a stranger by whom he was merged into."""
+    was, into = before.merged_into if before else "", stranger.merged_into
+    writes = []
+    if was and was != into:
+        writes.append(dynamodb.delete(merged_key(was, stranger.id), None))
+    if into and into != was:
+        row = merged_key(into, stranger.id) | {"stranger": stranger.id}
+        writes.append(dynamodb.put({**row, "expires": expires}, None))
+    return writes
 
 
 def _update(
@@ -354,11 +384,13 @@ def remove_stranger(table: Table, stranger: Stranger) -> None:
     """Remove all rows of a stranger; raise RowChangedError if his has changed meanwhile."""
     remove_pictures(table, stranger.pictures)
     remove_places(table, stranger.elsewhere)
-    dynamodb.write(
-        table,
+    requests = [
         dynamodb.delete(stranger_key(stranger.id), stranger.version),
         dynamodb.delete(listed_key(stranger.id), None),
-    )
+    ]
+    if stranger.merged_into:
+        requests.append(dynamodb.delete(merged_key(stranger.merged_into, stranger.id), None))
+    dynamodb.write(table, *requests)
 
 
 def best_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:

@@ -5,7 +5,7 @@ somebody, is read as that one, and is himself again once the decision is undone.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import chain, islice
@@ -122,6 +122,7 @@ def past_visits(
     *,
     camera: str = "",
     who: str = "",
+    ids: Collection[str] = (),
     newest: int = ALL,
 ) -> list[PastVisit]:
     """Return the visits that touch a span, newest first; those not confirmed are among them.
@@ -129,11 +130,16 @@ def past_visits(
     `gap_of` returns a camera's gap in milliseconds. `newest` bounds how many rows of visits are
     read, and so the time it takes. Each UTC day is a query, and eight days are at most ten; for a
     person in a longer span it is about one for each camera and id that the person ever had.
+    `ids` are all that stand for `who`, where the caller knows: then no list of people and strangers
+    is read, and no visit of anybody else, however many there are.
     """
     # The visit right behind the span may be the rest of one that began in it.
     wide = Span(span.from_ms - BEFORE_MS, span.to_ms + gap_of(camera))
     people = _People(table)
-    found = _index_rows(table, wide, people.ids_of(who) if who else set(), newest)
+    if ids:
+        found = _index_rows_of(table, wide, ids, newest)
+    else:
+        found = _index_rows(table, wide, people.ids_of(who) if who else set(), newest)
     rows = list(islice((row for row in found if camera in ("", row["camera"])), newest))
     stored = store.read_indexed(table, rows)
     people.read(one.visit.who for one in stored)
@@ -181,6 +187,11 @@ def _index_rows(table: Table, span: Span, ids: set[str], newest: int) -> Iterato
             if not ids or row["who"] in ids:
                 yield row
         return
+    yield from _index_rows_of(table, span, ids, newest)
+
+
+def _index_rows_of(table: Table, span: Span, ids: Collection[str], newest: int) -> Iterator[Row]:
+    """Yield the index rows of the visits of ids in a span, newest first."""
     found = [
         row
         for one in sorted(ids)

@@ -6,19 +6,23 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from local import ministack
 from local.ministack import names
 from local.patches.step_functions.executions import stop_if_ended
+from local.security.iam import AccessDenied
 
 States = Mapping[str, Mapping[str, Any]]
 # What runs a state of each type. Those of the first table may run states of their own or call
 # a service, so they also need the execution.
 RUN_IN_EXECUTION = {"Task": names.RUN_TASK, "Parallel": names.RUN_PARALLEL, "Map": names.RUN_MAP}
+JSONATA_FIELDS = ("Items", "ItemSelector", "Output", "Assign")
 RUN_ALONE = {"Pass": names.RUN_PASS, "Choice": names.RUN_CHOICE, "Wait": names.RUN_WAIT}
 
 
 def install() -> None:
     """Correct MiniStack's Parallel, Map and Succeed states."""
     names.RUN_BRANCHES.replace(_with_jsonata(names.RUN_BRANCHES.get()))
+    names.RUN_DISTRIBUTED_MAP.replace(_with_jsonata_items(names.RUN_DISTRIBUTED_MAP.get()))
     names.RUN_BRANCH.replace(run_branch)
     names.OUTPUT_PATH.replace(_with_output_of_succeed(names.OUTPUT_PATH.get()))
     names.DEFINITION_FAULT.replace(_with_scopes(names.DEFINITION_FAULT.get()))
@@ -92,6 +96,66 @@ def _with_jsonata(run: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[An
         return output, following
 
     return run_branches
+
+
+def _with_jsonata_items(run: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
+    """Run a Distributed Map in JSONata: Items, ItemSelector, Output and Assign, which are ignored.
+
+    Its children see no variable of the states outside, and the role needs StartExecution on its
+    own machine (Step Functions guide, "IAM policies for using Distributed Map states").
+    """
+
+    @functools.wraps(run)
+    def run_distributed_map(
+        state_def: dict[str, Any],
+        raw_input: Any,
+        effective: Any,
+        iterator: dict[str, Any],
+        execution: dict[str, Any],
+        ctx: dict[str, Any],
+    ) -> tuple[Any, Any]:
+        _authorize_children(execution)
+        if names.QUERY_LANGUAGE.get()(state_def, ctx) != "JSONata":
+            return run(state_def, raw_input, effective, iterator, execution, ctx)
+        inputs = _child_inputs(state_def, raw_input, ctx)
+        bare = {key: value for key, value in state_def.items() if key not in JSONATA_FIELDS}
+        apart = {**ctx, "variables": {}}
+        result, following = run(bare, raw_input, inputs, iterator, execution, apart)
+        output = names.JSONATA_OUTPUT.get()(
+            state_def, raw_input, ctx, result=result, default=result
+        )
+        names.STATE_ASSIGN.get()(state_def, raw_input, ctx, result=result)
+        return output, following
+
+    return run_distributed_map
+
+
+def _child_inputs(state_def: Mapping[str, Any], raw_input: Any, ctx: dict[str, Any]) -> list[Any]:
+    evaluate = names.JSONATA_TEMPLATE.get()
+    items = evaluate(state_def["Items"], raw_input, ctx) if "Items" in state_def else raw_input
+    if not isinstance(items, list):
+        cause = "The expression of the field 'Items' gives no array"
+        raise names.TASK_ERROR.get()("States.QueryEvaluationError", cause)
+    if "ItemSelector" not in state_def:
+        return items
+    return [
+        evaluate(
+            state_def["ItemSelector"],
+            raw_input,
+            {**ctx, "Map": {"Item": {"Index": index, "Value": item}}},
+        )
+        for index, item in enumerate(items)
+    ]
+
+
+def _authorize_children(execution: Mapping[str, Any]) -> None:
+    """Raise States.Permissions, which is our reading, if the role may not start the children."""
+    if (principal := ministack.acting()) is None:
+        return
+    try:
+        ministack.authorize(principal, "states:StartExecution", execution["stateMachineArn"])
+    except AccessDenied as denied:
+        raise names.TASK_ERROR.get()("States.Permissions", denied.message) from denied
 
 
 def _with_output_of_succeed(apply: Callable[..., Any]) -> Callable[..., Any]:

@@ -41,6 +41,7 @@ def deployed_target(table):
             "TableName": table.name,
             "BucketName": BUCKET,
             "StateMachineArn": machine,
+            "CamerasMachineArn": machine,
             "DeadLetterQueueUrl": dead_letters,
             "ObjectsQueueUrl": objects,
             "PeopleCollectionId": "whosthere-people",

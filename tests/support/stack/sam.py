@@ -27,9 +27,9 @@ def template_text() -> dict[str, Any]:
     return yaml_parse((ROOT / "template.yaml").read_text())
 
 
-def definition() -> dict[str, Any]:
-    """The state machine's definition as it is written."""
-    return yaml.safe_load((ROOT / "statemachine" / "session.asl.yaml").read_text())
+def definition(machine: str = "session") -> dict[str, Any]:
+    """A state machine's definition as it is written."""
+    return yaml.safe_load((ROOT / "statemachine" / f"{machine}.asl.yaml").read_text())
 
 
 def transformed(**parameters: str) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def _transformed(parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if "DefinitionUri" in properties:  # the transform takes no local file
-            del properties["DefinitionUri"]
-            properties["Definition"] = definition()
+            name = pathlib.Path(properties.pop("DefinitionUri")).name.removesuffix(".asl.yaml")
+            properties["Definition"] = definition(name)
         for local_path in ("CodeUri", "ContentUri"):
             if local_path in properties:
                 properties[local_path] = "s3://bucket/key"

@@ -296,6 +296,30 @@ def test_visits_of_who_was_merged_into_a_stranger_count(harness):
     assert (found.visits, found.is_recurring) == (3, True)
 
 
+def test_who_was_merged_is_found_by_rows_that_a_split_and_a_removal_take_along(harness):
+    """By one row each, in the transaction of the stranger's own: a listing would grow."""
+    table, merged = harness.table, strangers_store.MERGED
+
+    def saved(one, into=""):
+        before = strangers_store.read_stranger(table, one)
+        known = before or strangers_store.Stranger(one, ("front-door",), 0, 0, 0, 0, "pending")
+        status = merged if into else "pending"
+        after = replace(known, status=status, merged_into=into)
+        strangers_store.save_stranger(table, before, after)
+
+    for one, into in (("s-1", "s-2"), ("s-2", "s-3"), ("s-4", "s-3"), ("s-3", "")):
+        saved(one, into)
+    assert strangers_store.ids_of(table, "s-3") == {"s-1", "s-2", "s-3", "s-4"}
+    saved("s-2")
+    assert strangers_store.ids_of(table, "s-3") == {"s-3", "s-4"}
+    saved("s-4", "s-2")
+    assert strangers_store.ids_of(table, "s-2") == {"s-1", "s-2", "s-4"}
+    for one in ("s-1", "s-4"):
+        strangers_store.remove_stranger(table, strangers_store.read_stranger(table, one))
+    assert strangers_store.ids_of(table, "s-2") == {"s-2"}
+    assert not [row for row in table.scan()["Items"] if row["pk"].startswith("merged#")]
+
+
 class Looks(Rekognition):
     """A person who looks a little different each time, so that each face is another one."""
 
