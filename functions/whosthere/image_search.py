@@ -22,6 +22,7 @@ from whosthere.ingest.image import (
 from whosthere.ingest.record import AnalysedFrame, read_frame
 from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import stream_name
+from whosthere.people.collections import collection_in_use
 from whosthere.session_store import Session, last_begun, latest_session
 from whosthere.strangers.pictures import PresignedUrls, SearchedImage
 from whosthere.strangers.process import StrangerContext, queue_strangers
@@ -68,7 +69,8 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
             return "outside"
         session = owner
         quality = session.settings.quality
-        faces = search_faces(files.rekognition, images.people_collection, image, quality)
+        collection = collection_in_use(table, images.people_collection)
+        faces = search_faces(files.rekognition, collection, image, quality)
     except PictureError as error:
         _set_aside(images, session, key, str(error))
         add_counts(table, session.id, images.calls.take() + Counter(images_refused=1))

@@ -42,7 +42,7 @@ def test_photos_of_a_person_resemble_each_other(
 def _search(target: Target, face: str) -> list[tuple[str, float]]:
     """Return labels and similarities of all other faces, as far as Rekognition lists them."""
     matches = target.session.client("rekognition").search_faces(
-        CollectionId=target.output("PeopleCollectionId"),
+        CollectionId=target.people_collection(),
         FaceId=face,
         FaceMatchThreshold=0,
         MaxFaces=100,
