@@ -4,15 +4,15 @@ import argparse
 import math
 from typing import Any
 
-from cli.aws.collection_repair import (
+from cli.aws.connect import add_options, confirm, connect, print_result
+from cli.aws.people.collection_repair import (
     add_lost_faces,
     check_collection,
     delete_strays,
     wait_for_faces,
 )
-from cli.aws.collection_switch import CollectionSwitch
-from cli.aws.connect import add_options, confirm, connect, print_result
-from cli.aws.price import IMAGE
+from cli.aws.people.collection_switch import CollectionSwitch
+from cli.aws.sessions.price import IMAGE
 from cli.aws.target import Target
 from cli.interrupts import Interrupts
 from cli.progress import Progress

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cli.aws.connect import confirm
-from cli.aws.session_start import session_price
+from cli.aws.sessions.session_start import session_price
 from cli.aws.target import Target, find_stack
 from cli.errors import InputError
 from cli.interrupts import Interrupts

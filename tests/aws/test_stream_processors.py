@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.aws.camera_status import read_camera_status
-from cli.aws.session_start import start_session
+from cli.aws.cameras.camera_status import read_camera_status
+from cli.aws.sessions.session_start import start_session
 from cli.aws.target import Target
 from cli.commands.sessions import read_report
 from cli.commands.stop import wait_until_ended

@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from cli.aws import collection_repair, collection_switch, photo_verdicts, rename
+from cli.aws.people import collection_repair, collection_switch, photo_verdicts, rename
 from tests.support.records.drawn_faces import RED, draw
 from tests.support.records.photo_rekognition import PhotoRekognition
 from tests.support.stack.moto_target import BUCKET
