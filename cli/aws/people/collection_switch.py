@@ -16,6 +16,7 @@ from cli.progress import Progress
 from whosthere.people.collections import (
     FIRST,
     collection_name,
+    delete_collection,
     read_collections,
     write_collections,
 )
@@ -120,8 +121,7 @@ class CollectionSwitch:
         return collection_name(self._target.output("PeopleCollectionId"), number)
 
     def _delete(self, number: int) -> None:
-        with suppress(self._rekognition.exceptions.ResourceNotFoundException):
-            self._rekognition.delete_collection(CollectionId=self._name(number))
+        delete_collection(self._rekognition, self._name(number))
 
     def _write(self, **changes: int) -> None:
         write_collections(self._table, replace(self.numbers, **changes))

@@ -6,9 +6,15 @@ enrolled into both.
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
 from whosthere.dynamodb import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
 
 KEY = {"pk": "collections", "sk": "people"}
 FIRST = 1
@@ -68,3 +74,12 @@ def write_collections(table: Table, found: PeopleCollections) -> None:
 def collection_in_use(table: Table, first: str) -> str:
     """Return the id of the collection to be searched."""
     return collection_name(first, read_collections(table).in_use)
+
+
+def delete_collection(rekognition: "RekognitionClient", name: str) -> None:
+    """Delete a collection with its faces; one that is not there is no error."""
+    try:
+        rekognition.delete_collection(CollectionId=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise

@@ -1,11 +1,15 @@
 """Cameras that are removed, by themselves or with the stack: their sessions end first."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from whosthere.names import CAMERA_NAME, people_collection
-from whosthere.people.collections import FIRST, collection_name, read_collections
+from whosthere.people.collections import (
+    FIRST,
+    collection_name,
+    delete_collection,
+    read_collections,
+)
 from whosthere.session.custom_resource import DELETE
 from whosthere.session.lock import close_camera
 from whosthere.session.stop import REMOVED, StopContext, end
@@ -30,8 +34,7 @@ def delete_collections(context: StopContext) -> None:
     numbers = read_collections(context.table)
     for number in range(FIRST + 1, numbers.unused + 1):  # the last may have just been made
         name = collection_name(people_collection(context.stack), number)
-        with suppress(context.rekognition.exceptions.ResourceNotFoundException):
-            context.rekognition.delete_collection(CollectionId=name)
+        delete_collection(context.rekognition, name)
 
 
 def removed_cameras(event: Mapping[str, Any]) -> list[str]:
