@@ -46,7 +46,11 @@ def check_collection(target: Target) -> CollectionCheck:
     return CollectionCheck(
         model=found["FaceModelVersion"],
         faces=len(faces),
-        lost=[(person, row) for person, row in rows if _is_lost(row, number, faces)],
+        lost=[
+            (person, row)
+            for person, row in rows
+            if row.face_id and row.faces.get(number) not in faces
+        ],
         strays=frozenset(faces - known),
     )
 
@@ -93,13 +97,6 @@ def delete_strays(target: Target, check: CollectionCheck) -> int:
 def _faces(rekognition: "RekognitionClient", collection: str) -> set[str]:
     pages = rekognition.get_paginator("list_faces").paginate(CollectionId=collection)
     return {face["FaceId"] for page in pages for face in page["Faces"]}
-
-
-def _is_lost(row: PhotoRow, number: int, faces: Collection[str]) -> bool:
-    """Return whether a collection should have a face of a photo and has not."""
-    face = row.faces.get(number)
-    # An empty one was refused.
-    return bool(row.face_id) and face != "" and face not in faces
 
 
 def photo_rows(table: Table) -> Iterator[tuple[str, PhotoRow]]:

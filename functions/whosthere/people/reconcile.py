@@ -119,7 +119,7 @@ class _PhotoWorker:
             return False
         named = ownership.called(store.read_people(self._table), self.photo.name)
         rows = [store.read_photo(self._table, person, self.photo.key) for person in named]
-        kept = {face for row in rows if row for face in row.all_faces}
+        kept = {face for row in rows if row for face in (row.face_id, *row.faces.values())}
         photos.delete_faces(self._collection, list(self.indexed - kept))
         return bool(self.indexed & kept)
 
@@ -173,8 +173,8 @@ class _PhotoWorker:
             faces = self._index(person, content, numbers).faces
             row = replace(row, faces={**row.faces, **faces})
         except PhotoRefusedError as refusal:
-            refused = dict.fromkeys(numbers, "")
-            row = replace(row, faces={**row.faces, **refused}, status=REFUSED, reason=str(refusal))
+            faces = {**row.faces, **dict.fromkeys(numbers, "")}
+            row = replace(row, face_id="", faces=faces, status=REFUSED, reason=str(refusal))
         store.write_photo(self._table, person, self.photo, row)
         return row.status
 

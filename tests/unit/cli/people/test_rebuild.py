@@ -130,6 +130,28 @@ def test_a_photo_that_the_newer_model_refuses_is_told(people, verb, table):
     assert json.loads(verb(rebuild, "--yes", "--json")[1])["done"]
     rows = [row for one in store.persons(table) for row in store.read_photos(table, one)]
     assert {row.status for row in rows} == {"refused"} and all(row.reason for row in rows)
+    assert people.rekognition.labels_of(SECOND) == {} and not people.rekognition.labels
+
+
+def test_a_photo_that_only_the_newer_model_refuses_is_told_after_the_switch(
+    people, verb, table, photo
+):
+    real, reconcile, fresh = people.rekognition.index_faces, people.sleep, photo("3.jpg", GREEN)
+
+    def index(*, CollectionId, Image, **given):
+        if CollectionId == SECOND and "Carol" in Image["S3Object"]["Name"]:
+            return {"FaceRecords": [], "UnindexedFaces": [{"Reasons": ["LOW_SHARPNESS"]}]}
+        return real(CollectionId=CollectionId, Image=Image, **given)
+
+    def meanwhile(seconds):
+        boto3.client("s3").upload_file(fresh, BUCKET, "people/Carol/3.jpg")
+        reconcile(seconds)
+
+    people.rekognition.index_faces, people.clock.sleep = index, meanwhile
+    assert json.loads(verb(rebuild, "--yes", "--json")[1])["done"]
+    refused = [row.key for one in store.persons(table) for row in store.read_photos(table, one)
+               if row.status == "refused"]  # fmt: skip
+    assert refused == ["people/Carol/3.jpg"] and len(people.rekognition.labels_of(SECOND)) == 2
 
 
 class KilledError(BaseException):
