@@ -51,8 +51,13 @@ def _move(target: Target, progress: Progress, *, yes: bool) -> dict[str, Any] | 
     switch = CollectionSwitch(target)
     before = switch.model(switch.numbers.in_use)
     if newest := switch.newer_model():
-        if not confirm(target, _question(target, before, newest), yes=yes):
-            switch.discard()
+        is_wanted = False
+        try:
+            is_wanted = confirm(target, _question(target, before, newest), yes=yes)
+        finally:
+            if not is_wanted:
+                switch.discard()
+        if not is_wanted:
             return None
         switch.begin()
     left, users = 0, list[str]()

@@ -62,8 +62,9 @@ class CollectionSwitch:
         return found["FaceModelVersion"]
 
     def discard(self) -> None:
-        """Delete the collection that only told the version."""
-        self._delete(self.numbers.unused)
+        """Delete the collection that only told the version, unless it is in use by now."""
+        if read_collections(self._table) == self.numbers:
+            self._delete(self.numbers.unused)
 
     def begin(self) -> None:
         """Have every photo enrolled into the new collection too, from now on."""

@@ -33,10 +33,17 @@ def colours(cloud, collection):
     return sorted(seen for _, seen in cloud.rekognition.labels_of(collection).values())
 
 
+def names(table):
+    return {person.name for person in store.read_people(table)}
+
+
+def rows_of(table):
+    return [row for one in store.persons(table) for row in store.read_photos(table, one)]
+
+
 def has_moved(cloud, table):
     """Whether the second collection alone has all faces, and each row knows its own."""
-    faces = cloud.rekognition.labels_of(SECOND)
-    rows = [row for one in store.persons(table) for row in store.read_photos(table, one)]
+    faces, rows = cloud.rekognition.labels_of(SECOND), rows_of(table)
     return (
         read_collections(table).all == (2,)
         and colours(cloud, FIRST) == []
@@ -65,7 +72,7 @@ def test_the_same_model_needs_no_second_collection(people, verb, table):
 def test_nothing_is_made_again_without_leave(people, verb, table):
     with pytest.raises(InputError, match="model 8.0, .* has 7.0. Its 2 photos .*0.01"):
         verb(rebuild)
-    assert read_collections(table) == PeopleCollections()
+    assert read_collections(table) == PeopleCollections() and people.rekognition.others == {}
     assert json.loads(verb(rebuild, "--yes", "--json")[1])["switched"]
 
 
@@ -87,12 +94,7 @@ def test_photos_that_come_and_go_meanwhile_are_right_in_both(people, verb, table
     people.clock.sleep = meanwhile
     verb(rebuild, "--yes")
     assert has_moved(people, table)
-    assert {
-        key for one in store.persons(table) for key in [store.read_person(table, one).name]
-    } == {
-        "Alice",
-        "Carol",
-    }
+    assert names(table) == {"Alice", "Carol"}
 
 
 def test_a_session_keeps_the_old_collection_until_it_ends(people, verb, table, photo):
@@ -128,7 +130,7 @@ def test_photos_that_cannot_be_enrolled_keep_the_old_collection_in_use(people, v
 def test_a_photo_that_the_newer_model_refuses_is_told(people, verb, table):
     people.rekognition.poor = ["LOW_SHARPNESS"]
     assert json.loads(verb(rebuild, "--yes", "--json")[1])["done"]
-    rows = [row for one in store.persons(table) for row in store.read_photos(table, one)]
+    rows = rows_of(table)
     assert {row.status for row in rows} == {"refused"} and all(row.reason for row in rows)
     assert people.rekognition.labels_of(SECOND) == {} and not people.rekognition.labels
 
@@ -149,8 +151,7 @@ def test_a_photo_that_only_the_newer_model_refuses_is_told_after_the_switch(
 
     people.rekognition.index_faces, people.clock.sleep = index, meanwhile
     assert json.loads(verb(rebuild, "--yes", "--json")[1])["done"]
-    refused = [row.key for one in store.persons(table) for row in store.read_photos(table, one)
-               if row.status == "refused"]  # fmt: skip
+    refused = [row.key for row in rows_of(table) if row.status == "refused"]
     assert refused == ["people/Carol/3.jpg"] and len(people.rekognition.labels_of(SECOND)) == 2
 
 
