@@ -17,6 +17,7 @@ from cli.aws.shared_session import SharedSession
 from cli.errors import InputError, VerbError
 from whosthere import settings, settings_file
 from whosthere.dynamodb import Table
+from whosthere.people.collections import collection_in_use, collection_name, read_collections
 from whosthere.people.ownership import People
 from whosthere.strangers.review_queue import StrangerFiles
 
@@ -75,6 +76,15 @@ class Target:
             self.output("BucketName"),
             f"{self.stack}-strangers",
         )
+
+    def people_collection(self) -> str:
+        """Return the id of the collection of the people's faces that is searched now."""
+        return collection_in_use(self.table(), self.output("PeopleCollectionId"))
+
+    def people_collections(self) -> list[str]:
+        """Return the ids of all collections that hold faces of the people."""
+        first = self.output("PeopleCollectionId")
+        return [collection_name(first, number) for number in read_collections(self.table()).all]
 
     @property
     def look_alikes_collection(self) -> str:

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace, _interrupts: Interrupts) -> int:
         threshold = float(target.settings()["matchThreshold"])
         faces = search_photo(
             target.session.client("rekognition"),
-            target.output("PeopleCollectionId"),
+            target.people_collection(),
             target.table(),
             read_photo(path),
         )

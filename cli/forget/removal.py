@@ -88,7 +88,8 @@ class RemovalPass:
 
     def run(self) -> None:
         """Remove what is found, and count it."""
-        self._remove_faces("facesOfPeople", self._target.output("PeopleCollectionId"))
+        for collection in self._target.people_collections():
+            self._remove_faces("facesOfPeople", collection)
         self._remove_faces("facesOfStrangers", self._files.collection)
         self._remove_faces("facesOfLookAlikes", self._target.look_alikes_collection)
         self._remove_rows()

@@ -206,7 +206,7 @@ class StackPage:
         if pictures[0] not in self._likely:
             faces = search_photo(
                 self._rekognition,
-                self._target.output("PeopleCollectionId"),
+                self._target.people_collection(),
                 self._table,
                 self._shelf.read(pictures[0]),
             )

@@ -34,6 +34,7 @@ from whosthere.ingest.image import (
 from whosthere.ingest.record import AnalysedFrame, read_frame
 from whosthere.metrics import ApiCallCounter, add_counts
 from whosthere.names import stream_name
+from whosthere.people.collections import collection_in_use
 from whosthere.people.store import read_person
 from whosthere.session_store import Session, last_begun, latest_session
 from whosthere.strangers.pictures import PresignedUrls, SearchedImage
@@ -144,7 +145,8 @@ def _search(images: ImageSearch, table: Table, session: Session, image: CameraIm
     followed = follower.follow(detected)
     unknown = [place for place in places if followed[place] is None]
     counts["searches_saved"] = len(places) - len(unknown)
-    found = find_matches(rekognition, images.people_collection, image, detected, unknown)
+    collection = collection_in_use(table, images.people_collection) if unknown else ""
+    found = find_matches(rekognition, collection, image, detected, unknown)
     matches = {place: face.matches for place, face in enumerate(followed) if face}
     matches |= dict(zip(unknown, found, strict=True))
     answers = {

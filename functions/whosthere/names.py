@@ -30,6 +30,11 @@ def stream_name(stack: str, camera: str) -> str:
     return f"{stack}-{camera}"
 
 
+def people_collection(stack: str) -> str:
+    """Return the id of the first collection of the people's faces."""
+    return f"{stack}-people"
+
+
 def images_prefix(stack: str, camera: str) -> str:
     """Return the prefix of the keys that the camera's images have in the bucket.
 

@@ -35,6 +35,7 @@ class Session:
     error: str = ""  # that it ended by, and why
     cause: str = ""
     reported: bool = False
+    collection: int = 1  # of the people, by its number: its stream processor searches it
 
     def answers_for(self, server_ms: int) -> bool:
         """Whether it alerts for what AWS received at that moment."""
@@ -174,6 +175,7 @@ def session_of(session_id: str, row: Row, lock: Row) -> Session | None:
         error=row.get("endedError", ""),
         cause=row.get("endedCause", ""),
         reported=bool(row.get("reported")),
+        collection=int(row.get("collection", 1)),
     )
 
 

@@ -1,16 +1,21 @@
 """Collections: the vectors of enrolled faces, never their pictures."""
 
+import os
 import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from local.rekognition.errors import RekognitionError, not_found
 from local.rekognition.similarity import similarity
 
 MODEL_VERSION = "7.0"
+# Names a file whose text is the version of the face model from now on: a collection keeps the
+# version that it was created with.
+MODEL_SETTING = "REKOGNITION_FACE_MODEL_FILE"
 MAX_MATCHES = 4096
 _writing = threading.Lock()
 _NAMES = uuid.UUID("7b1c7a52-6f2e-5a0e-9d0b-6f0f5a7c2b11")
@@ -26,6 +31,7 @@ class Face:
     box: dict[str, float]
     confidence: float
     vector: tuple[float, ...]
+    model: str = MODEL_VERSION
 
     def as_dict(self) -> dict[str, Any]:
         """Return the face in the API's form."""
@@ -34,11 +40,17 @@ class Face:
             "BoundingBox": self.box,
             "ImageId": self.image_id,
             "Confidence": self.confidence,
-            "IndexFacesModelVersion": MODEL_VERSION,
+            "IndexFacesModelVersion": self.model,
         }
         if self.external_image_id is not None:
             shown["ExternalImageId"] = self.external_image_id
         return shown
+
+
+def newest_model() -> str:
+    """Return the version of the face model that a new collection gets."""
+    path = Path(os.environ.get(MODEL_SETTING, os.devnull))
+    return (path.read_text().strip() if path.exists() else "") or MODEL_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class Collection:
     created: float = field(default_factory=time.time)
     tags: dict[str, str] = field(default_factory=dict)
     faces: dict[str, Face] = field(default_factory=dict)
+    model: str = field(default_factory=newest_model)
 
     def add(self, face: Face) -> None:
         """Enroll a face; the same face of the same photo is stored once."""
@@ -135,7 +148,10 @@ def image_id(digest: str) -> str:
     return str(uuid.uuid5(_NAMES, f"{MODEL_VERSION}/{digest}"))
 
 
-def face_id(digest: str, box: dict[str, float], external_image_id: str | None) -> str:
-    """Return the id of a face, the same for the same face, picture and external id."""
+def face_id(
+    digest: str, box: dict[str, float], external_image_id: str | None, collection: str = ""
+) -> str:
+    """Return the id of a face, the same for the same face, picture, external id and collection."""
     place = "/".join(f"{box[side]:.6f}" for side in ("Left", "Top", "Width", "Height"))
-    return str(uuid.uuid5(_NAMES, f"{MODEL_VERSION}/{digest}/{place}/{external_image_id}"))
+    name = f"{MODEL_VERSION}/{digest}/{place}/{external_image_id}/{collection}"
+    return str(uuid.uuid5(_NAMES, name))

@@ -11,6 +11,7 @@ from moto.core.serialize import ResponseSerializer
 
 from cli.aws import connect
 from cli.interrupts import Interrupts
+from tests.support.records.photo_cloud import cloud, photo  # noqa: F401
 from tests.support.stack.moto_target import FIRST_LINE, deployed_target
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cli.aws.target import Target
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.people import store
+from whosthere.people.collections import collection_name, read_collections
 from whosthere.people.differences import find_differences, send_keys
 from whosthere.people.store import PhotoRow
 
@@ -36,15 +37,20 @@ class CollectionCheck:
 def check_collection(target: Target) -> CollectionCheck:
     """Compare the collection with the rows of all photos."""
     rekognition = target.session.client("rekognition")
-    collection = target.output("PeopleCollectionId")
+    number = read_collections(target.table()).in_use
+    collection = collection_name(target.output("PeopleCollectionId"), number)
     faces = _faces(rekognition, collection)  # before the rows: a newer face has a row
-    rows = list(_rows(target.table()))
-    known = {face for _, row in rows for face in (row.face_id, *row.orphaned_faces)}
+    rows = list(photo_rows(target.table()))
+    known = {face for _, row in rows for face in row.all_faces}
     found = rekognition.describe_collection(CollectionId=collection)
     return CollectionCheck(
         model=found["FaceModelVersion"],
         faces=len(faces),
-        lost=[(person, row) for person, row in rows if row.face_id and row.face_id not in faces],
+        lost=[
+            (person, row)
+            for person, row in rows
+            if row.face_id and row.faces.get(number) not in faces
+        ],
         strays=frozenset(faces - known),
     )
 
@@ -84,9 +90,7 @@ def delete_strays(target: Target, check: CollectionCheck) -> int:
     strays: Collection[str] = check.strays & check_collection(target).strays
     rekognition = target.session.client("rekognition")
     for part in batched(sorted(strays), MOST_DELETED, strict=False):
-        rekognition.delete_faces(
-            CollectionId=target.output("PeopleCollectionId"), FaceIds=list(part)
-        )
+        rekognition.delete_faces(CollectionId=target.people_collection(), FaceIds=list(part))
     return len(strays)
 
 
@@ -95,6 +99,7 @@ def _faces(rekognition: "RekognitionClient", collection: str) -> set[str]:
     return {face["FaceId"] for page in pages for face in page["Faces"]}
 
 
-def _rows(table: Table) -> Iterator[tuple[str, PhotoRow]]:
+def photo_rows(table: Table) -> Iterator[tuple[str, PhotoRow]]:
+    """Yield the rows of all photos, each with its person."""
     for person in store.persons(table):
         yield from ((person, row) for row in store.read_photos(table, person))

@@ -149,7 +149,7 @@ class WrongMatches:
         settings = self._settings(visit.camera)
         image = CameraImage(content, height_px(content), "0", moment_ms, moment_ms)
         try:
-            collection = self._target.output("PeopleCollectionId")
+            collection = self._target.people_collection()
             faces = search_faces(self._rekognition, collection, image, settings.quality)
         except PictureError:
             return None

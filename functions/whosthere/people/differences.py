@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from whosthere.errors import loggable
 from whosthere.people import store
+from whosthere.people.collections import read_collections
 from whosthere.people.ownership import People
 from whosthere.people.person_names import folded_name
 from whosthere.people.store import PREFIX, Person, PhotoRow
@@ -59,11 +60,12 @@ def send_keys(sqs: "SQSClient", queue_url: str, keys: Iterable[str]) -> None:
 def find_differences(people: People) -> list[str]:
     """Return the keys of photos whose rows do not say what S3 holds, sorted.
 
-    That is a photo without a row, of another content, or with replaced faces that are still to
-    be deleted; and a row without a photo.
+    That is a photo without a row, of another content, not in each collection, or with replaced
+    faces that are still to be deleted; and a row without a photo.
     """
     listed, is_whole = list_photos(people)
     everybody = store.read_people(people.table)
+    collections = read_collections(people.table).all
     photos = _by_person(everybody, listed)
     # Who has no row yet has no photo with a row.
     differing = set(photos.pop("", {}))
@@ -73,7 +75,9 @@ def find_differences(people: People) -> list[str]:
     for person in persons:
         rows = {row.key: row for row in store.read_photos(people.table, person)}
         own = photos.get(person, {})
-        differing |= {key for key, etag in own.items() if _differs(etag, rows.get(key))}
+        differing |= {
+            key for key, etag in own.items() if _differs(etag, rows.get(key), collections)
+        }
         if is_whole:
             differing |= rows.keys() - own.keys()
     return sorted(differing)
@@ -94,8 +98,10 @@ def refused_photos(people: People) -> Iterator[tuple[str, str]]:
                 yield row.key, row.reason
 
 
-def _differs(etag: str, row: PhotoRow | None) -> bool:
-    return row is None or not row.is_of(etag) or bool(row.orphaned_faces)
+def _differs(etag: str, row: PhotoRow | None, collections: Iterable[int]) -> bool:
+    if row is None or not row.is_of(etag):
+        return True
+    return bool(row.orphaned_faces or row.lacking(collections))
 
 
 def list_photos(people: People) -> tuple[dict[str, str], bool]:

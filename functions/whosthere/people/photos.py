@@ -6,6 +6,7 @@ verb `enroll` before it uploads, as far as that needs no Rekognition.
 
 import io
 import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from whosthere.errors import PhotoRefusedError
 from whosthere.names import PHOTO_MARK
+from whosthere.people.collections import PeopleCollections, collection_name
 from whosthere.people.face_texts import (
     ADVICE,
     MIN_FACE_PX,
@@ -41,12 +43,20 @@ MOST_ALIKE = 4096  # Rekognition, SearchFaces: MaxFaces; a person's own photos c
 
 @dataclass(frozen=True, slots=True)
 class PeopleCollection:
-    """The Rekognition collection of known faces, and the bucket that holds their photos."""
+    """The Rekognition collection of known faces, and the bucket that holds their photos.
+
+    `id` is the first collection's; `numbers` say which there are.
+    """
 
     s3: "S3Client"
     rekognition: "RekognitionClient"
     bucket: str
     id: str
+    numbers: PeopleCollections = PeopleCollections()
+
+    def name(self, number: int) -> str:
+        """Return the id of one of the collections."""
+        return collection_name(self.id, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +69,44 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class EnrolledFace:
-    """The face of a photo in the collection; `advice` says what a better photo has."""
+    """The face of a photo, by the number of each collection; `advice` for a better photo."""
 
-    face_id: str
+    faces: Mapping[int, str]
     advice: str
     alike: Alike | None
 
 
-def enroll(collection: PeopleCollection, key: str, content: bytes, label: str) -> EnrolledFace:
-    """Add the one face of a photo to the collection and return it.
+def enroll(
+    collection: PeopleCollection,
+    key: str,
+    content: bytes,
+    label: str,
+    into: Iterable[int] = (),
+) -> EnrolledFace:
+    """Add the one face of a photo to the collections and return it.
 
-    `content` is what S3 holds under the key, `label` the face's ExternalImageId. Raises
-    PhotoRefusedError if the photo cannot be used.
+    `content` is what S3 holds under the key, `label` the face's ExternalImageId, and `into` the
+    numbers of collections, if not all. Raises PhotoRefusedError if the photo cannot be used.
+    Where only a later collection refuses it, the face is empty there. Who resembles the face is
+    searched only if it goes into all.
     """
+    numbers = tuple(into) or collection.numbers.all
     height_px = check_photo(content)
     image: ImageTypeDef = {"S3Object": {"Bucket": collection.bucket, "Name": key}}
     face = _only_face(detect_faces(collection.rekognition, image), height_px)
-    face_id = _index(collection, image, label, height_px)
+    first, *others = numbers
+    faces = {first: _index(collection, first, image, label, height_px)}
+    for number in others:
+        try:
+            faces[number] = _index(collection, number, image, label, height_px)
+        except PhotoRefusedError:  # by another version of the model
+            faces[number] = ""
     turned = describe_turn(face)
     advice = f"{turned}; add one from the front" if turned else ""
-    return EnrolledFace(face_id, advice, _find_alike(collection, face_id, label))
+    alike = None
+    if not into:
+        alike = _find_alike(collection.rekognition, collection.name(first), faces[first], label)
+    return EnrolledFace(faces, advice, alike)
 
 
 def check_photo(content: bytes) -> int:
@@ -89,10 +117,10 @@ def check_photo(content: bytes) -> int:
 
 
 def delete_faces(collection: PeopleCollection, face_ids: list[str]) -> None:
-    """Delete faces from the collection; a face that is not there is no error."""
-    wanted = sorted(face_id for face_id in face_ids if face_id)
-    if wanted:
-        collection.rekognition.delete_faces(CollectionId=collection.id, FaceIds=wanted)
+    """Delete faces from all collections; a face that is not there is no error."""
+    wanted = sorted({face_id for face_id in face_ids if face_id})
+    for number in collection.numbers.all if wanted else ():
+        collection.rekognition.delete_faces(CollectionId=collection.name(number), FaceIds=wanted)
 
 
 def check_picture(content: bytes) -> int:
@@ -162,10 +190,12 @@ def _only_face(faces: "list[FaceDetailTypeDef]", height_px: int) -> "FaceDetailT
     return largest
 
 
-def _index(collection: PeopleCollection, image: "ImageTypeDef", label: str, height_px: int) -> str:
+def _index(
+    collection: PeopleCollection, number: int, image: "ImageTypeDef", label: str, height_px: int
+) -> str:
     try:
         found = collection.rekognition.index_faces(
-            CollectionId=collection.id,
+            CollectionId=collection.name(number),
             Image=image,
             ExternalImageId=label,
             MaxFaces=1,
@@ -185,11 +215,13 @@ def _index(collection: PeopleCollection, image: "ImageTypeDef", label: str, heig
     raise PhotoRefusedError(f"The photo is too poor: {why}. {ADVICE}")
 
 
-def _find_alike(collection: PeopleCollection, face_id: str, label: str) -> Alike | None:
+def _find_alike(
+    rekognition: "RekognitionClient", collection: str, face_id: str, label: str
+) -> Alike | None:
     """Return the other person who resembles a face most; None if nobody does or AWS refuses."""
     try:
-        found = collection.rekognition.search_faces(
-            CollectionId=collection.id,
+        found = rekognition.search_faces(
+            CollectionId=collection,
             FaceId=face_id,
             FaceMatchThreshold=LOWEST_SIMILARITY,
             MaxFaces=MOST_ALIKE,

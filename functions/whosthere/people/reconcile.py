@@ -15,6 +15,7 @@ from whosthere.clock import now_ms
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import PhotoRefusedError, TryAgainError, is_permanent
 from whosthere.people import ownership, photos, store
+from whosthere.people.collections import read_collections
 from whosthere.people.content_owners import read_owners
 from whosthere.people.ownership import People
 from whosthere.people.photos import EnrolledFace, PeopleCollection
@@ -51,7 +52,8 @@ class PhotoReconciler:
         photo = store.parse_photo_key(key)
         if photo is None:
             return IGNORED
-        worker = _PhotoWorker(self, photo, set())
+        collection = replace(self.collection, numbers=read_collections(self.table))
+        worker = _PhotoWorker(replace(self, collection=collection), photo, set())
         done = UNCHANGED
         for _ in range(MAX_ATTEMPTS):
             try:
@@ -106,6 +108,8 @@ class _PhotoWorker:
             return self._delete_orphaned_faces(person, row)
         if row is None or not row.is_of(found["ETag"]):
             return self._enroll(person, row, content or self._read(found))
+        if lacking := row.lacking(self._collection.numbers.all):
+            return self._enroll_into(lacking, person, row, self._read(found))
         self._forget(named[1:], heir=person)  # of earlier rows: another case, another person
         return UNCHANGED
 
@@ -115,7 +119,7 @@ class _PhotoWorker:
             return False
         named = ownership.called(store.read_people(self._table), self.photo.name)
         rows = [store.read_photo(self._table, person, self.photo.key) for person in named]
-        kept = {row.face_id for row in rows if row}
+        kept = {face for row in rows if row for face in (row.face_id, *row.faces.values())}
         photos.delete_faces(self._collection, list(self.indexed - kept))
         return bool(self.indexed & kept)
 
@@ -132,7 +136,7 @@ class _PhotoWorker:
 
     def _enroll(self, person: str, old: PhotoRow | None, content: _PhotoContent) -> str:
         now_s = self.reconciler.clock() / 1000
-        face, status, reason = EnrolledFace("", "", None), ENROLLED, ""
+        face, status, reason = EnrolledFace({}, "", None), ENROLLED, ""
         try:
             face = self._index(person, content)
         except PhotoRefusedError as refusal:
@@ -141,15 +145,17 @@ class _PhotoWorker:
             owners = read_owners(self._table, content.sha256, now_s)
             for owner in {*owners.enrolled} - {person}:
                 store.merge_if_gone(self._table, owner, person)
-        before = {old.face_id, *old.orphaned_faces} if old else set()
+        before = old.all_faces if old else set()
+        face_id = face.faces.get(self._collection.numbers.in_use, "")
         row = PhotoRow(
             key=self.photo.key,
             etag=content.etag,
-            face_id=face.face_id,
+            face_id=face_id,
+            faces=face.faces,
             status=status,
             reason=reason,
             # Written before the faces are deleted, so that a crash leaves none behind.
-            orphaned_faces=tuple(sorted(before - {face.face_id, ""})),
+            orphaned_faces=tuple(sorted(before - {*face.faces.values()})),
             version=old.version if old else 0,
             sha256=content.sha256,
             size=content.size,
@@ -159,10 +165,23 @@ class _PhotoWorker:
         store.write_photo(self._table, person, self.photo, row, now_s=now_s)
         return status
 
-    def _index(self, person: str, content: _PhotoContent) -> EnrolledFace:
+    def _enroll_into(
+        self, numbers: Sequence[int], person: str, row: PhotoRow, content: _PhotoContent
+    ) -> str:
+        """Enroll a photo into collections that were made since; return what became of it."""
+        try:
+            faces = self._index(person, content, numbers).faces
+            row = replace(row, faces={**row.faces, **faces})
+        except PhotoRefusedError as refusal:
+            faces = {**row.faces, **dict.fromkeys(numbers, "")}
+            row = replace(row, face_id="", faces=faces, status=REFUSED, reason=str(refusal))
+        store.write_photo(self._table, person, self.photo, row)
+        return row.status
+
+    def _index(self, person: str, content: _PhotoContent, into: Sequence[int] = ()) -> EnrolledFace:
         label = store.face_label(person, self.photo.key, self.reconciler.salt)
-        face = photos.enroll(self._collection, self.photo.key, content.content, label)
-        self.indexed.add(face.face_id)
+        face = photos.enroll(self._collection, self.photo.key, content.content, label, into)
+        self.indexed.update(face.faces.values())
         return face
 
     def _delete_orphaned_faces(self, person: str, row: PhotoRow) -> str:
@@ -176,8 +195,7 @@ class _PhotoWorker:
         for person in persons:
             if row := store.read_photo(self._table, person, self.photo.key):
                 self._enroll_copies(row)
-                faces = [row.face_id, *row.orphaned_faces]
-                photos.delete_faces(self._collection, faces)
+                photos.delete_faces(self._collection, sorted(row.all_faces))
                 now_s = self.reconciler.clock() / 1000
                 store.remove_photo(self._table, person, row, now_s, heir=heir)
                 done = FORGOTTEN
@@ -189,7 +207,7 @@ class _PhotoWorker:
         old = store.read_old_photo(self._table, person, key)
         if old is None:
             return False
-        photos.delete_faces(self._collection, [old.face_id, *old.orphaned_faces])
+        photos.delete_faces(self._collection, sorted(old.all_faces))
         store.remove_old_photo(self._table, person, key, old.version)
         return True
 

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from whosthere import dynamodb
 from whosthere.dynamodb import Row, Table, WriteRequest
 from whosthere.names import PHOTO_MARK
+from whosthere.people.collections import FIRST
 from whosthere.people.content_owners import disown, find_heir, own
 from whosthere.people.person_names import folded_name, why_no_name, written_name
 from whosthere.people.photos import Alike
@@ -42,6 +43,8 @@ class PhotoObject:
 class PhotoRow:
     """The row of a photo; `orphaned_faces` are replaced faces that are still to be deleted.
 
+    `faces` has the photo's face in each collection by its number, an empty one if it was refused
+    there, and `face_id` is that of the collection in use when the photo was enrolled.
     `sha256` and `size` in bytes are of the photo's content; empty in a row that an earlier version
     wrote. `advice` says what a better photo has.
     """
@@ -57,6 +60,16 @@ class PhotoRow:
     size: int = 0
     advice: str = ""
     alike: Alike | None = None
+    faces: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def all_faces(self) -> set[str]:
+        """Return the ids of all faces of the photo, replaced ones too."""
+        return {self.face_id, *self.faces.values(), *self.orphaned_faces} - {""}
+
+    def lacking(self, collections: Iterable[int]) -> list[int]:
+        """Return the numbers of the collections that the photo is still to be enrolled into."""
+        return [number for number in collections if self.face_id and number not in self.faces]
 
     def is_of(self, etag: str) -> bool:
         """Return whether the row says all of a content; an earlier version kept less."""
@@ -289,6 +302,7 @@ def write_photo(
         "etag": row.etag,
         "sha256": row.sha256,
         "faceId": row.face_id,
+        "faces": {str(number): face for number, face in row.faces.items()},
         "status": row.status,
         "reason": row.reason,
         "stale": list(row.orphaned_faces),
@@ -394,12 +408,14 @@ def _disown(
 
 
 def _photo_row(item: Row) -> PhotoRow:
-    alike = item.get("alike")
+    alike, face = item.get("alike"), item["faceId"]
+    # An earlier version knew one collection.
+    faces = item.get("faces", {FIRST: face} if face else {})
     return PhotoRow(
         key=item["key"],
         etag=item["etag"],
         sha256=item.get("sha256", ""),
-        face_id=item["faceId"],
+        face_id=face,
         status=item["status"],
         reason=item["reason"],
         orphaned_faces=tuple(item["stale"]),
@@ -407,4 +423,5 @@ def _photo_row(item: Row) -> PhotoRow:
         size=int(item.get("size", 0)),
         advice=item.get("advice", ""),
         alike=Alike(alike["person"], float(alike["similarity"])) if alike else None,
+        faces={int(number): found for number, found in faces.items()},
     )

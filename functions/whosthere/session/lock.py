@@ -98,6 +98,7 @@ def _row(session: Session, values: Mapping[str, Json]) -> Attributes:
         "startedAt": session.started_ms,
         "deadline": session.deadline_ms,
         "settings": dynamodb.decimals(values),
+        "collection": session.collection,
         "counts": {},
         "expires": session.deadline_ms // 1000 + KEEP_ROWS_S,
     }

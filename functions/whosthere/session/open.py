@@ -14,7 +14,8 @@ from whosthere import settings_file
 from whosthere.clock import DAY_S
 from whosthere.dynamodb import Table
 from whosthere.errors import SessionInputError, TryAgainError
-from whosthere.names import images_uri, processor_name, stream_name
+from whosthere.names import images_uri, people_collection, processor_name, stream_name
+from whosthere.people.collections import collection_name, read_collections
 from whosthere.session.lock import open_session
 from whosthere.session_store import Session, lock_key
 
@@ -101,6 +102,7 @@ def _open(
     session = plan(
         request,
         values,
+        collection=read_collections(context.table).in_use,
         stack=stack,
         engine=context.deployment.engine,
         session_id=session_id,
@@ -157,6 +159,7 @@ def plan(
     session_id: str,
     execution: str,
     started_ms: int,
+    collection: int = 1,
 ) -> Session:
     """Return the session that is asked for; raise SessionInputError if its names are unusable."""
     camera = request["camera"]
@@ -172,6 +175,7 @@ def plan(
         ended_by=None,
         held=True,
         settings=_settings.from_values(values),
+        collection=collection,
     )
 
 
@@ -198,6 +202,7 @@ def opened(
         "videoArn": video_arn,
         "dataArn": data_arn,
         "processor": processor_name(stack, session.camera, session.id),
+        "collection": collection_name(people_collection(stack), session.collection),
         "lockKey": {name: {"S": value} for name, value in lock_key(session.camera).items()},
         "imageGeneration": image_generation(session, stack, bucket, region),
         "requests": str(requests),

@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from whosthere.names import CAMERA_NAME
+from whosthere.names import CAMERA_NAME, people_collection
+from whosthere.people.collections import (
+    FIRST,
+    collection_name,
+    delete_collection,
+    read_collections,
+)
 from whosthere.session.custom_resource import DELETE
 from whosthere.session.lock import close_camera
 from whosthere.session.stop import REMOVED, StopContext, end
@@ -16,10 +22,19 @@ def end_sessions(context: StopContext, event: Mapping[str, Any], *, role_name: s
     cameras, with_the_stack = removed_cameras(event), event["RequestType"] == DELETE
     count = drain(context, cameras, for_good=with_the_stack)
     if with_the_stack:
+        delete_collections(context)
         engine = str(event["ResourceProperties"].get("Engine"))
         sweep(context, cameras, engine=engine, role_name=role_name)
     extra = {"cameras": len(cameras), "count": count}
     context.closing.logger.info("sessions ended", extra=extra)
+
+
+def delete_collections(context: StopContext) -> None:
+    """Delete the people's collections but the first one, which is the template's own."""
+    numbers = read_collections(context.table)
+    for number in range(FIRST + 1, numbers.unused + 1):  # the last may have just been made
+        name = collection_name(people_collection(context.stack), number)
+        delete_collection(context.rekognition, name)
 
 
 def removed_cameras(event: Mapping[str, Any]) -> list[str]:

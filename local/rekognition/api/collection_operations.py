@@ -2,7 +2,6 @@
 
 from local.rekognition.api.operation_context import Answer, OperationContext, Parameters
 from local.rekognition.api.paging import page
-from local.rekognition.collections import MODEL_VERSION
 from local.rekognition.errors import not_found
 
 MAX_LISTED = 4096
@@ -14,7 +13,7 @@ def create_collection(context: OperationContext, parameters: Parameters) -> Answ
     if tags:
         context.authorize("rekognition:TagResource", context.collections.arn(name))
     made = context.collections.create(name, tags)
-    return {"StatusCode": 200, "CollectionArn": made.arn, "FaceModelVersion": MODEL_VERSION}
+    return {"StatusCode": 200, "CollectionArn": made.arn, "FaceModelVersion": made.model}
 
 
 def describe_collection(context: OperationContext, parameters: Parameters) -> Answer:
@@ -22,7 +21,7 @@ def describe_collection(context: OperationContext, parameters: Parameters) -> An
     collection = context.collections.get(parameters["CollectionId"])
     return {
         "FaceCount": len(collection.faces),
-        "FaceModelVersion": MODEL_VERSION,
+        "FaceModelVersion": collection.model,
         "CollectionARN": collection.arn,
         "CreationTimestamp": collection.created,
         "UserCount": 0,
@@ -36,7 +35,7 @@ def list_collections(context: OperationContext, parameters: Parameters) -> Answe
     )
     return {
         "CollectionIds": names,
-        "FaceModelVersions": [MODEL_VERSION] * len(names),
+        "FaceModelVersions": [context.collections.get(name).model for name in names],
         **following,
     }
 
@@ -59,7 +58,7 @@ def list_faces(context: OperationContext, parameters: Parameters) -> Answer:
     )
     return {
         "Faces": [faces[face_id].as_dict() for face_id in shown],
-        "FaceModelVersion": MODEL_VERSION,
+        "FaceModelVersion": collection.model,
         **following,
     }
 

@@ -7,7 +7,6 @@ from local.rekognition.api.operation_context import Answer, OperationContext, Pa
 from local.rekognition.api.quality import passing, reasons
 from local.rekognition.collections import (
     MAX_MATCHES,
-    MODEL_VERSION,
     Collection,
     Face,
     face_id,
@@ -48,7 +47,8 @@ def index_faces(context: OperationContext, parameters: Parameters) -> Answer:
     level, most = parameters.get("QualityFilter", "AUTO"), parameters.get("MaxFaces", MAX_FACES)
     attributes = parameters.get("DetectionAttributes", [])
     kept = passing(faces, level)[:most]
-    enrolled = [_enrolled(face, data, parameters.get("ExternalImageId")) for face in kept]
+    label = parameters.get("ExternalImageId")
+    enrolled = [_enrolled(collection, face, data, label) for face in kept]
     for face in enrolled:
         collection.add(face)
     return {
@@ -64,20 +64,23 @@ def index_faces(context: OperationContext, parameters: Parameters) -> Answer:
             for face in faces
             if face not in kept
         ],
-        "FaceModelVersion": MODEL_VERSION,
+        "FaceModelVersion": collection.model,
     }
 
 
-def _enrolled(face: dict[str, Any], data: bytes, external_image_id: str | None) -> Face:
+def _enrolled(
+    collection: Collection, face: dict[str, Any], data: bytes, external_image_id: str | None
+) -> Face:
     digest = hashlib.sha256(data).hexdigest()
     box = face["detail"]["BoundingBox"]
     return Face(
-        face_id=face_id(digest, box, external_image_id),
+        face_id=face_id(digest, box, external_image_id, collection.name),
         image_id=image_id(digest),
         external_image_id=external_image_id,
         box=box,
         confidence=face["detail"]["Confidence"],
         vector=tuple(face["vector"]),
+        model=collection.model,
     )
 
 
@@ -117,7 +120,7 @@ def _matches(collection: Collection, vector: Any, parameters: Parameters, but: s
     )
     return {
         "FaceMatches": [match.as_dict() for match in matches],
-        "FaceModelVersion": MODEL_VERSION,
+        "FaceModelVersion": collection.model,
     }
 
 

@@ -9,6 +9,7 @@ from local.laptop import LaptopAWS
 from local.tests.support.laptop.faults import FAULTS
 from local.tests.support.models.checks import watch
 
+FACE_MODEL = "face-model"  # a file that a test writes a version into
 NOWHERE = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -43,7 +44,11 @@ def laptop(
 ) -> Iterator[LaptopAWS]:
     """A laptop AWS of its own for this run of the tests."""
     directory = tmp_path_factory.mktemp("laptop")
-    settings = {"KVS_IMAGE_DELAY_SECONDS": "1", "LAPTOP_FAULTS": str(directory / FAULTS)}
+    settings = {
+        "KVS_IMAGE_DELAY_SECONDS": "1",
+        "LAPTOP_FAULTS": str(directory / FAULTS),
+        "REKOGNITION_FACE_MODEL_FILE": str(directory / FACE_MODEL),
+    }
     with LaptopAWS(directory, settings=settings) as running:
         yield running
 

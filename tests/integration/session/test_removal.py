@@ -8,6 +8,7 @@ from tests.support.stack.camera import streaming
 from tests.support.stack.deploy import deploy
 from tests.support.stack.deployed import subscribed
 from tests.support.stack.rights import unused
+from whosthere.people.collections import PeopleCollections, write_collections
 from whosthere.session_store import lock_key
 
 pytestmark = pytest.mark.long  # deploys and deletes a stack of its own
@@ -101,11 +102,15 @@ def test_a_session_of_a_stack_that_is_deleted_ends_first(laptop, stack, tmp_path
     with streaming(laptop, tmp_path, stack=name), subscribed(laptop, going) as product:
         execution = started(product, wait_until, "front-door")
         assert len(running(product, execution)) == 1
+        product.client("rekognition").create_collection(CollectionId=f"{name}-people.2")
+        write_collections(product.table, PeopleCollections(building=2))
         laptop.client("cloudformation").delete_stack(StackName=name)
         wait_until(lambda: not running(product, execution), 60)
         (text,) = wait_until(Told(product, execution).texts)
         assert "its camera or the stack was removed" in text
         wait_until(lambda: is_gone(laptop.client("cloudformation"), name), 120)
+        left = laptop.client("rekognition").list_collections()["CollectionIds"]
+        assert f"{name}-people.2" not in left
     # What only a camera's images, or a session that outlives all, would need.
     never = {"kinesisvideo:UpdateImageGenerationConfiguration", "states:DescribeExecution"}
     assert unused(laptop, name, "EndSessionsFunctionRole") <= never

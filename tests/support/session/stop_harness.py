@@ -28,7 +28,7 @@ class Rekognition:
     """Running processors by name, each with the camera it watches and its role."""
 
     def __init__(self):
-        self.running, self.fail_with = {}, None
+        self.running, self.fail_with, self.collections = {}, None, set()
 
     def run(self, name, camera="front-door", role=ROLE):
         arn = f"arn:aws:kinesisvideo:us-east-1:111122223333:stream/whosthere-{camera}/1"
@@ -51,6 +51,11 @@ class Rekognition:
 
     def delete_stream_processor(self, Name):
         del self.running[Name]
+
+    def delete_collection(self, CollectionId):
+        if CollectionId not in self.collections:
+            raise refusal("ResourceNotFoundException")
+        self.collections.remove(CollectionId)
 
     def get_paginator(self, _operation):
         names = [{"Name": name} for name in self.running]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.rekognition.collections import Collections, Face, face_id, image_id
+from local.rekognition.collections import MODEL_SETTING, Collections, Face, face_id, image_id
 
 BOX = {"Left": 0.1, "Top": 0.2, "Width": 0.3, "Height": 0.4}
 
@@ -38,7 +38,16 @@ def test_removed_faces_are_found_no_more(collections):
     assert "face-0" not in [match.face.face_id for match in people.search([0.0] * 128, threshold=0)]
 
 
-def test_a_face_id_depends_on_picture_place_and_external_id_only():
+def test_a_collection_keeps_the_model_that_it_was_created_with(collections, monkeypatch, tmp_path):
+    monkeypatch.setenv(MODEL_SETTING, str(tmp_path / "model"))
+    collections.create("before", {})
+    (tmp_path / "model").write_text("8.0\n")
+    collections.create("after", {})
+    models = [collections.get(name).model for name in ("people", "before", "after")]
+    assert models == ["7.0", "7.0", "8.0"]
+
+
+def test_a_face_id_depends_on_picture_place_external_id_and_collection_only():
     moved = {**BOX, "Left": 0.5}
     same = face_id("digest", BOX, "zoe")
     assert same == face_id("digest", dict(BOX), "zoe")
@@ -46,7 +55,8 @@ def test_a_face_id_depends_on_picture_place_and_external_id_only():
         face_id("other", BOX, "zoe"),
         face_id("digest", moved, "zoe"),
         face_id("digest", BOX, None),
+        face_id("digest", BOX, "zoe", "people"),
         image_id("digest"),
     }
     assert same not in others
-    assert len(others) == 4
+    assert len(others) == 5

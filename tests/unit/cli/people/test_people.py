@@ -1,76 +1,20 @@
 """The verbs about people: enroll, people, who."""
 
 import json
-import types
 from dataclasses import replace
 
 import boto3
 import pytest
 from PIL import Image
 
-from cli.aws.people import collection_repair, photo_verdicts, rename
+from cli.aws.people import collection_repair
 from cli.commands import enroll, people, rebuild, who
 from cli.errors import InputError
 from tests.support.records.drawn_faces import BLUE, GREEN, RED, draw
-from tests.support.records.photo_rekognition import PhotoRekognition, face_detail
+from tests.support.records.photo_cloud import FACE
+from tests.support.records.photo_rekognition import face_detail
 from tests.support.stack.moto_target import BUCKET
-from whosthere.errors import TryAgainError
 from whosthere.people import store
-from whosthere.people.differences import find_differences
-from whosthere.people.photos import PeopleCollection
-from whosthere.people.reconcile import PhotoReconciler
-
-FACE = (0.4, 0.2, 0.2, 0.3)
-
-
-class Cloud:
-    """What happens in a stack while a verb waits; time goes by only then."""
-
-    def __init__(self, target):
-        self.now, self.is_up = 0.0, True
-        s3 = target.session.client("s3")
-        self.rekognition = PhotoRekognition(s3)
-        collection = PeopleCollection(s3, self.rekognition, BUCKET, "whosthere-people")
-        self.reconciler = PhotoReconciler(target.table(), collection, target.id)
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-        for key in find_differences(self.reconciler.people) if self.is_up else ():
-            try:
-                self.reconciler.reconcile_photo(key)
-            except TryAgainError:
-                continue
-
-
-@pytest.fixture
-def cloud(target, monkeypatch):
-    found = Cloud(target)
-    client = target.session.client
-    monkeypatch.setattr(
-        target.session,
-        "client",
-        lambda name, **more: found.rekognition if name == "rekognition" else client(name, **more),
-    )
-    for module in (photo_verdicts, rename, collection_repair):
-        clock = types.SimpleNamespace(monotonic=found.monotonic, sleep=found.sleep)
-        monkeypatch.setattr(module, "time", clock)
-    return found
-
-
-@pytest.fixture
-def photo(tmp_path):
-    """Draw a photo into a file; what follows a JPEG's end makes each another one."""
-
-    def make(name, colour=RED, *faces):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(draw((FACE, colour), *faces) + str(path).encode())
-        return str(path)
-
-    return make
 
 
 def keys():

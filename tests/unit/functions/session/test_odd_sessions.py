@@ -26,6 +26,7 @@ from tests.support.session.stop_harness import (
 from whosthere.alerts import texts
 from whosthere.alerts.message import publish
 from whosthere.dynamodb import SCHEMA
+from whosthere.people.collections import PeopleCollections, write_collections
 from whosthere.session import stop as stopping
 from whosthere.session import streams
 from whosthere.session import sweep as sweeping
@@ -265,6 +266,15 @@ def deletion(**more):
         "ResourceProperties": {"Cameras": ["front-door"], "Engine": "image-search"},
         **more,
     }
+
+
+def test_with_the_stack_go_the_collections_that_a_rebuild_made(context, answers):
+    begin_again(context)
+    context.rekognition.collections |= {f"whosthere-people.{number}" for number in (2, 3, 4)}
+    write_collections(context.table, PeopleCollections(in_use=2, building=3))
+    (request,) = answers(deletion())
+    assert json.loads(request.data)["Status"] == "SUCCESS"
+    assert context.rekognition.collections == set()
 
 
 CAUSES = {
