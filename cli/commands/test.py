@@ -11,7 +11,7 @@ from cli.setup.toolchain import ROOT
 HELP = "run the product's tests, or `test local` the emulator's; --long adds what takes minutes"
 EXAMPLE = "./whosthere test -k visit"
 TAKES_MORE = True  # pytest's options
-# One more than cores, as tests wait a lot; but each process has a laptop AWS of its own.
+# Twice as many as cores, as tests wait a lot; but each process has a laptop AWS of its own.
 MOST_PROCESSES = 4
 EMULATOR = ("local", "local/tests")  # the word, and the folder that pytest gets for it
 # In the order of pyproject.toml: the slowest files first.
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     word, folder = EMULATOR
     more = [folder, *arguments.more[1:]] if arguments.more[:1] == [word] else arguments.more
     long = ["--long"] if arguments.long else []
-    side_by_side = ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), *IN_ORDER]
+    side_by_side = ["-n", str(min(2 * (os.cpu_count() or 1), MOST_PROCESSES)), *IN_ORDER]
     command = [str(BINARIES / "python"), "-m", "pytest", *side_by_side, *long, *more]
     interrupts.ignore()  # pytest gets the same Ctrl-C and ends by itself
     return subprocess.run(command, cwd=ROOT).returncode
