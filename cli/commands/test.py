@@ -17,7 +17,7 @@ from cli.setup.toolchain import ROOT
 HELP = "run the product's tests; `test local` the emulator's; `test aws` asks a deployed stack"
 EXAMPLE = "./whosthere test -k visit"
 TAKES_MORE = True  # pytest's options
-# One more than cores, as tests wait a lot; but each process has a laptop AWS of its own.
+# Twice as many as cores, as tests wait a lot; but each process has a laptop AWS of its own.
 MOST_PROCESSES = 4
 EMULATOR = ("local", "local/tests")  # the word, and the folder that pytest gets for it
 DEPLOYED = ("aws", "tests/aws")
@@ -56,7 +56,7 @@ def _without_account(arguments: argparse.Namespace) -> list[str]:
     word, folder = EMULATOR
     more = [folder, *arguments.more[1:]] if arguments.more[:1] == [word] else arguments.more
     long = ["--long"] if arguments.long else []
-    side_by_side = ["-n", str(min((os.cpu_count() or 1) + 1, MOST_PROCESSES)), *IN_ORDER]
+    side_by_side = ["-n", str(min(2 * (os.cpu_count() or 1), MOST_PROCESSES)), *IN_ORDER]
     return [*side_by_side, *long, *more]
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cli.__main__ import main
+from cli.commands import forget
 from cli.interrupts import Interrupts
 from cli.review.laptop_page import serve_page
 from local.laptop import ROOT
@@ -351,8 +352,9 @@ def a_stranger(product, photo):
 
 
 def test_people_and_strangers_are_forgotten_by_name_and_by_real_faces(
-    verb, answer, product, tmp_path
+    verb, answer, product, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(forget, "STEP_SECONDS", 1)  # held by test_forget.py
     name = unique("Zoë")
     photos = {one: (ROOT / "demo" / "people" / one / "1.jpg").read_bytes() for one in PEOPLE}
     for one, content in photos.items():
