@@ -44,22 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     """Run the film once by each engine, print both side by side and return the exit code."""
-    downloads = drop_aws_settings()
     progress = Progress(to_stderr=arguments.json)
     scenario = _scenario(arguments)
-    finished: list[FinishedDemo] = []
-    with run_dir("compare", keep=arguments.verbose) as logs:
-        for engine in ENGINES:
-            interrupts.listen()  # the run before has ended with ignoring Ctrl-C
-            folder = logs / engine
-            folder.mkdir()
-            progress.print(f"{engine}:")
-            config = DemoConfig(scenario, engine, folder, downloads, arguments.verbose)
-            finished.append(DemoRunner(config, progress, interrupts).run())
-            if finished[-1].interrupted or interrupts.asked:
-                progress.print("Stopped: nothing is compared.")
-                progress.print(leaks_line(finished[-1].report["left"]))
-                return INTERRUPTED
+    finished = _run_engines(scenario, progress, interrupts, verbose=arguments.verbose)
+    if interrupts.asked:
+        progress.print("Stopped: nothing is compared.")
+        progress.print(leaks_line(finished[-1].report["left"]))
+        return INTERRUPTED
     runs = [one.result for one in finished]
     unequal = find_unequal(*runs)
     if arguments.json:
@@ -71,6 +62,25 @@ def run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     for engine, items in zip(ENGINES, left, strict=True):
         progress.print(f"{engine}: {leaks_line(items)}")
     return 1 if unequal or any(any(items.values()) for items in left) else 0
+
+
+def _run_engines(
+    scenario: Scenario, progress: Progress, interrupts: Interrupts, *, verbose: bool
+) -> list[FinishedDemo]:
+    """Run the film by one engine after the other, until Ctrl-C; both at once would be slower."""
+    downloads = drop_aws_settings()
+    finished: list[FinishedDemo] = []
+    with run_dir("compare", keep=verbose) as logs:
+        for engine in ENGINES:
+            interrupts.listen()  # the run before has ended with ignoring Ctrl-C
+            folder = logs / engine
+            folder.mkdir()
+            progress.print(f"{engine}:")
+            config = DemoConfig(scenario, engine, folder, downloads, verbose)
+            finished.append(DemoRunner(config, progress, interrupts).run())
+            if interrupts.asked:
+                break
+    return finished
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:

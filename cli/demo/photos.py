@@ -83,7 +83,7 @@ def find_refused(
         ]
         if own and len(own) == len(photos):
             useless += [f"{one.photo.path}: {one.reason}" for one in own]
-            useless.append(f"No photo of {name} can be used: give another --person.")
+            useless.append(f"No photo of {name} can be used: give another photo.")
         refused += own
     if useless:
         raise InputError("\n".join(useless))

@@ -6,7 +6,6 @@ WhosthereError
 |-- NewerRowError         a row that a newer version wrote, after a deployment was rolled back
 |-- LockLostError         the session does not hold its camera any more
 |-- VideoStreamGoneError  the camera's video stream does not exist any more
-|-- VideoNotKeptError     the camera's video stream has a retention of 0
 |-- StreamsNotActiveError  a camera's data stream is not ACTIVE, so no mapping can read it
 |-- ProcessorStaysError   a stream processor runs on although it was stopped and deleted
 |-- RecordError           a record that does not follow the record's schema
@@ -85,10 +84,6 @@ class LockLostError(WhosthereError):
 
 class VideoStreamGoneError(WhosthereError):
     """The camera's video stream does not exist any more; the text says which."""
-
-
-class VideoNotKeptError(WhosthereError):
-    """The camera's video stream has a retention of 0, so it shows nothing; the text says which."""
 
 
 class StreamsNotActiveError(WhosthereError):

@@ -15,13 +15,7 @@ from whosthere.costs.limits import Budget, add_to_month, read_budget, session_mi
 from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import HOUR_MS, Metered
 from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
-from whosthere.errors import (
-    NewerRowError,
-    VideoNotKeptError,
-    VideoStreamGoneError,
-    loggable,
-    name_of_error,
-)
+from whosthere.errors import NewerRowError, VideoStreamGoneError, loggable, name_of_error
 from whosthere.metrics import add_counts
 from whosthere.names import StackNames, images_prefix, images_uri, processor_name, stream_name
 from whosthere.session.decision import (
@@ -71,10 +65,6 @@ RETRY_PAUSES_S = (1.0, 2.0)
 LONGEST_TRY_S = 10.0
 # Two checks in a row that answer the same without a sleep are at least so far apart.
 SHORTEST_LOOP_S = 1.0
-NOT_KEPT = (
-    "the video stream {stream} keeps no video (its retention is 0 hours), so the session cannot "
-    "see whether video comes: deploy with VideoRetentionHours of at least 1"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +183,7 @@ def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
         media = None if facts.is_paused else _read_media(context, facts)
         if media is not None:
             facts = replace(facts, progress=facts.progress.with_video(media))
-    except (VideoStreamGoneError, VideoNotKeptError) as error:
+    except VideoStreamGoneError as error:
         _look_at_records(context, facts, row, searching=False)
         return end_by_problem(facts, type(error).__name__, str(error))
     facts = replace(facts, media=media, engine=_read_engine(context, facts.session))
@@ -348,8 +338,6 @@ def _read_media(context: CheckContext, facts: Facts) -> Media:
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise VideoStreamGoneError(f"there is no video stream {stream}") from error
-        if error.response["Error"]["Code"] == "NoDataRetentionException":
-            raise VideoNotKeptError(NOT_KEPT.format(stream=stream)) from error
         raise
 
 

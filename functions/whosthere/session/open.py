@@ -124,7 +124,10 @@ def _open(
 
 
 def _video_stream_arn(kinesisvideo: "KinesisVideoClient", stack: str, camera: str) -> str:
-    """Return the ARN of a video stream, which holds its time of creation."""
+    """Return the ARN of a video stream, which holds its time of creation.
+
+    One that keeps no video shows a session nothing: no fragment is listed, no image is made.
+    """
     try:
         found = kinesisvideo.describe_stream(StreamName=stream_name(stack, camera))
     except ClientError as error:
@@ -134,6 +137,11 @@ def _video_stream_arn(kinesisvideo: "KinesisVideoClient", stack: str, camera: st
                 "cameras are the stack's parameter Cameras"
             ) from error
         raise
+    if found["StreamInfo"].get("DataRetentionInHours") == 0:
+        raise SessionInputError(
+            f"camera: the video stream of {camera!r} keeps no video (its retention is 0 hours); "
+            "deploy with VideoRetentionHours of at least 1"
+        )
     return found["StreamInfo"]["StreamARN"]
 
 

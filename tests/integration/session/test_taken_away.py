@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.session.safeguards import Told, is_told, role_of, watched
 from tests.support.stack.camera import streaming
-from tests.support.stack.deploy import deploy
+from tests.support.stack.deploy import deploy, deploy_beside
 from tests.support.stack.deployed import subscribed
 from tests.support.stack.functions import invoke
 
@@ -101,6 +101,67 @@ def test_a_session_ends_when_it_is_taken_away(bare, wait_until, what):
         assert why in text
         assert bare.report(execution)["endedBy"] == ended_by
     assert seconds < LIMIT_SECONDS
+
+
+@pytest.fixture(scope="module")
+def of_images(laptop, stack, tmp_path_factory):
+    """A stack of the other engine."""
+    deployed = deploy_beside(laptop, stack, f"{stack.name}-taken", Engine="image-search")
+    folder = tmp_path_factory.mktemp("of-images")
+    with streaming(laptop, folder, stack=deployed.name), subscribed(laptop, deployed) as product:
+        yield product
+
+
+def images_of(product):
+    """The image generation of the stack's camera, as it is configured."""
+    asked = {"StreamName": f"{product.stack.name}-front-door"}
+    found = product.client("kinesisvideo").describe_image_generation_configuration(**asked)
+    return asked | {"ImageGenerationConfiguration": found["ImageGenerationConfiguration"]}
+
+
+@contextmanager
+def without_images(product):
+    configured = images_of(product)
+    configured["ImageGenerationConfiguration"]["Status"] = "DISABLED"
+    product.client("kinesisvideo").update_image_generation_configuration(**configured)
+    yield
+
+
+TAKEN_FROM_IMAGES = {
+    "the machine's role": (without_role("SessionStateMachineRole"), "failed", ""),
+    "image generation": (without_images, "problem", "was switched off from outside"),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN_FROM_IMAGES)
+def test_a_session_of_images_ends_too_when_it_is_taken_away(of_images, wait_until, what):
+    without, ended_by, why = TAKEN_FROM_IMAGES[what]
+    execution = watched(of_images, wait_until, silenceSeconds=60)
+    told = Told(of_images, execution)
+    with without(of_images):
+        wait_until(of_images.is_free, 60)
+        wait_until(lambda: of_images.has_report(execution))
+        assert of_images.ended(execution)["status"] == "FAILED"
+        (text,) = wait_until(told.texts)
+    assert why in text
+    assert of_images.report(execution)["endedBy"] == ended_by
+    assert images_of(of_images)["ImageGenerationConfiguration"]["Status"] == "DISABLED"
+
+
+def test_a_camera_whose_video_is_not_kept_has_no_session(of_images):
+    kinesisvideo, name = of_images.client("kinesisvideo"), f"{of_images.stack.name}-front-door"
+    found = kinesisvideo.describe_stream(StreamName=name)["StreamInfo"]
+    change = {"StreamName": name, "DataRetentionChangeInHours": found["DataRetentionInHours"]}
+    kinesisvideo.update_data_retention(
+        Operation="DECREASE_DATA_RETENTION", CurrentVersion=found["Version"], **change
+    )
+    ended = of_images.ended(of_images.start())
+    assert (ended["status"], ended["error"]) == ("FAILED", "SessionInputError")
+    assert "keeps no video" in ended["cause"] and of_images.is_free()
+    version = kinesisvideo.describe_stream(StreamName=name)["StreamInfo"]["Version"]
+    kinesisvideo.update_data_retention(
+        Operation="INCREASE_DATA_RETENTION", CurrentVersion=version, **change
+    )
 
 
 def test_a_session_that_cannot_be_checked_any_more_ends_after_its_deadline(bare, wait_until):

@@ -111,7 +111,7 @@ PAUSED, DARK, SILENT, RECORDLESS, REFUSED = "paused", "dark", "silent", "without
 IMAGELESS = "without images"
 OF_DARK_CAMERA = (DARK, SILENT, RECORDLESS)
 # A session comes there some time after it searches: so many seconds at most.
-ON_THE_WAY = {PAUSED: 30, SILENT: 30, RECORDLESS: 30, IMAGELESS: 90}
+ON_THE_WAY = {PAUSED: 30, SILENT: 30, RECORDLESS: 30, IMAGELESS: 150}
 SETTINGS = {
     "healthCheckSeconds": 1,
     "tell": ["start", "end", "problem"],
@@ -280,7 +280,7 @@ class Cell:
 
     def request(self, camera):
         """The input of its session."""
-        minutes = {REFUSED: -1, IMAGELESS: 4}.get(self.situation, 1)
+        minutes = {REFUSED: -1, IMAGELESS: 6}.get(self.situation, 1)
         limits = LIMITS.get(self.situation, {})
         return {"camera": camera, "minutes": minutes, "settings": SETTINGS | limits}
 

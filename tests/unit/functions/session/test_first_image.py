@@ -231,14 +231,6 @@ def test_a_look_that_fails_fails_no_check_and_is_tried_again(checked, error):
     assert "kvssink" in checked(video, 60)[1].problem
 
 
-def test_a_stream_that_keeps_no_video_ends_the_session_with_what_to_do(checked):
-    video = live(EDGE)
-    video.failing["list_fragments"] = refusal("NoDataRetentionException")
-    answer, _, _ = checked(video, 1)
-    assert (answer["next"], answer["ending"]["Error"]) == ("end", "VideoNotKeptError")
-    assert "VideoRetentionHours of at least 1" in answer["ending"]["Cause"]
-
-
 def test_the_tag_and_the_program_are_those_that_the_edge_writes():
     assert first_image.TAG in mkv.image_generation()
     assert mkv.APPLICATION.encode() == first_image.EDGE

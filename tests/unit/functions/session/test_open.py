@@ -204,3 +204,15 @@ def test_a_camera_that_the_stack_does_not_have_is_refused(table):
 
     with pytest.raises(SessionInputError, match="no camera of stack whosthere"):
         open_front_door(a_context(table, kinesisvideo=SimpleNamespace(describe_stream=unknown)))
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_a_camera_whose_stream_keeps_no_video_is_refused(table, hours):
+    found = {"StreamInfo": {"StreamARN": "V", "DataRetentionInHours": hours}}
+    context = a_context(table, kinesisvideo=SimpleNamespace(describe_stream=lambda **_: found))
+    if hours:
+        assert open_front_door(context)["id"] == "one"
+        return
+    with pytest.raises(SessionInputError, match="VideoRetentionHours of at least 1"):
+        open_front_door(context)
+    assert table.scan()["Items"] == []
