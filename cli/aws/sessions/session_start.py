@@ -18,7 +18,7 @@ from whosthere.clock import now_ms
 from whosthere.costs.calculator import NOT_SURE, Cost, dollars_text, line_rows, sum_text
 from whosthere.costs.plan import SessionPlan, most_of_session
 from whosthere.costs.prices import price_table
-from whosthere.session.open import deadline_of
+from whosthere.session.open import MOST_CHECKS, deadline_of
 from whosthere.session_store import Session, latest_session, read_session
 
 # From StartExecution until the session holds its camera: a cold function takes some seconds.
@@ -83,7 +83,7 @@ def planned_cost(target: Target, minutes: float, values: Mapping[str, Any]) -> C
         target.engine,
         minutes,
         sampling_s=float(values["samplingSeconds"]),
-        checks_s=float(values["healthCheckSeconds"]),
+        checks_s=max(float(values["healthCheckSeconds"]), 60 * minutes / MOST_CHECKS),
         kept_hours=float(target.parameters.get("VideoRetentionHours", 24)),
         architecture=target.parameters.get("Architecture", "x86_64"),
     )

@@ -166,7 +166,12 @@ def settle(table: Table, session: Session, prices: PriceTable, now_ms: int) -> N
 
 
 def month_key(now_ms: int) -> dict[str, str]:
-    """Return the key of the row with what a month's sessions have spent."""
+    """Return the key of the row with what a month's sessions have spent.
+
+    One row, so that an image reads one, however many cameras there are. It is written once for an
+    image and once for a check. DynamoDB takes 1,000 such writes a second to one partition;
+    Rekognition searches 50 faces a second for an account (their quotas).
+    """
     return {"pk": f"bill#{datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m}", "sk": "bill"}
 
 

@@ -92,7 +92,7 @@ def front_door(answer):
 
 
 def test_a_session_from_its_start_to_its_report(started, verb, shell, answer, product, wait_until):
-    assert (started["camera"], "at most $14.69" in started["cost"]) == ("front-door", True)
+    assert (started["camera"], "at most $14.80" in started["cost"]) == ("front-door", True)
     length = datetime.fromisoformat(started["until"]) - datetime.fromisoformat(started["started"])
     assert length == timedelta(hours=2)
 
@@ -120,6 +120,15 @@ def test_a_session_from_its_start_to_its_report(started, verb, shell, answer, pr
     assert calls["rekognition:StopStreamProcessor"] >= 1
     assert calls["states:Transition"] > 10
     assert verb("stop") == "front-door: no session runs\n"
+
+    bill = answer("bill", "--session", started["session"])
+    lines = {line["id"]: line["quantity"] for line in bill["lines"]}
+    assert lines["face-search"] == pytest.approx(report["cost"]["engineMinutes"])
+    assert 0 < lines["face-search"] < report["minutes"]["real"]
+    assert lines["transitions"] == calls["states:Transition"]
+    assert lines["video-in"] > 0 and lines["shard"] > 0
+    today = answer("bill", "--day", "today", "--camera", "front-door")
+    assert started["session"] in [one["session"] for one in today["sessions"]]
 
 
 def test_a_pause_is_seen_in_the_status_and_ends(started, verb, answer, product, wait_until):

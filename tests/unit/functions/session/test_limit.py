@@ -8,8 +8,8 @@ from tests.support.session.check_harness import Services, check_context_of
 from tests.support.session.facts import LIVE, NOW, RAN, a_session, after, facts
 from tests.support.stack.moto_target import running_session
 from whosthere.alerts import texts
-from whosthere.costs.limits import STOP_RESERVE_S, Budget, month_micros
-from whosthere.costs.prices import home_prices
+from whosthere.costs.limits import STOP_RESERVE_S, Budget, month_micros, read_budget
+from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import Metered
 from whosthere.session.check import check_session
 from whosthere.session.decision import CheckProgress, decide
@@ -127,6 +127,21 @@ def test_a_check_notes_engine_time_and_video_and_adds_them_to_the_month(table, c
     checked()
     again = table.get_item(Key=session_key("one"))["Item"]
     assert month_micros(table, now) == again["spentMicros"] < 2 * row["spentMicros"]
+
+
+@pytest.mark.parametrize("most", [4.0, 30.0, 111.0])
+def test_at_a_hundred_times_the_price_a_stream_never_costs_more_than_its_limit(table, most):
+    session = running_session(table, maxDollars=most)
+    prices = home_prices()
+    face_search = replace(prices["face-search"], dollars=12.0)
+    dear = PriceTable("us-east-1", {**prices.prices, "face-search": face_search})
+    on_ms, decision = 0, None
+    while decision is None or decision.next == "sleep":
+        found = read_budget(table, session, {}, dear, NOW, Metered(on_ms))
+        decision = decide(facts(budget=found))
+        on_ms += 1000 * decision.sleep_s + 1500 if decision.next == "sleep" else 12_000
+    assert decision.ended_by == "limit"  # stopping took 12 s
+    assert most - 12 / 60 * 15 < 12 * on_ms / 60_000 <= most
 
 
 def test_a_check_ends_a_stream_processor_before_its_limit_is_spent(table, checked):
