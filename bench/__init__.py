@@ -1,1 +1,4 @@
-"""Figures of the project, one command each."""
+"""Figures of the project, one command each.
+
+Rooms: edge, laptop, alerts, owner; beside them what measures the whole.
+"""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.photo_files import require_files, upload_photos, why_refused
-from cli.aws.photo_verdicts import photo_json, photo_text, wait_for_verdicts
+from cli.aws.people.photo_files import require_files, upload_photos, why_refused
+from cli.aws.people.photo_verdicts import photo_json, photo_text, wait_for_verdicts
 from cli.aws.target import Target
 from cli.errors import InputError
 from cli.interrupts import Interrupts

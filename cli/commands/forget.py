@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 
 from cli.aws.connect import add_options, confirm, connect, print_result
-from cli.aws.face_search import search_labels
-from cli.aws.photo_files import read_photo, require_files
+from cli.aws.people.face_search import search_labels
+from cli.aws.people.photo_files import read_photo, require_files
 from cli.aws.target import Target
 from cli.errors import InputError
 from cli.forget.plan import (

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.aws.camera_folder import CameraFolder
-from cli.aws.iot import NewCertificate, ThingRegistry
+from cli.aws.cameras.camera_folder import CameraFolder
+from cli.aws.cameras.iot import NewCertificate, ThingRegistry
 from cli.aws.target import Target, find_stack, require_camera
 from cli.errors import InputError, VerbError
 from cli.interrupts import Interrupts

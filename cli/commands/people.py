@@ -3,8 +3,8 @@
 import argparse
 
 from cli.aws.connect import add_options, confirm, connect, print_result
-from cli.aws.people_list import PeopleList, person_row, photo_lines, read_people
-from cli.aws.rename import move_photos, wait_for_name
+from cli.aws.people.people_list import PeopleList, person_row, photo_lines, read_people
+from cli.aws.people.rename import move_photos, wait_for_name
 from cli.aws.target import Target
 from cli.errors import InputError
 from cli.interrupts import Interrupts

@@ -2,13 +2,13 @@
 
 import argparse
 
-from cli.aws.collection_repair import (
+from cli.aws.connect import add_options, confirm, connect, print_result
+from cli.aws.people.collection_repair import (
     add_lost_faces,
     check_collection,
     delete_strays,
     wait_for_faces,
 )
-from cli.aws.connect import add_options, confirm, connect, print_result
 from cli.interrupts import Interrupts
 from cli.progress import Progress
 

@@ -6,7 +6,7 @@ import sys
 import webbrowser
 
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.visits import VisitHistory
+from cli.aws.people.visits import VisitHistory
 from cli.commands.visits import take_back
 from cli.errors import InputError
 from cli.interrupts import Interrupts

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.price import price_text
-from cli.aws.target import Target, require_camera, resolve_camera
-from cli.aws.weekly_schedule import (
+from cli.aws.sessions.price import price_text
+from cli.aws.sessions.weekly_schedule import (
     EVERY_DAY,
     WEEKDAYS,
     DaySpan,
@@ -21,6 +20,7 @@ from cli.aws.weekly_schedule import (
     parse_days,
     parse_span,
 )
+from cli.aws.target import Target, require_camera, resolve_camera
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from cli.tables import format_table

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.session_report import report_lines
+from cli.aws.sessions.session_report import report_lines
 from cli.aws.target import Target
 from cli.aws.time_formats import format_time, to_ms
 from cli.errors import InputError

@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.aws.connect import add_options, confirm, connect, print_result
 from cli.aws.effective_settings import parse_value, setting_rules
-from cli.aws.session_start import plan_text, refuse_busy, session_price, start_session
+from cli.aws.sessions.session_start import plan_text, refuse_busy, session_price, start_session
 from cli.aws.target import require_camera
 from cli.aws.time_formats import format_time
 from cli.errors import InputError

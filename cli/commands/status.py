@@ -3,9 +3,9 @@
 import argparse
 from typing import Any
 
-from cli.aws.camera_status import CameraStatus, read_camera_status
+from cli.aws.cameras.camera_status import CameraStatus, read_camera_status
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.session_report import not_kept_text, saved_text
+from cli.aws.sessions.session_report import not_kept_text, saved_text
 from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.aws.iot import Certificate, ThingRegistry
+from cli.aws.cameras.iot import Certificate, ThingRegistry
 from cli.aws.target import find_stack, resolve_camera
 from cli.errors import VerbError
 from cli.interrupts import Interrupts

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.aws.connect import add_options, confirm, connect, print_result
-from cli.aws.not_person import WrongMatches
+from cli.aws.people.not_person import WrongMatches
+from cli.aws.people.visits import KEPT_DAYS, VisitHistory, name_text, short_id, visit_json
 from cli.aws.target import Target, resolve_camera
 from cli.aws.time_formats import format_time
-from cli.aws.visits import KEPT_DAYS, VisitHistory, name_text, short_id, visit_json
 from cli.errors import InputError
 from cli.interrupts import Interrupts
 from cli.setup.run_dirs import private_files

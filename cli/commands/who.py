@@ -3,8 +3,8 @@
 import argparse
 
 from cli.aws.connect import add_options, connect, print_result
-from cli.aws.face_search import SearchedFace, search_photo
-from cli.aws.photo_files import read_photo, require_files
+from cli.aws.people.face_search import SearchedFace, search_photo
+from cli.aws.people.photo_files import read_photo, require_files
 from cli.interrupts import Interrupts
 from whosthere.people.photos import LOWEST_SIMILARITY
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from cli.aws.rename import free_key
+from cli.aws.people.rename import free_key
 from cli.aws.target import Target
 from cli.errors import InputError
 from whosthere.people.differences import list_photos

@@ -6,13 +6,13 @@ from functools import wraps
 from threading import Lock
 from typing import Any, Concatenate
 
-from cli.aws.camera_status import CameraStatus, read_camera_statuses
-from cli.aws.face_search import search_photo
-from cli.aws.not_person import WrongMatches
-from cli.aws.people_list import read_people
-from cli.aws.session_report import not_kept_text
+from cli.aws.cameras.camera_status import CameraStatus, read_camera_statuses
+from cli.aws.people.face_search import search_photo
+from cli.aws.people.not_person import WrongMatches
+from cli.aws.people.people_list import read_people
+from cli.aws.people.visits import KEPT_DAYS, VisitHistory
+from cli.aws.sessions.session_report import not_kept_text
 from cli.aws.target import Target
-from cli.aws.visits import KEPT_DAYS, VisitHistory
 from cli.errors import InputError
 from cli.review.acts import Act, Acts
 from cli.review.pictures import PictureShelf

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from cli.aws.session_start import plan_text, refuse_busy, start_session
+from cli.aws.sessions.session_start import plan_text, refuse_busy, start_session
 from cli.aws.target import Target, require_camera
 from cli.aws.time_formats import format_time
 from cli.errors import InputError

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from demo.draw.curves import GAMMA, Array
-from demo.draw.figure import draw_person
 from demo.draw.look import looks
-from demo.draw.person import Person, make_person
+from demo.draw.people.figure import draw_person
+from demo.draw.people.person import Person, make_person
 from demo.draw.porch import SIZE, draw_porch
 from demo.draw.pose import Light
 from demo.draw.script import FPS, SECONDS, in_picture

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from demo.draw.curves import Array, linear, ramp
-from demo.draw.figure import draw_person
 from demo.draw.film import develop, person
+from demo.draw.people.figure import draw_person
 from demo.draw.pose import Light, Pose
 
 SIZE = (560, 440)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local.event_source_mapping.checkpoints import Checkpoints
+from local.event_source_mapping.batches.checkpoints import Checkpoints
+from local.event_source_mapping.batches.shard_partition import ShardPartition
+from local.event_source_mapping.batches.worker import Worker, WorkerContext
 from local.event_source_mapping.mapping import EventSourceMapping, parse_mapping
 from local.event_source_mapping.model import Backend, Shard
-from local.event_source_mapping.shard_partition import ShardPartition
 from local.event_source_mapping.signal import Signal
-from local.event_source_mapping.worker import Worker, WorkerContext
 
 logger = logging.getLogger(__name__)
 

@@ -3,23 +3,18 @@
 Uses: ministack, security; faults also rekognition.processors.cloud."""
 
 from local.patches import (
-    branches,
     data_streams,
     deletions,
     events,
-    executions,
     functions,
-    identity_policies,
     metrics,
-    permissions,
-    policy_variables,
     queues,
-    retries,
     schedules,
     subscriptions,
-    tasks,
     templates,
 )
+from local.patches.iam import identity_policies, permissions, policy_variables
+from local.patches.step_functions import branches, executions, retries, tasks
 
 __all__ = ["install"]
 

@@ -36,7 +36,7 @@ from xml.sax.saxutils import escape
 from local.kinesisvideo.media import app as media
 from local.ministack import names
 from local.ministack.access import principal_of_key
-from local.patches.executions import time_out
+from local.patches.step_functions.executions import time_out
 from local.rekognition.processors.cloud import LaptopCloud
 from local.security.guard import Application, Receive, Scope, Send
 

@@ -9,7 +9,7 @@ import yaml
 
 from local import ministack
 from local.ministack import names
-from local.patches.branches import scope_fault
+from local.patches.step_functions.branches import scope_fault
 
 
 def install() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from demo.draw.curves import linear
-from demo.draw.figure import draw_person
 from demo.draw.film import develop, looks
-from demo.draw.person import make_person
+from demo.draw.people.figure import draw_person
+from demo.draw.people.person import make_person
 from demo.draw.pose import Light, Pose
 from tests.support.records.data_stream import a_session
 from tests.support.records.waiting_strangers import aws_s3

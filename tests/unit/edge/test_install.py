@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.aws.camera_folder import EDGE
+from cli.aws.cameras.camera_folder import EDGE
 from edge.pi import install
 from edge.pi.install import InstallError, InstallPaths
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from cli.aws import camera_folder
-from cli.aws.camera_folder import EDGE, build_wheel
+from cli.aws.cameras import camera_folder
+from cli.aws.cameras.camera_folder import EDGE, build_wheel
 from cli.setup.toolchain import ROOT, find_uv
 
 LIMIT_S = 300
@@ -27,7 +27,7 @@ WITHOUT_NETWORK = ("unshare", "--net", "--map-root-user")
 WRITE_FOLDER = """
 import socket, sys
 from pathlib import Path
-from cli.aws.camera_folder import CameraFolder
+from cli.aws.cameras.camera_folder import CameraFolder
 CameraFolder(Path(sys.argv[1]), "front-door").write({"camera": "front-door"}, {}, None, None)
 assert [name for _, name in socket.if_nameindex()] == ["lo"], "there is a network"
 """

@@ -38,8 +38,8 @@ def function(backend):
 def engine(backend, monkeypatch):
     for name in (
         "engine.TICK_SECONDS",
-        "worker.DENIED_SECONDS",
-        "worker.AFTER_CRASH_SECONDS",
+        "batches.worker.DENIED_SECONDS",
+        "batches.worker.AFTER_CRASH_SECONDS",
         "permissions.DENIED_SECONDS",
     ):
         monkeypatch.setattr(f"local.event_source_mapping.{name}", 0.05)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from local.event_source_mapping.events import to_event_record
+from local.event_source_mapping.batches.events import to_event_record
 from local.event_source_mapping.filters import FilterError, compile_pattern
 from local.event_source_mapping.mapping import parse_mapping
 from local.event_source_mapping.model import Record

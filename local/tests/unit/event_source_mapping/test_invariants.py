@@ -64,8 +64,8 @@ def change_something(chance, backend, engine, shard_id):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_record_is_delivered_and_each_key_stays_in_order(seed, monkeypatch):
-    monkeypatch.setattr("local.event_source_mapping.retries.FIRST_DELAY_SECONDS", 0.002)
-    monkeypatch.setattr("local.event_source_mapping.retries.MAX_DELAY_SECONDS", 0.01)
+    monkeypatch.setattr("local.event_source_mapping.batches.retries.FIRST_DELAY_SECONDS", 0.002)
+    monkeypatch.setattr("local.event_source_mapping.batches.retries.MAX_DELAY_SECONDS", 0.01)
     chance = random.Random(seed)
     backend = MemoryBackend()
     function = backend.functions[FUNCTION] = Moody(chance)

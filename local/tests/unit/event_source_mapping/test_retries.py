@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from local.event_source_mapping.events import to_event_record
+from local.event_source_mapping.batches.events import to_event_record
+from local.event_source_mapping.batches.retries import Batch
 from local.event_source_mapping.mapping import parse_mapping
 from local.event_source_mapping.model import Invocation, Record
-from local.event_source_mapping.retries import Batch
 from local.tests.support.laptop.event_source_mapping import (
     FUNCTION,
     ROLE,

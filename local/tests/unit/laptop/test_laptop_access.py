@@ -8,7 +8,7 @@ import pytest
 
 from local.laptop import ROOT
 from local.ministack import names
-from local.patches.tasks import publish_parameters, sdk_key
+from local.patches.step_functions.tasks import publish_parameters, sdk_key
 from local.security.iam import DecisionLog, access_denied, principal_name
 from local.security.resource_types import TABLE, published, resource_of, text
 from local.security.task_access import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.patches.retries import delay_s
+from local.patches.step_functions.retries import delay_s
 
 
 @pytest.mark.parametrize(

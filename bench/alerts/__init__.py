@@ -1,0 +1,1 @@
+"""Figures of the way from a record to an alert or a stranger."""

@@ -1,0 +1,1 @@
+"""Figures of the edge: processor time, latency, memory, and pictures that arrive."""

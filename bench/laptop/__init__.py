@@ -1,0 +1,1 @@
+"""Figures of the laptop AWS: memory, PutMedia, face search."""

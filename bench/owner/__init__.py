@@ -1,0 +1,1 @@
+"""Figures of what the owner waits for: the page, lists, decisions, photos."""

@@ -1,0 +1,4 @@
+"""Draw a face: its shape, skin, hair and expression.
+
+Uses: curves, look, mesh and pose beside it.
+"""

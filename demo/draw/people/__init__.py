@@ -1,0 +1,4 @@
+"""Model a person and draw the person in light.
+
+Uses: face, and the modules beside these packages.
+"""

@@ -1,0 +1,4 @@
+"""Patches of IAM: managed policies, policy variables, decisions.
+
+Uses: ministack, security.
+"""

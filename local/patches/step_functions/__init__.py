@@ -1,0 +1,4 @@
+"""Patches of Step Functions: branches, executions, retries, tasks.
+
+Uses: ministack, security.
+"""

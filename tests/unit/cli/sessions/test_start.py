@@ -1,0 +1,122 @@
+"""`./whosthere start`: lengths, prices, what it asks for, refuses and asks back."""
+
+import argparse
+import io
+import sys
+
+import pytest
+
+from cli.aws.sessions.price import price_text
+from cli.aws.time_formats import format_time, parse_minutes
+from cli.commands import start
+from cli.errors import InputError
+from tests.support.stack.moto_target import BUCKET, running_session
+from whosthere.clock import now_ms
+from whosthere.errors import SessionInputError
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("2h", 120), ("90m", 90), ("1h30m", 90), ("1d", 1440), ("5min", 5)]
+)
+def test_a_length_of_time_is_read_as_people_write_it(text, minutes):
+    assert parse_minutes(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "0m", "-1h", "soon", "1h 30"])
+def test_what_is_no_length_of_time_is_refused_with_examples(text):
+    with pytest.raises(InputError, match="1h30m"):
+        parse_minutes(text)
+
+
+def test_a_moment_is_shown_on_the_owners_clock_with_the_day_if_it_is_another():
+    noon = 1_800_014_400_000  # 2027-01-15 12:00 UTC, in Kathmandu 17:45
+    assert format_time(noon, "Asia/Kathmandu", noon) == "17:45 Asia/Kathmandu"
+    assert format_time(noon, "Asia/Kathmandu", noon - 86_400_000).startswith("Fri 15 Jan 17:45")
+
+
+def test_two_hours_of_a_stream_processor_cost_at_most_what_the_minutes_cost():
+    assert price_text("stream-processor", 120).startswith("at most $14.40 ")
+    assert price_text("stream-processor", 0.5).startswith("at most $0.12 ")
+
+
+def test_images_have_a_price_each_and_no_upper_bound():
+    assert "$0.001 for each image" in price_text("image-search", 120)
+    assert "at most" not in price_text("image-search", 120)
+
+
+def start_options(*arguments):
+    parser = argparse.ArgumentParser()
+    start.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_a_session_is_asked_for_as_the_state_machine_takes_it():
+    options = start_options("--until", "06:00", "--set", "strangers=off", "--set", "margin=3.5")
+    assert start.session_input("front-door", options) == {
+        "camera": "front-door",
+        "until": "06:00",
+        "settings": {"strangers": "off", "margin": 3.5},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--minutes", "1441"], "1440"),
+        (["--minutes", "0"], "minutes"),
+        (["--until", "6 o'clock"], "until"),
+        (["--until", "24:00"], "until"),
+        (["--minutes", "5", "--set", "strangers=maybe"], "settings.strangers"),
+        (["--minutes", "5", "--set", "colour=red"], "colour"),
+    ],
+)
+def test_a_session_that_cannot_be_is_refused_before_aws_is_asked(arguments, told):
+    with pytest.raises(SessionInputError, match=told):
+        start.session_input("front-door", start_options(*arguments))
+
+
+def executions(target):
+    machine = target.outputs["StateMachineArn"]
+    return target.session.client("stepfunctions").list_executions(stateMachineArn=machine)[
+        "executions"
+    ]
+
+
+def test_a_busy_camera_is_refused_with_its_session_and_until_when(verb, target, table):
+    session = running_session(table)
+    until = format_time(session.deadline_ms, "Europe/Berlin", now_ms())
+    with pytest.raises(InputError, match=f"session one runs until {until}"):
+        verb(start, "front-door", "--minutes", "5", "--yes")
+    assert executions(target) == []
+
+
+def test_starting_on_aws_asks_once_and_no_means_no(verb, target, monkeypatch, capsys):
+    terminal = io.StringIO("n\n")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    with pytest.raises(InputError, match="nothing was started"):
+        verb(start, "front-door", "--minutes", "120")
+    asked = capsys.readouterr().err
+    assert asked.count("[y/N]") == 1
+    assert "front-door until " in asked and "at most $14.40" in asked
+    assert executions(target) == []
+
+
+def test_where_nobody_can_answer_yes_has_to_be_said(verb, target, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(InputError, match="--yes"):
+        verb(start, "front-door", "--minutes", "5")
+    assert executions(target) == []
+
+
+def test_which_camera_has_to_be_said_if_there_are_two(verb):
+    with pytest.raises(InputError, match="front-door, back-door"):
+        verb(start, "--minutes", "5")
+
+
+def test_a_bad_settings_file_is_told_before_anything_starts(verb, target):
+    target.session.client("s3").put_object(
+        Bucket=BUCKET, Key="settings.json", Body=b'{"tell": "all"}'
+    )
+    with pytest.raises(InputError, match=r"settings.json: tell"):
+        verb(start, "front-door", "--minutes", "5", "--yes")
