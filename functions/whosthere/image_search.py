@@ -128,23 +128,16 @@ class FaceAnswers:
 
 def _search(images: ImageSearch, table: Table, session: Session, image: CameraImage) -> FaceAnswers:
     """Search the faces of an image, but for those that are followed from the image before."""
-    rekognition, counts = images.files.rekognition, Counter[str]()
+    rekognition, settings = images.files.rekognition, session.settings
     stored = read_tracks(table, session.camera)
-    follower = FaceFollower(
-        session,
-        image.producer_ms,
-        stored.state.image,
-        stored.strangers,
-        lambda person: not person or not read_person(table, person).look_alikes,
-    )
-    shown = thumbnail(image.content) if session.settings.image_change_levels else None
+    follower = _follower(table, session, stored, image)
+    is_compared = settings.image_change_levels and settings.search_again_ms
+    shown = thumbnail(image.content) if is_compared else None
     carried = follower.carry(shown)
-    counts["detections_saved"] = int(carried is not None)
     detected = detect_faces(rekognition, image) if carried is None else carried
-    places = comparable_faces(detected, image, session.settings.quality)
+    places = comparable_faces(detected, image, settings.quality)
     followed = follower.follow(detected)
     unknown = [place for place in places if followed[place] is None]
-    counts["searches_saved"] = len(places) - len(unknown)
     collection = collection_in_use(table, images.people_collection) if unknown else ""
     found = find_matches(rekognition, collection, image, detected, unknown)
     matches = {place: face.matches for place, face in enumerate(followed) if face}
@@ -152,7 +145,22 @@ def _search(images: ImageSearch, table: Table, session: Session, image: CameraIm
     answers = {
         place: {"DetectedFace": detected[place], "MatchedFaces": matches[place]} for place in places
     }
+    counts = Counter(
+        detections_saved=int(carried is not None), searches_saved=len(places) - len(unknown)
+    )
     return FaceAnswers(detected, answers, shown, follower, stored, counts)
+
+
+def _follower(
+    table: Table, session: Session, stored: StoredTracks, image: CameraImage
+) -> FaceFollower:
+    return FaceFollower(
+        session,
+        image.producer_ms,
+        stored.state.image,
+        stored.strangers,
+        lambda person: not person or not read_person(table, person).look_alikes,
+    )
 
 
 def _set_aside(images: ImageSearch, session: Session, key: str, reason: str) -> None:

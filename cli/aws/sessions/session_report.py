@@ -44,7 +44,7 @@ def report_lines(
     yield "Dropped: " + _drops(report["drops"])
     if any(report.get("stops", {}).values()):
         yield "Stops: " + _counts(report["stops"])
-    if saved := saved_text(report["counts"] | report["calls"]):
+    if saved := saved_text({**report.get("counts", {}), **report["calls"]}):
         yield saved
     yield from _latencies(report["latencies"])
     yield "Called: " + _counts(report["calls"])

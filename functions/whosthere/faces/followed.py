@@ -4,7 +4,8 @@ A face is searched in each image until it is sure who it is: as many searches in
 visit, two or more, gave the same answer. A similarity as high as `SURE` counts as two. From then on
 it is followed by its box, with the matches of its last search. It is searched again after
 `searchAgainSeconds`, where no face was followed to its place, where two faces or two places
-compete, and where a stranger looks more towards the camera than when he was searched.
+compete, and where a stranger is nearer or looks more towards the camera than when he was
+searched.
 
 Images come late, twice and in parallel. An image follows only from an earlier one of its session,
 and only the newest is kept: what comes too late, or loses a race, is searched.
@@ -30,8 +31,8 @@ SURE = 99.0
 # times as far away as the nearest.
 CLEAR_DISTANCE, CLEAR_RATIO = 0.5, 2.0
 # Degrees: a stranger who has turned so far towards the camera, or looks so much higher or lower,
-# may be somebody known who could not be recognised before.
-TURNED_YAW, TURNED_PITCH = 10.0, 15.0
+# or whose face is so many times as high, may be somebody known who was not recognised before.
+TURNED_YAW, TURNED_PITCH, NEARER = 10.0, 15.0, 1.25
 # The row has 400 KB (DynamoDB, Quotas): a face's matches, most alike first, and an image's faces.
 MOST_MATCHES, MOST_DETECTED = 10, 20
 
@@ -44,7 +45,8 @@ class FollowedFace:
     """A face where it was seen last, and the answer of its last search.
 
     `who` is the one person that it showed, empty for nobody; `matches` are those of a record.
-    `agreed` is how many searches in a row gave this answer; 0 if it was unsure.
+    `agreed` is how many searches in a row gave this answer; 0 if it was unsure. `yaw`, `pitch`
+    and `height` are those of the face that was searched.
     """
 
     box: Box
@@ -52,6 +54,7 @@ class FollowedFace:
     searched_ms: int
     yaw: float
     pitch: float
+    height: float
     who: str
     agreed: int
     matches: Sequence[Any]
@@ -185,7 +188,9 @@ class FaceFollower:
         is_turned = (
             abs(known.yaw) - abs(yaw) > TURNED_YAW or abs(pitch - known.pitch) > TURNED_PITCH
         )
-        return (known.seen_ms, *known.box.to_row()) in self._strangers and not is_turned
+        is_nearer = box_of(face).height > NEARER * known.height
+        is_stranger = (known.seen_ms, *known.box.to_row()) in self._strangers
+        return is_stranger and not is_turned and not is_nearer
 
     def image(
         self,
@@ -233,6 +238,7 @@ class FaceFollower:
             self._moment_ms,
             self._moment_ms,
             *_pose_of(given["DetectedFace"]),
+            shown.face.box.height,
             who,
             agreed,
             list(given["MatchedFaces"])[:MOST_MATCHES],

@@ -138,6 +138,14 @@ def test_a_settled_stranger_is_followed_until_he_turns_to_the_camera(session):
     assert harness.summary[3] == {"stranger": 1}
 
 
+def test_a_settled_stranger_who_comes_nearer_is_searched(session):
+    harness, (left, top, width, height) = session(), LEFT
+    harness.searches(*(drawn(second, stranger()) for second in range(3)))
+    nearer = (left, top, 1.3 * width, 1.3 * height)
+    harness.searches(drawn(3, alice(0, box=nearer)))
+    assert harness.rekognition.calls[PEOPLE] == 3
+
+
 def test_with_strangers_off_nothing_is_kept_of_them_and_persons_are_followed(session):
     harness = session(strangers="off")
     harness.searches(*(drawn(second, stranger()) for second in range(3)))
@@ -274,9 +282,13 @@ def similarities(most):
 def test_in_any_order_twice_or_lost_the_visits_are_those_of_searching_always(
     session, images, seed, shuffled
 ):
-    """Alice and a stranger, each at a place, who look away, come and go."""
+    """Alice and a stranger, each at a place, who come and go; Alice turned away has no match."""
     scenes = [
-        drawn(second, *([alice(similarity)] * is_here), *([stranger(RIGHT)] * is_beside))
+        drawn(
+            second,
+            *([alice(similarity, yaw=40.0 * (not similarity))] * is_here),
+            *([stranger(RIGHT)] * is_beside),
+        )
         for second, (is_here, similarity, is_beside) in enumerate(images)
     ]
     random = Random(seed)
