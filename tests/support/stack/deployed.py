@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from cli.setup.laptop_stack import table_of
@@ -33,9 +34,16 @@ class DeployedProduct:
     def client(self, name):
         return self.laptop.client(name)
 
-    @property
+    @cached_property  # a client takes long to make, and tests look at the table all the time
     def table(self):
         return table_of(self.laptop, self.stack)
+
+    @cached_property
+    def archive(self):
+        """A client for the stored video of the camera."""
+        asked = {"StreamName": f"{self.stack.name}-front-door", "APIName": "LIST_FRAGMENTS"}
+        endpoint = self.client("kinesisvideo").get_data_endpoint(**asked)["DataEndpoint"]
+        return self.laptop.session().client("kinesis-video-archived-media", endpoint_url=endpoint)
 
     def start(self, minutes=60, **settings):
         """Start a session; without `minutes` it outlasts every test on a slow machine."""
@@ -98,15 +106,10 @@ class DeployedProduct:
 
     def is_dark(self):
         """Whether the camera has been off for a while: no fragment in ten seconds."""
-        asked = {"StreamName": f"{self.stack.name}-front-door", "APIName": "LIST_FRAGMENTS"}
-        endpoint = self.client("kinesisvideo").get_data_endpoint(**asked)["DataEndpoint"]
-        archive = self.laptop.session().client(
-            "kinesis-video-archived-media", endpoint_url=endpoint
-        )
         now = datetime.now(UTC)
         recent = {"StartTimestamp": now - timedelta(seconds=10), "EndTimestamp": now}
-        return not archive.list_fragments(
-            StreamName=asked["StreamName"],
+        return not self.archive.list_fragments(
+            StreamName=f"{self.stack.name}-front-door",
             FragmentSelector={
                 "FragmentSelectorType": "SERVER_TIMESTAMP",
                 "TimestampRange": recent,
