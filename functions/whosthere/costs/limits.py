@@ -20,7 +20,7 @@ from whosthere.metrics import add_counts
 from whosthere.session_store import Session, session_key
 
 MICROS = 1_000_000
-# From this share of a limit on, only the second, fourth, eighth or no image is searched.
+# From this share of a limit on, only one image of two, four, eight or none is searched.
 THINNING = ((1.0, 0), (0.95, 8), (0.9, 4), (0.8, 2))
 # Money for stopping a stream processor: what it runs on after the decision.
 STOP_RESERVE_S = 15.0
@@ -42,7 +42,7 @@ class Budget:
 
     @property
     def keep_every(self) -> int:
-        """Return which images are searched: each one, the second ..., or none by 0."""
+        """Return of how many images one is searched, 0 for none."""
         return next((every for share, every in THINNING if self.share >= share), 1)
 
     @property
@@ -117,8 +117,9 @@ def allows_image(
 ) -> bool:
     """Return whether an image may be searched; always without a limit, and then nothing is read.
 
-    Which images are left out depends on their time alone, so a retry decides the same. The limit
-    is exceeded at most by the images that are searched at the same time.
+    Which images are left out depends on their time alone, so a retry decides the same. As many in
+    a row as confirm a visit are searched: of single ones, seconds apart, nobody would be told. The
+    limit is exceeded at most by the images that are searched at the same time.
     """
     settings = session.settings
     if not settings.max_dollars and not settings.max_dollars_month:
@@ -127,7 +128,8 @@ def allows_image(
     budget = read_budget(table, session, row, prices, now_ms)
     assert budget is not None
     number = round(image_ms / (1000 * settings.sampling_seconds))
-    return bool(budget.keep_every) and number % budget.keep_every == 0
+    row_of_images = number // settings.confirm_sightings
+    return bool(budget.keep_every) and row_of_images % budget.keep_every == 0
 
 
 def count_image(
