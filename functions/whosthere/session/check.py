@@ -161,6 +161,8 @@ def _check(context: CheckContext, facts: Facts, row: Row) -> Decision:
 def _failed(context: CheckContext, facts: Facts, row: Row, error: Exception) -> Decision:
     with suppress(BotoCoreError, ClientError):  # unread, it holds no message back
         facts = replace(facts, health=_read_health(context, facts))
+    with suppress(BotoCoreError, ClientError):  # what failed costs no less while it fails
+        facts = replace(facts, budget=_read_budget(context, facts, row))
     decision = decide_without(facts, name_of_error(error), str(error))
     try:
         _note(context, facts, decision, row)

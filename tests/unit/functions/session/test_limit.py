@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 
 from tests.support.session.check_harness import Services, check_context_of
-from tests.support.session.facts import LIVE, NOW, RAN, a_session, after, facts
+from tests.support.session.facts import LIVE, NONE, NOW, RAN, a_session, after, facts
+from tests.support.session.stop_harness import refusal
 from tests.support.stack.moto_target import running_session
 from whosthere.alerts import texts
 from whosthere.costs.limits import STOP_RESERVE_S, Budget, month_micros, read_budget
 from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import Metered
 from whosthere.session.check import check_session
-from whosthere.session.decision import CheckProgress, decide
+from whosthere.session.decision import CheckProgress, decide, decide_without
 from whosthere.session_store import session_key
 
 RATE = 0.002  # dollars a second
@@ -33,6 +34,23 @@ def test_a_session_sleeps_no_longer_than_its_money_lasts():
 def test_a_session_that_has_spent_its_limit_ends():
     decision = decide(facts(budget=budget(session_left=STOP_RESERVE_S * RATE)))
     assert (decision.next, decision.ended_by) == ("end", "limit")
+
+
+def test_a_check_that_fails_lets_no_engine_run_above_the_limit():
+    def without(left_s, **changes):
+        given = facts(budget=budget(session_left=(STOP_RESERVE_S + left_s) * RATE), **changes)
+        return decide_without(replace(given, failed_checks=5), "Throttled", "too often")
+
+    assert (without(40).next, without(40).sleep_s) == ("sleep", 40)
+    assert without(0).ended_by == "limit"
+    waiting = without(0, progress=CheckProgress())
+    assert (waiting.next, waiting.sleep_s) == ("sleep", 600)
+
+
+def test_a_session_that_waits_for_video_looks_no_more_often_near_its_limit():
+    """It spends nothing meanwhile, and an execution has 25,000 events."""
+    waits = facts("GONE", NONE, CheckProgress(), budget=budget(session_left=17 * RATE))
+    assert decide(waits).sleep_s == decide(replace(waits, budget=None)).sleep_s > 2
 
 
 def test_images_are_limited_one_by_one_and_the_session_ends_at_the_limit():
@@ -155,3 +173,14 @@ def test_a_check_ends_a_stream_processor_before_its_limit_is_spent(table, checke
     assert (answer["next"], answer["ending"]["endedBy"]) == ("end", "limit")
     assert 0.12 * 46 / 60 + STOP_RESERVE_S * 0.002 < 0.123
     assert home_prices()["face-search"].dollars == 0.12
+
+
+def test_a_check_that_cannot_look_at_the_video_ends_a_session_at_its_limit(table, monkeypatch):
+    running_session(table, maxDollars=0.12)
+    with_check(table, ran=True, checked=0, engine_ms=46_000)
+    monkeypatch.setattr("whosthere.session.check.RETRY_PAUSES_S", ())
+    services = Services()
+    services.failing["media"] = refusal("ThrottlingException")
+    context = check_context_of(table, services, lambda _: None)
+    answer = check_session(context, "one", "front-door", failed_checks=0, retries=0)
+    assert (answer["next"], answer["ending"]["endedBy"]) == ("end", "limit")
