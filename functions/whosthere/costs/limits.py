@@ -1,7 +1,8 @@
 """Limits on what is spent: `maxDollars` of a session, and `maxDollarsMonth` of the stack.
 
 A session's spending is computed from what its row counts. What all sessions of a month spent, by
-UTC as AWS bills, is one row to which each adds. What has no price counts nothing.
+UTC as AWS bills, is one row to which each adds; a stream processor's session also what it will
+spend until its next check. What has no price counts nothing.
 """
 
 import math
@@ -147,6 +148,29 @@ def count_image(
     add_counts(table, session.id, counts, last_ms, waited=waited, spent_micros=added)
 
 
+def reserve(
+    table: Table, session: Session, prices: PriceTable, spent: int, seconds: float, now_ms: int
+) -> tuple[int, float]:
+    """Add to the month what was spent, and what the engine will spend for so many seconds.
+
+    Return what was added, in millionths of a dollar, and for how many seconds there is money. So
+    the sessions of many cameras, each of which reads what is left, do not spend it all: of those
+    that read at the same moment each sees what the ones before it have added.
+    """
+    most, rate = session.settings.max_dollars_month, MICROS * _rate(session.engine, prices)
+    if not most or not rate or not seconds:
+        return add_to_month(table, now_ms, spent), seconds
+    ahead = round(rate * (seconds + STOP_RESERVE_S))
+    total = _add(table, now_ms, spent + ahead)
+    if total is None:
+        return 0, seconds
+    over = min(ahead, max(0, total - round(MICROS * most)))
+    if not over:
+        return spent + ahead, seconds
+    given_back = add_to_month(table, now_ms, -over)
+    return spent + ahead + given_back, max(0.0, (ahead - over) / rate - STOP_RESERVE_S)
+
+
 def settle(table: Table, session: Session, prices: PriceTable, now_ms: int) -> None:
     """Add to the month, once, what an ended session spent since its last check."""
     row = dynamodb.read(table, session_key(session.id)) or {}
@@ -194,10 +218,13 @@ def add_to_month(table: Table, now_ms: int, micros: int) -> int:
 
     A refusal is no reason to fail: what was not added is added by the session's next check.
     """
-    if not micros:
-        return 0
+    return micros if micros and _add(table, now_ms, micros) is not None else 0
+
+
+def _add(table: Table, now_ms: int, micros: int) -> int | None:
+    """Add to what the month's sessions have spent; return the sum, or None if that is refused."""
     try:
-        table.update_item(
+        answer = table.update_item(
             Key=month_key(now_ms),
             UpdateExpression="SET expires = :expires, schemaVersion = :schema ADD micros :micros",
             ExpressionAttributeValues={
@@ -205,7 +232,9 @@ def add_to_month(table: Table, now_ms: int, micros: int) -> int:
                 ":expires": month_end_ms(now_ms) // 1000 + KEEP_ROWS_S,
                 ":schema": dynamodb.SCHEMA,
             },
+            ReturnValues="UPDATED_NEW",
         )
     except (BotoCoreError, ClientError):
-        return 0
-    return micros
+        return None
+    row: Row = answer["Attributes"]
+    return int(row["micros"])
