@@ -51,5 +51,5 @@ def test_the_price_is_said_and_nothing_is_asked_without_leave(target, monkeypatc
     verb_test.add_arguments(parser)
     arguments = parser.parse_args([])
     arguments.more = ["aws"]
-    with pytest.raises(InputError, match=r"at most \$0\.36.*about \$0\.01.*say --yes"):
+    with pytest.raises(InputError, match=r"at most \$0\.37.*about \$0\.01.*say --yes"):
         verb_test.run(arguments, Interrupts())
