@@ -90,7 +90,7 @@ def comparison_rows(runs: Sequence[DemoResult]) -> Iterator[tuple[str, ...]]:
     for call in sorted({call for run in runs for call in rekognition_calls(run.report)}):
         yield (call, *(str(rekognition_calls(run.report).get(call, 0)) for run in runs))
     yield ("all API calls", *(str(sum(run.report["calls"].values())) for run in runs))
-    yield ("price on AWS", *(f"${run.report['cost']['dollars']:.3f}" for run in runs))
+    yield ("price on AWS", *(_price(run.report["cost"]) for run in runs))
 
 
 def rekognition_calls(report: Mapping[str, Any]) -> dict[str, int]:
@@ -130,3 +130,9 @@ def _count(run: DemoResult, kind: str) -> str:
 def _latency(report: Mapping[str, Any], quantile: str) -> str:
     latency = report["latencies"]["capturedToSent"]
     return "-" if latency is None else f"{latency[quantile] / 1000:.1f} s"
+
+
+def _price(cost: Mapping[str, Any]) -> str:
+    """Return what a session costs on AWS, and what has no published price and is not in it."""
+    lacks = f", without {', '.join(cost['without'])}" if cost["without"] else ""
+    return f"${cost['dollars']:.3f}{lacks}"

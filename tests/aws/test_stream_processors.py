@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from cli.aws.cameras.camera_status import read_camera_status
 from cli.aws.sessions.session_start import start_session
+from cli.aws.sessions.session_stop import END_TIMEOUT_SECONDS, wait_until_ended
 from cli.aws.target import Target
 from cli.commands.sessions import read_report
-from cli.commands.stop import wait_until_ended
 from cli.commands.test import SESSION_MINUTES
 from whosthere.clock import now_ms
 from whosthere.names import processor_name, stream_name
@@ -75,7 +75,9 @@ def stop(target: Target, session: Session) -> Session:
     latest = latest_session(target.table(), session.camera)
     if latest and latest.held and latest.id == session.id:
         request_stop(target.table(), target.session.client("stepfunctions"), session.camera)
-    return wait_until_ended(target, session.id)
+    ended = wait_until_ended(target, session.id, time.monotonic() + END_TIMEOUT_SECONDS)
+    assert ended, f"{session.id} has not ended within {END_TIMEOUT_SECONDS} s"
+    return ended
 
 
 def test_a_session_runs_and_stops(

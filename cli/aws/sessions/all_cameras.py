@@ -112,7 +112,7 @@ def _run(
             time.sleep(POLL_SECONDS)
     if found["status"] != "SUCCEEDED":
         cause = found.get("cause") or found.get("error") or found["status"]
-        raise VerbError(f"{run} failed: {cause}")
+        raise VerbError(f"{run} failed: {cause}. `./whosthere status` shows which sessions run")
     # Of an item that failed as a whole there is nothing.
     answers = [CameraResult(**one) for one in json.loads(found["output"]) if one]
     answered = {one.camera: one for one in answers}
@@ -155,9 +155,9 @@ def _wait_until_open(target: Target, one: CameraResult, until: float) -> CameraR
             result = BUSY if ended.get("error") == "CameraBusyError" else REFUSED
             cause = ended.get("cause") or ended.get("error") or ended["status"]
             return replace(one, result=result, cause=cause[:MOST_CAUSE])
-        if time.monotonic() > until:
-            cause = f"it has not opened within {OPEN_TIMEOUT_SECONDS} s"
-            return replace(one, result=REFUSED, cause=cause)
+        if time.monotonic() > until:  # its execution runs: it may open, and cost money, later
+            cause = f"not open yet after {OPEN_TIMEOUT_SECONDS} s; see `./whosthere status`"
+            return replace(one, cause=cause)
         time.sleep(POLL_SECONDS)
     return one
 

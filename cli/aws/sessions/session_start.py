@@ -95,8 +95,9 @@ def price_text(target: Target, cost: Cost, limit: float = 0) -> str:
     text = f"at most {sum_text(cost)}"
     if target.engine == "image-search":
         text += ", if a face is in each image"
-    if limit:
-        text += f", and not above {dollars_text(limit)} (maxDollars)"
+    if 0 < limit < cost.dollars:
+        # Not all of its lines count for the limit, and stopping takes a while.
+        text += f"; maxDollars ends it at about {dollars_text(limit)}"
     return f"{text} on AWS, nothing here" if target.is_laptop else text
 
 

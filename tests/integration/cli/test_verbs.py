@@ -127,8 +127,8 @@ def test_a_session_from_its_start_to_its_report(started, verb, shell, answer, pr
     assert 0 < lines["face-search"] <= report["minutes"]["real"] + 0.05  # rounded
     assert lines["transitions"] == calls["states:Transition"]
     assert lines["video-in"] > 0 and lines["shard"] > 0
-    today = answer("bill", "--day", "today", "--camera", "front-door")
-    assert started["session"] in [one["session"] for one in today["sessions"]]
+    day = answer("bill", "--day", started["started"][:10], "--camera", "front-door")
+    assert started["session"] in [one["session"] for one in day["sessions"]]
 
 
 def test_a_pause_is_seen_in_the_status_and_ends(started, verb, answer, product, wait_until):

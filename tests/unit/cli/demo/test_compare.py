@@ -84,7 +84,9 @@ def test_what_may_not_differ_is_named(
 
 
 def test_both_engines_stand_side_by_side() -> None:
-    runs = [ONE, run_of("image-search", LATER[0])]
+    second = run_of("image-search", LATER[0])
+    unpriced = {"dollars": 0.042, "without": ["image generation, GetImages"]}
+    runs = [ONE, replace(second, report=second.report | {"cost": unpriced})]
     rows = {row[0]: row[1:] for row in comparison_rows(runs)}
     assert rows[""] == ("stream-processor", "image-search")
     assert rows["Zoë"] == (
@@ -94,7 +96,8 @@ def test_both_engines_stand_side_by_side() -> None:
     assert rows["a stranger"] == ("16.2 to 21.0 s, 9 sightings", "-")
     assert rows["captured to alert, p95"] == ("3.1 s", "3.1 s")
     assert rows["rekognition:DetectFaces"] == ("30", "30")
-    assert rows["price on AWS"] == ("$0.042", "$0.042")
+    lacks = ", without image generation, GetImages"
+    assert rows["price on AWS"] == ("$0.042", f"$0.042{lacks}")
     assert rows["all API calls"] == ("44", "44")
 
 

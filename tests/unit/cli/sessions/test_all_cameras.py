@@ -125,6 +125,15 @@ def test_a_session_that_ends_at_its_opening_has_not_started(target, described, e
     assert (found.result, found.cause) == (result, "why")
 
 
+def test_a_session_that_opens_late_has_started_all_the_same(target, monkeypatch):
+    monkeypatch.setattr(all_cameras, "OPEN_TIMEOUT_SECONDS", -1)
+    machine, states = target.output("StateMachineArn"), target.session.client("stepfunctions")
+    states.start_execution(stateMachineArn=machine, name="late", input="{}")
+    one = CameraResult("front-door", "started", "late")
+    (found,) = all_cameras._opened(target, [one], all_cameras.Progress())
+    assert found.result == "started" and "./whosthere status" in found.cause
+
+
 def test_stopping_waits_until_each_session_has_freed_its_camera(verb, answer, table, monkeypatch):
     session = running_session(table, "front-door", "one")
     answer(

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from cli.aws.sessions.session_start import plan_session
 from cli.aws.time_formats import format_time, parse_minutes
 from cli.commands import start
 from cli.errors import InputError
@@ -93,6 +94,15 @@ def test_starting_on_aws_asks_once_and_no_means_no(verb, target, monkeypatch, ca
     assert "  face search of a stream" in asked and "120 minutes" in asked and "$14.40?" in asked
     assert "? AWS's own pages do not tell this price" in asked
     assert executions(target) == []
+
+
+def test_a_limit_is_told_where_it_ends_the_session_before_its_deadline(target):
+    def price(dollars):
+        request = {"minutes": 120, "settings": {"maxDollars": dollars}}
+        return plan_session(target, "front-door", request).price
+
+    assert price(0) == price(20) == "at most $14.69"
+    assert price(5) == "at most $14.69; maxDollars ends it at about $5.00"
 
 
 def test_where_nobody_can_answer_yes_has_to_be_said(verb, target, monkeypatch):
