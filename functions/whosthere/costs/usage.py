@@ -37,8 +37,11 @@ PRICE_OF_CALL: Mapping[str, tuple[str, int]] = {
     "s3:CopyObject": (PUT, 1),
     "s3:ListObjectsV2": (PUT, 1),
 }
-# Calls to DynamoDB for one image with a known face (counted: test_limits.py).
-READS_OF_IMAGE, WRITES_OF_IMAGE = 7, 4
+# Units of DynamoDB for one image with a known face: six reads and three writes of one unit each
+# (counted: test_limits.py), and the row of tracks with a thumbnail of the image: 17 KB if that has
+# 1280 x 720 pixels, the edge's default.
+UNITS_TO_READ_TRACKS, UNITS_TO_WRITE_TRACKS = 5, 17
+READS_OF_IMAGE, WRITES_OF_IMAGE = 6 + UNITS_TO_READ_TRACKS, 3 + UNITS_TO_WRITE_TRACKS
 # Counters of images that Kinesis Video Streams made: each image is in one of them.
 IMAGE_COUNTERS = ("records", "images_outside", "images_refused", "images_over_limit")
 

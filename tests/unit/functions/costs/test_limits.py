@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Lock
 
 import boto3
 import pytest
+from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.support.records.alert_harness import (
     LEFT,
@@ -18,8 +20,15 @@ from tests.support.records.drawn_faces import RED, Urls, draw
 from tests.support.records.odd_batches import LettersBucket, silent
 from whosthere.costs import limits
 from whosthere.costs.prices import PriceTable, home_prices
-from whosthere.costs.usage import READS_OF_IMAGE, WRITES_OF_IMAGE, usage_of_calls
+from whosthere.costs.usage import (
+    READS_OF_IMAGE,
+    UNITS_TO_READ_TRACKS,
+    UNITS_TO_WRITE_TRACKS,
+    WRITES_OF_IMAGE,
+    usage_of_calls,
+)
 from whosthere.image_search import ImageSearch, search_image
+from whosthere.imaging import thumbnail
 from whosthere.ingest import image as images
 from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.metrics import ApiCallCounter
@@ -71,7 +80,7 @@ class Door:
         self.table = table
         # Each image is searched, whatever it shows.
         always = {"searchAgainSeconds": 0, "imageChangeLevels": 0}
-        opened = open_session(table, **always, **settings)
+        opened = open_session(table, **always | settings)
         table.update_item(
             Key=session_key("one"),
             UpdateExpression="SET engine = :engine",
@@ -131,11 +140,23 @@ def test_images_thin_out_and_none_is_searched_above_the_limit(door):
     assert home.rekognition.detected == len(searched)
 
 
-def test_images_that_are_searched_at_once_exceed_the_limit_by_themselves_alone(door):
+def test_images_that_are_searched_at_once_exceed_the_limit_by_themselves_alone(door, monkeypatch):
+    one_call_at_a_time(monkeypatch)
     home = door(maxDollars=1)
     with ThreadPoolExecutor(5) as pool:  # MaximumConcurrency in template.yaml
         list(pool.map(home.search, range(40)))
     assert home.spent <= 1 + 5 * ONE_IMAGE
+
+
+def one_call_at_a_time(monkeypatch):
+    """Moto copies its tables while it writes to them: no other thread may do so meanwhile."""
+    lock, answer = Lock(), BotocoreStubber.process_request
+
+    def locked(*given):
+        with lock:
+            return answer(*given)
+
+    monkeypatch.setattr(BotocoreStubber, "process_request", locked)
 
 
 def test_without_a_limit_nothing_is_left_out_and_no_row_is_read_for_it(door, monkeypatch):
@@ -186,8 +207,22 @@ def test_the_calls_of_an_image_to_the_table_are_as_many_as_the_plan_says(door, t
     home.search(4, home_prices())  # the first one's last write is counted by the second
     counts = {name: int(number) for name, number in home.row["counts"].items() if ":" in name}
     used = usage_of_calls(counts)
-    assert used["table-reads"] <= READS_OF_IMAGE * 2
-    assert used["table-writes"] <= WRITES_OF_IMAGE * 2
+    # A call is counted as one unit, also the one that reads or writes the row of tracks.
+    assert used["table-reads"] <= (READS_OF_IMAGE - UNITS_TO_READ_TRACKS + 1) * 2
+    assert used["table-writes"] <= (WRITES_OF_IMAGE - UNITS_TO_WRITE_TRACKS + 1) * 2
+
+
+def test_the_row_of_tracks_has_as_many_units_as_the_plan_says(door, table):
+    """DynamoDB bills 4 KB a read and 1 KB a write (Read and write capacity units)."""
+    home = door(imageChangeLevels=6, searchAgainSeconds=5)
+    for second in range(3):
+        home.search(second)
+    tracks = table.get_item(Key={"pk": "camera#front-door", "sk": "tracks"})["Item"]
+    image = tracks["image"]
+    image["thumbnail"] = thumbnail(draw(size=(1280, 720))).levels
+    size = len(image["thumbnail"]) + len(str({**tracks, "image": {**image, "thumbnail": ""}}))
+    assert 1024 * (UNITS_TO_WRITE_TRACKS - 2) < size <= 1024 * UNITS_TO_WRITE_TRACKS
+    assert -(-UNITS_TO_WRITE_TRACKS // 4) == UNITS_TO_READ_TRACKS
 
 
 def test_an_ended_session_adds_to_its_month_once(table):

@@ -45,8 +45,8 @@ def test_two_hours_of_images_line_by_line():
             "transitions": 380,
             "lambda-requests": 7320,
             "lambda-arm64": 7260,  # 120 x 0.5 + 7,200 x 1
-            "table-reads": 50_400,
-            "table-writes": 28_800,
+            "table-reads": 79_200,  # 7,200 x 11
+            "table-writes": 144_000,  # 7,200 x 20
             "bucket-writes": 7200,
             "bucket-reads": 7200,
             "queue-requests": 21_600,
