@@ -19,6 +19,9 @@ from bench.fleet.quotas import limits
 from bench.fleet.run import READ, WRITTEN, FleetCounts, simulate
 from bench.owner.history import empty_table
 from local.laptop import LaptopAWS
+from whosthere.costs.calculator import cost_of
+from whosthere.costs.prices import price_table
+from whosthere.costs.usage import usage_of_calls
 
 SIZES = (1, 10, 100, 1000)
 MOST_ON_THE_LAPTOP = 10
@@ -80,9 +83,18 @@ def print_counts(found: Sequence[FleetCounts]) -> None:
     print(f"\nCalls that a camera adds in such an hour (of {last.cameras}):")
     for call, number in sorted(last.per_call.items()):
         print(f"  {call}: {number / last.cameras:.1f}")
+    print(f"  together ${dollars(last) / last.cameras:.6f}; its engine and video: bench.costs")
     print("\nMost capacity units of one partition in a second, by the kind of its key:")
     for kind in sorted(last.written_peaks | last.read_peaks):
         print(f"  {kind}: {last.written_peaks[kind]} written, {last.read_peaks[kind]} read")
+
+
+def dollars(found: FleetCounts) -> float:
+    """Return what the calls cost."""
+    named = (call.partition(":") for call in found.per_call)
+    names = (f"{service}:{operation.title().replace('_', '')}" for service, _, operation in named)
+    calls = dict(zip(names, found.per_call.values(), strict=True))
+    return cost_of(usage_of_calls(calls), price_table(REGION)).dollars
 
 
 def print_limits(alone: FleetCounts) -> None:

@@ -1,7 +1,8 @@
 """Limits on what is spent: `maxDollars` of a session, and `maxDollarsMonth` of the stack.
 
 A session's spending is computed from what its row counts. What all sessions of a month spent, by
-UTC as AWS bills, is one row to which each adds. What has no price counts nothing.
+UTC as AWS bills, is one row to which each adds; a stream processor's session also what it will
+spend until its next check. What has no price counts nothing.
 """
 
 import math
@@ -20,7 +21,7 @@ from whosthere.metrics import add_counts
 from whosthere.session_store import Session, session_key
 
 MICROS = 1_000_000
-# From this share of a limit on, only the second, fourth, eighth or no image is searched.
+# From this share of a limit on, only one image of two, four, eight or none is searched.
 THINNING = ((1.0, 0), (0.95, 8), (0.9, 4), (0.8, 2))
 # Money for stopping a stream processor: what it runs on after the decision.
 STOP_RESERVE_S = 15.0
@@ -42,7 +43,7 @@ class Budget:
 
     @property
     def keep_every(self) -> int:
-        """Return which images are searched: each one, the second ..., or none by 0."""
+        """Return of how many images one is searched, 0 for none."""
         return next((every for share, every in THINNING if self.share >= share), 1)
 
     @property
@@ -117,8 +118,9 @@ def allows_image(
 ) -> bool:
     """Return whether an image may be searched; always without a limit, and then nothing is read.
 
-    Which images are left out depends on their time alone, so a retry decides the same. The limit
-    is exceeded at most by the images that are searched at the same time.
+    Which images are left out depends on their time alone, so a retry decides the same. As many in
+    a row as confirm a visit are searched: of single ones, seconds apart, nobody would be told. The
+    limit is exceeded at most by the images that are searched at the same time.
     """
     settings = session.settings
     if not settings.max_dollars and not settings.max_dollars_month:
@@ -127,7 +129,8 @@ def allows_image(
     budget = read_budget(table, session, row, prices, now_ms)
     assert budget is not None
     number = round(image_ms / (1000 * settings.sampling_seconds))
-    return bool(budget.keep_every) and number % budget.keep_every == 0
+    row_of_images = number // settings.confirm_sightings
+    return bool(budget.keep_every) and row_of_images % budget.keep_every == 0
 
 
 def count_image(
@@ -143,6 +146,29 @@ def count_image(
     micros = _micros(session.engine, counts, Metered(), prices)
     added = add_to_month(table, now_ms, micros)
     add_counts(table, session.id, counts, last_ms, waited=waited, spent_micros=added)
+
+
+def reserve(
+    table: Table, session: Session, prices: PriceTable, spent: int, seconds: float, now_ms: int
+) -> tuple[int, float]:
+    """Add to the month what was spent, and what the engine will spend for so many seconds.
+
+    Return what was added, in millionths of a dollar, and for how many seconds there is money. So
+    the sessions of many cameras, each of which reads what is left, do not spend it all: of those
+    that read at the same moment each sees what the ones before it have added.
+    """
+    most, rate = session.settings.max_dollars_month, MICROS * _rate(session.engine, prices)
+    if not most or not rate or not seconds:
+        return add_to_month(table, now_ms, spent), seconds
+    ahead = round(rate * (seconds + STOP_RESERVE_S))
+    total = _add(table, now_ms, spent + ahead)
+    if total is None:
+        return 0, seconds
+    over = min(ahead, max(0, total - round(MICROS * most)))
+    if not over:
+        return spent + ahead, seconds
+    given_back = add_to_month(table, now_ms, -over)
+    return spent + ahead + given_back, max(0.0, (ahead - over) / rate - STOP_RESERVE_S)
 
 
 def settle(table: Table, session: Session, prices: PriceTable, now_ms: int) -> None:
@@ -192,10 +218,13 @@ def add_to_month(table: Table, now_ms: int, micros: int) -> int:
 
     A refusal is no reason to fail: what was not added is added by the session's next check.
     """
-    if not micros:
-        return 0
+    return micros if micros and _add(table, now_ms, micros) is not None else 0
+
+
+def _add(table: Table, now_ms: int, micros: int) -> int | None:
+    """Add to what the month's sessions have spent; return the sum, or None if that is refused."""
     try:
-        table.update_item(
+        answer = table.update_item(
             Key=month_key(now_ms),
             UpdateExpression="SET expires = :expires, schemaVersion = :schema ADD micros :micros",
             ExpressionAttributeValues={
@@ -203,7 +232,9 @@ def add_to_month(table: Table, now_ms: int, micros: int) -> int:
                 ":expires": month_end_ms(now_ms) // 1000 + KEEP_ROWS_S,
                 ":schema": dynamodb.SCHEMA,
             },
+            ReturnValues="UPDATED_NEW",
         )
     except (BotoCoreError, ClientError):
-        return 0
-    return micros
+        return None
+    row: Row = answer["Attributes"]
+    return int(row["micros"])

@@ -1,5 +1,6 @@
 """One check of a session: reads the facts, decides, tells the owner, notes it and answers."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from whosthere import dynamodb
 from whosthere.alerts.message import Alert
 from whosthere.clock import now_ms
-from whosthere.costs.limits import Budget, add_to_month, read_budget, session_micros
+from whosthere.costs.limits import Budget, add_to_month, read_budget, reserve, session_micros
 from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import HOUR_MS, Metered
 from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
@@ -20,7 +21,6 @@ from whosthere.metrics import add_counts
 from whosthere.names import StackNames, images_prefix, images_uri, processor_name, stream_name
 from whosthere.session.decision import (
     END,
-    CheckProgress,
     Decision,
     Facts,
     Notice,
@@ -146,8 +146,7 @@ def _check(context: CheckContext, facts: Facts, row: Row) -> Decision:
             if not ends_at_once(facts):
                 facts = replace(facts, health=_read_health(context, facts))
             decision = _decided(context, facts, row)
-            _note(context, facts, decision, row)
-            return decision
+            return _note(context, facts, decision, row)
         except RowChangedError:
             raise  # another copy of this check is at work
         except Exception as error:
@@ -161,9 +160,11 @@ def _check(context: CheckContext, facts: Facts, row: Row) -> Decision:
 def _failed(context: CheckContext, facts: Facts, row: Row, error: Exception) -> Decision:
     with suppress(BotoCoreError, ClientError):  # unread, it holds no message back
         facts = replace(facts, health=_read_health(context, facts))
+    with suppress(BotoCoreError, ClientError):  # what failed costs no less while it fails
+        facts = replace(facts, budget=_read_budget(context, facts, row))
     decision = decide_without(facts, name_of_error(error), str(error))
     try:
-        _note(context, facts, decision, row)
+        return _note(context, facts, decision, row)
     except RowChangedError:
         raise
     except Exception as failure:  # then the next check tells
@@ -198,21 +199,33 @@ def _read_budget(context: CheckContext, facts: Facts, row: Row) -> Budget | None
     return read_budget(context.table, facts.session, row, context.prices, facts.now_ms, metered)
 
 
-def _bill(context: CheckContext, facts: Facts, progress: CheckProgress, row: Row) -> int:
-    """Add to the month what the session has spent since that was last done; return how much."""
+def _bill(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> tuple[int, int]:
+    """Add to the month what the session has spent, and will until the next check.
+
+    Return how much that is more than was added before, and for how many seconds it may sleep.
+    """
+    progress, seconds = decision.progress, decision.sleep_s
     metered = Metered(progress.engine_ms, progress.video_bytes)
     try:
         spent = session_micros(facts.session.engine, row, context.prices, metered)
-        return add_to_month(context.table, facts.now_ms, spent - int(row.get("spentMicros", 0)))
+        spent -= int(row.get("spentMicros", 0))
+        ahead_s = seconds if progress.is_started else 0
+        added, left_s = reserve(
+            context.table, facts.session, context.prices, spent, ahead_s, facts.now_ms
+        )
     except Exception as error:  # an amount is no reason to fail
         context.logger.warning("cost not noted", extra=loggable(error))
-        return 0
+        return 0, seconds
+    return added, max(1, math.floor(left_s)) if left_s < ahead_s else seconds
 
 
-def _note(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> None:
-    """Send the messages that are due, then note them, and slow down a loop that does not sleep."""
+def _note(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> Decision:
+    """Send the messages that are due, then note them, and slow down a loop that does not sleep.
+
+    Return the decision, with a shorter sleep where other sessions have just spent the month.
+    """
     if decision.next == END:
-        return
+        return decision
     health = _claim(context, facts, decision)
     sent = [notice for notice in decision.notices if _is_sent(context, notice.alert)]
     _settle(context, facts, decision.health or facts.health, health, sent)
@@ -222,13 +235,18 @@ def _note(context: CheckContext, facts: Facts, decision: Decision, row: Row) -> 
     before, answer = facts.progress, f"{decision.next} {facts.requests.count}"
     began = {"runningAt": facts.now_ms} if progress.ran and "runningAt" not in row else {}
     noted = replace(progress, answer=answer, checked=facts.now_ms)
-    spent = _bill(context, facts, noted, row)
-    _write(context.table, facts, as_row(noted), began, spent)
+    spent, sleep_s = _bill(context, facts, replace(decision, progress=noted), row)
+    try:
+        _write(context.table, facts, as_row(noted), began, spent)
+    except Exception:
+        add_to_month(context.table, facts.now_ms, -spent)
+        raise
     with suppress(BotoCoreError, ClientError):  # a count is no reason to fail
         add_counts(context.table, facts.session.id, {"sns:Publish": len(sent)})
     since_s = (facts.now_ms - before.checked) / 1000
     if before.answer == answer and since_s < SHORTEST_LOOP_S:
         time.sleep(SHORTEST_LOOP_S)
+    return replace(decision, sleep_s=sleep_s)
 
 
 def _read_health(context: CheckContext, facts: Facts) -> CameraHealth:

@@ -225,7 +225,12 @@ def _failures_noted(facts: Facts, count: int) -> CheckProgress:
 
 
 def decide_without(facts: Facts, error: str, cause: str) -> Decision:
-    """Return what the session does after a check that failed: it sleeps ever longer, then ends."""
+    """Return what the session does after a check that failed: it sleeps ever longer, then ends.
+
+    An engine that has spent the limit is not left on until a check succeeds.
+    """
+    if facts.progress.is_started and facts.budget and facts.budget.is_spent:
+        return _end(facts, "limit")
     count = facts.failed_checks + 1
     instead = after_failed_check(health_check_s(facts.session))[facts.failed_checks]
     progress = _failures_noted(facts, count)
@@ -237,7 +242,7 @@ def decide_without(facts: Facts, error: str, cause: str) -> Decision:
     return Decision(
         SLEEP,
         progress,
-        sleep_s=_until_deadline(facts, instead["sleepSeconds"]),
+        sleep_s=_until_deadline(facts, _payable(facts, progress, instead["sleepSeconds"])),
         notices=(notice,) if notice else (),
         failed_checks=count,
     )
@@ -461,9 +466,19 @@ def _failure_notice(facts: Facts, *, is_over: bool) -> Notice | None:
 def _sleep(facts: Facts, seconds: float, progress: CheckProgress) -> Decision:
     """Sleep so long, at most until the next health check is due, and never past the deadline."""
     every_s = health_check_s(facts.session) * (1 + RETRY_PART * facts.retries)
-    if facts.budget is not None and not facts.budget.is_spent:
-        every_s = min(every_s, facts.budget.seconds_left)
-    return Decision(SLEEP, progress, sleep_s=_until_deadline(facts, min(seconds, every_s)))
+    seconds = _payable(facts, progress, min(seconds, every_s))
+    return Decision(SLEEP, progress, sleep_s=_until_deadline(facts, seconds))
+
+
+def _payable(facts: Facts, progress: CheckProgress, seconds: float) -> float:
+    """Return the seconds, or fewer if the engine may not run so long.
+
+    Before it is started nothing is spent, however long the session waits for video.
+    """
+    budget = facts.budget
+    if budget is None or budget.is_spent or not progress.is_started:
+        return seconds
+    return min(seconds, budget.seconds_left)
 
 
 def _until_deadline(facts: Facts, seconds: float) -> int:

@@ -18,7 +18,7 @@ from whosthere.session.health.arrivals import Arrived
 from whosthere.session_store import Session, session_key
 
 # What every record with a face, and every image, of a session ends as, at least once.
-USED = ("records", "before_session", "after_session", "images_refused")
+USED = ("records", "before_session", "after_session", "images_refused", "images_over_limit")
 
 
 class HealthFacts(TypedDict):

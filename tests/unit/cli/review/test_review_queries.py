@@ -352,7 +352,7 @@ def test_a_camera_that_takes_long_to_start_holds_up_no_other(page, monkeypatch):
         started = pool.submit(page.steer, "start", "front-door", 60)
         try:
             assert begun.wait(30)
-            assert "at most $7.20" in pool.submit(page.plan, "back-door", 60).result(30)["text"]
+            assert "at most $7.34" in pool.submit(page.plan, "back-door", 60).result(30)["text"]
         finally:
             may_end.set()
         assert started.result(30)["text"].startswith("Started: front-door")

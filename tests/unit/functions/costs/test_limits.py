@@ -124,9 +124,8 @@ def test_images_thin_out_and_none_is_searched_above_the_limit(door):
     done = [home.search(second) for second in range(60)]
     searched = [second for second, what in enumerate(done) if what == "searched"]
     assert set(done) == {"searched", "over limit"}
-    # 4 dollars are 20 images: 80 % after 16, then each second, fourth and eighth image.
-    assert searched[:16] == list(range(16))
-    assert all(second % 2 == 0 for second in searched[16:])
+    # 4 dollars are 20 images: 80 % after 16, then every second, fourth and eighth pair of images.
+    assert searched[:20] == [*range(16), 16, 17, 24, 32]
     assert 4 - ONE_IMAGE < home.spent <= 4 + ONE_IMAGE
     assert home.row["counts"]["images_over_limit"] == 60 - len(searched)
     assert home.rekognition.detected == len(searched)
@@ -166,7 +165,15 @@ def test_each_image_is_in_the_sum_of_its_month(door, table):
 def test_the_same_image_is_left_out_by_each_try(door):
     home = door(maxDollars=0.22)
     home.search(0)
-    assert {home.search(1) for _ in range(3)} == {"over limit"}
+    assert {home.search(2) for _ in range(3)} == {"over limit"}
+
+
+def test_who_comes_near_the_limit_is_told_of(door, table):
+    home = door(maxDollarsMonth=100)
+    limits.add_to_month(table, START, 96_000_000)  # one image of eight is searched
+    done = [home.search(second, home_prices()) for second in range(32)]
+    assert done.count("searched") == 4
+    assert [alert.kind for alert in home.harness.subscriber.alerts] == ["person"]
 
 
 def test_the_calls_of_an_image_to_the_table_are_as_many_as_the_plan_says(door, table):

@@ -54,6 +54,12 @@ def looks(*seen, every_s=60, engine="stream-processor"):
     return problems
 
 
+def test_images_that_a_limit_leaves_out_are_not_missing():
+    """The owner is told of the limit itself."""
+    row = {"counts": {"records": 3, "images_over_limit": 10, "images_outside": 1}}
+    assert records.used_of(row) == 13
+
+
 def test_hours_at_an_empty_door_are_no_problem():
     assert looks(*[(EMPTY, 0)] * 300) == [""] * 300
 

@@ -5,14 +5,26 @@ from dataclasses import replace
 import pytest
 
 from tests.support.session.check_harness import Services, check_context_of
-from tests.support.session.facts import LIVE, NOW, RAN, a_session, after, facts
+from tests.support.session.facts import LIVE, NONE, NOW, RAN, a_session, after, facts
+from tests.support.session.stop_harness import refusal
 from tests.support.stack.moto_target import running_session
 from whosthere.alerts import texts
-from whosthere.costs.limits import STOP_RESERVE_S, Budget, month_micros, read_budget
+from whosthere.clock import now_ms
+from whosthere.costs.limits import (
+    STOP_RESERVE_S,
+    Budget,
+    add_to_month,
+    month_micros,
+    read_budget,
+    reserve,
+    session_micros,
+    settle,
+)
 from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import Metered
+from whosthere.dynamodb import RowChangedError
 from whosthere.session.check import check_session
-from whosthere.session.decision import CheckProgress, decide
+from whosthere.session.decision import CheckProgress, decide, decide_without
 from whosthere.session_store import session_key
 
 RATE = 0.002  # dollars a second
@@ -33,6 +45,23 @@ def test_a_session_sleeps_no_longer_than_its_money_lasts():
 def test_a_session_that_has_spent_its_limit_ends():
     decision = decide(facts(budget=budget(session_left=STOP_RESERVE_S * RATE)))
     assert (decision.next, decision.ended_by) == ("end", "limit")
+
+
+def test_a_check_that_fails_lets_no_engine_run_above_the_limit():
+    def without(left_s, **changes):
+        given = facts(budget=budget(session_left=(STOP_RESERVE_S + left_s) * RATE), **changes)
+        return decide_without(replace(given, failed_checks=5), "Throttled", "too often")
+
+    assert (without(40).next, without(40).sleep_s) == ("sleep", 40)
+    assert without(0).ended_by == "limit"
+    waiting = without(0, progress=CheckProgress())
+    assert (waiting.next, waiting.sleep_s) == ("sleep", 600)
+
+
+def test_a_session_that_waits_for_video_looks_no_more_often_near_its_limit():
+    """It spends nothing meanwhile, and an execution has 25,000 events."""
+    waits = facts("GONE", NONE, CheckProgress(), budget=budget(session_left=17 * RATE))
+    assert decide(waits).sleep_s == decide(replace(waits, budget=None)).sleep_s > 2
 
 
 def test_images_are_limited_one_by_one_and_the_session_ends_at_the_limit():
@@ -144,6 +173,40 @@ def test_at_a_hundred_times_the_price_a_stream_never_costs_more_than_its_limit(t
     assert most - 12 / 60 * 15 < 12 * on_ms / 60_000 <= most
 
 
+@pytest.mark.parametrize(("cameras", "factor"), [(10, 1), (10, 100), (100, 1)])
+def test_many_cameras_together_never_cost_more_than_the_month(table, cameras, factor):
+    """Their checks come at the same moments, and each takes two seconds."""
+    prices = home_prices()
+    face_search = replace(prices["face-search"], dollars=0.12 * factor)
+    dear = PriceTable("us-east-1", {**prices.prices, "face-search": face_search})
+    most = 5.0 * factor * cameras / 10
+    session = running_session(table, maxDollarsMonth=most)
+    noted, on_ms = [0] * cameras, [0] * cameras
+    running, due_ms, moment_ms = set(range(cameras)), [0] * cameras, 0
+    while running:
+        moment_ms, last_ms = min(due_ms[one] for one in running), moment_ms
+        for one in running:
+            on_ms[one] += moment_ms - last_ms
+        checked = [one for one in sorted(running) if due_ms[one] == moment_ms]
+        rows = {one: {"spentMicros": noted[one]} for one in checked}
+        budgets = {
+            one: read_budget(table, session, rows[one], dear, NOW, Metered(on_ms[one]))
+            for one in checked
+        }
+        for one in checked:
+            decision = decide(facts(budget=budgets[one]))
+            if decision.next == "end":
+                running.remove(one)
+                on_ms[one] += 10_000  # so long takes stopping
+                continue
+            spent = session_micros(session.engine, {}, dear, Metered(on_ms[one]))
+            added, left_s = reserve(table, session, dear, spent - noted[one], decision.sleep_s, NOW)
+            noted[one] += added
+            due_ms[one] = moment_ms + 1000 * max(1, int(left_s)) + 2000
+    cost = sum(on_ms) / 60_000 * 0.12 * factor
+    assert 0.8 * most < cost <= most
+
+
 def test_a_check_ends_a_stream_processor_before_its_limit_is_spent(table, checked):
     running_session(table, maxDollars=0.12)
     with_check(table, ran=True, checked=0, engine_ms=40_000)
@@ -155,3 +218,46 @@ def test_a_check_ends_a_stream_processor_before_its_limit_is_spent(table, checke
     assert (answer["next"], answer["ending"]["endedBy"]) == ("end", "limit")
     assert 0.12 * 46 / 60 + STOP_RESERVE_S * 0.002 < 0.123
     assert home_prices()["face-search"].dollars == 0.12
+
+
+def test_a_check_takes_its_next_minute_out_of_the_month_and_the_end_gives_it_back(table, checked):
+    session = running_session(table, maxDollarsMonth=1.0)
+    prices, now = home_prices(), now_ms()
+    with_check(table, ran=True, checked=0)
+    assert checked()["sleepSeconds"] == 60
+    ahead = month_micros(table, now)
+    # For 60 s and 15 s: face search, and 0.5 MB/s of video in and read.
+    assert ahead == pytest.approx(75 * (2000 + 2 * 4.25), rel=0.01)
+    # Others spend, so that there is money for 30 s and for stopping.
+    add_to_month(table, now, 1_000_000 - round(ahead / 75 * 45))
+    with_check(table, ran=True, checked=0)
+    assert checked()["sleepSeconds"] in (28, 29, 30)
+    assert month_micros(table, now) <= 1_000_000
+    with_check(table, ran=True, checked=now)
+    before = month_micros(table, now)
+    settle(table, replace(session, ended_ms=now + 1000), prices, now)
+    assert before - month_micros(table, now) > 0.9 * ahead / 75 * 45
+
+
+def test_what_is_not_noted_is_not_in_the_month(table, checked, monkeypatch):
+    running_session(table, maxDollarsMonth=1.0)
+    with_check(table, ran=True, checked=0)
+
+    def lost(*_):
+        raise RowChangedError
+
+    monkeypatch.setattr("whosthere.session.check._write", lost)
+    with pytest.raises(RowChangedError):
+        checked()
+    assert month_micros(table, now_ms()) == 0
+
+
+def test_a_check_that_cannot_look_at_the_video_ends_a_session_at_its_limit(table, monkeypatch):
+    running_session(table, maxDollars=0.12)
+    with_check(table, ran=True, checked=0, engine_ms=46_000)
+    monkeypatch.setattr("whosthere.session.check.RETRY_PAUSES_S", ())
+    services = Services()
+    services.failing["media"] = refusal("ThrottlingException")
+    context = check_context_of(table, services, lambda _: None)
+    answer = check_session(context, "one", "front-door", failed_checks=0, retries=0)
+    assert (answer["next"], answer["ending"]["endedBy"]) == ("end", "limit")

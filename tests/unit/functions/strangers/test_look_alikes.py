@@ -66,7 +66,7 @@ class Door(ReviewHarness):
         self.searches += 1
         if self.outage:
             raise self.outage
-        return self.alike.search_faces_by_image(**given)
+        return self.alike.search_faces_by_image(CollectionId=CollectionId, **given)
 
     def index_faces(self, **given):
         return self.rekognition.index_faces(**given)
