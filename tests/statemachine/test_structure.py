@@ -173,3 +173,8 @@ def test_cfn_lint_accepts_the_definition(machine):
     }
     found = lint_all(json.dumps(template))
     assert [match for match in found if match.rule.severity != "informational"] == []
+
+
+def test_no_state_reads_or_sends_a_boolean_of_dynamodb(machine):
+    """Results of SDK integrations name its type Bool (aws/aws-sdk-js#4294)."""
+    assert not re.search(r'"bool"', json.dumps(definition(machine)), re.IGNORECASE)

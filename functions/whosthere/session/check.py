@@ -46,7 +46,7 @@ from whosthere.session.health.hysteresis import (
 )
 from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.session.health.records import HealthState
-from whosthere.session.lock import start_count
+from whosthere.session.lock import is_whole, make_whole
 from whosthere.session.open import NextStep
 from whosthere.session.requests import requests_of
 from whosthere.session_store import Session, lock_key, session_key, session_of
@@ -127,8 +127,8 @@ def check_session(
         failed_checks=failed_checks,
         retries=retries,
     )
-    if session.held and facts.requests.count is None:
-        start_count(context.table, session)
+    if session.held and not is_whole(lock):
+        make_whole(context.table, session)
     return _answer(facts, _check(context, facts, row))
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
 from whosthere.clock import iso
-from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Json, Table, UpdateRequest
+from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Json, Row, Table, UpdateRequest
 from whosthere.errors import CameraBusyError, LockLostError, TryAgainError
 from whosthere.session_store import Session, history_keys, lock_key, session_key
 
@@ -59,7 +59,8 @@ def _locking(session: Session) -> UpdateRequest:
     return {
         "Key": lock_key(session.camera),
         # The count is never reset: a late copy of this write would hide a request.
-        "UpdateExpression": "SET #session = :session, held = :true, #execution = :execution,"
+        "UpdateExpression": "SET #session = :session, held = :true, heldBy = :session,"
+        " #execution = :execution,"
         " deadline = :deadline, requests = if_not_exists(requests, :zero),"
         " schemaVersion = :schema"
         " REMOVE #token, stopRequested, pausedUntil",
@@ -126,7 +127,10 @@ def unlock(table: Table, session: Session) -> bool:
 
     A free lock has nothing that differs between schemas, so this version reads it from now on.
     """
-    free = "SET held = :false, schemaVersion = :schema REMOVE #token, stopRequested, pausedUntil"
+    free = (
+        "SET held = :false, schemaVersion = :schema"
+        " REMOVE heldBy, #token, stopRequested, pausedUntil"
+    )
     values = {":true": True, ":false": False, ":schema": dynamodb.SCHEMA}
     return _write(table, session, free, "held = :true", values, {"#token": "token"})
 
@@ -134,16 +138,25 @@ def unlock(table: Table, session: Session) -> bool:
 def reacquire(table: Table, session: Session) -> bool:
     """Lock the camera for an ended session that left something; return whether it was free."""
     values = {":true": True, ":false": False}
-    return _write(table, session, "SET held = :true", "held = :false", values)
+    return _write(table, session, "SET held = :true, heldBy = :session", "held = :false", values)
 
 
-def start_count(table: Table, session: Session) -> bool:
-    """Begin to count requests in a lock's row without a count; return whether it is ours.
+def is_whole(lock: Row) -> bool:
+    """Return whether a held lock's row has what the state machine reads of it.
 
-    Without a count the session could never sleep.
+    That is the count of requests, and `heldBy`: a text, because an SDK integration of Step
+    Functions calls the type of `held` by another name than DynamoDB (aws/aws-sdk-js#4294).
     """
-    count = "SET requests = if_not_exists(requests, :zero)"
-    return _write(table, session, count, "held = :true", {":true": True, ":zero": 0})
+    return "requests" in lock and "heldBy" in lock
+
+
+def make_whole(table: Table, session: Session) -> bool:
+    """Add to a lock's row what an earlier version did not write; return whether it is ours.
+
+    Without it the session could never sleep.
+    """
+    update = "SET requests = if_not_exists(requests, :zero), heldBy = :session"
+    return _write(table, session, update, "held = :true", {":true": True, ":zero": 0})
 
 
 def _write(

@@ -257,7 +257,7 @@ def test_a_lock_that_is_lost_ends_the_session_and_touches_no_other(product, watc
     finally:
         product.table.update_item(
             Key=lock_key("front-door"),
-            UpdateExpression="SET #session = :session, held = :false",
+            UpdateExpression="SET #session = :session, held = :false REMOVE heldBy",
             ExpressionAttributeNames={"#session": "session"},
             ExpressionAttributeValues={":session": session, ":false": False},
         )

@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from whosthere import clock, metrics, settings
+from tests.statemachine.machine import blocks, states_of
+from tests.support.stack.sam import definition
+from whosthere import clock, dynamodb, metrics, settings
 from whosthere import session_store as sessions
 from whosthere.errors import CameraBusyError, LockLostError, SessionInputError
 from whosthere.names import camera_of_arn, processor_name
@@ -189,15 +192,65 @@ def test_requests_are_counted_and_the_count_outlives_sessions(table):
     assert requests_to(table, opened(table, "two")).count == 2
 
 
+def by_machine(table, machine, state, **values):
+    """Write the lock's row as a state does; return whether the state's condition allows it."""
+    arguments = states_of(blocks(definition(machine)))[state]["Arguments"]
+    given = arguments["ExpressionAttributeValues"]
+    arguments |= {"TableName": table.name, "Key": LOCK_KEY}
+    values = {f":{name}": value for name, value in values.items()}
+    assert given.keys() >= values.keys()
+    try:
+        boto3.client("dynamodb").update_item(
+            **arguments | {"ExpressionAttributeValues": given | values}
+        )
+    except ClientError as error:
+        assert dynamodb.condition_failed(error)
+        return False
+    return True
+
+
+LOCK_KEY = {name: {"S": value} for name, value in sessions.lock_key("front-door").items()}
+
+
+def test_the_machine_of_all_cameras_asks_for_a_stop_as_the_verb_does(table):
+    session = opened(table)
+    before = table.get_item(Key=sessions.lock_key("front-door"))["Item"]
+    wishes.request_stop(table, Waker(), "front-door")
+    by_verb = table.get_item(Key=sessions.lock_key("front-door"))["Item"]
+    table.put_item(Item=before)
+    assert by_machine(table, "cameras", "RequestStop")
+    assert table.get_item(Key=sessions.lock_key("front-door"))["Item"] == by_verb
+    locks.unlock(table, session)
+    assert not by_machine(table, "cameras", "RequestStop")
+
+
+def test_only_the_session_that_holds_the_camera_sleeps(table):
+    session = opened(table)
+
+    def sleeps(id):
+        values = {"token": {"S": "t"}, "session": {"S": id}, "requests": {"N": "0"}}
+        return by_machine(table, "session", "Sleep", **values)
+
+    assert sleeps(session.id)
+    assert not sleeps("two")
+    locks.unlock(table, session)
+    assert not sleeps(session.id)
+    locks.reacquire(table, session)
+    assert sleeps(session.id)
+    table.update_item(Key=sessions.lock_key("front-door"), UpdateExpression="REMOVE heldBy")
+    assert not sleeps(session.id)
+    assert locks.make_whole(table, session) and sleeps(session.id)
+
+
 def test_a_lock_without_a_count_gets_one_from_the_session_that_holds_it(table):
     session = opened(table)
     table.update_item(Key=sessions.lock_key("front-door"), UpdateExpression="REMOVE requests")
     assert requests_to(table, session).count is None
-    assert not locks.start_count(table, a_session("two"))
-    assert locks.start_count(table, session)
+    assert not locks.make_whole(table, a_session("two"))
+    assert locks.make_whole(table, session)
     assert requests_to(table, session).count == 0
     wishes.request_pause(table, Waker(), "front-door", NOW)
-    locks.start_count(table, session)
+    locks.make_whole(table, session)
     assert requests_to(table, session).count == 1
 
 
