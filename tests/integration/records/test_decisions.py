@@ -137,7 +137,6 @@ def test_a_folder_that_is_moved_and_then_deleted_is_ignored_and_then_forgotten(
         aws_s3(product.laptop, "mv", "--recursive", pending, ignored)
         wait_until(lambda: read_stranger(product.table, stranger).status == "ignored", 30)
         assert labels(product, "strangers").count(stranger) == 1
-        time.sleep(2.5)  # nobody of another test is followed to here (ASSOCIATION_WINDOW_MS)
         come(product, tmp_path, pictures()["s-1b"])
         time.sleep(1.5)  # longer than a deletion takes to count
         wait_until(lambda: read_stranger(product.table, stranger).visits == 1, 30)

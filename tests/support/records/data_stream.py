@@ -15,6 +15,8 @@ from local.tests.support.kinesisvideo.client import Film, Producer
 from tests.support.records.alert_harness import face, match, record
 from whosthere import settings
 from whosthere.clock import now_ms
+from whosthere.faces.match import ASSOCIATION_WINDOW_MS
+from whosthere.faces.track_store import read_tracks
 from whosthere.people.store import person_key
 from whosthere.session import lock as locks
 from whosthere.session_store import Session
@@ -89,7 +91,13 @@ def enrolled(table, name):
 
 @contextmanager
 def a_session(table, ago_ms=0, **changed):
-    """A session on the front door that has just begun, or some time ago; nothing makes records."""
+    """A session on the front door that has just begun, or some time ago; nothing makes records.
+
+    It begins when no face of another test is followed any more: one at its place would be the same.
+    """
+    tracks = read_tracks(table, "front-door").state.tracks
+    seen_ms = max((track.box_ms for track in tracks), default=0)
+    time.sleep(max(0, seen_ms + ASSOCIATION_WINDOW_MS - now_ms()) / 1000)
     values = settings.defaults() | changed
     started_ms = now_ms() - ago_ms
     session = Session(
@@ -106,5 +114,7 @@ def a_session(table, ago_ms=0, **changed):
     )
     locks.open_session(table, session, values)
     time.sleep(0.002)  # so that every frame from now on is later
-    yield session
-    locks.unlock(table, session)
+    try:
+        yield session
+    finally:
+        locks.unlock(table, session)

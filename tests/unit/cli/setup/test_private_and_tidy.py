@@ -2,11 +2,13 @@
 
 import errno
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -115,10 +117,19 @@ def test_a_port_that_is_none_is_refused_before_anything_starts(port, capsys):
     assert f"{port!r} is no port" in capsys.readouterr().err
 
 
+def a_listener():
+    """A server on a port that the kernel gives nobody by itself, as it would the one below."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(lowest // 2, lowest), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port - 1)):
+            return socket.create_server(("127.0.0.1", port))
+    pytest.fail("no two free ports follow each other")
+
+
 @pytest.mark.parametrize("taken", [0, 1], ids=["of every service", "of media"])
 def test_a_port_that_is_taken_is_one_sentence(taken, capsys, monkeypatch):
     monkeypatch.setattr(command.Interrupts, "install", lambda _self: None)
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with a_listener() as other:
         port = other.getsockname()[1]
         assert command.main(["up", "--port", str(port - taken)]) == 1
     said = f"--port {port - taken}: {port} cannot be used: Address already in use"
