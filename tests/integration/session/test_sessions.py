@@ -77,7 +77,7 @@ def test_a_paused_session_runs_nothing_and_goes_on_afterwards(product, watching,
     now = round(time.time() * 1000)
     sfn = product.client("stepfunctions")
     assert request_pause(product.table, sfn, "front-door", now + 3_600_000)
-    wait_until(lambda: not product.processors(), 10)
+    wait_until(lambda: not product.processors(), 60)
     assert not product.is_free()
     assert product.state(watching)["status"] == "RUNNING"
     # A moment that has passed ends the pause, as the pause's own end does.
@@ -251,7 +251,7 @@ def test_a_lock_that_is_lost_ends_the_session_and_touches_no_other(product, watc
     )
     try:
         found = product.ended(watching)
-        wait_until(lambda: not product.processors(), 10)
+        wait_until(lambda: not product.processors(), 60)
         lock = product.table.get_item(Key=lock_key("front-door"))["Item"]
         assert (lock["session"], lock["held"]) == ("another", True)
     finally:

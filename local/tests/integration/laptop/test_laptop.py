@@ -85,14 +85,14 @@ def test_it_ends_with_whoever_holds_its_standard_input(own, wait_until):
     function = make_function(own, "def handler(event, context):\n    return 1")
     invoke(own, function)
     own._process.stdin.close()
-    wait_until(lambda: not own.processes(), 15)
+    wait_until(lambda: not own.processes(), 60)
     assert own.ports() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order(own, wait_until, number):
     os.kill(own.facts["pid"], number)
-    wait_until(lambda: not own.processes(), 15)
+    wait_until(lambda: not own.processes(), 60)
     assert own._process.wait(5) == 0
 
 
@@ -141,7 +141,7 @@ def test_workers_die_with_it_even_when_it_is_killed(own, wait_until):
     function = make_function(own, "def handler(event, context):\n    return 1")
     invoke(own, function)
     os.kill(own.facts["pid"], signal.SIGKILL)
-    wait_until(lambda: not own.processes(), 15)
+    wait_until(lambda: not own.processes(), 60)
 
 
 def test_a_start_that_fails_says_why(tmp_path, laptop):

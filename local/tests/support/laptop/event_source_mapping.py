@@ -143,7 +143,7 @@ def failing(data: list[str]) -> Invocation:
     return Invocation(payload={"errorType": "ValueError"}, function_error="Unhandled")
 
 
-def eventually(condition: Callable[[], object], seconds: float = 3.0) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

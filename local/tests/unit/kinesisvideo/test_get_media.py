@@ -75,7 +75,7 @@ def test_while_somebody_sends_it_goes_on_and_ends_after_three_quarters_of_an_hou
     begun = time.monotonic()
     with get_media.SESSIONS.acquire(stream):
         answered(service, stream, EARLIEST)
-    assert 0.5 <= time.monotonic() - begun < 3
+    assert 0.5 <= time.monotonic() - begun < 60
 
 
 def test_a_fragment_that_expired_while_others_were_sent_is_left_out(service, monkeypatch):

@@ -83,7 +83,7 @@ def test_a_presigned_url_ends_when_it_says(laptop, bucket, wait_until):
     s3 = laptop.client("s3", Config(signature_version="s3v4"))
     params = {"Bucket": bucket, "Key": "people/a.jpg"}
     url = s3.generate_presigned_url("get_object", Params=params, ExpiresIn=1)
-    wait_until(lambda: fetched(url) == 403, 5)
+    wait_until(lambda: fetched(url) == 403, 30)
 
 
 def test_a_role_is_assumed_only_by_whom_it_trusts(laptop):
@@ -189,7 +189,7 @@ def test_a_rule_reaches_a_function_only_with_its_permission(laptop, wait_until, 
     wait_until(lambda: decided in decisions(laptop, "events.amazonaws.com"))
     items = laptop.client("dynamodb").scan
     if allowed:
-        wait_until(lambda: items(TableName=table)["Items"], 15)
+        wait_until(lambda: items(TableName=table)["Items"], 60)
     assert bool(items(TableName=table)["Items"]) is allowed
     events.remove_targets(Rule=rule, Ids=["function"])
     events.delete_rule(Name=rule)

@@ -295,7 +295,7 @@ def test_nothing_more_of_a_branch_runs_once_the_execution_has_ended(
     if end == "stopped":
         states.stop_execution(executionArn=execution, error="Asked")
     status = lambda: states.describe_execution(executionArn=execution)["status"]  # noqa: E731
-    wait_until(lambda: status() != "RUNNING", 5)
+    wait_until(lambda: status() != "RUNNING", 60)
     last = "ExecutionAborted" if end == "stopped" else "ExecutionTimedOut"
     wait_until(lambda: last in event_types(laptop, execution))
     seen = final_types(laptop, execution, 4)  # asleep for 2 s, and 1 s until a retry
