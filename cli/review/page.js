@@ -150,9 +150,11 @@ function card(stranger, index) {
   const made = h("li", { class: box.checked ? "card selected" : "card", tabindex: -1, "data-id": stranger.id, "aria-label": text },
     picture(stranger.pictures[0], text, enlarged, index < 8),
     h("label", { class: "select" }, box),
-    line(h("strong", {}, moment(stranger.last)), h("span", {}, stranger.cameras.join(", ")),
-      stranger.pictures.length > 1 && h("span", { class: "push soft" }, `${stranger.pictures.length} pictures`)),
-    h("div", { class: "line soft" }, h("span", {}, often), stranger.recurring && h("span", { class: "mark" }, "keeps coming")),
+    h("div", { class: "marks" },
+      stranger.recurring && h("span", { class: "mark" }, "keeps coming"),
+      stranger.pictures.length > 1 && h("span", {}, `${stranger.pictures.length} pictures`)),
+    line(h("strong", {}, moment(stranger.last)), h("span", {}, stranger.cameras.join(", "))),
+    h("div", { class: "line soft" }, h("span", {}, often)),
     buttons([stranger]))
   hold(made, () => toggle(stranger.id))
   return made

@@ -10,7 +10,8 @@ import pytest
 from cli.errors import VerbError
 from tests.support.npm import npm_package
 from tests.support.page.browser import DESKTOP, PHONE, Browser, find_chromium
-from tests.support.page.seeded import SeededSource, serving, stranger
+from tests.support.page.seeded import HOUR, SeededSource, serving, stranger
+from whosthere.clock import now_ms
 
 AXE = "4.14.1"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -150,8 +151,11 @@ def test_a_picture_that_shows_somebody_else_becomes_another_stranger(opened, sou
     }
 
 
+@pytest.mark.parametrize("days", [0, 30], ids=["today", "a month ago"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
-def test_what_is_awaited_has_its_place_and_nothing_jumps(browser, source, size):
+def test_what_is_awaited_has_its_place_and_nothing_jumps(browser, source, size, days):
+    for one in source.found.values():
+        one["last"] = one["first"] = now_ms() - days * 24 * HOUR
     source.answers.clear()
     with serving(source) as server:
         page = browser.page(size)

@@ -65,7 +65,7 @@ class Browser:
                 return dict(answer["result"])
             self.events.append(answer)
 
-    def _read(self, seconds: float = 20) -> dict[str, Any]:
+    def _read(self, seconds: float = 60) -> dict[str, Any]:
         until = time.monotonic() + seconds
         while b"\0" not in self._buffer:
             ready = select.select([self._from], [], [], max(0, until - time.monotonic()))[0]
@@ -134,7 +134,7 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def until(self, script: str, seconds: float = 8) -> Any:
+    def until(self, script: str, seconds: float = 30) -> Any:
         """Wait until an expression of JSON is true, and return its value."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
