@@ -17,7 +17,7 @@ from whosthere.people.store import name_of
 from whosthere.session.report import UnsurePerson, report_key, unsure_persons
 from whosthere.session_store import session_key
 from whosthere.strangers.store import Stranger, listed, read_strangers
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 ALERT_FIELDS = (
     "kind",

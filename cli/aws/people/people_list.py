@@ -15,7 +15,7 @@ from whosthere.people.differences import list_photos
 from whosthere.people.person_names import folded_name
 from whosthere.people.reconcile import ENROLLED
 from whosthere.people.store import PREFIX, Person, PhotoRow
-from whosthere.visits.store import last_visits
+from whosthere.visits.queries import last_visits
 
 
 @dataclass(frozen=True, slots=True)

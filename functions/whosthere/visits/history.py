@@ -19,7 +19,7 @@ from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.people.store import NAMELESS, PEOPLE, person_key
 from whosthere.settings import zone
-from whosthere.visits import store
+from whosthere.visits import index, queries, store
 from whosthere.visits.store import StoredVisit
 from whosthere.visits.visit import CLAIMED, DUE, NONE, QUIET, SENT
 
@@ -141,7 +141,7 @@ def past_visits(
     else:
         found = _index_rows(table, wide, people.ids_of(who) if who else set(), newest)
     rows = list(islice((row for row in found if camera in ("", row["camera"])), newest))
-    stored = store.read_indexed(table, rows)
+    stored = queries.read_indexed(table, rows)
     people.read(one.visit.who for one in stored)
     people.read(person for one in stored for person in one.visit.persons)
     visits = [
@@ -195,7 +195,7 @@ def _index_rows_of(table: Table, span: Span, ids: Collection[str], newest: int) 
     found = [
         row
         for one in sorted(ids)
-        for row in store.visits_of_one(table, one, span.from_ms, span.to_ms, newest)
+        for row in index.visits_of_one(table, one, span.from_ms, span.to_ms, newest)
     ]
     yield from sorted(found, key=itemgetter("opened"), reverse=True)
 
@@ -205,7 +205,7 @@ def _rows_of_days(table: Table, span: Span) -> Iterator[Row]:
     from_ms = max(0, span.from_ms)
     first, day = utc(from_ms).date(), utc(max(0, span.to_ms - 1)).date()
     while day >= first:
-        yield from reversed(store.visits_of_day(table, day.isoformat(), from_ms, span.to_ms))
+        yield from reversed(index.visits_of_day(table, day.isoformat(), from_ms, span.to_ms))
         day -= timedelta(days=1)
 
 

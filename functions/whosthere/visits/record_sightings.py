@@ -13,20 +13,24 @@ refuses the mark remembers what it sent.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import attrgetter
+from typing import TypedDict
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from whosthere import dynamodb
 from whosthere.alerts.message import Alert
 from whosthere.alerts.mute import is_suppressed
-from whosthere.dynamodb import RowChangedError, Table
+from whosthere.dynamodb import Attributes, RowChangedError, Table
 from whosthere.errors import TryAgainError
 from whosthere.faces.match import Sighting
 from whosthere.session_store import Session
 from whosthere.visits import store
-from whosthere.visits.store import StoredVisit, VisitLocation
-from whosthere.visits.visit import CLAIMED, QUIET, SENT, Visit, VisitBuilder, open_visit
+from whosthere.visits.index import closed_key
+from whosthere.visits.store import StoredVisit, VisitLocation, current_key
+from whosthere.visits.visit import CLAIMED, DUE, QUIET, SENT, Visit, VisitBuilder, open_visit
 
 SERVICE_ERRORS = (ClientError, BotoCoreError)
 ATTEMPTS = 8  # how often a row may change under a worker before the record is retried
@@ -146,7 +150,7 @@ def _claim(context: AlertContext, session: Session, visit: Visit, *, alerts: boo
 
 def release(context: AlertContext, visit: Visit) -> TryAgainError:
     """Release the claim on an alert that a service refused; return the error to raise."""
-    store.release_claim(context.table, visit)
+    _release_claim(context.table, visit)
     return TryAgainError("the alert could not be sent")
 
 
@@ -156,7 +160,7 @@ class _NotPublishedError(Exception):
 
 def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) -> None:
     """Publish the alert of a claimed visit and mark it as sent; or release the claim."""
-    mark = store.prepare_mark(context.table, visit, sent_ms)
+    mark = _prepare_mark(context.table, visit, sent_ms)
     try:
         # On one line and with the mark made ready before: of ours, nothing that could
         # fail lies between the topic's answer and the write.
@@ -166,7 +170,7 @@ def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) 
     except SERVICE_ERRORS:
         # It is out, and this worker knows; a retry that meets it need not send again.
         context.lease.sent[visit.claim] = sent_ms
-        store.mark_sent(context.table, visit, sent_ms)
+        _mark_sent(context.table, visit, sent_ms)
         del context.lease.sent[visit.claim]
 
 
@@ -175,3 +179,56 @@ def _publish(context: AlertContext, alert: Alert) -> object:
         return context.publish(alert)
     except SERVICE_ERRORS as error:
         raise _NotPublishedError from error
+
+
+class _Settlement(TypedDict):
+    """How a claimed alert's row changes once the alert is sent or released."""
+
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeValues: Attributes
+
+
+def _prepare_mark(table: Table, visit: Visit, sent_ms: int) -> Callable[[], object]:
+    """Return a call, ready to be made, that marks the claimed alert as sent.
+
+    It raises ClientError if the mark was refused, or if the next visit has moved this row.
+    """
+    key = current_key(visit.camera, visit.who)
+    return partial(table.update_item, Key=key, **_settlement(visit, SENT, sent_ms))
+
+
+def _mark_sent(table: Table, visit: Visit, sent_ms: int) -> None:
+    """Mark the claimed alert as sent, wherever the visit's row is by now."""
+    _settle(table, visit, _settlement(visit, SENT, sent_ms))
+
+
+def _release_claim(table: Table, visit: Visit) -> None:
+    """Release the claimed alert, so that a retry need not wait for the lease."""
+    _settle(table, visit, _settlement(visit, DUE, 0))
+
+
+def _settlement(visit: Visit, alert: str, sent_ms: int) -> _Settlement:
+    return {
+        "UpdateExpression": "SET alert = :alert, lease = :none, sent = :sent ADD version :one",
+        "ConditionExpression": "claim = :claim AND alert = :claimed",
+        "ExpressionAttributeValues": {
+            ":alert": alert,
+            ":sent": sent_ms,
+            ":none": 0,
+            ":one": 1,
+            ":claim": visit.claim,
+            ":claimed": CLAIMED,
+        },
+    }
+
+
+def _settle(table: Table, visit: Visit, settlement: _Settlement) -> None:
+    # The next visit may have opened meanwhile and moved this one.
+    for key in (current_key(visit.camera, visit.who), closed_key(visit)):
+        try:
+            table.update_item(Key=key, **settlement)
+            return
+        except ClientError as error:
+            if not dynamodb.is_lost(error):
+                raise

@@ -36,7 +36,8 @@ from whosthere.session import lock as locks
 from whosthere.strangers import store as strangers_store
 from whosthere.strangers.recurring import visit_frequency
 from whosthere.strangers.review_queue import StrangerFiles, stranger_of
-from whosthere.visits.store import closed_rows, read_current, visits_of
+from whosthere.visits.queries import visits_of
+from whosthere.visits.store import closed_rows, read_current
 
 
 @pytest.fixture(scope="module")
