@@ -28,7 +28,7 @@ from whosthere import dynamodb
 from whosthere.dynamodb import Row
 from whosthere.ingest import dead_letter
 from whosthere.names import PHOTO_MARK
-from whosthere.people.store import PREFIX
+from whosthere.people.photo_keys import PREFIX
 from whosthere.strangers import look_alikes
 from whosthere.strangers.review_queue import PICTURE
 

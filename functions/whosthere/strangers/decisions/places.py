@@ -7,7 +7,7 @@ from itertools import chain
 from botocore.exceptions import ClientError
 
 from whosthere.dynamodb import RowChangedError
-from whosthere.people.store import PREFIX as PEOPLE_PREFIX
+from whosthere.people.photo_keys import PREFIX as PEOPLE_PREFIX
 from whosthere.strangers import store
 from whosthere.strangers.decisions.review import Review, save
 from whosthere.strangers.review_queue import (

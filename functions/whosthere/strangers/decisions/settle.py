@@ -7,7 +7,7 @@ from whosthere.dynamodb import RowChangedError
 from whosthere.errors import TryAgainError
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.ownership import find_person
-from whosthere.people.store import parse_photo_key
+from whosthere.people.photo_keys import parse_photo_key
 from whosthere.strangers import store
 from whosthere.strangers.collection import delete_faces
 from whosthere.strangers.decisions.changed_object import Found

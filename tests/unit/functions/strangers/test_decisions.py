@@ -12,7 +12,7 @@ from tests.support.records.stranger_harness import a_table_and_a_bucket, empty_b
 from whosthere.clock import DAY_S
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.differences import find_differences
-from whosthere.people.store import person_id
+from whosthere.people.photo_keys import person_id
 from whosthere.strangers import differences, store
 from whosthere.strangers.differences import find_expiring, find_moved
 from whosthere.strangers.store import listed
