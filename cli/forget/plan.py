@@ -26,17 +26,8 @@ from whosthere.people.photo_keys import PREFIX
 from whosthere.people.store import NAMELESS
 from whosthere.strangers import look_alikes
 from whosthere.strangers.review_queue import FOLDERS, REVIEW, folder_of
-from whosthere.strangers.store import (
-    DISCARDED,
-    IGNORED,
-    MERGED,
-    NAMED,
-    PENDING,
-    Stranger,
-    list_strangers,
-    listed,
-    who_is,
-)
+from whosthere.strangers.store import list_strangers, listed, who_is
+from whosthere.strangers.stranger import DISCARDED, IGNORED, MERGED, NAMED, PENDING, Stranger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -22,15 +22,8 @@ from whosthere.clock import now_ms
 from whosthere.faces.match import failed_checks
 from whosthere.names import STRANGER_PREFIX
 from whosthere.strangers.review_queue import FOLDERS, folder_of
-from whosthere.strangers.store import (
-    IGNORED,
-    PENDING,
-    Stranger,
-    list_strangers,
-    listed,
-    read_stranger,
-    read_strangers,
-)
+from whosthere.strangers.store import list_strangers, listed, read_stranger, read_strangers
+from whosthere.strangers.stranger import IGNORED, PENDING, Stranger
 from whosthere.visits.history import PastVisit, span_of_days
 
 type Json = dict[str, Any]

@@ -29,10 +29,11 @@ from whosthere.strangers.collection import (
     index_further_face,
     search_or_index,
 )
+from whosthere.strangers.counts import count_sightings
 from whosthere.strangers.pictures import LINK_SECONDS, PresignedUrls
 from whosthere.strangers.recurring import Frequency, visit_frequency
 from whosthere.strangers.review_queue import StrangerFiles, put_in_queue, save_queued
-from whosthere.strangers.store import Stranger
+from whosthere.strangers.stranger import PENDING, Stranger
 from whosthere.visits.persons import alert_person
 from whosthere.visits.record_sightings import (
     SERVICE_ERRORS,
@@ -227,7 +228,7 @@ def _put_in_queue(
         face_id = index_further_face(context.files, snapshot.crops.face, result)
         picture = replace(picture, face_id=face_id)
     first_ms = track.sightings[0].frame.captured_ms
-    seen = known or Stranger(stranger, (session.camera,), first_ms, first_ms, 0, 0, store.PENDING)
+    seen = known or Stranger(stranger, (session.camera,), first_ms, first_ms, 0, 0, PENDING)
     seen = replace(seen, face_id=seen.face_id or result.face_id)
     after = save_queued(table, context.files, known, seen, picture)
     delete_faces(context.files, seen.face_ids - after.face_ids)
@@ -258,7 +259,7 @@ def record_stranger(
         if recorded.is_claimed or is_opened:
             is_recurring = _notice(alerting, context, session, recorded)
     last_ms = max(sighting.frame.captured_ms for sighting in sightings)
-    store.count_sightings(
+    count_sightings(
         alerting.table,
         known,
         last_ms,

@@ -19,7 +19,8 @@ from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.faces.match import Sighting, picture_score
 from whosthere.names import STRANGER_PREFIX
-from whosthere.strangers.store import (
+from whosthere.strangers.store import remove_pictures, save_stranger
+from whosthere.strangers.stranger import (
     DISCARDED,
     IGNORED,
     MOST_PICTURES,
@@ -28,8 +29,6 @@ from whosthere.strangers.store import (
     Picture,
     Stranger,
     best_first,
-    remove_pictures,
-    save_stranger,
 )
 
 if TYPE_CHECKING:

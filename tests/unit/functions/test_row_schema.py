@@ -20,7 +20,8 @@ from whosthere.session_store import (
     read_session,
     session_key,
 )
-from whosthere.strangers.store import Stranger, note_place, read_stranger, save_stranger
+from whosthere.strangers.store import note_place, read_stranger, save_stranger
+from whosthere.strangers.stranger import Stranger
 from whosthere.visits.store import current_visits, read_current
 
 ALICE = "p-alice"

@@ -22,7 +22,7 @@ from whosthere.strangers.review_queue import (
     status_of_key,
     stranger_of,
 )
-from whosthere.strangers.store import DISCARDED, IGNORED, NAMED, PENDING, Stranger
+from whosthere.strangers.stranger import DISCARDED, IGNORED, NAMED, PENDING, Stranger
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from whosthere.strangers.decisions.places import (
 )
 from whosthere.strangers.decisions.review import Review, save, settings_at, wait_until
 from whosthere.strangers.review_queue import objects_of
-from whosthere.strangers.store import DISCARDED, IGNORED, MERGED, NAMED, Stranger
+from whosthere.strangers.stranger import DISCARDED, IGNORED, MERGED, NAMED, Stranger
 
 UNDO_MS = 600_000
 ATTEMPTS = 8

@@ -32,7 +32,7 @@ from whosthere.session import lock as locks
 from whosthere.session.health.records import HealthState
 from whosthere.strangers import store
 from whosthere.strangers.review_queue import folder_of
-from whosthere.strangers.store import IGNORED, PENDING, Picture, Stranger
+from whosthere.strangers.stranger import IGNORED, PENDING, Picture, Stranger
 from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import UnsureSightings, Visit
 
