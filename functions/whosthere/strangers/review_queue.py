@@ -9,12 +9,13 @@ review/discarded/<stranger>/  thrown away by page or command; gone for good afte
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from whosthere import clock
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.faces.match import Sighting, picture_score
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
+    from whosthere.strangers.pictures import PresignedUrls
+
 REVIEW = "review/"
 FOLDERS = (PENDING, IGNORED, NAMED, DISCARDED)
 PICTURE = ".jpg"
@@ -53,6 +56,19 @@ class StrangerFiles:
     rekognition: "RekognitionClient"
     bucket: str
     collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerContext:
+    """What the work on strangers needs besides alerting.
+
+    `image` returns the frame of a sighting; `wait` lets milliseconds pass.
+    """
+
+    files: StrangerFiles
+    urls: "PresignedUrls"
+    image: Callable[[Sighting], bytes]
+    wait: Callable[[int], object] = clock.wait
 
 
 def folder_of(status: str, stranger: str) -> str:
