@@ -150,7 +150,7 @@ def _claim(context: AlertContext, session: Session, visit: Visit, *, alerts: boo
 
 def release(context: AlertContext, visit: Visit) -> TryAgainError:
     """Release the claim on an alert that a service refused; return the error to raise."""
-    _release_claim(context.table, visit)
+    _settle(context.table, visit, _settlement(visit, DUE, 0))
     return TryAgainError("the alert could not be sent")
 
 
@@ -160,7 +160,9 @@ class _NotPublishedError(Exception):
 
 def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) -> None:
     """Publish the alert of a claimed visit and mark it as sent; or release the claim."""
-    mark = _prepare_mark(context.table, visit, sent_ms)
+    settlement = _settlement(visit, SENT, sent_ms)
+    key = current_key(visit.camera, visit.who)
+    mark = partial(context.table.update_item, Key=key, **settlement)
     try:
         # On one line and with the mark made ready before: of ours, nothing that could
         # fail lies between the topic's answer and the write.
@@ -170,7 +172,7 @@ def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) 
     except SERVICE_ERRORS:
         # It is out, and this worker knows; a retry that meets it need not send again.
         context.lease.sent[visit.claim] = sent_ms
-        _mark_sent(context.table, visit, sent_ms)
+        _settle(context.table, visit, settlement)
         del context.lease.sent[visit.claim]
 
 
@@ -181,7 +183,7 @@ def _publish(context: AlertContext, alert: Alert) -> object:
         raise _NotPublishedError from error
 
 
-class _Settlement(TypedDict):
+class Settlement(TypedDict):
     """How a claimed alert's row changes once the alert is sent or released."""
 
     UpdateExpression: str
@@ -189,26 +191,8 @@ class _Settlement(TypedDict):
     ExpressionAttributeValues: Attributes
 
 
-def _prepare_mark(table: Table, visit: Visit, sent_ms: int) -> Callable[[], object]:
-    """Return a call, ready to be made, that marks the claimed alert as sent.
-
-    It raises ClientError if the mark was refused, or if the next visit has moved this row.
-    """
-    key = current_key(visit.camera, visit.who)
-    return partial(table.update_item, Key=key, **_settlement(visit, SENT, sent_ms))
-
-
-def _mark_sent(table: Table, visit: Visit, sent_ms: int) -> None:
-    """Mark the claimed alert as sent, wherever the visit's row is by now."""
-    _settle(table, visit, _settlement(visit, SENT, sent_ms))
-
-
-def _release_claim(table: Table, visit: Visit) -> None:
-    """Release the claimed alert, so that a retry need not wait for the lease."""
-    _settle(table, visit, _settlement(visit, DUE, 0))
-
-
-def _settlement(visit: Visit, alert: str, sent_ms: int) -> _Settlement:
+def _settlement(visit: Visit, alert: str, sent_ms: int) -> Settlement:
+    """Return the change that marks a claimed alert as sent, or releases it for the next try."""
     return {
         "UpdateExpression": "SET alert = :alert, lease = :none, sent = :sent ADD version :one",
         "ConditionExpression": "claim = :claim AND alert = :claimed",
@@ -223,7 +207,8 @@ def _settlement(visit: Visit, alert: str, sent_ms: int) -> _Settlement:
     }
 
 
-def _settle(table: Table, visit: Visit, settlement: _Settlement) -> None:
+def _settle(table: Table, visit: Visit, settlement: Settlement) -> None:
+    """Write how a claimed alert was settled, wherever the visit's row is by now."""
     # The next visit may have opened meanwhile and moved this one.
     for key in (current_key(visit.camera, visit.who), closed_key(visit)):
         try:
