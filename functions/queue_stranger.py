@@ -14,8 +14,8 @@ from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.metrics import ApiCallCounter
 from whosthere.strangers.pictures import PresignedUrls, StoredVideo
-from whosthere.strangers.process import StrangerContext, queue_strangers
-from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.strangers.process import queue_strangers
+from whosthere.strangers.review_queue import StrangerContext, StrangerFiles
 from whosthere.visits.record_sightings import AlertContext, Lease
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 from local.rekognition.similarity import from_distance
 from whosthere.strangers.collection import index_face, search_or_index
 from whosthere.strangers.review_queue import StrangerFiles
-from whosthere.strangers.store import MOST_PICTURES
+from whosthere.strangers.stranger import MOST_PICTURES
 
 PEOPLE, VISITS, RUNS = 30, 10, 20
 THRESHOLDS = (80, 85, 88, 90, 92, 94, 96, 98)

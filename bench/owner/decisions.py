@@ -22,7 +22,7 @@ from local.laptop import LaptopAWS
 from tests.support.page.seeded import pictures
 from whosthere.dynamodb import Table
 from whosthere.strangers import store
-from whosthere.strangers.store import IGNORED, NAMED, PENDING
+from whosthere.strangers.stranger import IGNORED, NAMED, PENDING
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -24,13 +24,13 @@ from whosthere.geometry import Box
 from whosthere.people.store import person_key
 from whosthere.visits.history import (
     DAY_MS,
-    STRANGERS,
     PastVisit,
     Span,
     find_past_visits,
     past_visits,
     span_of_days,
 )
+from whosthere.visits.identities import STRANGERS
 from whosthere.visits.store import closed_rows
 from whosthere.visits.visit import REMEMBERED, SENT, Visit
 

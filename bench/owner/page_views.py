@@ -34,7 +34,8 @@ from local.laptop import LaptopAWS
 from whosthere import settings
 from whosthere.clock import now_ms
 from whosthere.dynamodb import Attributes
-from whosthere.people.store import person_key, photo_key
+from whosthere.people.photo_store import photo_key
+from whosthere.people.store import person_key
 from whosthere.session.lock import open_session
 from whosthere.session_store import Session
 from whosthere.visits.history import DAY_MS

@@ -13,7 +13,8 @@ from whosthere.alerts.mute import EVERYBODY, STRANGERS, Mute
 from whosthere.clock import iso, now_ms
 from whosthere.dynamodb import Table
 from whosthere.people.ownership import find_person
-from whosthere.people.store import PREFIX, name_of
+from whosthere.people.photo_keys import PREFIX
+from whosthere.people.store import name_of
 
 HELP = "suppress alerts about somebody for a while; without a name: list who is muted"
 EXAMPLE = "./whosthere mute Alice 2h"

@@ -13,14 +13,8 @@ from cli.tables import format_table
 from whosthere.clock import iso, now_ms
 from whosthere.people.store import name_of
 from whosthere.strangers.review_queue import folder_of
-from whosthere.strangers.store import (
-    DISCARDED,
-    IGNORED,
-    NAMED,
-    PENDING,
-    Stranger,
-    list_strangers,
-)
+from whosthere.strangers.store import list_strangers
+from whosthere.strangers.stranger import DISCARDED, IGNORED, NAMED, PENDING, Stranger
 
 HELP = "list the strangers who wait for you, or name, ignore, discard, merge and split them"
 EXAMPLE = "./whosthere strangers s-1a2b3c4d5e6f --name Alice"

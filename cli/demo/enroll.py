@@ -13,8 +13,8 @@ from local.laptop import LaptopAWS
 from whosthere.dynamodb import Row, Table
 from whosthere.errors import PhotoRefusedError
 from whosthere.people import photos
+from whosthere.people.photo_keys import PREFIX
 from whosthere.people.photos import PeopleCollection
-from whosthere.people.store import PREFIX
 
 ENROLL_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.2

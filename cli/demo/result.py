@@ -16,8 +16,9 @@ from whosthere.dynamodb import Row
 from whosthere.people.store import name_of
 from whosthere.session.report import UnsurePerson, report_key, unsure_persons
 from whosthere.session_store import session_key
-from whosthere.strangers.store import Stranger, listed, read_strangers
-from whosthere.visits.store import visits_of
+from whosthere.strangers.store import listed, read_strangers
+from whosthere.strangers.stranger import Stranger
+from whosthere.visits.queries import visits_of
 
 ALERT_FIELDS = (
     "kind",

@@ -18,23 +18,16 @@ from cli.aws.target import Target
 from cli.errors import InputError
 from whosthere import dynamodb
 from whosthere.dynamodb import Table
+from whosthere.people import photo_keys
 from whosthere.people import store as people_store
 from whosthere.people.ownership import called
 from whosthere.people.person_names import folded_name, written_name
-from whosthere.people.store import NAMELESS, PREFIX
+from whosthere.people.photo_keys import PREFIX
+from whosthere.people.store import NAMELESS
 from whosthere.strangers import look_alikes
 from whosthere.strangers.review_queue import FOLDERS, REVIEW, folder_of
-from whosthere.strangers.store import (
-    DISCARDED,
-    IGNORED,
-    MERGED,
-    NAMED,
-    PENDING,
-    Stranger,
-    list_strangers,
-    listed,
-    who_is,
-)
+from whosthere.strangers.store import list_strangers, listed, who_is
+from whosthere.strangers.stranger import DISCARDED, IGNORED, MERGED, NAMED, PENDING, Stranger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,8 +65,8 @@ def plan_person(target: Target, name: str) -> ForgetPlan:
     """
     table, salt = target.table(), target.id
     persons = people_store.read_people(table)
-    before = {people_store.person_id(name, salt, n + 1) for n in range(MOST_NAMESAKES)}
-    before.add(people_store.first_schema_id(name, salt))
+    before = {photo_keys.person_id(name, salt, n + 1) for n in range(MOST_NAMESAKES)}
+    before.add(photo_keys.first_schema_id(name, salt))
     unused = before - {person.id for person in persons}  # else somebody's by another name now
     strangers = _all_strangers(table)
     merged = [(person.id, person.merged_into) for person in persons]
@@ -210,7 +203,7 @@ def plan_look_alikes(target: Target, labels: Iterable[str]) -> ForgetPlan:
 def label_of(target: Target, key: str) -> str:
     """Return the label of the face in a look-alike's picture; empty for any other key."""
     person = look_alikes.person_of_key(key)
-    return people_store.face_label(person, key, target.id) if person else ""
+    return photo_keys.face_label(person, key, target.id) if person else ""
 
 
 def _look_alike_pictures(target: Target) -> Iterator[tuple[str, str]]:

@@ -8,11 +8,9 @@ afterwards, so everything is looked at again until nothing is found.
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, cast
-
-from botocore.exceptions import ClientError
 
 from cli.aws.replay_failures import (
     HIDDEN_SECONDS,
@@ -24,12 +22,11 @@ from cli.aws.target import Target
 from cli.errors import VerbError
 from cli.forget.failures import concerns, texts_within, without
 from cli.forget.plan import ForgetPlan, label_of, read_plans, remove_plans, write_plan
+from cli.forget.rows import change_row, changes_of, is_theirs
 from whosthere import dynamodb
-from whosthere.dynamodb import Row
 from whosthere.ingest import dead_letter
 from whosthere.names import PHOTO_MARK
-from whosthere.people.store import PREFIX
-from whosthere.strangers import look_alikes
+from whosthere.people.photo_keys import PREFIX
 from whosthere.strangers.review_queue import PICTURE
 
 if TYPE_CHECKING:
@@ -45,10 +42,6 @@ HIDDEN: Final = "ApproximateNumberOfMessagesNotVisible"
 MOST_FACES = 4096  # Rekognition, DeleteFaces: FaceIds
 MOST_OBJECTS = 1000  # S3, DeleteObjects
 FAILURES = (dead_letter.RECORDS, dead_letter.EVENTS, ON_FAILURE_PREFIX)
-# Kinds of rows, by the beginning of their partition key, that are named by the id in it.
-BY_PARTITION = ("person", "stranger", "visits")
-BY_SORT_KEY = ("people", "strangers", "mute", "photo")
-BY_STRANGER = ("picture", "place", "merged")
 
 
 def forget(target: Target, plan: ForgetPlan, *, always_twice: bool = False) -> Counter[str]:
@@ -118,9 +111,9 @@ class RemovalPass:
         gone, changed = [], []
         for row in dynamodb.scan(self._table):
             self.is_watching |= row["sk"] == "lock" and bool(row.get("held"))
-            if self._is_theirs(row):
+            if is_theirs(row, self._plan):
                 gone.append(row)
-            elif changes := self._changes(row):
+            elif changes := changes_of(row, self._plan, self._labels):
                 changed.append((row, changes))
         # Strangers first: while one has a row, a function that sees a picture go moves the others.
         gone.sort(key=lambda row: row["sk"] != "stranger")
@@ -128,69 +121,9 @@ class RemovalPass:
             for row in gone:
                 batch.delete_item(Key={"pk": row["pk"], "sk": row["sk"]})
         for row, changes in changed:
-            self._change(row, changes)
+            change_row(self._table, row, changes)
         self._count("visits", sum("opened" in row and "first" in row for row in gone))
         self._count("rows", len(gone) + len(changed))
-
-    def _is_theirs(self, row: Row) -> bool:
-        """Return whether a row is of somebody who is forgotten, and of nobody else."""
-        kind, _, rest = row["pk"].partition("#")
-        ids = self._plan.ids
-        if kind in BY_PARTITION:
-            return rest in ids
-        if kind in BY_SORT_KEY:
-            return row["sk"] in ids
-        if kind in BY_STRANGER:
-            return row.get("stranger") in ids
-        if kind == look_alikes.ROWS:
-            key = f"{look_alikes.PREFIX}{row['sk']}"
-            return key in self._plan.keys or look_alikes.person_of_key(key) in ids
-        part = row["sk"].split("#")
-        if part[0] == "look-alike":
-            return part[1] in ids or row["stranger"] in ids
-        return row.get("who") in ids or (part[0] == "past" and part[1] in ids)
-
-    def _changes(self, row: Row) -> dict[str, Any]:
-        """Return the attributes of somebody else's row that would still name them; None: gone."""
-        ids = self._plan.ids
-        changes: dict[str, Any] = {}
-        if row["sk"] == "tracks":
-            left = [one for one in row["tracks"] if not ids & {one["who"], one["id"]}]
-            if len(left) < len(row["tracks"]):
-                changes["tracks"] = left
-            faces = row.get("image", {}).get("faces", "")
-            if "image" in row and (changes or any(one in faces for one in ids)):
-                changes["image"] = None  # the next one is searched
-        if ids.intersection(row.get("persons", ())):
-            changes["persons"] = [one for one in row["persons"] if one not in ids]
-        if self._labels.intersection(labels := set(row.get("lookAlikes", ()))):
-            changes["lookAlikes"] = labels - self._labels or None
-        if row.get("heir") in ids:
-            changes["heir"] = None
-        if row.get("alike") and row["alike"]["person"] in ids:
-            changes["alike"] = None
-        return changes
-
-    def _change(self, row: Row, changes: Mapping[str, Any]) -> None:
-        """Write changes unless the row has changed meanwhile: then the next pass does."""
-        names = {f"#{number}": name for number, name in enumerate(changes)}
-        values = {f":{number}": value for number, value in enumerate(changes.values())}
-        kept = [number for number, value in enumerate(changes.values()) if value is not None]
-        lost = [number for number, value in enumerate(changes.values()) if value is None]
-        update = "SET " + ", ".join(f"#{one} = :{one}" for one in kept) if kept else ""
-        update += " REMOVE " + ", ".join(f"#{one}" for one in lost) if lost else ""
-        given = {name: value for name, value in values.items() if value is not None}
-        try:
-            self._table.update_item(
-                Key={"pk": row["pk"], "sk": row["sk"]},
-                UpdateExpression=f"{update} ADD version :one",
-                ConditionExpression="version = :version",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={**given, ":one": 1, ":version": row["version"]},
-            )
-        except ClientError as error:
-            if not dynamodb.is_lost(error):
-                raise
 
     def _remove_objects(self, prefix: str) -> None:
         """Remove what lies under a prefix, or a key, with all versions.

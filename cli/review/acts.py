@@ -16,24 +16,13 @@ from cli.errors import InputError
 from whosthere.people.differences import list_photos
 from whosthere.people.ownership import find_person
 from whosthere.people.person_names import why_no_name, written_name
-from whosthere.people.store import PREFIX, read_photos
+from whosthere.people.photo_keys import PREFIX
+from whosthere.people.photo_store import read_photos
 from whosthere.strangers.decisions.changed_object import via_metadata
 from whosthere.strangers.decisions.settle import UNDO_MS
-from whosthere.strangers.review_queue import (
-    GONE,
-    PICTURE,
-    folder_of,
-    objects_of,
-    stranger_of,
-)
-from whosthere.strangers.store import (
-    DISCARDED,
-    IGNORED,
-    MERGED,
-    PENDING,
-    Stranger,
-    read_stranger,
-)
+from whosthere.strangers.review_queue import GONE, PICTURE, folder_of, objects_of, stranger_of
+from whosthere.strangers.store import read_stranger
+from whosthere.strangers.stranger import DISCARDED, IGNORED, MERGED, PENDING, Stranger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef

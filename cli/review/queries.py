@@ -1,37 +1,29 @@
 """What the page shows of a stack: strangers, visits, people and cameras, as JSON."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import wraps
 from threading import Lock
 from typing import Any, Concatenate
 
 from cli.aws.cameras.camera_status import CameraStatus, read_camera_statuses
 from cli.aws.people.face_search import search_photo
-from cli.aws.people.not_person import WrongMatches
 from cli.aws.people.people_list import read_people
 from cli.aws.people.visits import KEPT_DAYS, VisitHistory
 from cli.aws.sessions.session_report import not_kept_text
 from cli.aws.target import Target
 from cli.errors import InputError
-from cli.review.acts import Act, Acts
+from cli.review.decisions import Decisions
 from cli.review.pictures import PictureShelf
 from cli.review.steering import CameraControl
-from cli.review.watched import unwatched_gaps
+from cli.review.watched import show_day
 from whosthere.clock import now_ms
 from whosthere.faces.match import failed_checks
 from whosthere.names import STRANGER_PREFIX
 from whosthere.strangers.review_queue import FOLDERS, folder_of
-from whosthere.strangers.store import (
-    IGNORED,
-    PENDING,
-    Stranger,
-    list_strangers,
-    listed,
-    read_stranger,
-    read_strangers,
-)
-from whosthere.visits.history import PastVisit, span_of_days
+from whosthere.strangers.store import list_strangers, listed, read_stranger, read_strangers
+from whosthere.strangers.stranger import IGNORED, PENDING, Stranger
+from whosthere.visits.history import PastVisit
 
 type Json = dict[str, Any]
 
@@ -52,17 +44,15 @@ def one_at_a_time[**P, R](
     return alone
 
 
-NOT = "not:"  # what undoes a wrong match that was taken back begins with it
-
-
 class StackPage:
     """The source of the page: a stack, by the owner's own rights."""
 
     def __init__(self, target: Target) -> None:
         self.lock, self._deciding = Lock(), Lock()
-        self._target, self._acts = target, Acts(target)
+        self._target = target
         self._table = target.table()
         self._shelf = PictureShelf(target.session.client("s3"), target.output("BucketName"))
+        self._decisions = Decisions(target, self._shelf)
         self._rekognition = target.session.client("rekognition")
         self._control = CameraControl(target)
         self._likely: dict[str, list[Json]] = {}
@@ -121,31 +111,9 @@ class StackPage:
             return {"day": None, "cameras": []} | shown
         chosen = history.parse_day(day or "today")
         found = history.visits(chosen, 1, camera="", who="")
-        return self._day(chosen, history.time_zone) | {
+        return show_day(self._table, self._target.cameras, chosen, history.time_zone) | {
             "today": today.isoformat(),
             "visits": self._visits(found),
-        }
-
-    def _day(self, day: date, time_zone: str) -> Json:
-        span, now = span_of_days(day, 1, time_zone), now_ms()
-        found = unwatched_gaps(self._table, self._target.cameras, span.from_ms, span.to_ms, now)
-        cameras = []
-        for camera, gaps in found.items():
-            seen_ms = min(span.to_ms, now) - span.from_ms
-            cameras.append(
-                {
-                    "camera": camera,
-                    "watched": sum(gap.to_ms - gap.from_ms for gap in gaps) < seen_ms,
-                    "gaps": [
-                        {"from": gap.from_ms, "to": gap.to_ms, "why": gap.why} for gap in gaps
-                    ],
-                }
-            )
-        return {
-            "day": day.isoformat(),
-            "from": span.from_ms,
-            "to": span.to_ms,
-            "cameras": cameras,
         }
 
     def _visits(self, visits: Iterable[PastVisit]) -> list[Json]:
@@ -244,42 +212,8 @@ class StackPage:
         Apart from the views: naming waits until the photos are judged.
         """
         with self._deciding:
-            done = self._do(act, content)
+            done = self._decisions.do(act, content)
         return {"text": done.text, "undo": done.id or None}
-
-    def _do(self, act: str, content: Mapping[str, Any]) -> Act:
-        if act == "undo":
-            return self._undo(_text(content, "undo"))
-        if act == "not":
-            return self._take_back(_text(content, "visit"))
-        strangers = _texts(content, "strangers")
-        if act == "split":
-            files = [self._shelf.file_of(one) for one in _texts(content, "pictures")]
-            return self._acts.split(strangers, files)
-        if act == "name":
-            return self._acts.name(strangers, _text(content, "name"))
-        acts = {
-            "ignore": self._acts.ignore,
-            "discard": self._acts.discard,
-            "back": self._acts.back,
-            "merge": self._acts.merge,
-        }
-        if act not in acts:
-            raise InputError(f"there is no act {act!r} on strangers")
-        return acts[act](strangers)
-
-    def _take_back(self, visit_id: str) -> Act:
-        visit = VisitHistory(self._target).visit(visit_id)
-        done = WrongMatches(self._target).take_back(visit)
-        text = f"Not {done.name}"
-        text += ": a stranger, who waits under Review" if done.stranger else ""
-        return Act(text, f"{NOT}{done.visit_id}")
-
-    def _undo(self, act: str) -> Act:
-        if not act.startswith(NOT):
-            return self._acts.undo(act)
-        done = WrongMatches(self._target).undo(act.removeprefix(NOT))
-        return Act(f"{done.name} again", "")
 
     def steer(self, act: str, camera: str, minutes: int) -> Json:
         """Start, stop, pause or resume a session."""
@@ -303,17 +237,3 @@ def _camera(one: CameraStatus) -> Json:
         "strangers": one.strangers,
         "notKept": {"faces": sum(not_kept.values()), "why": not_kept_text(one.counts)},
     }
-
-
-def _texts(content: Mapping[str, Any], name: str) -> list[str]:
-    value = content.get(name)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise InputError(f"{name} has to be a list of ids")
-    return value
-
-
-def _text(content: Mapping[str, Any], name: str) -> str:
-    value = content.get(name)
-    if not isinstance(value, str):
-        raise InputError(f"{name} has to be a text")
-    return value

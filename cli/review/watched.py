@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from whosthere.alerts.texts import ENDINGS
-from whosthere.clock import DAY_S
+from whosthere.clock import DAY_S, now_ms
 from whosthere.dynamodb import Row, Table
 from whosthere.session_store import read_locks, read_session_rows, sessions_begun
+from whosthere.visits.history import span_of_days
 
 LONGEST_MS = 1000 * DAY_S  # of a session
 NO_SESSION = "no session ran"
@@ -19,6 +22,28 @@ class UnwatchedGap:
     from_ms: int
     to_ms: int
     why: str
+
+
+def show_day(table: Table, cameras: Iterable[str], day: date, time_zone: str) -> dict[str, Any]:
+    """Return a day of the owner's clock, and when each camera was not watched, for the page."""
+    span, now = span_of_days(day, 1, time_zone), now_ms()
+    found = unwatched_gaps(table, cameras, span.from_ms, span.to_ms, now)
+    shown = []
+    for camera, gaps in found.items():
+        seen_ms = min(span.to_ms, now) - span.from_ms
+        shown.append(
+            {
+                "camera": camera,
+                "watched": sum(gap.to_ms - gap.from_ms for gap in gaps) < seen_ms,
+                "gaps": [{"from": gap.from_ms, "to": gap.to_ms, "why": gap.why} for gap in gaps],
+            }
+        )
+    return {
+        "day": day.isoformat(),
+        "from": span.from_ms,
+        "to": span.to_ms,
+        "cameras": shown,
+    }
 
 
 def unwatched_gaps(

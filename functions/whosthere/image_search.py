@@ -38,8 +38,8 @@ from whosthere.people.collections import collection_in_use
 from whosthere.people.store import read_person
 from whosthere.session_store import Session, last_begun, latest_session
 from whosthere.strangers.pictures import PresignedUrls, SearchedImage
-from whosthere.strangers.process import StrangerContext, queue_strangers
-from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.strangers.process import queue_strangers
+from whosthere.strangers.review_queue import StrangerContext, StrangerFiles
 from whosthere.strangers.second_look import LookAlikeSearch
 from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import AlertContext

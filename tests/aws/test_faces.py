@@ -8,7 +8,7 @@ import pytest
 
 from cli.aws.target import Target
 from whosthere.names import PHOTO_MARK
-from whosthere.people import store
+from whosthere.people import photo_store, store
 from whosthere.people.collections import read_collections
 
 MOST_SEARCHES = 5
@@ -23,7 +23,7 @@ def test_photos_of_a_person_resemble_each_other(
     photos = {
         person.id: [
             face
-            for photo in store.read_photos(table, person.id)
+            for photo in photo_store.read_photos(table, person.id)
             if (face := photo.faces.get(number, ""))
         ]
         for person in store.read_people(table)

@@ -14,7 +14,7 @@ from whosthere.session.report import UnsurePerson, unsure_persons
 from whosthere.session.requests import SessionRequests, requests_of
 from whosthere.session_store import Session, read_locks, read_session_rows, session_of
 from whosthere.visits.history import DAY_MS
-from whosthere.visits.store import visits_of, visits_of_sessions
+from whosthere.visits.queries import visits_of, visits_of_sessions
 from whosthere.visits.visit import Visit
 
 RECENT_MS = 60_000  # a wait that was seen longer ago says nothing of now

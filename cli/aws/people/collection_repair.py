@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from cli.aws.target import Target
 from whosthere.dynamodb import RowChangedError, Table
-from whosthere.people import store
+from whosthere.people import photo_keys, photo_store, store
 from whosthere.people.collections import collection_name, read_collections
 from whosthere.people.differences import find_differences, send_keys
-from whosthere.people.store import PhotoRow
+from whosthere.people.photo_store import PhotoRow
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -61,10 +61,10 @@ def add_lost_faces(target: Target, check: CollectionCheck) -> int:
     The photos that differ from their rows are sent too.
     """
     for person, row in check.lost:
-        photo = store.parse_photo_key(row.key)
+        photo = photo_keys.parse_photo_key(row.key)
         try:
             if photo:
-                store.write_photo(target.table(), person, photo, replace(row, etag=""))
+                photo_store.write_photo(target.table(), person, photo, replace(row, etag=""))
         except RowChangedError:
             continue  # it is enrolled again right now
     keys = find_differences(target.people())
@@ -102,4 +102,4 @@ def _faces(rekognition: "RekognitionClient", collection: str) -> set[str]:
 def photo_rows(table: Table) -> Iterator[tuple[str, PhotoRow]]:
     """Yield the rows of all photos, each with its person."""
     for person in store.persons(table):
-        yield from ((person, row) for row in store.read_photos(table, person))
+        yield from ((person, row) for row in photo_store.read_photos(table, person))

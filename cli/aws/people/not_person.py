@@ -26,8 +26,8 @@ from whosthere.session_store import read_session
 from whosthere.settings import Settings
 from whosthere.strangers.look_alikes import PREFIX, STRANGER, folder_of
 from whosthere.strangers.pictures import PresignedUrls, StoredVideo
-from whosthere.strangers.process import StrangerContext, take_snapshot
-from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.strangers.process import take_snapshot
+from whosthere.strangers.review_queue import StrangerContext, StrangerFiles
 from whosthere.strangers.second_look import queue_look_alike
 from whosthere.visits.history import PastVisit
 from whosthere.visits.record_sightings import AlertContext, Lease

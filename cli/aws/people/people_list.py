@@ -10,12 +10,14 @@ from cli.aws.target import Target
 from cli.aws.time_formats import format_time
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
-from whosthere.people import store
+from whosthere.people import photo_keys, photo_store, store
 from whosthere.people.differences import list_photos
 from whosthere.people.person_names import folded_name
+from whosthere.people.photo_keys import PREFIX
+from whosthere.people.photo_store import PhotoRow
 from whosthere.people.reconcile import ENROLLED
-from whosthere.people.store import PREFIX, Person, PhotoRow
-from whosthere.visits.store import last_visits
+from whosthere.people.store import Person
+from whosthere.visits.queries import last_visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,13 @@ def read_people(target: Target) -> PeopleList:
     seen = _last_seen(table, target.cameras, persons)
     listed, _ = list_photos(target.people())
     keys = [key for key in listed if not key.endswith("/")]
-    photos = store.read_listed_photos(table, persons, keys)
+    photos = photo_store.read_listed_photos(table, persons, keys)
     found = [
         _person_json(table, person, seen.get(person.id), photos.get(person.id, ()))
         for person in persons
         if not person.merged_into
     ]
-    misplaced = {key: reason for key in keys if (reason := store.why_no_photo(key))}
+    misplaced = {key: reason for key in keys if (reason := photo_keys.why_no_photo(key))}
     judged = {photo["key"] for person in found for photo in person["photos"]}
     return PeopleList(
         people=sorted(found, key=lambda person: folded_name(person["name"])),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from cli.errors import InputError
 from whosthere.errors import PhotoRefusedError
 from whosthere.people.ownership import People
+from whosthere.people.photo_keys import PREFIX
 from whosthere.people.photos import MAX_BYTES, check_photo
-from whosthere.people.store import PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef

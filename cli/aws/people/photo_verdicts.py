@@ -7,10 +7,12 @@ from typing import Any
 from cli.aws.people.photo_files import PhotoUpload
 from cli.aws.target import Target
 from whosthere.dynamodb import Table
-from whosthere.people import store
+from whosthere.people import photo_store, store
 from whosthere.people.differences import send_keys
 from whosthere.people.ownership import find_person
-from whosthere.people.store import NAMELESS, PREFIX, PhotoRow
+from whosthere.people.photo_keys import PREFIX
+from whosthere.people.photo_store import PhotoRow
+from whosthere.people.store import NAMELESS
 
 POLL_SECONDS = 0.5
 # S3 may tell EventBridge nothing in a bucket's first minutes, so the keys are sent once more.
@@ -46,7 +48,7 @@ def _judged(
 ) -> list[tuple[PhotoUpload, PhotoRow]]:
     table = target.table()
     person = find_person(table, name, target.id)
-    rows = store.read_photos(table, person) if person else []
+    rows = photo_store.read_photos(table, person) if person else []
     return [
         (waiting[row.key], row)
         for row in rows

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from cli.aws.target import Target
 from cli.errors import InputError
-from whosthere.people import store
+from whosthere.people import photo_keys, store
 from whosthere.people.differences import list_photos
 from whosthere.people.ownership import People, find_person
 from whosthere.people.person_names import folded_name
-from whosthere.people.store import PREFIX
+from whosthere.people.photo_keys import PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
@@ -67,7 +67,7 @@ def _moves(people: People, old: str, new: str) -> dict[str, str]:
     wanted, etags = folded_name(old), dict(listed)
     moves = {}
     for key in sorted(listed):
-        photo = store.parse_photo_key(key)
+        photo = photo_keys.parse_photo_key(key)
         if photo is None or folded_name(photo.name) != wanted:
             continue
         if not key.startswith(f"{PREFIX}{new}/"):

@@ -21,13 +21,13 @@ from whosthere.people.store import read_people
 from whosthere.settings import zone
 from whosthere.visits.history import (
     ALL,
-    STRANGERS,
     PastVisit,
     delete_past_visits,
     find_past_visits,
     past_visits,
     span_of_days,
 )
+from whosthere.visits.identities import STRANGERS
 
 KEPT_DAYS = KEEP_ROWS_S // DAY_S
 SHORT_ID = 10

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from whosthere.errors import loggable
-from whosthere.people import store
+from whosthere.people import photo_keys, photo_store, store
 from whosthere.people.collections import read_collections
 from whosthere.people.ownership import People
 from whosthere.people.person_names import folded_name
-from whosthere.people.store import PREFIX, Person, PhotoRow
+from whosthere.people.photo_keys import PREFIX
+from whosthere.people.photo_store import PhotoRow
+from whosthere.people.store import Person
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -73,7 +75,7 @@ def find_differences(people: People) -> list[str]:
     if len(persons) > MOST_PERSONS:  # others at every look
         persons = random.sample(persons, MOST_PERSONS)
     for person in persons:
-        rows = {row.key: row for row in store.read_photos(people.table, person)}
+        rows = {row.key: row for row in photo_store.read_photos(people.table, person)}
         own = photos.get(person, {})
         differing |= {
             key for key, etag in own.items() if _differs(etag, rows.get(key), collections)
@@ -88,12 +90,12 @@ def refused_photos(people: People) -> Iterator[tuple[str, str]]:
     listed, _ = list_photos(people)
     for key in listed:
         # An object that ends in a slash is a folder as S3's console makes it.
-        if not key.endswith("/") and (reason := store.why_no_photo(key)):
+        if not key.endswith("/") and (reason := photo_keys.why_no_photo(key)):
             yield key, reason
     photos = _by_person(store.read_people(people.table), listed)
     photos.pop("", None)
     for person, own in photos.items():
-        for row in store.read_photos(people.table, person):
+        for row in photo_store.read_photos(people.table, person):
             if row.reason and own.get(row.key) == row.etag:
                 yield row.key, row.reason
 
@@ -123,6 +125,6 @@ def _by_person(persons: Sequence[Person], listed: Mapping[str, str]) -> dict[str
     }
     found: dict[str, dict[str, str]] = {}
     for key, etag in listed.items():
-        if photo := store.parse_photo_key(key):
+        if photo := photo_keys.parse_photo_key(key):
             found.setdefault(ids.get(folded_name(photo.name), ""), {})[key] = etag
     return found

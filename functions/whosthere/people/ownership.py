@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from whosthere.dynamodb import Table
 from whosthere.errors import TryAgainError
-from whosthere.people import store
+from whosthere.people import photo_keys, photo_store, store
 from whosthere.people.content_owners import read_owners
 from whosthere.people.store import Person
 
@@ -42,7 +42,7 @@ def find_person(table: Table, name: str, salt: str) -> str | None:
     found = called(store.read_people(table), name)
     if found:
         return found[0]
-    old = store.first_schema_id(name, salt)
+    old = photo_keys.first_schema_id(name, salt)
     return old if store.has_first_schema(table, old) else None
 
 
@@ -66,7 +66,7 @@ def owner_of_new_name(
 
 def _has_photos(people: People, person: str) -> bool:
     """Return whether S3 holds anything in the folders of a person's photos."""
-    rows = store.read_photos(people.table, person)
+    rows = photo_store.read_photos(people.table, person)
     for folder in sorted({row.key.rpartition("/")[0] for row in rows}):
         found = people.s3.list_objects_v2(Bucket=people.bucket, Prefix=f"{folder}/", MaxKeys=2)
         # An object that ends in a slash is a folder as S3's console makes it.
@@ -78,7 +78,7 @@ def _has_photos(people: People, person: str) -> bool:
 def _unused_id(known: dict[str, Person], name: str, salt: str, owners: set[str]) -> str:
     """Return the first id of a name that is free, or whose person one of the owners has become."""
     for number in count(1):
-        person = known.get(id := store.person_id(name, salt, number))
+        person = known.get(id := photo_keys.person_id(name, salt, number))
         if person is None or person.merged_into in owners:
             return id
     raise AssertionError

@@ -14,12 +14,14 @@ from botocore.exceptions import ClientError
 from whosthere.clock import now_ms
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import PhotoRefusedError, TryAgainError, is_permanent
-from whosthere.people import ownership, photos, store
+from whosthere.people import ownership, photo_keys, photo_store, photos, store
 from whosthere.people.collections import read_collections
 from whosthere.people.content_owners import read_owners
 from whosthere.people.ownership import People
+from whosthere.people.photo_keys import PREFIX, PhotoObject
+from whosthere.people.photo_store import PhotoRow
 from whosthere.people.photos import EnrolledFace, PeopleCollection
-from whosthere.people.store import PREFIX, Person, PhotoObject, PhotoRow
+from whosthere.people.store import Person
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -49,7 +51,7 @@ class PhotoReconciler:
 
         One of `enrolled`, `refused`, `forgotten`, `unchanged`; `ignored` if the key is no photo's.
         """
-        photo = store.parse_photo_key(key)
+        photo = photo_keys.parse_photo_key(key)
         if photo is None:
             return IGNORED
         collection = replace(self.collection, numbers=read_collections(self.table))
@@ -103,7 +105,7 @@ class _PhotoWorker:
         else:
             content = self._read(found)
             person = self._owner(persons, content)
-        row = store.read_photo(self._table, person, self.photo.key)
+        row = photo_store.read_photo(self._table, person, self.photo.key)
         if row and row.orphaned_faces:
             return self._delete_orphaned_faces(person, row)
         if row is None or not row.is_of(found["ETag"]):
@@ -118,7 +120,7 @@ class _PhotoWorker:
         if not self.indexed:
             return False
         named = ownership.called(store.read_people(self._table), self.photo.name)
-        rows = [store.read_photo(self._table, person, self.photo.key) for person in named]
+        rows = [photo_store.read_photo(self._table, person, self.photo.key) for person in named]
         kept = {face for row in rows if row for face in (row.face_id, *row.faces.values())}
         photos.delete_faces(self._collection, list(self.indexed - kept))
         return bool(self.indexed & kept)
@@ -162,7 +164,7 @@ class _PhotoWorker:
             advice=face.advice,
             alike=face.alike,
         )
-        store.write_photo(self._table, person, self.photo, row, now_s=now_s)
+        photo_store.write_photo(self._table, person, self.photo, row, now_s=now_s)
         return status
 
     def _enroll_into(
@@ -175,40 +177,40 @@ class _PhotoWorker:
         except PhotoRefusedError as refusal:
             faces = {**row.faces, **dict.fromkeys(numbers, "")}
             row = replace(row, face_id="", faces=faces, status=REFUSED, reason=str(refusal))
-        store.write_photo(self._table, person, self.photo, row)
+        photo_store.write_photo(self._table, person, self.photo, row)
         return row.status
 
     def _index(self, person: str, content: _PhotoContent, into: Sequence[int] = ()) -> EnrolledFace:
-        label = store.face_label(person, self.photo.key, self.reconciler.salt)
+        label = photo_keys.face_label(person, self.photo.key, self.reconciler.salt)
         face = photos.enroll(self._collection, self.photo.key, content.content, label, into)
         self.indexed.update(face.faces.values())
         return face
 
     def _delete_orphaned_faces(self, person: str, row: PhotoRow) -> str:
         photos.delete_faces(self._collection, list(row.orphaned_faces))
-        store.write_photo(self._table, person, self.photo, replace(row, orphaned_faces=()))
+        photo_store.write_photo(self._table, person, self.photo, replace(row, orphaned_faces=()))
         return row.status
 
     def _forget(self, persons: Sequence[str], heir: str = "") -> str:
         """Forget the photo where persons, or the first schema, have it; return what was done."""
         done = UNCHANGED
         for person in persons:
-            if row := store.read_photo(self._table, person, self.photo.key):
+            if row := photo_store.read_photo(self._table, person, self.photo.key):
                 self._enroll_copies(row)
                 photos.delete_faces(self._collection, sorted(row.all_faces))
                 now_s = self.reconciler.clock() / 1000
-                store.remove_photo(self._table, person, row, now_s, heir=heir)
+                photo_store.remove_photo(self._table, person, row, now_s, heir=heir)
                 done = FORGOTTEN
         return FORGOTTEN if self._forget_old() else done
 
     def _forget_old(self) -> bool:
         """Forget the photo as the first schema kept it; return whether it did."""
         person, key = self._first_schema_id, self.photo.key
-        old = store.read_old_photo(self._table, person, key)
+        old = photo_store.read_old_photo(self._table, person, key)
         if old is None:
             return False
         photos.delete_faces(self._collection, sorted(old.all_faces))
-        store.remove_old_photo(self._table, person, key, old.version)
+        photo_store.remove_old_photo(self._table, person, key, old.version)
         return True
 
     def _enroll_copies(self, row: PhotoRow) -> None:
@@ -259,4 +261,4 @@ class _PhotoWorker:
 
     @property
     def _first_schema_id(self) -> str:
-        return store.first_schema_id(self.photo.name, self.reconciler.salt)
+        return photo_keys.first_schema_id(self.photo.name, self.reconciler.salt)

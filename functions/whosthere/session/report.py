@@ -28,7 +28,7 @@ from whosthere.names import STRANGER_PREFIX
 from whosthere.session.decision import progress_of
 from whosthere.session.health.records import HealthFacts, facts, health_of
 from whosthere.session_store import Session, session_key
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 from whosthere.visits.visit import Visit
 
 

@@ -18,7 +18,8 @@ from whosthere.strangers.review_queue import (
     status_of_key,
     stranger_of,
 )
-from whosthere.strangers.store import DISCARDED, MERGED, PENDING, expiring, listed
+from whosthere.strangers.store import expiring, listed
+from whosthere.strangers.stranger import DISCARDED, MERGED, PENDING
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger

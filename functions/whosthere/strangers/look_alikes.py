@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from whosthere import dynamodb
 from whosthere.dynamodb import RowChangedError, Table
 from whosthere.errors import TryAgainError
-from whosthere.people import store
+from whosthere.people import photo_keys, store
 from whosthere.people.differences import MOST_OBJECTS
 from whosthere.people.ownership import People
 from whosthere.strangers.collection import index_face
@@ -67,7 +67,7 @@ def reconcile_look_alike(look_alikes: LookAlikes, key: str) -> str:
 def _reconcile_once(look_alikes: LookAlikes, key: str) -> str:
     table, files = look_alikes.table, look_alikes.files
     person, row_key = key.split("/")[1], {"pk": ROWS, "sk": key.removeprefix(PREFIX)}
-    label = store.face_label(person, key, look_alikes.salt)
+    label = photo_keys.face_label(person, key, look_alikes.salt)
     row = dynamodb.read(table, row_key)
     content, etag = _read(files, key)
     if row and row["etag"] == etag:
@@ -111,7 +111,7 @@ def find_changed(people: People) -> list[str]:
         changed |= rows.keys() - listed.keys()
     noted = {label for one in store.read_people(people.table) for label in one.look_alikes}
     for key in listed.keys() - changed:
-        label = store.face_label(key.split("/")[1], key, people.salt)
+        label = photo_keys.face_label(key.split("/")[1], key, people.salt)
         if rows[key]["faceId"] and label not in noted:
             changed.add(key)
     return sorted(changed)

@@ -1,13 +1,11 @@
-"""From frames to strangers, the review queue and the alerts about strangers."""
+"""From frames to strangers and the review queue."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from whosthere import clock
-from whosthere.alerts.texts import PictureLink, stranger_alert
 from whosthere.clock import iso
-from whosthere.errors import PictureError, TryAgainError, name_of_error
+from whosthere.errors import PictureError, TryAgainError
 from whosthere.faces.match import Sighting, picture_score
 from whosthere.faces.track_store import (
     ClaimedTracks,
@@ -19,7 +17,6 @@ from whosthere.faces.track_store import (
 from whosthere.faces.tracker import FaceTrack
 from whosthere.imaging import Crops, crop
 from whosthere.ingest.record import AnalysedFrame, ProcessingOutcome
-from whosthere.people.store import current_id
 from whosthere.session_store import Session
 from whosthere.strangers import store
 from whosthere.strangers.association import person_of, wait_ms
@@ -29,34 +26,11 @@ from whosthere.strangers.collection import (
     index_further_face,
     search_or_index,
 )
-from whosthere.strangers.pictures import LINK_SECONDS, PresignedUrls
-from whosthere.strangers.recurring import Frequency, visit_frequency
-from whosthere.strangers.review_queue import StrangerFiles, put_in_queue, save_queued
-from whosthere.strangers.store import Stranger
-from whosthere.visits.persons import alert_person
-from whosthere.visits.record_sightings import (
-    SERVICE_ERRORS,
-    AlertContext,
-    Recorded,
-    record_sightings,
-    release,
-    send_alert,
-)
+from whosthere.strangers.record_stranger import record_stranger
+from whosthere.strangers.review_queue import StrangerContext, put_in_queue, save_queued
+from whosthere.strangers.stranger import PENDING, Stranger
+from whosthere.visits.record_sightings import AlertContext
 from whosthere.visits.store import current_visits, find_visit, read_current
-from whosthere.visits.visit import Visit
-
-
-@dataclass(frozen=True, slots=True)
-class StrangerContext:
-    """What the work on strangers needs besides alerting.
-
-    `image` returns the frame of a sighting; `wait` lets milliseconds pass.
-    """
-
-    files: StrangerFiles
-    urls: PresignedUrls
-    image: Callable[[Sighting], bytes]
-    wait: Callable[[int], object] = clock.wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,91 +201,7 @@ def _put_in_queue(
         face_id = index_further_face(context.files, snapshot.crops.face, result)
         picture = replace(picture, face_id=face_id)
     first_ms = track.sightings[0].frame.captured_ms
-    seen = known or Stranger(stranger, (session.camera,), first_ms, first_ms, 0, 0, store.PENDING)
+    seen = known or Stranger(stranger, (session.camera,), first_ms, first_ms, 0, 0, PENDING)
     seen = replace(seen, face_id=seen.face_id or result.face_id)
     after = save_queued(table, context.files, known, seen, picture)
     delete_faces(context.files, seen.face_ids - after.face_ids)
-
-
-def record_stranger(
-    alerting: AlertContext,
-    context: StrangerContext,
-    session: Session,
-    stranger: str,
-    sightings: Sequence[Sighting],
-) -> int:
-    """Record sightings of a stranger and send the alerts; return how many were suppressed."""
-    known = store.who_is(alerting.table, stranger)
-    if known is None:
-        return 0  # forgotten a moment ago
-    if known.person:
-        person = current_id(alerting.table, known.person)
-        named = [replace(sighting, who=(person,)) for sighting in sightings]
-        return alert_person(alerting, session, person, named)
-    new_sightings, visits, suppressed = 0, 0, 0
-    alerts, is_recurring = session.settings.strangers == "alert" and known.is_waiting, None
-    for recorded in record_sightings(alerting, session, known.id, sightings, alerts=alerts):
-        new_sightings += recorded.new_sightings
-        is_opened = recorded.new_sightings == recorded.visit.sightings
-        visits += is_opened
-        suppressed += recorded.is_suppressed
-        if recorded.is_claimed or is_opened:
-            is_recurring = _notice(alerting, context, session, recorded)
-    last_ms = max(sighting.frame.captured_ms for sighting in sightings)
-    store.count_sightings(
-        alerting.table,
-        known,
-        last_ms,
-        new_sightings,
-        visits=visits,
-        camera=session.camera,
-        is_recurring=is_recurring,
-    )
-    return suppressed
-
-
-def _link(context: StrangerContext, key: str, now_ms: int) -> PictureLink:
-    """Return the link to a picture; without one, why: the alert matters more."""
-    try:
-        return PictureLink(context.urls.sign(key), now_ms + 1000 * LINK_SECONDS)
-    except SERVICE_ERRORS as error:
-        return PictureLink("", 0, name_of_error(error))
-
-
-def _notice(
-    alerting: AlertContext, context: StrangerContext, session: Session, recorded: Recorded
-) -> bool:
-    """Send the alert of a stranger's visit if it is claimed; return whether he keeps coming."""
-    visit = recorded.visit
-    try:
-        known = store.read_stranger(alerting.table, visit.who)
-        frequency = visit_frequency(alerting.table, session.settings, visit.who, visit.last_ms)
-    except SERVICE_ERRORS as error:
-        if recorded.is_claimed:
-            raise release(alerting, visit) from error
-        raise
-    if recorded.is_claimed:
-        _send(alerting, context, session, visit, known, frequency)
-    return frequency.is_recurring
-
-
-def _send(
-    alerting: AlertContext,
-    context: StrangerContext,
-    session: Session,
-    visit: Visit,
-    known: Stranger | None,
-    frequency: Frequency,
-) -> None:
-    """Send the alert of a stranger's visit, with a link to the picture if there is one."""
-    now_ms = alerting.lease.now_ms()
-    picture = _link(context, known.picture_key, now_ms) if known and known.picture_key else None
-    alert = stranger_alert(
-        visit,
-        picture,
-        seen_before=known is not None and known.first_ms < visit.first_ms,
-        frequency=frequency,
-        time_zone=session.settings.time_zone,
-        now_ms=now_ms,
-    )
-    send_alert(alerting, visit, alert, now_ms)

@@ -9,17 +9,19 @@ review/discarded/<stranger>/  thrown away by page or command; gone for good afte
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from whosthere import clock
 from whosthere.clock import iso
 from whosthere.dynamodb import Table
 from whosthere.faces.match import Sighting, picture_score
 from whosthere.names import STRANGER_PREFIX
-from whosthere.strangers.store import (
+from whosthere.strangers.store import remove_pictures, save_stranger
+from whosthere.strangers.stranger import (
     DISCARDED,
     IGNORED,
     MOST_PICTURES,
@@ -28,14 +30,14 @@ from whosthere.strangers.store import (
     Picture,
     Stranger,
     best_first,
-    remove_pictures,
-    save_stranger,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
+
+    from whosthere.strangers.pictures import PresignedUrls
 
 REVIEW = "review/"
 FOLDERS = (PENDING, IGNORED, NAMED, DISCARDED)
@@ -54,6 +56,19 @@ class StrangerFiles:
     rekognition: "RekognitionClient"
     bucket: str
     collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerContext:
+    """What the work on strangers needs besides alerting.
+
+    `image` returns the frame of a sighting; `wait` lets milliseconds pass.
+    """
+
+    files: StrangerFiles
+    urls: "PresignedUrls"
+    image: Callable[[Sighting], bytes]
+    wait: Callable[[int], object] = clock.wait
 
 
 def folder_of(status: str, stranger: str) -> str:

@@ -29,14 +29,9 @@ from whosthere.session_store import Session
 from whosthere.strangers import store
 from whosthere.strangers.collection import FaceSearchResult, search_or_index
 from whosthere.strangers.pictures import PresignedUrls, StoredVideo
-from whosthere.strangers.process import (
-    Snapshot,
-    StrangerContext,
-    add_to_queue,
-    record_stranger,
-    take_snapshot,
-)
-from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.strangers.process import Snapshot, add_to_queue, take_snapshot
+from whosthere.strangers.record_stranger import record_stranger
+from whosthere.strangers.review_queue import StrangerContext, StrangerFiles
 from whosthere.visits.record_sightings import AlertContext
 from whosthere.visits.store import delete_visit, read_stored
 from whosthere.visits.visit import Visit

@@ -1,123 +1,42 @@
-"""Rows of strangers: who was seen and is no person; seen again, it is the same stranger.
+"""Reads and writes of strangers: seen again, it is the same stranger."""
 
-stranger#<id>      stranger   the stranger
-strangers          <id>       its status, to list strangers by one query
-picture#<SHA-256>  picture    whose picture these bytes are, wherever they lie
-place#<key>        place      the same of a key outside the stranger's own folders
-merged#<id>        <id>       who was merged into the stranger of the first id
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from boto3.dynamodb.conditions import Key
-from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
 from whosthere.clock import DAY_S
-from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, Table, WriteRequest, decimals
+from whosthere.dynamodb import Table, WriteRequest
+from whosthere.strangers.stranger import (
+    DISCARDED,
+    IGNORED,
+    MERGED,
+    NAMED,
+    STRANGERS,
+    Picture,
+    Stranger,
+    expires_at,
+    listed_key,
+    merged_key,
+    picture_item,
+    picture_row_key,
+    place_key,
+    stranger_key,
+    stranger_of_row,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableAttributeValueTypeDef
 
-PENDING, IGNORED, NAMED, DISCARDED = "pending", "ignored", "named", "discarded"
-MERGED = "merged"
-STRANGERS = "strangers"
-# The best pictures of a stranger that are kept: one to know him by, some to enroll him with.
-MOST_PICTURES = 5
-KEEP_DECIDED_S = 365 * DAY_S
 EXPIRING_S = 7 * DAY_S  # DynamoDB removes an expired row without a word
 MOST_MERGES = 8  # how often one stranger of two can have been merged into another
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of a stranger; `file` is its name in each of the stranger's folders.
-
-    `face_id` is its face in the strangers' collection, or empty.
-    """
-
-    sha256: str
-    etag: str
-    captured_ms: int
-    camera: str
-    score: float
-    file: str
-    face_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """A stranger's row; times in milliseconds, the best picture first.
-
-    `person` is who a named stranger is, `merged_into` the stranger that a merged one is.
-    `elsewhere` has the ETags of pictures that lie outside the stranger's folders, by key;
-    `decided_ms` is when the status began, `unsettled_ms` since when pictures lie outside the folder
-    of the status, or nowhere (0: they lie there), and `decisions` counts the owner's decisions.
-    `is_recurring` says whether the stranger was recurring at the latest visit.
-    """
-
-    id: str
-    cameras: tuple[str, ...]
-    first_ms: int
-    last_ms: int
-    sightings: int
-    visits: int
-    status: str
-    pictures: tuple[Picture, ...] = ()
-    face_id: str = ""
-    picture_key: str = ""
-    person: str = ""
-    merged_into: str = ""
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
-    decided_ms: int = 0
-    unsettled_ms: int = 0
-    decisions: int = 0
-    is_recurring: bool = False
-    version: int = 0
-
-    @property
-    def face_ids(self) -> frozenset[str]:
-        """Return the stranger's faces in the collection: the first one and those of pictures."""
-        found = {self.face_id, *(picture.face_id for picture in self.pictures)}
-        return frozenset(found - {""})
-
-    @property
-    def is_waiting(self) -> bool:
-        """Return whether the owner has still to decide: only then are there alerts."""
-        return self.status == PENDING
-
-
-def stranger_key(stranger: str) -> dict[str, str]:
-    """Return the key of a stranger's row."""
-    return {"pk": f"stranger#{stranger}", "sk": "stranger"}
-
-
-def listed_key(stranger: str) -> dict[str, str]:
-    """Return the key of the row by which a stranger is listed."""
-    return {"pk": STRANGERS, "sk": stranger}
-
-
-def picture_row_key(sha256: str) -> dict[str, str]:
-    """Return the key of the row that says whose a picture is."""
-    return {"pk": f"picture#{sha256}", "sk": "picture"}
-
-
-def place_key(key: str) -> dict[str, str]:
-    """Return the key of the row that says whose picture lies under a key in S3."""
-    return {"pk": f"place#{key}", "sk": "place"}
-
-
-def merged_key(into: str, stranger: str) -> dict[str, str]:
-    """Return the key of the row by which who was merged into a stranger is found."""
-    return {"pk": f"merged#{into}", "sk": stranger}
 
 
 def read_stranger(table: Table, stranger: str) -> Stranger | None:
     """Return the stranger of that id as he was written, or None."""
     item = dynamodb.read(table, stranger_key(stranger))
-    return _stranger(item) if item else None
+    return stranger_of_row(item) if item else None
 
 
 def who_is(table: Table, stranger: str) -> Stranger | None:
@@ -145,7 +64,7 @@ def list_strangers(table: Table, *statuses: str) -> list[Stranger]:
 
 def read_strangers(table: Table, ids: Iterable[str]) -> list[Stranger]:
     """Return the strangers of these ids that there are, in no order."""
-    return [_stranger(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
+    return [stranger_of_row(item) for item in dynamodb.read_many(table, map(stranger_key, ids))]
 
 
 def ids_of(table: Table, stranger: str) -> set[str]:
@@ -197,7 +116,7 @@ def save_stranger(
     Raises RowChangedError if the row is no longer as it was read. Sightings are counted by
     count_sightings alone, which does not change the version.
     """
-    expires = _expires(stranger, stranger.last_ms)
+    expires = expires_at(stranger, stranger.last_ms)
     writes = [_update(before, stranger, expires, is_exact=bool(also))]
     # An earlier version, whose rows have no version, listed nobody.
     if before is None or not before.version or before.status != stranger.status:
@@ -234,7 +153,7 @@ def _update(
         "pictureKey": stranger.picture_key,
         "person": stranger.person,
         "mergedInto": stranger.merged_into,
-        "pictures": {one.sha256: _picture_item(one) for one in stranger.pictures},
+        "pictures": {one.sha256: picture_item(one) for one in stranger.pictures},
         "elsewhere": dict(stranger.elsewhere),
         "decidedAt": stranger.decided_ms,
         "unsettledAt": stranger.unsettled_ms,
@@ -265,86 +184,9 @@ def _update(
     }
 
 
-def count_sightings(
-    table: Table,
-    stranger: Stranger,
-    last_ms: int,
-    sightings: int,
-    *,
-    visits: int,
-    camera: str,
-    is_recurring: bool | None = None,
-) -> None:
-    """Add sightings and visits at a camera to a stranger's row, if there is one.
-
-    Without `is_recurring` that mark stays as it was read.
-    """
-    last_ms = max(last_ms, stranger.last_ms)
-    expires = _expires(stranger, last_ms)
-    _update_if_there(
-        table,
-        stranger_key(stranger.id),
-        "SET lastSeen = :last, recurring = :recurring, expires = :expires"
-        " ADD sightings :more, visits :visits, cameras :cameras",
-        {
-            ":last": last_ms,
-            ":expires": expires,
-            ":more": sightings,
-            ":visits": visits,
-            ":cameras": {camera},
-            ":recurring": stranger.is_recurring if is_recurring is None else is_recurring,
-        },
-    )
-    if visits:
-        _update_if_there(
-            table, listed_key(stranger.id), "SET expires = :expires", {":expires": expires}
-        )
-
-
-def count_merged(other: Stranger, merged: Stranger, sign: int) -> list[WriteRequest]:
-    """Return what counts a merged stranger's visits as another's, or with -1 no longer.
-
-    To be written at once with the merged one's row, so that no crash loses or doubles a visit.
-    """
-    last_ms = max(other.last_ms, merged.last_ms)
-    expires = _expires(other, last_ms)
-    counts: WriteRequest = {
-        "Update": {
-            "Key": stranger_key(other.id),
-            "UpdateExpression": "SET lastSeen = :last, expires = :expires"
-            " ADD sightings :more, visits :visits, cameras :cameras",
-            "ConditionExpression": "version = :version AND sightings = :read",
-            "ExpressionAttributeValues": {
-                ":version": other.version,
-                ":read": other.sightings,
-                ":last": last_ms,
-                ":expires": expires,
-                ":more": sign * merged.sightings,
-                ":visits": sign * merged.visits,
-                ":cameras": set(merged.cameras),
-            },
-        }
-    }
-    listing = listed_key(other.id) | {"status": other.status}
-    return [counts, dynamodb.put({**listing, "expires": expires}, None)]
-
-
-def _update_if_there(table: Table, key: Mapping[str, str], change: str, values: Attributes) -> None:
-    try:
-        table.update_item(
-            Key=key,
-            UpdateExpression=change,
-            ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues=values,
-        )
-    except ClientError as error:
-        if not dynamodb.is_lost(error):
-            raise
-
-
 def is_expiring(stranger: Stranger, now_ms: int) -> bool:
     """Return whether a stranger's row may go within days: his faces have to go before it."""
-    return _expires(stranger, stranger.last_ms) < now_ms // 1000 + EXPIRING_S
+    return expires_at(stranger, stranger.last_ms) < now_ms // 1000 + EXPIRING_S
 
 
 def expiring(table: Table, now_ms: int) -> list[str]:
@@ -355,12 +197,6 @@ def expiring(table: Table, now_ms: int) -> list[str]:
         for row in rows
         if row["status"] in (IGNORED, NAMED) and row.get("expires", 0) < now_ms // 1000 + EXPIRING_S
     )
-
-
-def _expires(stranger: Stranger, last_ms: int) -> int:
-    """Return when the row may go, in seconds; what the owner decided holds a year after a visit."""
-    is_decided = stranger.status in (IGNORED, NAMED, MERGED)
-    return last_ms // 1000 + (KEEP_DECIDED_S if is_decided else KEEP_ROWS_S)
 
 
 def note_place(table: Table, key: str, stranger: str) -> None:
@@ -391,57 +227,3 @@ def remove_stranger(table: Table, stranger: Stranger) -> None:
     if stranger.merged_into:
         requests.append(dynamodb.delete(merged_key(stranger.merged_into, stranger.id), None))
     dynamodb.write(table, *requests)
-
-
-def best_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
-    """Return pictures, each once, the best first."""
-    once = {picture.sha256: picture for picture in pictures}
-    return tuple(sorted(once.values(), key=lambda one: (-one.score, one.captured_ms)))
-
-
-def _picture_item(picture: Picture) -> Attributes:
-    return {
-        "etag": picture.etag,
-        "captured": picture.captured_ms,
-        "camera": picture.camera,
-        "score": decimals(round(picture.score, 4)),
-        "file": picture.file,
-        "faceId": picture.face_id,
-    }
-
-
-def _stranger(item: Row) -> Stranger:
-    pictures = [
-        Picture(
-            sha256,
-            one["etag"],
-            int(one["captured"]),
-            one["camera"],
-            float(one["score"]),
-            one["file"],
-            one.get("faceId", ""),
-        )
-        for sha256, one in item.get("pictures", {}).items()
-    ]
-    # An earlier version noted the first camera alone.
-    cameras = item.get("cameras") or {item["camera"]}
-    return Stranger(
-        id=item["pk"].partition("#")[2],
-        cameras=tuple(sorted(cameras)),
-        first_ms=int(item["firstSeen"]),
-        last_ms=int(item["lastSeen"]),
-        sightings=int(item["sightings"]),
-        visits=int(item.get("visits", 0)),
-        status=item["status"],
-        pictures=best_first(pictures),
-        face_id=item.get("faceId", ""),
-        picture_key=item.get("pictureKey", ""),
-        person=item.get("person", ""),
-        merged_into=item.get("mergedInto", ""),
-        elsewhere=dict(item.get("elsewhere", {})),
-        decided_ms=int(item.get("decidedAt", 0)),
-        unsettled_ms=int(item.get("unsettledAt", 0)),
-        decisions=int(item.get("decisions", 0)),
-        is_recurring=bool(item.get("recurring")),
-        version=int(item.get("version", 0)),
-    )

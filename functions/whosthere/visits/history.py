@@ -1,30 +1,20 @@
-"""Who was here: past visits of a span of time, of a camera, and of a person or stranger.
-
-Rows of visits keep the id that was seen. A stranger whom the owner has named, or merged with
-somebody, is read as that one, and is himself again once the decision is undone.
-"""
+"""Who was here: past visits of a span of time, of a camera, and of a person or stranger."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import chain, islice
+from itertools import islice
 from operator import attrgetter, itemgetter
 
-from boto3.dynamodb.conditions import Key
-
-from whosthere import dynamodb
 from whosthere.clock import DAY_S, utc
 from whosthere.dynamodb import Row, Table
-from whosthere.names import STRANGER_PREFIX
-from whosthere.people.store import NAMELESS, PEOPLE, person_key
 from whosthere.settings import zone
-from whosthere.visits import store
+from whosthere.visits import index, queries, store
+from whosthere.visits.identities import Identities
 from whosthere.visits.store import StoredVisit
 from whosthere.visits.visit import CLAIMED, DUE, NONE, QUIET, SENT
 
-# Of all strangers, by id, the status that the owner's decision has given them.
-STRANGERS, NAMED, MERGED = "strangers", "named", "merged"
 DAY_MS = 1000 * DAY_S
 # How long before a span a visit may have opened that is still found in it.
 BEFORE_MS = DAY_MS // 2
@@ -135,13 +125,13 @@ def past_visits(
     """
     # The visit right behind the span may be the rest of one that began in it.
     wide = Span(span.from_ms - BEFORE_MS, span.to_ms + gap_of(camera))
-    people = _People(table)
+    people = Identities(table)
     if ids:
         found = _index_rows_of(table, wide, ids, newest)
     else:
         found = _index_rows(table, wide, people.ids_of(who) if who else set(), newest)
     rows = list(islice((row for row in found if camera in ("", row["camera"])), newest))
-    stored = store.read_indexed(table, rows)
+    stored = queries.read_indexed(table, rows)
     people.read(one.visit.who for one in stored)
     people.read(person for one in stored for person in one.visit.persons)
     visits = [
@@ -195,7 +185,7 @@ def _index_rows_of(table: Table, span: Span, ids: Collection[str], newest: int) 
     found = [
         row
         for one in sorted(ids)
-        for row in store.visits_of_one(table, one, span.from_ms, span.to_ms, newest)
+        for row in index.visits_of_one(table, one, span.from_ms, span.to_ms, newest)
     ]
     yield from sorted(found, key=itemgetter("opened"), reverse=True)
 
@@ -205,12 +195,12 @@ def _rows_of_days(table: Table, span: Span) -> Iterator[Row]:
     from_ms = max(0, span.from_ms)
     first, day = utc(from_ms).date(), utc(max(0, span.to_ms - 1)).date()
     while day >= first:
-        yield from reversed(store.visits_of_day(table, day.isoformat(), from_ms, span.to_ms))
+        yield from reversed(index.visits_of_day(table, day.isoformat(), from_ms, span.to_ms))
         day -= timedelta(days=1)
 
 
 def _joined(
-    stored: Iterable[StoredVisit], people: "_People", gap_of: Callable[[str], int]
+    stored: Iterable[StoredVisit], people: "Identities", gap_of: Callable[[str], int]
 ) -> Iterator[PastVisit]:
     """Yield what the owner sees as one visit: of one person at one camera, within the gap."""
     found: defaultdict[tuple[str, str], list[StoredVisit]] = defaultdict(list)
@@ -231,76 +221,3 @@ def _runs(rows: list[StoredVisit], gap_ms: int) -> Iterator[list[StoredVisit]]:
         run.append(one)
         last_ms = max(last_ms, one.visit.last_ms)
     yield run
-
-
-class _People:
-    """Whose an id is by what the owner decided, and what the person is called."""
-
-    def __init__(self, table: Table) -> None:
-        """Begin without a row."""
-        self._table = table
-        self._rows: dict[str, Row] = {}
-        self._asked: set[str] = set()
-
-    def read(self, ids: Iterable[str]) -> None:
-        """Read the rows of ids and of whom they stand for, each once."""
-        wanted = set(ids) - self._asked
-        while wanted:
-            self._asked |= wanted
-            keys = [_identity_key(one) for one in wanted]
-            rows = {_id_of(row): row for row in dynamodb.read_many(self._table, keys)}
-            self._rows |= rows
-            wanted = {other for row in rows.values() if (other := _successor(row))} - self._asked
-
-    def resolve(self, one: str) -> str:
-        """Return the id that an id stands for, often itself."""
-        passed = {one}
-        while (other := _successor(self._rows.get(one, {}))) and other not in passed:
-            passed.add(other)
-            one = other
-        return one
-
-    def ids_of(self, who: str) -> set[str]:
-        """Return all ids that stand for the same as this one, itself too; by two queries."""
-        people = dynamodb.query(self._table, Key("pk").eq(PEOPLE))
-        strangers = dynamodb.query(self._table, Key("pk").eq(STRANGERS))
-        decided = (row for row in strangers if row["status"] in (NAMED, MERGED))
-        self.read({who, *(str(row["sk"]) for row in chain(people, decided))})
-        meant = self.resolve(who)
-        return {meant, *(one for one in self._rows if self.resolve(one) == meant)}
-
-    def names(self, who: str, rows: Sequence[StoredVisit]) -> tuple[str, ...]:
-        """Return who it may have been in all of these rows; nobody for a stranger."""
-        if who.startswith(STRANGER_PREFIX):
-            return ()
-        possible = [
-            [self.resolve(one) for one in row.visit.persons or (row.visit.who,)] for row in rows
-        ]
-        in_all = [one for one in possible[0] if all(one in others for others in possible)]
-        return tuple(
-            str(self._rows.get(one, {}).get("name", NAMELESS))
-            for one in dict.fromkeys(in_all or [who])
-        )
-
-    def picture_key(self, rows: Sequence[StoredVisit]) -> str:
-        """Return the key in S3 of a picture of the stranger that rows are of, or nothing."""
-        ids = [one for row in rows for one in (row.visit.who, self.resolve(row.visit.who))]
-        found = (self._rows.get(one, {}).get("pictureKey") for one in ids)
-        return next((str(key) for key in found if key), "")
-
-
-def _identity_key(one: str) -> dict[str, str]:
-    """Return the key of the row of a person, or of a stranger."""
-    if one.startswith(STRANGER_PREFIX):
-        return {"pk": f"stranger#{one}", "sk": "stranger"}
-    return person_key(one)
-
-
-def _id_of(row: Row) -> str:
-    return str(row["sk"] if row["pk"] == PEOPLE else row["pk"].partition("#")[2])
-
-
-def _successor(row: Row) -> str:
-    """Return whom a row's id stands for, or nothing."""
-    named = row.get("person") if row.get("status") == NAMED else None
-    return str(row.get("mergedInto") or named or "")

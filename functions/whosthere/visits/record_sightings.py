@@ -13,20 +13,24 @@ refuses the mark remembers what it sent.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import attrgetter
+from typing import TypedDict
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from whosthere import dynamodb
 from whosthere.alerts.message import Alert
 from whosthere.alerts.mute import is_suppressed
-from whosthere.dynamodb import RowChangedError, Table
+from whosthere.dynamodb import Attributes, RowChangedError, Table
 from whosthere.errors import TryAgainError
 from whosthere.faces.match import Sighting
 from whosthere.session_store import Session
 from whosthere.visits import store
-from whosthere.visits.store import StoredVisit, VisitLocation
-from whosthere.visits.visit import CLAIMED, QUIET, SENT, Visit, VisitBuilder, open_visit
+from whosthere.visits.index import closed_key
+from whosthere.visits.store import StoredVisit, VisitLocation, current_key
+from whosthere.visits.visit import CLAIMED, DUE, QUIET, SENT, Visit, VisitBuilder, open_visit
 
 SERVICE_ERRORS = (ClientError, BotoCoreError)
 ATTEMPTS = 8  # how often a row may change under a worker before the record is retried
@@ -146,7 +150,7 @@ def _claim(context: AlertContext, session: Session, visit: Visit, *, alerts: boo
 
 def release(context: AlertContext, visit: Visit) -> TryAgainError:
     """Release the claim on an alert that a service refused; return the error to raise."""
-    store.release_claim(context.table, visit)
+    _settle(context.table, visit, _settlement(visit, DUE, 0))
     return TryAgainError("the alert could not be sent")
 
 
@@ -156,7 +160,9 @@ class _NotPublishedError(Exception):
 
 def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) -> None:
     """Publish the alert of a claimed visit and mark it as sent; or release the claim."""
-    mark = store.prepare_mark(context.table, visit, sent_ms)
+    settlement = _settlement(visit, SENT, sent_ms)
+    key = current_key(visit.camera, visit.who)
+    mark = partial(context.table.update_item, Key=key, **settlement)
     try:
         # On one line and with the mark made ready before: of ours, nothing that could
         # fail lies between the topic's answer and the write.
@@ -166,7 +172,7 @@ def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) 
     except SERVICE_ERRORS:
         # It is out, and this worker knows; a retry that meets it need not send again.
         context.lease.sent[visit.claim] = sent_ms
-        store.mark_sent(context.table, visit, sent_ms)
+        _settle(context.table, visit, settlement)
         del context.lease.sent[visit.claim]
 
 
@@ -175,3 +181,39 @@ def _publish(context: AlertContext, alert: Alert) -> object:
         return context.publish(alert)
     except SERVICE_ERRORS as error:
         raise _NotPublishedError from error
+
+
+class Settlement(TypedDict):
+    """How a claimed alert's row changes once the alert is sent or released."""
+
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeValues: Attributes
+
+
+def _settlement(visit: Visit, alert: str, sent_ms: int) -> Settlement:
+    """Return the change that marks a claimed alert as sent, or releases it for the next try."""
+    return {
+        "UpdateExpression": "SET alert = :alert, lease = :none, sent = :sent ADD version :one",
+        "ConditionExpression": "claim = :claim AND alert = :claimed",
+        "ExpressionAttributeValues": {
+            ":alert": alert,
+            ":sent": sent_ms,
+            ":none": 0,
+            ":one": 1,
+            ":claim": visit.claim,
+            ":claimed": CLAIMED,
+        },
+    }
+
+
+def _settle(table: Table, visit: Visit, settlement: Settlement) -> None:
+    """Write how a claimed alert was settled, wherever the visit's row is by now."""
+    # The next visit may have opened meanwhile and moved this one.
+    for key in (current_key(visit.camera, visit.who), closed_key(visit)):
+        try:
+            table.update_item(Key=key, **settlement)
+            return
+        except ClientError as error:
+            if not dynamodb.is_lost(error):
+                raise

@@ -27,14 +27,8 @@ from whosthere.clock import now_ms
 from whosthere.geometry import Box
 from whosthere.strangers.collection import index_face
 from whosthere.strangers.review_queue import StrangerFiles, folder_of
-from whosthere.strangers.store import (
-    IGNORED,
-    PENDING,
-    Picture,
-    Stranger,
-    read_stranger,
-    save_stranger,
-)
+from whosthere.strangers.store import read_stranger, save_stranger
+from whosthere.strangers.stranger import IGNORED, PENDING, Picture, Stranger
 from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import Visit
 

@@ -15,7 +15,7 @@ from tests.support.records.data_stream import STREAM, a_session, enrolled, frame
 from tests.support.stack.outages import function, logged, refused
 from whosthere.clock import now_ms
 from whosthere.strangers.pictures import STORED_WITHIN_MS
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 PATIENCE = 90
 

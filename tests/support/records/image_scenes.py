@@ -21,7 +21,7 @@ from whosthere.imaging import crop, to_jpeg
 from whosthere.ingest import image as images
 from whosthere.metrics import ApiCallCounter
 from whosthere.session_store import session_key
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 ARN_PREFIX = "arn:aws:kinesisvideo:us-east-1:111122223333:stream/"
 PEOPLE, STRANGERS = "people", "strangers"

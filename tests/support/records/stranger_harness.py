@@ -16,8 +16,8 @@ from tests.support.records.alert_harness import (
     received,
 )
 from tests.support.records.drawn_faces import Rekognition, Urls, Video
-from whosthere.strangers.process import StrangerContext, queue_strangers
-from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.strangers.process import queue_strangers
+from whosthere.strangers.review_queue import StrangerContext, StrangerFiles
 
 BUCKET = "whosthere-bucket"
 ALICE = "p-alice"

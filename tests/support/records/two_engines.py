@@ -18,7 +18,7 @@ from whosthere.ingest.record import read_frame
 from whosthere.metrics import ApiCallCounter
 from whosthere.strangers.process import queue_strangers
 from whosthere.visits.persons import alert_persons
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 FRAGMENT = "91343852333181432392682062607743920"
 ARN = "arn:aws:kinesisvideo:us-east-1:111122223333:stream/"

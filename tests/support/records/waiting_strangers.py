@@ -8,7 +8,7 @@ from pathlib import Path
 from whosthere.clock import now_ms
 from whosthere.strangers import store
 from whosthere.strangers.review_queue import folder_of
-from whosthere.strangers.store import PENDING, Picture, Stranger
+from whosthere.strangers.stranger import PENDING, Picture, Stranger
 
 
 def put_stranger(table, s3, bucket, stranger, picture, *, face_id="", camera="front-door"):

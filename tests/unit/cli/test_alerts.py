@@ -12,7 +12,8 @@ from tests.support.stack.moto_target import BUCKET, MINUTE_MS
 from whosthere import settings
 from whosthere.alerts.mute import is_suppressed, mutes
 from whosthere.clock import now_ms
-from whosthere.people.store import person_id, person_key
+from whosthere.people.photo_keys import person_id
+from whosthere.people.store import person_key
 
 
 @pytest.fixture

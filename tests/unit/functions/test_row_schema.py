@@ -7,7 +7,9 @@ from whosthere import dynamodb
 from whosthere.alerts.mute import mute, mutes
 from whosthere.dynamodb import SCHEMA
 from whosthere.errors import NewerRowError
-from whosthere.people.store import PhotoObject, PhotoRow, name_of, write_photo
+from whosthere.people.photo_keys import PhotoObject
+from whosthere.people.photo_store import PhotoRow, write_photo
+from whosthere.people.store import name_of
 from whosthere.session import lock as locks
 from whosthere.session_store import (
     cancel,
@@ -18,7 +20,8 @@ from whosthere.session_store import (
     read_session,
     session_key,
 )
-from whosthere.strangers.store import Stranger, note_place, read_stranger, save_stranger
+from whosthere.strangers.store import note_place, read_stranger, save_stranger
+from whosthere.strangers.stranger import Stranger
 from whosthere.visits.store import current_visits, read_current
 
 ALICE = "p-alice"

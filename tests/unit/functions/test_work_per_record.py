@@ -10,7 +10,7 @@ from bench.fleet.run import BEGUN_MS, READ, STRANGER, WRITTEN, simulate, visits_
 from bench.owner.history import make_visit
 from whosthere.clock import DAY_S
 from whosthere.dynamodb import STAMP
-from whosthere.strangers.store import PENDING, listed_key
+from whosthere.strangers.stranger import PENDING, listed_key
 from whosthere.visits.store import VisitLocation, closed_rows, read_current, save_visit
 
 SECONDS = 900  # in which each camera has its first visit

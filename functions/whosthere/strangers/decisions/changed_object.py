@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from whosthere.people.ownership import find_person
-from whosthere.people.store import parse_photo_key, read_photo
+from whosthere.people.photo_keys import parse_photo_key
+from whosthere.people.photo_store import read_photo
 from whosthere.strangers.decisions.review import Review
 from whosthere.strangers.review_queue import GONE
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from whosthere.names import STRANGER_PREFIX
 from whosthere.strangers.decisions.review import Review
-from whosthere.strangers.store import Stranger
+from whosthere.strangers.stranger import Stranger
 from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import QUIET, SENT
 

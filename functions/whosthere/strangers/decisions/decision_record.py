@@ -4,10 +4,10 @@ import json
 
 from whosthere.clock import iso
 from whosthere.ingest.sqs import ObjectEvent
-from whosthere.people.store import read_photo
+from whosthere.people.photo_store import read_photo
 from whosthere.strangers.decisions.changed_object import Found
 from whosthere.strangers.decisions.review import Review
-from whosthere.strangers.store import DISCARDED, IGNORED, MERGED, NAMED, PENDING, Stranger
+from whosthere.strangers.stranger import DISCARDED, IGNORED, MERGED, NAMED, PENDING, Stranger
 
 EFFECTS = {
     PENDING: "waits in the queue again",

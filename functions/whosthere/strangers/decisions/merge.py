@@ -7,12 +7,13 @@ from whosthere.dynamodb import RowChangedError, WriteRequest
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.strangers import store
 from whosthere.strangers.collection import delete_faces, index_face
+from whosthere.strangers.counts import count_merged
 from whosthere.strangers.decisions.continued_visits import continue_visits
 from whosthere.strangers.decisions.decision_record import write_decision
 from whosthere.strangers.decisions.places import Places
 from whosthere.strangers.decisions.review import Review, settings_at
 from whosthere.strangers.review_queue import stranger_of
-from whosthere.strangers.store import MERGED, PENDING, Picture, Stranger
+from whosthere.strangers.stranger import MERGED, PENDING, Picture, Stranger, best_first
 
 
 def moved_pictures(review: Review, stranger: Stranger, places: Places) -> dict[str, str]:
@@ -90,7 +91,7 @@ def _receive(
         known,
         status=PENDING if known.status == MERGED else known.status,
         merged_into="",
-        pictures=store.best_first(received.values()),
+        pictures=best_first(received.values()),
         picture_key=known.picture_key or key,
         elsewhere={**known.elsewhere, **elsewhere},
         unsettled_ms=0,
@@ -102,7 +103,7 @@ def _receive(
 def _counts(review: Review, stranger: Stranger, other: str, sign: int) -> list[WriteRequest]:
     """Return what counts the visits of a merged stranger as another's, or with -1 no longer."""
     found = store.read_stranger(review.table, other)
-    return store.count_merged(found, stranger, sign) if found else []
+    return count_merged(found, stranger, sign) if found else []
 
 
 def _index(review: Review, stranger: str, key: str) -> str:

@@ -7,7 +7,7 @@ from itertools import chain
 from botocore.exceptions import ClientError
 
 from whosthere.dynamodb import RowChangedError
-from whosthere.people.store import PREFIX as PEOPLE_PREFIX
+from whosthere.people.photo_keys import PREFIX as PEOPLE_PREFIX
 from whosthere.strangers import store
 from whosthere.strangers.decisions.review import Review, save
 from whosthere.strangers.review_queue import (
@@ -22,7 +22,7 @@ from whosthere.strangers.review_queue import (
     status_of_key,
     stranger_of,
 )
-from whosthere.strangers.store import DISCARDED, IGNORED, NAMED, PENDING, Stranger
+from whosthere.strangers.stranger import DISCARDED, IGNORED, NAMED, PENDING, Stranger
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from operator import attrgetter
 
 from whosthere.errors import DueLaterError
 from whosthere.ingest.sqs import ObjectEvent
-from whosthere.people.store import parse_photo_key
+from whosthere.people.photo_keys import parse_photo_key
 from whosthere.strangers import store
 from whosthere.strangers.decisions.changed_object import Found, read_object
 from whosthere.strangers.decisions.review import Review

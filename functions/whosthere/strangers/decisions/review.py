@@ -12,7 +12,7 @@ from whosthere.settings import Settings
 from whosthere.strangers import store
 from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.strangers.review_queue import StrangerFiles
-from whosthere.strangers.store import Stranger
+from whosthere.strangers.stranger import Stranger
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from whosthere.dynamodb import RowChangedError
 from whosthere.errors import TryAgainError
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.ownership import find_person
-from whosthere.people.store import parse_photo_key
+from whosthere.people.photo_keys import parse_photo_key
 from whosthere.strangers import store
 from whosthere.strangers.collection import delete_faces
 from whosthere.strangers.decisions.changed_object import Found
@@ -24,7 +24,7 @@ from whosthere.strangers.decisions.places import (
 )
 from whosthere.strangers.decisions.review import Review, save, settings_at, wait_until
 from whosthere.strangers.review_queue import objects_of
-from whosthere.strangers.store import DISCARDED, IGNORED, MERGED, NAMED, Stranger
+from whosthere.strangers.stranger import DISCARDED, IGNORED, MERGED, NAMED, Stranger
 
 UNDO_MS = 600_000
 ATTEMPTS = 8

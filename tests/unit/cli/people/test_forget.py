@@ -26,7 +26,7 @@ from tests.support.records.stranger_harness import BUCKET, somebody
 from whosthere import dynamodb
 from whosthere.alerts.mute import mute
 from whosthere.ingest.sqs import ObjectEvent
-from whosthere.people.store import person_id
+from whosthere.people.photo_keys import person_id
 from whosthere.strangers.look_alikes import LookAlikes
 from whosthere.visits.persons import alert_persons
 

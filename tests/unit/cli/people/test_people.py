@@ -14,7 +14,7 @@ from tests.support.records.drawn_faces import BLUE, GREEN, RED, draw
 from tests.support.records.photo_cloud import FACE
 from tests.support.records.photo_rekognition import face_detail
 from tests.support.stack.moto_target import BUCKET
-from whosthere.people import store
+from whosthere.people import photo_keys, photo_store, store
 
 
 def keys():
@@ -227,12 +227,13 @@ def test_a_face_that_is_being_enrolled_is_not_left_over(cloud, verb, photo, monk
     labels = cloud.rekognition.labels
     (face,) = labels
     labels["new"] = ("p-soon:1", GREEN)
-    row = store.read_photos(cloud.reconciler.table, store.persons(cloud.reconciler.table)[0])[0]
+    table = cloud.reconciler.table
+    row = photo_store.read_photos(table, store.persons(table)[0])[0]
 
     def written(_seconds):
-        photo_key = store.parse_photo_key("people/Soon/1.jpg")
+        photo_key = photo_keys.parse_photo_key("people/Soon/1.jpg")
         soon = replace(row, key=photo_key.key, face_id="new", version=0)
-        store.write_photo(cloud.reconciler.table, "p-soon", photo_key, soon)
+        photo_store.write_photo(cloud.reconciler.table, "p-soon", photo_key, soon)
 
     monkeypatch.setattr(collection_repair.time, "sleep", written)
     verb(rebuild, "--yes")

@@ -12,7 +12,7 @@ from cli.errors import InputError
 from cli.forget import removal
 from tests.support.records.drawn_faces import BLUE, GREEN
 from tests.support.stack.moto_target import BUCKET, running_session
-from whosthere.people import store
+from whosthere.people import photo_store, store
 from whosthere.people.collections import PeopleCollections, read_collections
 from whosthere.session.lock import unlock
 from whosthere.session_store import latest_session
@@ -38,7 +38,7 @@ def names(table):
 
 
 def rows_of(table):
-    return [row for one in store.persons(table) for row in store.read_photos(table, one)]
+    return [row for one in store.persons(table) for row in photo_store.read_photos(table, one)]
 
 
 def has_moved(cloud, table):

@@ -26,12 +26,13 @@ from whosthere import dynamodb, metrics
 from whosthere import session_store as sessions
 from whosthere.clock import now_ms
 from whosthere.geometry import Box
+from whosthere.people import photo_keys, photo_store
 from whosthere.people import store as people
 from whosthere.session import lock as locks
 from whosthere.session.health.records import HealthState
 from whosthere.strangers import store
 from whosthere.strangers.review_queue import folder_of
-from whosthere.strangers.store import IGNORED, PENDING, Picture, Stranger
+from whosthere.strangers.stranger import IGNORED, PENDING, Picture, Stranger
 from whosthere.visits.store import VisitLocation, read_current, save_visit
 from whosthere.visits.visit import UnsureSightings, Visit
 
@@ -162,12 +163,12 @@ def keep_photo(table, person, key, reason=""):
     """Keep a photo as `reconcile_object` does once it has judged it."""
     etag = s3().put_object(Bucket=BUCKET, Key=key, Body=b"photo")["ETag"]
     status = "refused" if reason else "enrolled"
-    row = people.PhotoRow(key, etag, key, "", status, reason, (), 0)
-    people.write_photo(table, person, people.parse_photo_key(key), row)
+    row = photo_store.PhotoRow(key, etag, key, "", status, reason, (), 0)
+    photo_store.write_photo(table, person, photo_keys.parse_photo_key(key), row)
 
 
 def test_people_come_with_their_good_photos_first_and_why_others_are_refused(page, table, target):
-    zoe = people.person_id("Zoë", target.id)
+    zoe = photo_keys.person_id("Zoë", target.id)
     for number, reason in ((1, "Two faces."), (2, "")):
         keep_photo(table, zoe, f"people/Zoë/{number}.jpg", reason)
         s3().put_object(Bucket=BUCKET, Key=f"people/Zoë/{number}.jpg", Body=jpeg())

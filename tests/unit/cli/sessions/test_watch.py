@@ -16,6 +16,7 @@ from tests.support.stack.moto_target import BUCKET, MINUTE_MS, running_session
 from whosthere import clock, metrics
 from whosthere import session_store as sessions
 from whosthere.clock import now_ms
+from whosthere.people import photo_keys, photo_store
 from whosthere.people import store as people
 from whosthere.session import lock as locks
 from whosthere.session import report as reports
@@ -56,9 +57,11 @@ def test_status_tells_which_photos_are_refused_and_why(verb, table, target):
     for key in ("people/Ann/1.jpg", "people/Ann/2026/1.jpg", "people/ann.jpg", "people/Ben/"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"no picture")
     etag = s3.head_object(Bucket=BUCKET, Key="people/Ann/1.jpg")["ETag"]
-    ann = people.person_id("Ann", target.id)
-    row = people.PhotoRow("people/Ann/1.jpg", etag, "", "", "refused", "It is too dark.", (), 0)
-    people.write_photo(table, ann, people.parse_photo_key(row.key), row)
+    ann = photo_keys.person_id("Ann", target.id)
+    row = photo_store.PhotoRow(
+        "people/Ann/1.jpg", etag, "", "", "refused", "It is too dark.", (), 0
+    )
+    photo_store.write_photo(table, ann, photo_keys.parse_photo_key(row.key), row)
     _, text = verb(status)
     misplaced = "A photo has to lie in the folder of its person: people/<name>/<file>."
     assert text.splitlines()[-3:] == [

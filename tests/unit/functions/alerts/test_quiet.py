@@ -21,7 +21,7 @@ from whosthere import settings
 from whosthere.alerts import mute as mutes
 from whosthere.alerts.mute import in_hours
 from whosthere.errors import SessionInputError
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 ALICE, BETH = "p-alice", "p-beth"
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -25,7 +25,7 @@ from whosthere.ingest import image as images
 from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.metrics import ApiCallCounter
 from whosthere.session import lock as locks
-from whosthere.visits import persons, store
+from whosthere.visits import persons, queries
 
 ALICE = "p-alice"
 HOUR = 3600
@@ -77,7 +77,7 @@ class Camera:
         return tuple(int(row.get(name, 0)) for name in names)
 
     def visits(self, id):
-        return store.visits_of(self.table, id, "front-door")
+        return queries.visits_of(self.table, id, "front-door")
 
     @property
     def told(self):

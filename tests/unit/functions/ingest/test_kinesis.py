@@ -24,7 +24,7 @@ from whosthere.ingest.dead_letter import RECORDS, DeadLetters
 from whosthere.ingest.kinesis import KinesisSource, process_batch
 from whosthere.ingest.record import ProcessingOutcome
 from whosthere.metrics import ApiCallCounter
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 BUCKET = "whosthere-failures"
 

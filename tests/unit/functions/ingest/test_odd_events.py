@@ -23,9 +23,10 @@ from whosthere.ingest import image as images
 from whosthere.ingest.dead_letter import DeadLetters
 from whosthere.ingest.sqs import SqsSource, process_sqs_batch
 from whosthere.metrics import ApiCallCounter
+from whosthere.people.photo_keys import person_id
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
-from whosthere.people.store import person_id, person_key
+from whosthere.people.store import person_key
 from whosthere.strangers.decisions.reconcile import reconcile_object
 from whosthere.strangers.decisions.review import Review
 from whosthere.strangers.look_alikes import LookAlikes

@@ -10,7 +10,7 @@ from tests.support.records.alert_harness import a_table, empty
 from tests.support.records.drawn_faces import BLUE, RED, draw
 from tests.support.records.photo_rekognition import PhotoRekognition
 from whosthere.ingest.sqs import read_event
-from whosthere.people import differences, store
+from whosthere.people import differences, photo_keys, store
 from whosthere.people.differences import find_differences, refused_photos
 from whosthere.people.ownership import People
 from whosthere.people.photos import PeopleCollection
@@ -91,7 +91,7 @@ def test_a_photo_that_was_replaced_or_removed_without_an_event_is_found(home):
     home.remove("people/Zoë/2.jpg")
     home.remove("people/Ravi/1.jpg")  # the last of his: nothing in S3 names him any more
     assert home.look() == ["people/Ravi/1.jpg", "people/Zoë/1.jpg", "people/Zoë/2.jpg"]
-    zoe = store.person_id("Zoë", SALT)
+    zoe = photo_keys.person_id("Zoë", SALT)
     assert list(home.rekognition.faces.values()) == [(zoe, BLUE)]
     assert store.persons(home.people.table) == [zoe]
     assert home.look() == []
@@ -109,7 +109,7 @@ def test_what_is_no_photo_of_anybody_is_refused_with_the_reason_and_sent_nowhere
     home.put("people/Ann/2026/1.jpg", "people/ann.jpg", "people//1.jpg", "people/Ann/", "people/")
     assert home.look() == []
     assert dict(refused_photos(home.people)) == dict.fromkeys(
-        ("people/Ann/2026/1.jpg", "people/ann.jpg", "people//1.jpg"), store.MISPLACED
+        ("people/Ann/2026/1.jpg", "people/ann.jpg", "people//1.jpg"), photo_keys.MISPLACED
     )
 
 

@@ -12,10 +12,10 @@ from tests.support.records.alert_harness import RacingTable, a_table, empty
 from tests.support.records.drawn_faces import BLUE, RED, draw
 from tests.support.records.photo_rekognition import PhotoRekognition, face_detail
 from whosthere.errors import TryAgainError
-from whosthere.people import store
+from whosthere.people import photo_keys, photo_store, store
+from whosthere.people.photo_keys import parse_photo_key, person_id
 from whosthere.people.photos import MAX_PIXELS, PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
-from whosthere.people.store import parse_photo_key, person_id
 
 BUCKET = "whosthere-people"
 SALT = "arn:aws:cloudformation:us-east-1:111122223333:stack/whosthere/1"
@@ -52,7 +52,7 @@ class People:
         return self.reconciler.reconcile_photo(key)
 
     def row(self, file="1.jpg", person=ZOE):
-        return store.read_photo(self.table, person, f"people/Zoë/{file}")
+        return photo_store.read_photo(self.table, person, f"people/Zoë/{file}")
 
     @property
     def rows(self):
@@ -137,7 +137,7 @@ def test_of_two_keys_of_one_name_the_one_that_is_left_keeps_the_person(people, k
     people.remove(gone)
     assert people.event(gone) == "forgotten"
     assert people.names == ["Zoë"]
-    row = store.read_photo(people.table, ZOE, kept)
+    row = photo_store.read_photo(people.table, ZOE, kept)
     assert people.rekognition.faces == {row.face_id: (ZOE, RED if kept == COMPOSED else colour)}
     people.remove(kept)
     assert people.event(kept) == "forgotten"
@@ -162,7 +162,7 @@ def test_a_photo_that_is_moved_keeps_its_face_whatever_comes_first(people):
 @pytest.mark.parametrize("kept", [True, False], ids=["the photo is there", "it was removed"])
 def test_a_photo_of_the_first_schema_moves_to_the_new_rows_with_a_face_of_its_own(people, kept):
     people.put()
-    old = store.first_schema_id("Zoë", SALT)
+    old = photo_keys.first_schema_id("Zoë", SALT)
     etag = people.s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"]
     people.rekognition.labels["old-face"] = (old, RED)
     photo = {"key": KEY, "etag": etag, "faceId": "old-face", "status": "enrolled", "reason": ""}
@@ -170,7 +170,7 @@ def test_a_photo_of_the_first_schema_moves_to_the_new_rows_with_a_face_of_its_ow
     people.table.put_item(Item=row | photo | {"sk": "photo#1.jpg", "stale": []})
     people.table.put_item(Item=row | {"sk": "person", "name": "Zoë"})
     assert store.name_of(people.table, old) == "Zoë"
-    assert store.read_photos(people.table, old) == []  # so that who compares sends it
+    assert photo_store.read_photos(people.table, old) == []  # so that who compares sends it
     if not kept:
         people.remove()
     assert people.event() == ("enrolled" if kept else "forgotten")

@@ -12,13 +12,13 @@ from tests.support.records.drawn_faces import BLUE, RED, draw
 from tests.support.records.photo_rekognition import PhotoRekognition
 from whosthere.clock import now_ms
 from whosthere.errors import TryAgainError
-from whosthere.people import store
+from whosthere.people import photo_keys, photo_store, store
 from whosthere.people.differences import find_differences, refused_photos
 from whosthere.people.ownership import find_person
 from whosthere.people.person_names import MOST_CHARACTERS, folded_name
+from whosthere.people.photo_keys import person_id
 from whosthere.people.photos import PeopleCollection
 from whosthere.people.reconcile import PhotoReconciler
-from whosthere.people.store import person_id
 
 BUCKET, SALT = "whosthere-renames", "salt"
 FACE = (0.4, 0.2, 0.2, 0.3)
@@ -124,7 +124,7 @@ def test_names_that_differ_in_case_or_form_are_one_person_shown_as_first_written
 
 
 def test_who_was_enrolled_before_keeps_the_id_of_the_name_as_written(folders):
-    old = store.first_schema_id("Bob", SALT)
+    old = photo_keys.first_schema_id("Bob", SALT)
     folders.table.put_item(Item=store.person_key(old) | {"name": "Bob", "version": 1})
     enrolled(folders, "people/Bob/1.jpg", "people/bob/2.jpg")
     assert folders.faces == [old, old] != [BOB, BOB]
@@ -132,15 +132,15 @@ def test_who_was_enrolled_before_keeps_the_id_of_the_name_as_written(folders):
 
 
 def test_two_persons_of_earlier_rows_whose_names_differ_in_case_become_one(folders):
-    ids = sorted(store.first_schema_id(name, SALT) for name in ("Bob", "BOB"))
+    ids = sorted(photo_keys.first_schema_id(name, SALT) for name in ("Bob", "BOB"))
     enrolled(folders, "people/Bob/1.jpg", "people/BOB/2.jpg")
     folders.clear()
     for id, name in zip(ids, ("Bob", "BOB"), strict=True):
-        photo = store.PhotoObject(f"people/{name}/1.jpg", name)
+        photo = photo_keys.PhotoObject(f"people/{name}/1.jpg", name)
         folders.put(photo.key)
         folders.rekognition.labels[f"old {name}"] = (f"{id}:1", RED)
-        row = store.PhotoRow(photo.key, "older", "", f"old {name}", "enrolled", "", (), 0)
-        store.write_photo(folders.table, id, photo, row)
+        row = photo_store.PhotoRow(photo.key, "older", "", f"old {name}", "enrolled", "", (), 0)
+        photo_store.write_photo(folders.table, id, photo, row)
     folders.events = []
     assert folders.compare() == 2
     assert folders.faces == [ids[0]] * 2
@@ -323,7 +323,7 @@ def test_who_looks_like_somebody_else_is_noted_with_the_number(folders):
     folders.put("people/Alice/2.jpg", BLUE)  # more like her other photo than like Beth
     folders.handle()
     alice, beth = person_id("Alice", SALT), person_id("Beth", SALT)
-    first, second = store.read_photos(folders.table, alice)
+    first, second = photo_store.read_photos(folders.table, alice)
     assert first.alike == second.alike
     assert (first.alike.person, first.alike.similarity) == (beth, 84.2)
-    assert store.read_photos(folders.table, beth)[0].alike is None
+    assert photo_store.read_photos(folders.table, beth)[0].alike is None

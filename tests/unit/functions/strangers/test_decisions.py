@@ -5,31 +5,20 @@ from functools import partial
 
 import pytest
 
-from tests.support.records.alert_harness import (
-    LEFT,
-    RIGHT,
-    START,
-    Killed,
-    empty,
-    face,
-    received,
-)
+from tests.support.records.alert_harness import LEFT, RIGHT, START, Killed, empty, face, received
 from tests.support.records.drawn_faces import BLUE, RED
 from tests.support.records.review_harness import SALT, ReviewHarness, any_order
-from tests.support.records.stranger_harness import (
-    a_table_and_a_bucket,
-    empty_bucket,
-    somebody,
-)
+from tests.support.records.stranger_harness import a_table_and_a_bucket, empty_bucket, somebody
 from whosthere.clock import DAY_S
 from whosthere.ingest.sqs import ObjectEvent
 from whosthere.people.differences import find_differences
-from whosthere.people.store import person_id
+from whosthere.people.photo_keys import person_id
 from whosthere.strangers import differences, store
 from whosthere.strangers.differences import find_expiring, find_moved
 from whosthere.strangers.store import listed
 from whosthere.visits.history import Span, past_visits
-from whosthere.visits.store import read_current, visits_of
+from whosthere.visits.queries import visits_of
+from whosthere.visits.store import read_current
 
 DELAY_S = 60
 UNDO_S = 600

@@ -36,7 +36,9 @@ from whosthere.session import lock as locks
 from whosthere.strangers import store as strangers_store
 from whosthere.strangers.recurring import visit_frequency
 from whosthere.strangers.review_queue import StrangerFiles, stranger_of
-from whosthere.visits.store import closed_rows, read_current, visits_of
+from whosthere.strangers.stranger import MERGED, Stranger
+from whosthere.visits.queries import visits_of
+from whosthere.visits.store import closed_rows, read_current
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +292,7 @@ def test_visits_of_who_was_merged_into_a_stranger_count(harness):
     come(harness, 180)
     second = next(one["pk"][9:] for one in harness.strangers if one["pk"][9:] != first)
     merged = strangers_store.read_stranger(harness.table, first)
-    after = replace(merged, status=strangers_store.MERGED, merged_into=second)
+    after = replace(merged, status=MERGED, merged_into=second)
     strangers_store.save_stranger(harness.table, merged, after)
     found = visit_frequency(harness.table, harness.session.settings, second, START + 200_000)
     assert (found.visits, found.is_recurring) == (3, True)
@@ -298,11 +300,11 @@ def test_visits_of_who_was_merged_into_a_stranger_count(harness):
 
 def test_who_was_merged_is_found_by_rows_that_a_split_and_a_removal_take_along(harness):
     """By one row each, in the transaction of the stranger's own: a listing would grow."""
-    table, merged = harness.table, strangers_store.MERGED
+    table, merged = harness.table, MERGED
 
     def saved(one, into=""):
         before = strangers_store.read_stranger(table, one)
-        known = before or strangers_store.Stranger(one, ("front-door",), 0, 0, 0, 0, "pending")
+        known = before or Stranger(one, ("front-door",), 0, 0, 0, 0, "pending")
         status = merged if into else "pending"
         after = replace(known, status=status, merged_into=into)
         strangers_store.save_stranger(table, before, after)

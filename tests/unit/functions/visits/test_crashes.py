@@ -25,8 +25,7 @@ from tests.support.records.crashing import Deadly, ShardOf, Sns, as_event, funct
 from tests.support.records.drawn_faces import Rekognition, Urls, Video
 from whosthere.alerts.message import publish
 from whosthere.people.store import person_key
-from whosthere.strangers.process import StrangerContext
-from whosthere.strangers.review_queue import StrangerFiles
+from whosthere.strangers.review_queue import StrangerContext, StrangerFiles
 
 ALICE, BETH = "p-alice", "p-beth"
 BUCKET = "whosthere-crashes"

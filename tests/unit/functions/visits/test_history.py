@@ -18,7 +18,7 @@ from whosthere.clock import iso
 from whosthere.dynamodb import PAUSES_MS, read_many
 from whosthere.errors import TryAgainError
 from whosthere.faces.match import Sighting
-from whosthere.visits import store
+from whosthere.visits import index, queries, store
 from whosthere.visits.history import (
     BY_DAYS_MS,
     DAY_MS,
@@ -28,8 +28,8 @@ from whosthere.visits.history import (
     past_visits,
     span_of_days,
 )
+from whosthere.visits.queries import visits_of
 from whosthere.visits.record_sightings import record_sightings
-from whosthere.visits.store import visits_of
 
 ALICE, BETH, GUEST, OTHER = "p-alice", "p-beth", "s-guest", "s-other"
 GAP_MS = 60_000
@@ -259,7 +259,7 @@ def test_of_each_camera_the_newest_before_the_end_are_read(harness, table):
             table.put_item(Item={**key, "camera": camera, "opened": opened})
     for newest in (1, 2, 7, 10, 30, 99):
         for to in (0, 4, 10):
-            found = store.visits_of_one(table, ALICE, START, START + to * 60_000, newest)
+            found = index.visits_of_one(table, ALICE, START, START + to * 60_000, newest)
             at = {(row["camera"], (int(row["opened"]) - START) // 60_000) for row in found}
             expected = {
                 (camera, minute)
@@ -274,17 +274,17 @@ def test_of_many_cameras_the_newest_are_read_by_one_query(table):
         key = {"pk": f"visits#{ALICE}", "sk": f"camera-{camera}#{START:013d}"}
         table.put_item(Item={**key, "camera": f"camera-{camera}", "opened": START})
     asked = Asked(table)
-    assert len(list(store.visits_of_one(asked, ALICE, START, START + 1, 3))) == 20
+    assert len(list(index.visits_of_one(asked, ALICE, START, START + 1, 3))) == 20
     assert asked.calls == {"query": 1}
 
 
 def test_a_visit_that_closes_while_it_is_read_is_found(harness, table):
     visit(harness, ALICE, 0)
-    rows = store.visits_of_day(table, "2027-01-15", START, START + 1)
+    rows = index.visits_of_day(table, "2027-01-15", START, START + 1)
     visit(harness, ALICE, 100)
-    rows += store.visits_of_day(table, "2027-01-15", START + 1, START + DAY_MS)
+    rows += index.visits_of_day(table, "2027-01-15", START + 1, START + DAY_MS)
     rows[1].pop("closedPk", None)
-    found = store.read_indexed(table, rows)
+    found = queries.read_indexed(table, rows)
     assert sorted(one.visit.first_ms for one in found) == [START, START + 100_000]
 
 

@@ -22,7 +22,7 @@ from tests.support.records.alert_harness import (
 )
 from tests.support.records.crashing import ShardOf, Sns, as_event, function
 from whosthere.alerts.message import publish
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 ALICE, BETH = "p-alice", "p-beth"
 BUCKET = "whosthere-outages"

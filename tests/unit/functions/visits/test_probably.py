@@ -23,7 +23,8 @@ from tests.support.records.alert_harness import (
     refusal,
 )
 from whosthere.alerts.mute import mute
-from whosthere.visits.store import current_visits, visits_of
+from whosthere.visits.queries import visits_of
+from whosthere.visits.store import current_visits
 
 ALICE, BETH = "p-alice", "p-beth"
 AT = " at front-door 08:00"

@@ -25,7 +25,7 @@ from tests.support.records.alert_harness import (
 )
 from whosthere.errors import TryAgainError
 from whosthere.session import lock as locks
-from whosthere.visits.store import visits_of
+from whosthere.visits.queries import visits_of
 
 ALICE, BETH = "p-alice", "p-beth"
 
