@@ -1,45 +1,22 @@
 """Fixtures of the unit tests: AWS by moto, in this process, with keys that open nothing."""
 
 import argparse
-import functools
 
 import boto3
-import botocore.session
 import pytest
 from moto import mock_aws
-from moto.core.serialize import ResponseSerializer
 
 from cli.aws import connect
 from cli.interrupts import Interrupts
 from tests.support.records.photo_cloud import cloud, photo  # noqa: F401
 from tests.support.stack.moto_target import FIRST_LINE, deployed_target
+from tests.support.stack.quick_moto import patch_moto
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _service_models_are_read_once():
-    """moto begins a session for each test, and each session would read AWS's models anew."""
+def _moto_does_less_in_each_call():
     with pytest.MonkeyPatch.context() as patch:
-        shared = functools.cache(botocore.session.create_loader)
-        patch.setattr(botocore.session, "create_loader", shared)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _only_what_a_value_has_is_looked_up():
-    """moto looks for all ten kinds of an attribute's value, each under several names."""
-    whole = ResponseSerializer._serialize_type_structure
-
-    def of_a_value(serializer, serialized, value, shape, key):
-        if shape.name != "AttributeValue" or type(value) is not dict:
-            whole(serializer, serialized, value, shape, key)
-            return
-        made = {}
-        for kind, inner in value.items():
-            serializer._serialize(made, inner, shape.members[kind], kind)
-        serializer._default_serialize(serialized, made, shape, key)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ResponseSerializer, "_serialize_type_structure", of_a_value)
+        patch_moto(patch)
         yield
 
 
