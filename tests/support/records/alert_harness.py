@@ -41,8 +41,9 @@ def a_table():
 
 
 def empty(table):
-    for item in table.scan()["Items"]:
-        table.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
+    with table.batch_writer() as rows:
+        for item in table.scan()["Items"]:
+            rows.delete_item(Key={"pk": item["pk"], "sk": item["sk"]})
 
 
 def match(person, similarity=99.0, face_id="f0"):

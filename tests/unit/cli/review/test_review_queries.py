@@ -1,5 +1,6 @@
 """What the owner's page gets to know of a stack: by few queries, under ids that say nothing."""
 
+import functools
 import io
 import socket
 from collections import Counter
@@ -62,6 +63,7 @@ def page(target):
     return StackPage(target)
 
 
+@functools.cache
 def s3():
     return boto3.client("s3")
 
