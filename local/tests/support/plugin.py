@@ -1,5 +1,6 @@
 """What all tests share: `--long`, their order and processes, figures, waiting with a deadline."""
 
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also the tests that take minutes")
     parser.addini("slowest_first", "files that start before all others", type="linelist")
     parser.addini("one_process", "`GROUP FILE`: files of a group share a process", type="linelist")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what pytest compiles, or each process of each run compiles all tests."""
+    sys.dont_write_bytecode = False
 
 
 def file_of(nodeid: str) -> str:
