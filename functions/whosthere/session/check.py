@@ -181,7 +181,8 @@ def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
         return end
     try:
         # A pause needs no media: it is heard although those cannot be read.
-        media = None if facts.is_paused else _read_media(context, facts)
+        is_paused = facts.is_paused or _stays_limited(context, facts, row)
+        media = None if is_paused else _read_media(context, facts)
         if media is not None:
             facts = replace(facts, progress=facts.progress.with_video(media))
     except VideoStreamGoneError as error:
@@ -192,6 +193,13 @@ def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
     seen = _look_at_records(context, facts, row, searching=facts.is_searching)
     facts = replace(facts, records_problem=seen.problem, awaits_image=bool(seen.imageless))
     return decide(facts)
+
+
+def _stays_limited(context: CheckContext, facts: Facts, row: Row) -> bool:
+    """Return whether the session was paused at a limit, and still is."""
+    if not facts.progress.is_limited:
+        return False
+    return replace(facts, budget=_read_budget(context, facts, row)).is_over_limit
 
 
 def _read_budget(context: CheckContext, facts: Facts, row: Row) -> Budget | None:

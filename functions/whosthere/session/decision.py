@@ -57,7 +57,9 @@ class CheckProgress:
     `starts` how often it was started in vain. `video_stops` and `records_stops` are for the
     report. Messages are marked once they are sent; those of health are marked with the camera.
     For the bill: `engine_ms` how long the engine was on, `video_bytes` of fragments that began
-    until `video_until`.
+    until `video_until`. The last pause at a limit: at which limits, which of them was spent, since
+    when, until when (before its beginning while it lasts); `limited_ms` is how long the ones
+    before it were.
     """
 
     ran: bool = False
@@ -77,6 +79,11 @@ class CheckProgress:
     engine_ms: int = 0
     video_bytes: int = 0
     video_until: int = 0
+    limit: str = ""
+    limit_name: str = ""
+    limit_since: int = 0
+    limit_until: int = 0
+    limited_ms: int = 0
     limit_told: bool = False
 
     def metered(self, now_ms: int) -> "CheckProgress":
@@ -89,6 +96,36 @@ class CheckProgress:
         """Return the progress with the video that came since the last check."""
         total = self.video_bytes + media.new_bytes
         return replace(self, video_bytes=total, video_until=media.counted_ms)
+
+    def limited(self, budget: Budget, now_ms: int) -> "CheckProgress":
+        """Return the progress of a session that is paused at its limit."""
+        if self.is_limited:
+            return self
+        return replace(
+            self,
+            limit=budget.limits,
+            limit_name=budget.limit_name,
+            limit_since=now_ms,
+            limited_ms=self.not_searched_ms(now_ms),
+        )
+
+    def unlimited(self, now_ms: int) -> "CheckProgress":
+        """Return the progress of a session that is not paused at a limit."""
+        if not self.is_limited:
+            return self
+        return replace(self, limit_until=now_ms, limit_told=False)
+
+    def not_searched_ms(self, now_ms: int) -> int:
+        """Return how long the session was paused at limits; `now_ms` ends a pause that lasts."""
+        if not self.limit_since:
+            return 0
+        until_ms = now_ms if self.is_limited else self.limit_until
+        return self.limited_ms + max(0, until_ms - self.limit_since)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the session is paused at a limit on its cost."""
+        return self.limit_since > self.limit_until
 
     @property
     def is_started(self) -> bool:
@@ -124,13 +161,25 @@ class Facts:
     @property
     def searching_s(self) -> float:
         """Seconds since the session's start, or since its last pause was over."""
-        began = max(self.session.started_ms, self.requests.paused_until_ms)
-        return (self.now_ms - began) / 1000
+        pauses = self.requests.paused_until_ms, self.progress.limit_until
+        return (self.now_ms - max(self.session.started_ms, *pauses)) / 1000
 
     @property
     def is_paused(self) -> bool:
-        """Whether a pause is not over yet."""
+        """Whether a pause that was asked for is not over yet."""
         return self.requests.paused_until_ms > self.now_ms
+
+    @property
+    def is_over_limit(self) -> bool:
+        """Whether a limit on the cost lets nothing be searched.
+
+        A pause at a limit lasts until another limit holds: what other sessions give back to the
+        month would start and stop the engine again and again.
+        """
+        budget, progress = self.budget, self.progress
+        if budget is None:
+            return False
+        return budget.is_spent or (progress.is_limited and progress.limit == budget.limits)
 
     @property
     def is_silent(self) -> bool:
@@ -148,7 +197,8 @@ class Facts:
         """
         assert self.engine is not None
         is_own = self.session.engine == STREAM_PROCESSOR or self.progress.is_started
-        return self.engine.status if is_own or self.is_paused else IS_GONE
+        is_halted = self.is_paused or self.is_over_limit
+        return self.engine.status if is_own or is_halted else IS_GONE
 
     @property
     def is_searching(self) -> bool:
@@ -208,7 +258,10 @@ def ends_at_once(facts: Facts) -> Decision | None:
 
 def decide(facts: Facts) -> Decision:
     """Return what the session does next."""
-    facts = replace(facts, progress=_failures_noted(facts, facts.failed_checks))
+    progress = _failures_noted(facts, facts.failed_checks)
+    if not facts.is_over_limit:
+        progress = progress.unlimited(facts.now_ms)
+    facts = replace(facts, progress=progress)
     found = ends_at_once(facts) or _engine_failed(facts) or _over_limit(facts) or _goes_on(facts)
     left = _messages_left(facts) - sum(notice.counts for notice in found.notices)
     if found.next == END or left < 1 or not (notice := _failure_notice(facts, is_over=True)):
@@ -229,13 +282,14 @@ def decide_without(facts: Facts, error: str, cause: str) -> Decision:
 
     An engine that has spent the limit is not left on until a check succeeds.
     """
-    if facts.progress.is_started and facts.budget and facts.budget.is_spent:
-        return _end(facts, "limit")
     count = facts.failed_checks + 1
     instead = after_failed_check(health_check_s(facts.session))[facts.failed_checks]
     progress = _failures_noted(facts, count)
     if instead["next"] == END:
         return replace(end_by_problem(facts, error, cause), failed_checks=count)
+    if progress.is_started and facts.budget and facts.budget.is_spent:
+        progress = _engine_forgotten(progress.limited(facts.budget, facts.now_ms))
+        return Decision(STOP_ENGINE, progress, failed_checks=count)
     notice = None
     if count >= TOLD_FAILED_CHECKS:
         notice = _failure_notice(replace(facts, progress=progress), is_over=False)
@@ -281,7 +335,8 @@ def _engine_failed(facts: Facts) -> Decision | None:
         is_processor = facts.session.engine == STREAM_PROCESSOR
         images = "image generation was switched off from outside"
         return _failed(facts, "the stream processor is gone" if is_processor else images)
-    has_failed = engine.status == "FAILED" and (ran or not facts.is_paused)
+    is_halted = facts.is_paused or facts.is_over_limit
+    has_failed = engine.status == "FAILED" and (ran or not is_halted)
     if has_failed or (engine.status == "STOPPED" and ran):
         return _failed(facts, f"{engine.status}: {engine.message or 'stopped from outside'}")
     return None
@@ -292,16 +347,16 @@ def _failed(facts: Facts, cause: str) -> Decision:
 
 
 def _over_limit(facts: Facts) -> Decision | None:
-    """Return what a session does that has spent its limit: it ends, or waits for the next month."""
-    budget = facts.budget
-    if budget is None or not budget.is_spent:
+    """Return the pause of a session that has spent its limit; its owner is told once."""
+    budget, session, now_ms = facts.budget, facts.session, facts.now_ms
+    if budget is None or not facts.is_over_limit:
         return None
-    if not 0 < budget.resumes_ms < facts.session.deadline_ms:
-        return _end(facts, "limit")
-    found = _paused(facts, budget.resumes_ms)
-    if facts.progress.limit_told or "problem" not in facts.session.settings.tell:
+    until_ms = min(budget.resumes_ms or session.deadline_ms, session.deadline_ms)
+    progress = facts.progress.limited(budget, now_ms)
+    found = _paused(replace(facts, progress=progress), until_ms)
+    if progress.limit_told or "problem" not in session.settings.tell:
         return found
-    alert = texts.month_spent(facts.session, budget.resumes_ms)
+    alert = texts.limit_reached(session, progress.limit_name, until_ms, budget.left_out)
     return replace(found, notices=(Notice(alert, {"limit_told": True}),))
 
 
