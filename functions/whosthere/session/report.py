@@ -25,8 +25,8 @@ from whosthere.metrics import (
     latency_of_durations,
 )
 from whosthere.names import STRANGER_PREFIX
-from whosthere.session.decision import progress_of
 from whosthere.session.health.records import HealthFacts, facts, health_of
+from whosthere.session.progress import progress_of
 from whosthere.session_store import Session, session_key
 from whosthere.visits.store import visits_of
 from whosthere.visits.visit import Visit

@@ -20,8 +20,8 @@ from whosthere.people import store as people
 from whosthere.session import lock as locks
 from whosthere.session import report as reports
 from whosthere.session import requests as wishes
-from whosthere.session.decision import CheckProgress
 from whosthere.session.health import records
+from whosthere.session.progress import CheckProgress
 from whosthere.session_store import read_session
 from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import AlertContext, Lease

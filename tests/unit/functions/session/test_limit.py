@@ -25,8 +25,9 @@ from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import Metered
 from whosthere.dynamodb import RowChangedError
 from whosthere.session.check import check_session
-from whosthere.session.decision import CheckProgress, as_row, decide, decide_without
+from whosthere.session.decision import decide, decide_without
 from whosthere.session.engine import EngineStatus
+from whosthere.session.progress import CheckProgress, as_row
 from whosthere.session.report import make_report
 from whosthere.session.requests import SessionRequests, request_limits
 from whosthere.session_store import session_key
