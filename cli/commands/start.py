@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from cli.aws.connect import add_options, confirm, connect, print_result
@@ -93,9 +94,14 @@ def session_input(camera: str, arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         request["minutes"] = arguments.minutes
     if arguments.settings:
-        request["settings"] = dict(_parse_setting(text) for text in arguments.settings)
+        request["settings"] = parse_settings(arguments.settings)
     settings.check(request, "input", "input")
     return request
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Return settings that are given as `NAME=VALUE`, by name."""
+    return dict(map(_parse_setting, texts))
 
 
 def _parse_setting(text: str) -> tuple[str, Any]:

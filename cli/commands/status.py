@@ -9,7 +9,7 @@ from cli.aws.sessions.session_report import not_kept_text, saved_text
 from cli.aws.target import resolve_camera
 from cli.aws.time_formats import format_time
 from cli.interrupts import Interrupts
-from whosthere.alerts.texts import unsure_line
+from whosthere.alerts.texts import limit_advice, unsure_line
 from whosthere.clock import iso, now_ms
 from whosthere.costs.calculator import dollars_text
 from whosthere.faces.match import failed_checks
@@ -65,6 +65,10 @@ def status_line(one: CameraStatus, now: int) -> str:
         text += f"{_records_text(one, now)}; so far cost about {_cost_text(one, session)}, "
     text += f"visits of people: {one.visits}, of strangers: {one.strangers}"
     told = [unsure_line(name, unsure) for name, unsure in one.unsure]
+    if one.limit:
+        told.append(
+            f"{one.limit} is spent: nothing is searched. {limit_advice(one.camera, one.limit)}"
+        )
     if one.image_wait_ms >= LONG_WAIT_MS:
         told.append(f"images wait {_format_age(one.image_wait_ms)}")
     if saved := saved_text(one.counts):
@@ -116,6 +120,7 @@ def _camera_json(one: CameraStatus) -> dict[str, Any]:
         "visits": one.visits,
         "strangers": one.strangers,
         "dollars": round(one.dollars, 6),
+        "limit": one.limit or None,
         "unsure": [{"name": name, **unsure} for name, unsure in one.unsure],
         "notKept": failed_checks(one.counts),
         "imageWaitSeconds": round(one.image_wait_ms / 1000),

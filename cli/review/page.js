@@ -321,7 +321,7 @@ function cameraCard(one) {
     one.notKept.faces > 0 && soft(`${many(one.notKept.faces, "face")} of strangers not kept${one.session ? "" : " in the last session"}: ${one.notKept.why}.`),
     one.problem ? h("p", { class: "bad" }, one.problem) : one.note && soft(one.note),
     one.session && h("div", { class: "live" }, button("Look", event => look(event.target.parentNode, one.camera)), soft("A picture every five seconds, for five minutes at most. AWS bills each one as two images of GetImages.")),
-    one.session ? line(one.state === "paused" ? button("Go on", steer("resume")) : button("Pause 1 h", steer("pause", 60)), button("Stop", steer("stop")))
+    one.session ? line(one.state === "paused" ? button("Go on", steer("resume")) : one.state !== "limit reached" && button("Pause 1 h", steer("pause", 60)), button("Stop", steer("stop")))
       : starting(one, steer))
 }
 

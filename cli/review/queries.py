@@ -17,6 +17,7 @@ from cli.review.decisions import Decisions
 from cli.review.pictures import PictureShelf
 from cli.review.steering import CameraControl
 from cli.review.watched import show_day
+from whosthere.alerts.texts import limit_advice
 from whosthere.clock import now_ms
 from whosthere.faces.match import failed_checks
 from whosthere.names import STRANGER_PREFIX
@@ -231,9 +232,15 @@ def _camera(one: CameraStatus) -> Json:
         "since": one.since_ms,
         "until": one.paused_until_ms or one.until_ms,
         "lastRecord": one.last_record_ms if is_held else None,
-        "problem": one.watch.problem if is_held else "",
+        "problem": _problem(one) if is_held else "",
         "note": one.watch.note if is_held else "",
         "visits": one.visits,
         "strangers": one.strangers,
         "notKept": {"faces": sum(not_kept.values()), "why": not_kept_text(one.counts)},
     }
+
+
+def _problem(one: CameraStatus) -> str:
+    if not one.limit:
+        return one.watch.problem
+    return f"{one.limit} is spent: nothing is searched. {limit_advice(one.camera, one.limit)}"

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from cli.aws.cameras.camera_status import spent_limit
 from cli.aws.sessions.session_start import plan_session, refuse_busy, start_session
 from cli.aws.target import Target, require_camera
 from cli.aws.time_formats import format_time
 from cli.errors import InputError
 from whosthere import settings
+from whosthere.alerts.texts import limit_advice
 from whosthere.clock import now_ms, utc
 from whosthere.names import stream_name
 from whosthere.session.requests import request_pause, request_stop
@@ -132,6 +134,11 @@ class CameraControl:
         if session is None:
             raise InputError(f"{camera}: no session runs")
         if minutes <= 0:
-            return f"{camera} goes on."
+            spent = spent_limit(table, camera, now)
+            return (
+                f"{spent} is spent. {limit_advice(camera, spent)}"
+                if spent
+                else f"{camera} goes on."
+            )
         until = format_time(until_ms, session.settings.time_zone, now)
         return f"{camera} is paused until {until}; the session's deadline stays."

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from whosthere.costs.limits import MICROS, session_micros
+from whosthere.costs.limits import MICROS, read_budget, session_micros
 from whosthere.costs.prices import price_table
 from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
 from whosthere.people.store import name_of
 from whosthere.session.health.records import HealthState, health_of
+from whosthere.session.progress import progress_of
 from whosthere.session.report import UnsurePerson, unsure_persons
 from whosthere.session.requests import SessionRequests, requests_of
 from whosthere.session_store import Session, read_locks, read_session_rows, session_of
@@ -17,6 +18,7 @@ from whosthere.visits.history import DAY_MS
 from whosthere.visits.queries import visits_of, visits_of_sessions
 from whosthere.visits.visit import Visit
 
+LIMIT_REACHED = "limit reached"
 RECENT_MS = 60_000  # a wait that was seen longer ago says nothing of now
 
 
@@ -26,7 +28,7 @@ class CameraStatus:
 
     `unsure` are the persons that unsure faces resembled, by name; `counts` are the session's,
     `dollars` what it has cost so far. `image_wait_ms` is how long the image that was searched last
-    had waited.
+    had waited. `limit` is the setting that lets it search nothing, because it is spent.
     """
 
     camera: str
@@ -43,6 +45,7 @@ class CameraStatus:
     counts: Mapping[str, int] = field(default_factory=dict)
     dollars: float = 0
     image_wait_ms: int = 0
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,21 @@ def read_camera_status(table: Table, camera: str, now_ms: int) -> CameraStatus:
     latest = _read_latest(table, [camera]).get(camera)
     visits = visits_of(table, latest.session.id, camera) if latest else []
     return _status(camera, latest, visits, now_ms, partial(name_of, table))
+
+
+def spent_limit(table: Table, camera: str, now_ms: int) -> str:
+    """Return the setting that still pauses the camera's session at a limit; empty if none does."""
+    latest = _read_latest(table, [camera]).get(camera)
+    if latest is None:
+        return ""
+    session, row, progress = latest.session, latest.row, progress_of(latest.row)
+    budget = read_budget(
+        table, session, row, price_table(table.meta.client.meta.region_name), now_ms
+    )
+    is_limited = progress.is_limited and progress.limit == (budget.limits if budget else None)
+    if budget and (budget.is_spent or is_limited):
+        return budget.limit_name
+    return ""
 
 
 def _read_latest(table: Table, cameras: Iterable[str]) -> dict[str, _Latest]:
@@ -116,6 +134,7 @@ def _status(
         counts=row.get("counts", {}),
         dollars=latest.dollars,
         image_wait_ms=_image_wait_ms(row, now_ms),
+        limit=progress_of(row).limit_name if state == LIMIT_REACHED else "",
     )
 
 
@@ -132,6 +151,8 @@ def _state(session: Session, requests: SessionRequests, row: Row, now_ms: int) -
         return "stopping"
     if requests.paused_until_ms > now_ms:
         return "paused"
+    if progress_of(row).is_limited:
+        return LIMIT_REACHED
     if "runningAt" not in row:
         return "waiting for video"
     # Kinesis Video Streams takes a minute until it makes images.

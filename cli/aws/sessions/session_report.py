@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.aws.time_formats import format_time, to_ms
-from whosthere.alerts.texts import ENDINGS, cost_line, unsure_line
+from whosthere.alerts.texts import ENDINGS, cost_line, limit_line, unsure_line
 from whosthere.faces.match import FAILED_CHECKS, failed_checks
 
 Report = Mapping[str, Any]
@@ -42,6 +42,8 @@ def report_lines(
     for unsure in report.get("unsurePersons", []):
         yield "  " + unsure_line(name_of(unsure["who"]), unsure)
     yield "Dropped: " + _drops(report["drops"])
+    if not_searched := limit_line(report, time_zone):  # type: ignore[arg-type]
+        yield not_searched
     if any(report.get("stops", {}).values()):
         yield "Stops: " + _counts(report["stops"])
     if saved := saved_text({**report.get("counts", {}), **report["calls"]}):

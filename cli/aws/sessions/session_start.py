@@ -16,6 +16,7 @@ from cli.tables import format_table
 from whosthere import settings, settings_file
 from whosthere.clock import now_ms
 from whosthere.costs.calculator import NOT_SURE, Cost, dollars_text, line_rows, sum_text
+from whosthere.costs.limits import is_month_spent, month_end_ms
 from whosthere.costs.plan import SessionPlan, most_of_session
 from whosthere.costs.prices import price_table
 from whosthere.session.open import MOST_CHECKS, deadline_of
@@ -74,7 +75,27 @@ def plan_sessions(
         # Milliseconds that pass between plan and start must not count as another minute.
         cost = planned_cost(target, round((deadline_ms - now) / 60_000, 1), values)
         price = price_text(target, cost, float(values.get("maxDollars", 0)))
+        if is_month_spent(
+            target.table(),
+            target.engine,
+            float(values["maxDollarsMonth"]),
+            price_table(target.region),
+            now,
+        ):
+            price += _spent_month_text(camera, deadline_ms, now, values["timeZone"])
         yield PlannedSession(camera, until, cost, price)
+
+
+def _spent_month_text(camera: str, deadline_ms: int, now: int, time_zone: str) -> str:
+    """Return from when a session in a spent month searches; InputError if it never does."""
+    next_ms = month_end_ms(now)
+    if deadline_ms <= next_ms:
+        raise InputError(
+            f"{camera}: the sessions of this month have spent maxDollarsMonth. "
+            "A larger one: ./whosthere settings maxDollarsMonth DOLLARS"
+        )
+    until = format_time(next_ms, time_zone, now)
+    return f"; maxDollarsMonth is spent, so nothing is searched until {until}"
 
 
 def planned_cost(target: Target, minutes: float, values: Mapping[str, Any]) -> Cost:
@@ -97,7 +118,7 @@ def price_text(target: Target, cost: Cost, limit: float = 0) -> str:
         text += ", if a face is in each image"
     if 0 < limit < cost.dollars:
         # Not all of its lines count for the limit, and stopping takes a while.
-        text += f"; maxDollars ends it at about {dollars_text(limit)}"
+        text += f"; maxDollars pauses it at about {dollars_text(limit)}"
     return f"{text} on AWS, nothing here" if target.is_laptop else text
 
 

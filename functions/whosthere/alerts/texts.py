@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, ReadOnly, TypedDict
+from typing import NotRequired, Protocol, ReadOnly, TypedDict
 
 from whosthere.alerts.message import (
     PERSON,
@@ -57,7 +57,6 @@ ENDINGS = {
     "aborted": "its execution was aborted",
     "timed out": "its execution timed out",
     "failed": "its execution failed",
-    "limit": "it had spent what it may",
     "overdue": "it still ran after its deadline and was stopped by its schedule",
     "swept": "nothing watched it any more and the hourly sweep found it",
     "removed": "its camera or the stack was removed or changed",
@@ -69,7 +68,6 @@ ADVICE = {
     "timed out": NEW_SESSION,
     "failed": NEW_SESSION,
     "swept": NEW_SESSION,
-    "limit": "The limits are the settings maxDollars and maxDollarsMonth: ./whosthere settings",
     "not-stopped": (
         "The camera stays locked, and what runs costs money. The hourly sweep tries again and "
         "tells you; this shows what runs: aws rekognition list-stream-processors"
@@ -217,7 +215,22 @@ class UnsureSummary(TypedDict):
     needsPhoto: ReadOnly[bool]
 
 
-class ReportSummary(TypedDict):
+class PausesSummary(TypedDict):
+    """How long a session was paused at limits on its cost; moments in ISO 8601."""
+
+    minutes: ReadOnly[float]
+    lastFrom: ReadOnly[str]
+    lastUntil: ReadOnly[str]
+
+
+class LimitedSummary(TypedDict):
+    """The part of a report about what was not searched because of a limit on the cost."""
+
+    drops: ReadOnly[Mapping[str, int]]
+    limitPauses: ReadOnly[NotRequired[PausesSummary | None]]
+
+
+class ReportSummary(LimitedSummary):
     """The part of a report that the session's message needs."""
 
     engine: ReadOnly[str]
@@ -227,7 +240,6 @@ class ReportSummary(TypedDict):
     watch: ReadOnly[RecordsSummary | None]
     stops: ReadOnly[Mapping[str, int]]
     latencies: ReadOnly[Mapping[str, Mapping[str, int] | None]]
-    drops: ReadOnly[Mapping[str, int]]
     cost: ReadOnly["CostSummary"]
     visits: ReadOnly[Sequence[object]]
     strangers: ReadOnly[Sequence[object]]
@@ -492,15 +504,15 @@ def _stops_line(stops: Mapping[str, int]) -> str:
     return f"Stops: {', '.join(found)}." if found else ""
 
 
-def _limit_line(session: Session, report: ReportSummary) -> str:
+def limit_line(report: LimitedSummary, time_zone: str) -> str:
     """Return what was not searched because of a limit on the cost, or nothing."""
+    lacks, pauses = [], report.get("limitPauses")  # older reports have none
     if images := report["drops"].get("images_over_limit", 0):
-        return f"Not searched, because of the limit: {images} images."
-    if session.ended_by != "limit":
-        return ""
-    zone_name, ended = session.settings.time_zone, session.ended_ms or session.deadline_ms
-    start, end = (clock_time(at, zone_name)[:5] for at in (ended, session.deadline_ms))
-    return f"Not searched, because of the limit: from {start} to {end}."
+        lacks.append(f"{images} images")
+    if pauses:
+        start, end = (_wall_clock(pauses[name], time_zone) for name in ("lastFrom", "lastUntil"))
+        lacks.append(f"{pauses['minutes']:g} minutes, the last of them from {start} to {end}")
+    return f"Not searched, because of the limit: {'; '.join(lacks)}." if lacks else ""
 
 
 def cost_line(cost: CostSummary) -> str:
@@ -509,13 +521,29 @@ def cost_line(cost: CostSummary) -> str:
     return f"It cost about {dollars_text(cost['dollars'])}{lacks}."
 
 
-def month_spent(session: Session, until_ms: int) -> Alert:
-    """Return the message that the month's limit is spent, and the session waits for the next."""
-    camera, again = session.camera, day_and_time(until_ms, session.settings.time_zone)
-    text = f"The sessions of this month have spent maxDollarsMonth. The session at {camera} "
-    text += f"searches nothing until {again}. To search before, stop it, raise the setting "
-    text += "(./whosthere settings) and start another."
-    return _alert(PROBLEM, session, f"Limit reached at {camera}", text, limit="month")
+def limit_reached(session: Session, name: str, until_ms: int, images: int) -> Alert:
+    """Return the message that the limit of that name is spent, and what is not searched.
+
+    The session is paused until then; `images` is how many were left out before, near the limit.
+    """
+    camera, settings = session.camera, session.settings
+    is_month = name == "maxDollarsMonth"
+    dollars = dollars_text(settings.max_dollars_month if is_month else settings.max_dollars)
+    who = "The sessions of this month have" if is_month else f"The session at {camera} has"
+    until = day_and_time(until_ms, settings.time_zone)
+    until += "" if until_ms < session.deadline_ms else ", when the session ends"
+    lines = [
+        f"{who} spent {dollars} ({name}). Nothing that {camera} sees is searched until {until}.",
+        *[f"{images} images were left out before, near the limit."] * bool(images),
+        f"{limit_advice(camera, name)} To end it: ./whosthere stop {camera}",
+    ]
+    subject = f"Limit reached at {camera}"
+    return _alert(PROBLEM, session, subject, "\n".join(lines), limit=name)
+
+
+def limit_advice(camera: str, name: str) -> str:
+    """Return how a session that is paused at a limit goes on."""
+    return f"To search on: ./whosthere pause {camera} --off --set {name}=DOLLARS (0: no limit)."
 
 
 def report_heading(session: Session) -> str:
@@ -542,7 +570,7 @@ def report_text(
             lines.append(f"{unsure_line(names[unsure['who']], unsure)}.")
     if stopped := _stops_line(report["stops"]):
         lines.append(stopped)
-    if not_searched := _limit_line(session, report):
+    if not_searched := limit_line(report, session.settings.time_zone):
         lines.append(not_searched)
     if late := report["latencies"]["capturedToSent"]:
         lines.append(f"Alerts came {late['p50'] / 1000:.1f} s after the capture (median).")
@@ -585,6 +613,10 @@ def _alert(kind: str, session: Session, subject: str, text: str, **facts: object
 def clock_time(moment_ms: int, time_zone: str) -> str:
     """Return the time of day on the owner's wall clock, `HH:MM:SS`."""
     return datetime.fromtimestamp(moment_ms / 1000, zone(time_zone)).strftime("%H:%M:%S")
+
+
+def _wall_clock(moment: str, time_zone: str) -> str:
+    return datetime.fromisoformat(moment).astimezone(zone(time_zone)).strftime("%H:%M")
 
 
 def day_and_time(moment_ms: int, time_zone: str) -> str:

@@ -33,6 +33,8 @@ class Budget:
     """What may still be spent, in dollars: by a session, and by the stack in this month.
 
     `share` is the part of the nearer limit that is spent, `rate` what the engine costs a second.
+    `limits` are both limits and the month: it changes when one of them is raised. `left_out` is
+    how many images of the session were not searched because of a limit.
     """
 
     session_left: float
@@ -40,6 +42,8 @@ class Budget:
     share: float
     rate: float
     month_ends_ms: int
+    limits: str = ""
+    left_out: int = 0
 
     @property
     def keep_every(self) -> int:
@@ -58,8 +62,13 @@ class Budget:
 
     @property
     def resumes_ms(self) -> int:
-        """When there is money again: at the end of the month, or 0 for never."""
+        """When there is money again: at the end of the month, or 0 if the session has none."""
         return self.month_ends_ms if self._seconds(self.session_left) > 0 else 0
+
+    @property
+    def limit_name(self) -> str:
+        """The setting that limits what is left."""
+        return "maxDollarsMonth" if self.resumes_ms else "maxDollars"
 
     def _seconds(self, dollars: float) -> float:
         if not self.rate or dollars <= 0:
@@ -87,7 +96,19 @@ def read_budget(
     left = [limit - used / MICROS if limit else math.inf for limit, used in limits]
     share = max(used / MICROS / limit for limit, used in limits if limit)
     rate = _rate(session.engine, prices)
-    return Budget(left[0], left[1], share, rate, month_end_ms(now_ms))
+    names = f"{most:g} {most_month:g} {month_key(now_ms)['pk'] if most_month else ''}"
+    left_out = int(row.get("counts", {}).get("images_over_limit", 0))
+    return Budget(left[0], left[1], share, rate, month_end_ms(now_ms), names, left_out)
+
+
+def is_month_spent(
+    table: Table, engine: str, most_month: float, prices: PriceTable, now_ms: int
+) -> bool:
+    """Return whether a new session finds the month's money spent."""
+    if not most_month:
+        return False
+    left = most_month - month_micros(table, now_ms) / MICROS
+    return Budget(math.inf, left, 0, _rate(engine, prices), 0).is_spent
 
 
 def _rate(engine: str, prices: PriceTable) -> float:

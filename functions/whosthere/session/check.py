@@ -19,24 +19,9 @@ from whosthere.dynamodb import Attributes, Row, RowChangedError, Table
 from whosthere.errors import NewerRowError, VideoStreamGoneError, loggable, name_of_error
 from whosthere.metrics import add_counts
 from whosthere.names import StackNames, images_prefix, images_uri, processor_name, stream_name
-from whosthere.session.decision import (
-    END,
-    Decision,
-    Facts,
-    Notice,
-    as_row,
-    decide,
-    decide_without,
-    end_by_problem,
-    ends_at_once,
-    progress_of,
-)
-from whosthere.session.engine import (
-    STREAM_PROCESSOR,
-    EngineStatus,
-    images_status,
-    processor_status,
-)
+from whosthere.session.decision import decide, decide_without, ends_at_once
+from whosthere.session.engine import STREAM_PROCESSOR, EngineStatus, images_status, processor_status
+from whosthere.session.facts import Facts
 from whosthere.session.health import first_image, records
 from whosthere.session.health.arrivals import Arrived, arrived, images
 from whosthere.session.health.hysteresis import (
@@ -47,8 +32,11 @@ from whosthere.session.health.hysteresis import (
 from whosthere.session.health.media import LONGEST_SECONDS, Media, newest_media
 from whosthere.session.health.records import HealthState
 from whosthere.session.lock import is_whole, make_whole
+from whosthere.session.notices import Notice
 from whosthere.session.open import NextStep
+from whosthere.session.progress import END, as_row, progress_of
 from whosthere.session.requests import requests_of
+from whosthere.session.steps import Decision, end_by_problem
 from whosthere.session_store import Session, lock_key, session_key, session_of
 
 if TYPE_CHECKING:
@@ -181,7 +169,8 @@ def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
         return end
     try:
         # A pause needs no media: it is heard although those cannot be read.
-        media = None if facts.is_paused else _read_media(context, facts)
+        is_paused = facts.is_paused or _stays_limited(context, facts, row)
+        media = None if is_paused else _read_media(context, facts)
         if media is not None:
             facts = replace(facts, progress=facts.progress.with_video(media))
     except VideoStreamGoneError as error:
@@ -192,6 +181,13 @@ def _decided(context: CheckContext, facts: Facts, row: Row) -> Decision:
     seen = _look_at_records(context, facts, row, searching=facts.is_searching)
     facts = replace(facts, records_problem=seen.problem, awaits_image=bool(seen.imageless))
     return decide(facts)
+
+
+def _stays_limited(context: CheckContext, facts: Facts, row: Row) -> bool:
+    """Return whether the session was paused at a limit, and still is."""
+    if not facts.progress.is_limited:
+        return False
+    return replace(facts, budget=_read_budget(context, facts, row)).is_over_limit
 
 
 def _read_budget(context: CheckContext, facts: Facts, row: Row) -> Budget | None:

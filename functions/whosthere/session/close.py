@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 AS_PLANNED = ("stop", "deadline", "silence")
 # An execution that ends like this has not failed, though the owner is told of a problem.
-SUCCEEDED = (*AS_PLANNED, "no-media", "limit")
+SUCCEEDED = (*AS_PLANNED, "no-media")
 # The engine may still run: the camera stays locked until another safeguard has stopped it.
 NOT_STOPPED = "not-stopped"
 DENIED = "Rekognition.AccessDeniedException"

@@ -25,8 +25,8 @@ from whosthere.metrics import (
     latency_of_durations,
 )
 from whosthere.names import STRANGER_PREFIX
-from whosthere.session.decision import progress_of
 from whosthere.session.health.records import HealthFacts, facts, health_of
+from whosthere.session.progress import progress_of
 from whosthere.session_store import Session, session_key
 from whosthere.visits.queries import visits_of
 from whosthere.visits.visit import Visit
@@ -112,6 +112,14 @@ class ReportedCost(TypedDict):
     videoBytes: int
 
 
+class ReportedPauses(TypedDict):
+    """How long a session was paused at limits on its cost, and when it last was."""
+
+    minutes: float
+    lastFrom: str
+    lastUntil: str
+
+
 class Report(ReportedRun, ReportedCounts):
     """The report of an ended session; times in ISO 8601 UTC, similarities from 0 to 100."""
 
@@ -120,6 +128,7 @@ class Report(ReportedRun, ReportedCounts):
     unsurePersons: list[UnsurePerson]
     watch: HealthFacts | None
     stops: dict[str, int]
+    limitPauses: ReportedPauses | None
     latencies: dict[str, dict[str, int] | None]
     calls: dict[str, int]
     cost: ReportedCost
@@ -153,6 +162,7 @@ def make_report(
         "unsurePersons": unsure_persons(found),
         "watch": facts(health_of(row)),
         "stops": _stops(row),
+        "limitPauses": _limit_pauses(row, session.ended_ms or session.deadline_ms),
         "latencies": _latencies(counters, visits),
         "calls": made,
         "cost": _cost(session, row, made, counters, prices or home_prices()),
@@ -215,6 +225,19 @@ def _stops(row: Row) -> dict[str, int]:
     """Return how often video and records stopped, as the checks have counted."""
     progress = progress_of(row)
     return {"video": progress.video_stops, "records": progress.records_stops}
+
+
+def _limit_pauses(row: Row, ended_ms: int) -> ReportedPauses | None:
+    """Return how long nothing was searched because of a limit; None if the session had no pause."""
+    progress = progress_of(row)
+    if not progress.limit_since:
+        return None
+    until_ms = ended_ms if progress.is_limited else progress.limit_until
+    return {
+        "minutes": round(progress.not_searched_ms(ended_ms) / MINUTE_MS, 1),
+        "lastFrom": iso(progress.limit_since),
+        "lastUntil": iso(until_ms),
+    }
 
 
 def _calls(counters: Mapping[str, int], calls: Mapping[str, int]) -> dict[str, int]:

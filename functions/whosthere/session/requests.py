@@ -1,13 +1,16 @@
-"""Requests of the owner to a running session, in its lock's row: to stop, or to pause."""
+"""Requests of the owner to a running session: to stop, to pause, to spend more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
+from whosthere.clock import now_ms
 from whosthere.dynamodb import Row, Table
-from whosthere.session_store import lock_key
+from whosthere.session_store import latest_session, lock_key, session_key
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -55,6 +58,28 @@ def request_pause(
     A moment that has passed ends a pause; the session's own deadline stays.
     """
     return _request(table, stepfunctions, camera, "pausedUntil", until_ms)
+
+
+def request_limits(
+    table: Table, stepfunctions: "SFNClient", camera: str, limits: Mapping[str, float]
+) -> str | None:
+    """Give the session that holds the camera other limits on its cost, and end its pause.
+
+    `limits` are by the names of their settings. What searches reads them in the session's row.
+    """
+    session = latest_session(table, camera)
+    if session is None or not session.held:
+        return None
+    names = {f"#{number}": name for number, name in enumerate(limits)}
+    values = {f":{number}": Decimal(str(dollars)) for number, dollars in enumerate(limits.values())}
+    places = ", ".join(f"settings.#{number} = :{number}" for number in range(len(limits)))
+    table.update_item(
+        Key=session_key(session.id),
+        UpdateExpression=f"SET {places}",
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=values,
+    )
+    return request_pause(table, stepfunctions, camera, now_ms())
 
 
 def _request(

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from whosthere import settings
-from whosthere.session.decision import CheckProgress, Facts
 from whosthere.session.engine import EngineStatus
+from whosthere.session.facts import Facts
 from whosthere.session.health.media import Media
+from whosthere.session.progress import CheckProgress
 from whosthere.session.requests import SessionRequests
 from whosthere.session_store import Session
 

@@ -12,6 +12,7 @@ from cli.commands import start
 from cli.errors import InputError
 from tests.support.stack.moto_target import BUCKET, running_session
 from whosthere.clock import now_ms
+from whosthere.costs import limits
 from whosthere.errors import SessionInputError
 
 
@@ -102,7 +103,22 @@ def test_a_limit_is_told_where_it_ends_the_session_before_its_deadline(target):
         return plan_session(target, "front-door", request).price
 
     assert price(0) == price(20) == "at most $14.69"
-    assert price(5) == "at most $14.69; maxDollars ends it at about $5.00"
+    assert price(5) == "at most $14.69; maxDollars pauses it at about $5.00"
+
+
+def test_a_session_that_the_spent_month_lets_search_nothing_is_refused(target, table, monkeypatch):
+    def plan(moment, spent):
+        monkeypatch.setattr("cli.aws.sessions.session_start.now_ms", lambda: moment)
+        limits.add_to_month(table, moment, spent)
+        request = {"minutes": 120, "settings": {"maxDollarsMonth": 5}}
+        return plan_session(target, "front-door", request).price
+
+    month_end = limits.month_end_ms(now_ms())
+    assert plan(month_end - 90 * 60_000, 0) == "at most $14.69"
+    told = plan(month_end - 90 * 60_000, 5_000_000)
+    assert "; maxDollarsMonth is spent, so nothing is searched until " in told
+    with pytest.raises(InputError, match="have spent maxDollarsMonth"):
+        plan(month_end - 150 * 60_000, 0)
 
 
 def test_where_nobody_can_answer_yes_has_to_be_said(verb, target, monkeypatch):

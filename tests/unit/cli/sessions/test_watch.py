@@ -22,6 +22,8 @@ from whosthere.session import lock as locks
 from whosthere.session import report as reports
 from whosthere.session import requests as wishes
 from whosthere.session.health import records
+from whosthere.session.progress import CheckProgress
+from whosthere.session_store import read_session
 from whosthere.visits.persons import alert_persons
 from whosthere.visits.record_sightings import AlertContext, Lease
 
@@ -248,3 +250,30 @@ def test_a_pause_has_to_say_for_how_long(verb, words):
 def test_a_camera_without_a_session_cannot_be_paused(verb):
     with pytest.raises(InputError, match="no session runs"):
         verb(pause, "front-door", "1h")
+
+
+def test_a_session_at_its_limit_is_told_and_goes_on_with_a_larger_one(verb, table):
+    session = running_session(table, maxDollars=0.12)
+    spent = asdict(CheckProgress(engine_ms=60_000, limit_name="maxDollars", limit_since=now_ms()))
+    table.update_item(
+        Key={"pk": "session#one", "sk": "session"},
+        UpdateExpression="SET #check = :check",
+        ExpressionAttributeNames={"#check": "check"},
+        ExpressionAttributeValues={":check": spent},
+    )
+    _, out = verb(status, "front-door")
+    assert "front-door: limit reached since " in out
+    assert "maxDollars is spent: nothing is searched. To search on: ./whosthere pause" in out
+    _, out = verb(pause, "front-door", "--off")
+    assert "front-door: maxDollars is spent. To search on:" in out
+    _, out = verb(pause, "front-door", "--off", "--set", "maxDollars=5")
+    assert "front-door: goes on" in out
+    assert read_session(table, session.id).settings.max_dollars == 5
+
+
+@pytest.mark.parametrize(
+    "words", [["1h", "--set", "maxDollars=5"], ["--off", "--set", "strangers=off"]]
+)
+def test_only_limits_change_while_a_session_runs_and_only_as_it_goes_on(verb, words):
+    with pytest.raises(InputError, match="--set"):
+        verb(pause, "front-door", *words)

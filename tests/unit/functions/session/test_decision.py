@@ -5,27 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.session.facts import (
-    ALL,
-    LIVE,
-    MINUTE,
-    NONE,
-    NOW,
-    RAN,
-    SILENT,
-    after,
-    facts,
-)
-from whosthere.session.decision import (
-    MOST_STARTS,
-    CheckProgress,
-    as_row,
-    decide,
-    decide_without,
-    ends_at_once,
-    progress_of,
-)
+from tests.support.session.facts import ALL, LIVE, MINUTE, NONE, NOW, RAN, SILENT, after, facts
+from whosthere.session.decision import MOST_STARTS, decide, decide_without, ends_at_once
 from whosthere.session.health.hysteresis import CameraHealth, Signal
+from whosthere.session.progress import CheckProgress, as_row, progress_of
 
 
 def shown(decision):

@@ -17,7 +17,7 @@ from whosthere import metrics
 from whosthere import session_store as sessions
 from whosthere.alerts.texts import report_text
 from whosthere.session import report as reports
-from whosthere.session.decision import CheckProgress, as_row
+from whosthere.session.progress import CheckProgress, as_row
 from whosthere.session_store import read_session
 
 ALICE = face(match("p-alice", 97.25))

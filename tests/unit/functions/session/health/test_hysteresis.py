@@ -11,7 +11,7 @@ from tests.support.session.facts import LIVE, MINUTE, NOW, RAN, after, facts
 from tests.support.stack.moto_target import running_session
 from whosthere import dynamodb
 from whosthere.dynamodb import RowChangedError
-from whosthere.session.decision import decide, decide_without, end_by_problem
+from whosthere.session.decision import decide, decide_without
 from whosthere.session.health.hysteresis import (
     CALM_MS,
     MOST_MESSAGES,
@@ -24,6 +24,7 @@ from whosthere.session.health.hysteresis import (
     write_camera_health,
 )
 from whosthere.session.health.media import Media
+from whosthere.session.steps import end_by_problem
 
 HOUR = 60 * MINUTE
 STOPPED = "No video from front-door"
