@@ -14,13 +14,12 @@ from whosthere.clock import now_ms
 from whosthere.costs.limits import (
     STOP_RESERVE_S,
     Budget,
-    add_to_month,
-    month_micros,
     read_budget,
     reserve,
     session_micros,
     settle,
 )
+from whosthere.costs.month import add_to_month, month_micros
 from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import Metered
 from whosthere.dynamodb import RowChangedError
@@ -305,7 +304,7 @@ def test_what_is_not_noted_is_not_in_the_month(table, checked, monkeypatch):
     def lost(*_):
         raise RowChangedError
 
-    monkeypatch.setattr("whosthere.session.check._write", lost)
+    monkeypatch.setattr("whosthere.session.notes._write", lost)
     with pytest.raises(RowChangedError):
         checked()
     assert month_micros(table, now_ms()) == 0
