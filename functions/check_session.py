@@ -10,8 +10,9 @@ from aws_lambda_powertools import Logger
 from whosthere.alerts.message import publish
 from whosthere.costs.prices import price_table
 from whosthere.names import StackNames
-from whosthere.session.check import CheckAnswer, CheckContext, Sources, check_session
+from whosthere.session.check import CheckAnswer, check_session
 from whosthere.session.open import SHORT_TIMEOUTS
+from whosthere.session.sources import CheckContext, Sources
 
 logger = Logger()
 names = StackNames(os.environ["STACK"], os.environ["BUCKET"], os.environ["TOPIC_ARN"])

@@ -14,7 +14,8 @@ from whosthere import dynamodb
 from whosthere.clock import iso
 from whosthere.dynamodb import Row
 from whosthere.people.store import name_of
-from whosthere.session.report import UnsurePerson, report_key, unsure_persons
+from whosthere.session.report import report_key, unsure_persons
+from whosthere.session.reported import UnsurePerson
 from whosthere.session_store import session_key
 from whosthere.strangers.store import listed, read_strangers
 from whosthere.strangers.stranger import Stranger

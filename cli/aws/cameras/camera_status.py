@@ -11,7 +11,8 @@ from whosthere.names import STRANGER_PREFIX
 from whosthere.people.store import name_of
 from whosthere.session.health.records import HealthState, health_of
 from whosthere.session.progress import progress_of
-from whosthere.session.report import UnsurePerson, unsure_persons
+from whosthere.session.report import unsure_persons
+from whosthere.session.reported import UnsurePerson
 from whosthere.session.requests import SessionRequests, requests_of
 from whosthere.session_store import Session, read_locks, read_session_rows, session_of
 from whosthere.visits.history import DAY_MS

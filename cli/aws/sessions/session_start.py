@@ -16,7 +16,8 @@ from cli.tables import format_table
 from whosthere import settings, settings_file
 from whosthere.clock import now_ms
 from whosthere.costs.calculator import NOT_SURE, Cost, dollars_text, line_rows, sum_text
-from whosthere.costs.limits import is_month_spent, month_end_ms
+from whosthere.costs.limits import is_month_spent
+from whosthere.costs.month import month_end_ms
 from whosthere.costs.plan import SessionPlan, most_of_session
 from whosthere.costs.prices import price_table
 from whosthere.session.open import MOST_CHECKS, deadline_of

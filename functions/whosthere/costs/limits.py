@@ -8,15 +8,15 @@ spend until its next check. What has no price counts nothing.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from whosthere import dynamodb
 from whosthere.costs.calculator import cost_of
+from whosthere.costs.month import add_and_sum, add_to_month, month_end_ms, month_key, month_micros
 from whosthere.costs.prices import PriceTable
 from whosthere.costs.usage import GB, MINUTE_MS, STREAM_PROCESSOR, Metered, usage_of_session
-from whosthere.dynamodb import KEEP_ROWS_S, Row, Table
+from whosthere.dynamodb import Row, Table
 from whosthere.metrics import add_counts
 from whosthere.session_store import Session, session_key
 
@@ -182,7 +182,7 @@ def reserve(
     if not most or not rate or not seconds:
         return add_to_month(table, now_ms, spent), seconds
     ahead = round(rate * (seconds + STOP_RESERVE_S))
-    total = _add(table, now_ms, spent + ahead)
+    total = add_and_sum(table, now_ms, spent + ahead)
     if total is None:
         return 0, seconds
     over = min(ahead, max(0, total - round(MICROS * most)))
@@ -210,52 +210,3 @@ def settle(table: Table, session: Session, prices: PriceTable, now_ms: int) -> N
             return
         raise
     add_to_month(table, now_ms, rest)
-
-
-def month_key(now_ms: int) -> dict[str, str]:
-    """Return the key of the row with what a month's sessions have spent.
-
-    One row, so that an image reads one, however many cameras there are. It is written once for an
-    image and once for a check. DynamoDB takes 1,000 such writes a second to one partition;
-    Rekognition searches 50 faces a second for an account (their quotas).
-    """
-    return {"pk": f"bill#{datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m}", "sk": "bill"}
-
-
-def month_end_ms(now_ms: int) -> int:
-    """Return when the month is over, in UTC."""
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
-    return round(datetime(year, month, 1, tzinfo=UTC).timestamp() * 1000)
-
-
-def month_micros(table: Table, now_ms: int) -> int:
-    """Return what the sessions of this month have spent, in millionths of a dollar."""
-    return int((dynamodb.read(table, month_key(now_ms)) or {}).get("micros", 0))
-
-
-def add_to_month(table: Table, now_ms: int, micros: int) -> int:
-    """Add to what the month's sessions have spent; return what was added.
-
-    A refusal is no reason to fail: what was not added is added by the session's next check.
-    """
-    return micros if micros and _add(table, now_ms, micros) is not None else 0
-
-
-def _add(table: Table, now_ms: int, micros: int) -> int | None:
-    """Add to what the month's sessions have spent; return the sum, or None if that is refused."""
-    try:
-        answer = table.update_item(
-            Key=month_key(now_ms),
-            UpdateExpression="SET expires = :expires, schemaVersion = :schema ADD micros :micros",
-            ExpressionAttributeValues={
-                ":micros": micros,
-                ":expires": month_end_ms(now_ms) // 1000 + KEEP_ROWS_S,
-                ":schema": dynamodb.SCHEMA,
-            },
-            ReturnValues="UPDATED_NEW",
-        )
-    except (BotoCoreError, ClientError):
-        return None
-    row: Row = answer["Attributes"]
-    return int(row["micros"])

@@ -17,14 +17,8 @@ from whosthere.metrics import calls_of_execution
 from whosthere.names import StackNames
 from whosthere.people.store import name_of
 from whosthere.session.lock import unlock
-from whosthere.session.report import (
-    Report,
-    as_json,
-    as_lines,
-    lines_key,
-    make_report,
-    report_key,
-)
+from whosthere.session.report import as_json, as_lines, lines_key, make_report, report_key
+from whosthere.session.reported import Report
 from whosthere.session_store import Session, end_session, mark_told
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from tests.support.session.stop_harness import refusal
 from whosthere.names import StackNames
-from whosthere.session.check import CheckContext, Sources
+from whosthere.session.sources import CheckContext, Sources
 
 
 class Services:

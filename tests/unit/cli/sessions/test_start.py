@@ -12,7 +12,7 @@ from cli.commands import start
 from cli.errors import InputError
 from tests.support.stack.moto_target import BUCKET, running_session
 from whosthere.clock import now_ms
-from whosthere.costs import limits
+from whosthere.costs import month
 from whosthere.errors import SessionInputError
 
 
@@ -109,11 +109,11 @@ def test_a_limit_is_told_where_it_ends_the_session_before_its_deadline(target):
 def test_a_session_that_the_spent_month_lets_search_nothing_is_refused(target, table, monkeypatch):
     def plan(moment, spent):
         monkeypatch.setattr("cli.aws.sessions.session_start.now_ms", lambda: moment)
-        limits.add_to_month(table, moment, spent)
+        month.add_to_month(table, moment, spent)
         request = {"minutes": 120, "settings": {"maxDollarsMonth": 5}}
         return plan_session(target, "front-door", request).price
 
-    month_end = limits.month_end_ms(now_ms())
+    month_end = month.month_end_ms(now_ms())
     assert plan(month_end - 90 * 60_000, 0) == "at most $14.69"
     told = plan(month_end - 90 * 60_000, 5_000_000)
     assert "; maxDollarsMonth is spent, so nothing is searched until " in told

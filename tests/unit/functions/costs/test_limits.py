@@ -8,17 +8,11 @@ import boto3
 import pytest
 from moto.core.botocore_stubber import BotocoreStubber
 
-from tests.support.records.alert_harness import (
-    LEFT,
-    START,
-    AlertHarness,
-    face,
-    match,
-    open_session,
-)
+from tests.support.records.alert_harness import LEFT, START, AlertHarness, face, match, open_session
 from tests.support.records.drawn_faces import RED, Urls, draw
 from tests.support.records.odd_batches import LettersBucket, silent
 from whosthere.costs import limits
+from whosthere.costs.month import add_to_month, month_end_ms, month_key, month_micros
 from whosthere.costs.prices import PriceTable, home_prices
 from whosthere.costs.usage import (
     READS_OF_IMAGE,
@@ -167,20 +161,20 @@ def test_without_a_limit_nothing_is_left_out_and_no_row_is_read_for_it(door, mon
 
 def test_a_month_is_spent_by_all_sessions_together(door, table):
     home = door(maxDollarsMonth=2)
-    limits.add_to_month(table, START, 1_500_000)
+    add_to_month(table, START, 1_500_000)
     done = [home.search(second) for second in range(20)]
     assert done.count("searched") < 4
-    assert limits.month_micros(table, START) / limits.MICROS <= 2 + ONE_IMAGE
+    assert month_micros(table, START) / limits.MICROS <= 2 + ONE_IMAGE
 
 
 def test_each_image_is_in_the_sum_of_its_month(door, table):
     home = door()
     for second in range(3):
         home.search(second)
-    spent = limits.month_micros(table, START)
+    spent = month_micros(table, START)
     assert spent == pytest.approx(limits.MICROS * home.spent, abs=3)
     assert spent == home.row["spentMicros"]
-    assert limits.month_key(START) == {"pk": "bill#2027-01", "sk": "bill"}
+    assert month_key(START) == {"pk": "bill#2027-01", "sk": "bill"}
 
 
 def test_the_same_image_is_left_out_by_each_try(door):
@@ -191,7 +185,7 @@ def test_the_same_image_is_left_out_by_each_try(door):
 
 def test_who_comes_near_the_limit_is_told_of(door, table):
     home = door(maxDollarsMonth=100)
-    limits.add_to_month(table, START, 96_000_000)  # one image of eight is searched
+    add_to_month(table, START, 96_000_000)  # one image of eight is searched
     done = [home.search(second, home_prices()) for second in range(32)]
     assert done.count("searched") == 4
     assert [alert.kind for alert in home.harness.subscriber.alerts] == ["person"]
@@ -236,14 +230,14 @@ def test_an_ended_session_adds_to_its_month_once(table):
     )
     for _ in range(2):
         limits.settle(table, session, home_prices(), START)
-    assert limits.month_micros(table, START) == 240_000  # two minutes of face search
+    assert month_micros(table, START) == 240_000  # two minutes of face search
 
 
 def test_a_session_without_a_row_adds_nothing(table):
     session = replace(open_session(table), ended_ms=START)
     table.delete_item(Key=session_key("one"))
     limits.settle(table, session, home_prices(), START)
-    assert limits.month_micros(table, START) == 0
+    assert month_micros(table, START) == 0
 
 
 @pytest.mark.parametrize(
@@ -255,4 +249,4 @@ def test_a_month_ends_by_utc(now, end):
     def moment(text):
         return round(datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000)
 
-    assert limits.month_end_ms(moment(now)) == moment(f"{end}T00:00:00")
+    assert month_end_ms(moment(now)) == moment(f"{end}T00:00:00")

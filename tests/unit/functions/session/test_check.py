@@ -14,6 +14,7 @@ from whosthere.clock import now_ms
 from whosthere.dynamodb import SCHEMA, RowChangedError
 from whosthere.session import check as health_check
 from whosthere.session import lock as locks
+from whosthere.session import notes
 from whosthere.session import requests as wishes
 from whosthere.session.check import check_session
 from whosthere.session.health.hysteresis import read_camera_health, write_camera_health
@@ -110,7 +111,7 @@ def test_a_check_that_dies_before_its_mark_tells_again_and_loses_nothing(
 ):
     running_session(table, tell=["start"])
     with monkeypatch.context() as patch:
-        patch.setattr(health_check, "_write", lambda *_: sys.exit())
+        patch.setattr(notes, "_write", lambda *_: sys.exit())
         with pytest.raises(SystemExit):
             check(context)
     check(context)
@@ -120,7 +121,7 @@ def test_a_check_that_dies_before_its_mark_tells_again_and_loses_nothing(
 def test_a_check_that_can_note_nothing_answers_nevertheless(table, context, sent, monkeypatch):
     running_session(table, tell=["start"])
     with monkeypatch.context() as patch:
-        patch.setattr(health_check, "_write", lambda *_: 1 / 0)
+        patch.setattr(notes, "_write", lambda *_: 1 / 0)
         assert check(context)["failedChecks"] == 1
     assert check(context)["next"] == "sleep"
 
@@ -358,7 +359,7 @@ def test_a_mark_that_is_refused_fails_no_check_and_the_next_check_tells_again(
 ):
     writes = iter([write_camera_health, refuse_write])
     with monkeypatch.context() as patch:
-        patch.setattr(health_check, "write_camera_health", lambda *given: next(writes)(*given))
+        patch.setattr(notes, "write_camera_health", lambda *given: next(writes)(*given))
         assert check(context)["failedChecks"] == 0
     assert subjects(sent) == GONE
     check(context)
@@ -370,7 +371,7 @@ def test_what_cannot_be_counted_is_not_sent_and_is_told_later(
     table, context, sent, monkeypatch, without_video
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(health_check, "write_camera_health", refuse_write)
+        patch.setattr(notes, "write_camera_health", refuse_write)
         assert check(context)["failedChecks"] == 1
         assert subjects(sent) == []
     check(context)
