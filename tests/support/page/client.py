@@ -17,7 +17,7 @@ class Client:
         if content is not None:
             sent |= {"Origin": f"http://{self.address}", "X-Whosthere-Token": self.token}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection(*self.address.split(":"), timeout=5)
+        connection = http.client.HTTPConnection(*self.address.split(":"), timeout=60)
         connection.putrequest(method or ("GET" if content is None else "POST"), path, True, True)
         body = b"" if content is None else json.dumps(content).encode()
         for name, value in ({"Content-Length": str(len(body))} | sent).items():

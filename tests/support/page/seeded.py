@@ -268,5 +268,5 @@ def serving(source: PageSource) -> Iterator[PageServer]:
         yield server
     finally:
         server.stop()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()

@@ -20,6 +20,7 @@ from edge.__main__ import main
 from edge.monitor import restart_backoff
 from edge.upload.stream import VideoStream
 from local.tests.support.media.films import draw
+from local.tests.support.plugin import wait_until_true
 from tests.support.edge import fake_kvs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -324,6 +325,16 @@ def heard(messages, beginning):
     return [message for message in messages if message.startswith(beginning)]
 
 
+def stop_when(is_that_far):
+    """Send the edge that runs in this process a stop signal, as soon as it handles them."""
+
+    def stop():
+        wait_until_true(is_that_far)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
+
+
 def test_what_a_restart_does_not_mend_is_tried_ever_more_rarely(edge, service, manager, tmp_path):
     service.failures["/describeStream"] = failing(403, "AccessDeniedException", "You may not")
     for failures in (1, 2, 3):
@@ -343,12 +354,7 @@ def test_told_to_stop_while_it_waits_to_be_tried_again_it_ends(edge, service, ma
     environment.setattr(restart_backoff, "FIRST_DELAY_S", 300.0)
     service.failures["/describeStream"] = failing(403, "AccessDeniedException", "You may not")
 
-    def stop_when_it_waits():
-        while not heard(manager, "EXTEND_TIMEOUT"):
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=stop_when_it_waits, daemon=True).start()
+    stop_when(lambda: heard(manager, "EXTEND_TIMEOUT"))
     begun = time.monotonic()
     code, _, err = edge()
     assert (code, time.monotonic() - begun < 30) == (3, True)
@@ -356,17 +362,17 @@ def test_told_to_stop_while_it_waits_to_be_tried_again_it_ends(edge, service, ma
     assert heard(manager, "WATCHDOG") == ["WATCHDOG=1"], "a wait is no hang"
 
 
-def test_it_reports_its_start_when_frames_flow_and_not_before(edge, manager, tmp_path):
+def test_it_reports_its_start_when_frames_flow_and_not_before(edge, manager, tmp_path, closed_port):
     assert edge()[0] == 0
     assert heard(manager, "READY") == ["READY=1"]
-    state = json.loads((tmp_path / "run" / "status.json").read_text())
+    file = tmp_path / "run" / "status.json"
+    state = json.loads(file.read_text())
     assert state["video"] == "H.264 encoded to H.264 at 64x48"
     assert state["cpu_percent"] > 0
     manager.clear()
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    edge(source=f"rtsp://127.0.0.1:{port}/live")
+    file.unlink()
+    stop_when(file.exists)  # it writes that only when it also looks whether frames flow
+    edge(source=f"rtsp://127.0.0.1:{closed_port}/live")
     assert heard(manager, "READY") == []
 
 

@@ -97,7 +97,7 @@ def test_one_camera_or_one_person_by_any_form_of_the_name_or_the_id(home, listed
         assert [one["camera"] for one in found] == ["old-door", "back-door"]
     assert [one["who"] for one in listed("back-door", "--day", DAY)] == [GUEST]
     assert [one["who"] for one in listed("old-door", "--day", DAY)] == [GUEST]
-    assert listed("front-door", "--day", DAY) == []
+    assert GUEST not in [one["who"] for one in listed("front-door", "--day", DAY)]
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_a_killed_first_run_is_repaired_by_the_next(
 
 
 def test_two_first_runs_at_once_do_not_collide(machine: Machine) -> None:
-    machine.uv(delay=0.2)
+    machine.uv(delay=0.5)  # three times: the second comes meanwhile
     first, second = machine.start("demo"), machine.start("up")
     outputs = [process.communicate(timeout=60) for process in (first, second)]
     assert first.returncode == second.returncode == 0

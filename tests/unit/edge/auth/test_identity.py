@@ -220,7 +220,7 @@ def test_newer_keys_lie_ready_well_before_the_old_ones_end(wait_until):
     keys = IotCredentials(source, pytest.fail)
     keys.get_frozen_credentials()
     source.seconds = 900
-    wait_until(lambda: keys.refresh_needed(30), 10)
+    wait_until(lambda: keys.refresh_needed(30))
     assert keys.get_frozen_credentials().access_key == "KEY2"
     assert not keys.refresh_needed(30)
     assert source.calls == 2
@@ -233,24 +233,24 @@ def test_a_failed_renewal_is_told_and_the_old_keys_go_on(wait_until):
     keys.get_frozen_credentials()
     source.error = UnreachableError("No credentials from there")
     assert not keys.refresh_needed(30)
-    wait_until(lambda: said, 10)
+    wait_until(lambda: said)
     assert "failed; the current ones expire in 29" in said[0]
     assert keys.get_frozen_credentials().access_key == "KEY1"
     source.error, source.seconds = None, 900
-    wait_until(lambda: keys.refresh_needed(30), 10)
+    wait_until(lambda: keys.refresh_needed(30))
     assert keys.get_frozen_credentials().access_key.startswith("KEY")
 
 
 def test_when_the_old_keys_end_the_refusal_stops_the_edge(wait_until):
     said = []
-    source = Source(seconds=0.5)
+    source = Source(seconds=2)
     keys = IotCredentials(source, said.append)
     keys.get_frozen_credentials()
     source.error = RefusedError("Certificate is invalid on this endpoint")
     assert not keys.refresh_needed(30), "what they sign now is no better"
-    wait_until(lambda: said, 10)
+    wait_until(lambda: said)
     assert "refused" in said[0]
-    wait_until(lambda: keys.refresh_needed(30), 10)
+    wait_until(lambda: keys.refresh_needed(30))
     with pytest.raises(RefusedError):
         keys.get_frozen_credentials()
 

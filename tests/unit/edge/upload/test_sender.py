@@ -264,8 +264,15 @@ def test_nobody_at_the_first_attempts_is_an_error(closed_port):
 
 def test_a_silent_service_is_left_for_a_new_connection(service):
     service.reactions[0] = mute
-    counts = Run(service, timeouts=Timeouts(ack_s=0.3)).send(1000, 2000)
-    assert counts.persisted == 2
+    age = [0.0]
+    run = Run(service, monotonic=lambda: time.monotonic() + age[0])
+    run.fragment(1000)
+    run.fragment(2000)
+    run.buffer.close()
+    run.sender.start()
+    wait_for(lambda: service.connections and service.connections[0].whole == [1000, 2000])
+    age[0] = Timeouts().ack_s + 1
+    assert run.end().persisted == 2
     assert list(service.connections[1].clusters) == [1000, 2000]
 
 
