@@ -2,22 +2,27 @@
 
 The images of a video go through the product's own code, with the laptop's face network and moto's
 table and bucket: once with a search of each face in each image, once with the default settings.
-Visits, people and strangers of both are printed, and have to be the same.
+Visits, people and strangers of both are printed, and have to be the same. With `--tag face` the
+images are those of the fragments that the edge tags, with the faces that it saw.
 """
 
 import argparse
 import importlib
 import json
+import re
 import sys
 import tempfile
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
+from bench.edge.faces import TagRecorder, capture
 from cli.setup.laptop_stack import drop_aws_settings
 from local.laptop import ROOT, LaptopAWS
 from whosthere.imaging import to_jpeg
@@ -37,6 +42,23 @@ def images_of(video: Path, every_s: float, first_s: float) -> Iterator[Any]:
             if frame.time >= next_s - 0.001:
                 yield scenes.Scene(round(next_s, 3), (), to_jpeg(frame.to_image()))
                 next_s += every_s
+
+
+def with_tags(images: list[Any], tags: TagRecorder) -> list[Any]:
+    """Return the images of tagged fragments, with their tags dated as the scenes are."""
+    begun = [at_ms for at_ms, _ in tags.fragments]
+    later_ms = int(scenes.START) - begun[0]
+
+    def dated(found: re.Match[str]) -> str:
+        return f"{int(found[0]) + later_ms}"
+
+    tagged = []
+    for image in images:
+        own = tags.fragments[bisect(begun, begun[0] + 1000 * image.second + 1) - 1][1]
+        if own is not None:
+            moved = {name: re.sub(r"\d{13}", dated, value) for name, value in own.items()}
+            tagged.append(replace(image, tags=moved))
+    return tagged
 
 
 def enroll(rekognition: Any, video: Path, person_s: float | None) -> None:
@@ -88,6 +110,8 @@ def look(shared: Any, client: Any, images: list[Any], **settings: Any) -> tuple[
 def compare(shared: Any, client: Any, given: argparse.Namespace, first_s: float) -> bool:
     """Search a video's images in both ways and print them; return whether they saw the same."""
     images = list(images_of(given.video, given.every, first_s))
+    if given.tag:
+        images = with_tags(images, given.tags)
     results = []
     ways: tuple[dict[str, int], ...] = (scenes.ALWAYS, {})
     for settings in ways:
@@ -104,6 +128,8 @@ def compare(shared: Any, client: Any, given: argparse.Namespace, first_s: float)
         people = len({who for who, *_ in persons})
         visits = f"{len(persons)} of {people} people, {len(strangers)} of {queued} strangers"
         print(f"  {name}: visits {visits}; alerts {dict(kinds)}")
+    if always != followed:
+        print("  before and then, as (who, persons, first and last ms, alert):", always, followed)
     return bool(always == followed)
 
 
@@ -115,7 +141,11 @@ def main() -> int:
     parser.add_argument("--gap", type=float, default=5.0, help="gapSeconds of the session")
     parser.add_argument("--starts", type=int, default=1, help="repeat with so many first images")
     parser.add_argument("--person", type=float, help="enroll who is seen at this second")
+    parser.add_argument("--tag", choices=("motion", "face"), help="only images that are tagged")
+    parser.add_argument("--encode", action="store_true", help="as a camera whose video is encoded")
     given = parser.parse_args()
+    if given.tag:
+        given.tags = capture(given.video, given.tag, *(["--hold"] if given.encode else []))
     drop_aws_settings()
     same = True
     with tempfile.TemporaryDirectory() as folder, LaptopAWS(Path(folder) / "laptop") as laptop:

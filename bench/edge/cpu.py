@@ -49,7 +49,7 @@ class NullSink:
     def add(self, frame: EncodedFrame) -> None:
         """Discard the frame."""
 
-    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
+    def end(self, tags: Mapping[str, str] | None, *, is_wanted: bool = True) -> None:
         """Discard the end of a fragment."""
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import av
@@ -31,11 +31,11 @@ WAYS = {"passed through": (), "encoded": ("--hold",)}
 
 
 class TagRecorder:
-    """A sink that records when each fragment began and whether it was tagged."""
+    """A sink that records when each fragment began and its tags, None without."""
 
     def __init__(self) -> None:
         """Start without fragments."""
-        self.fragments: list[tuple[int, bool]] = []
+        self.fragments: list[tuple[int, Mapping[str, str] | None]] = []
         self._begun_ms = 0
 
     def begin(self, at_ms: int, track: VideoTrack) -> None:
@@ -45,27 +45,33 @@ class TagRecorder:
     def add(self, frame: EncodedFrame) -> None:
         """Discard the frame."""
 
-    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
-        """Record whether the fragment is tagged."""
-        self.fragments.append((self._begun_ms, is_tagged))
+    def end(self, tags: Mapping[str, str] | None, *, is_wanted: bool = True) -> None:
+        """Record the fragment's tags."""
+        self.fragments.append((self._begun_ms, tags))
 
     def seconds(self) -> list[int]:
         """Return the seconds of the film that are in tagged fragments."""
         first_ms = self.fragments[0][0]
         return [
-            round((at_ms - first_ms) / 1000) for at_ms, is_marked in self.fragments if is_marked
+            round((at_ms - first_ms) / 1000) for at_ms, tags in self.fragments if tags is not None
         ]
+
+
+def capture(film: Path, tag: str, *options: str) -> TagRecorder:
+    """Capture a film as fast as possible; return its fragments' tags."""
+    typed = ["--camera", "bench", "--source", str(film), "--as-fast-as-possible", "--tag", tag]
+    config, tags = parse([*typed, *options]), TagRecorder()
+    report = EventLog(config, sys.stderr, sys.stderr)
+    with open_source(config, threading.Event()) as source:
+        CapturePipeline(config, source, tags, report, threading.Event()).run()
+    return tags
 
 
 def edge(tag: str, *options: str) -> None:
     """Capture the film; print the tagged seconds and the CPU seconds it took."""
-    typed = ["--camera", "bench", "--source", str(FILM), "--as-fast-as-possible", "--tag", tag]
-    config, tags = parse([*typed, *options]), TagRecorder()
-    report = EventLog(config, sys.stdout, sys.stderr)
-    with open_source(config, threading.Event()) as source:
-        began = time.process_time()
-        CapturePipeline(config, source, tags, report, threading.Event()).run()
-        print(json.dumps([tags.seconds(), time.process_time() - began]))
+    began = time.process_time()
+    tags = capture(FILM, tag, *options)
+    print(json.dumps([tags.seconds(), time.process_time() - began]))
 
 
 def dlib() -> None:

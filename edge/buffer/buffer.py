@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import takewhile
 
@@ -59,7 +59,7 @@ class FragmentBuffer:
     def begin(self, at_ms: int, track: mkv.VideoTrack) -> None:
         """Begin the next fragment; with a limit `ahead`, wait for room first."""
         with self.lock:
-            self.end(is_tagged=False)
+            self.end(None)
             self.lock.wait_for(lambda: len(self._fragments) < self._ahead)
             overlap_ms = self._last_ms + 1 - at_ms
             self._shift_ms = overlap_ms if 0 < overlap_ms <= OVERLAP_MS else 0
@@ -90,8 +90,11 @@ class FragmentBuffer:
                 self.remove(self.in_memory()[0], "disk failed")
             self.notify()
 
-    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
-        """End the current fragment: tag it for image generation, or remove it as unwanted."""
+    def end(self, tags: Mapping[str, str] | None, *, is_wanted: bool = True) -> None:
+        """End the current fragment, or remove it as unwanted.
+
+        With tags, images of it are generated, which have these tags as metadata.
+        """
         with self.lock:
             fragment, self._current = self._current, None
             if fragment is None or fragment.is_removed or not fragment.frames:
@@ -99,8 +102,8 @@ class FragmentBuffer:
             if not is_wanted:
                 self.remove(fragment, "unwanted")
                 return
-            if is_tagged:
-                self._append(fragment, mkv.image_generation())
+            if tags is not None:
+                self._append(fragment, mkv.image_generation(tags))
             self._append(fragment, mkv.end_of_fragment())
             fragment.is_complete, fragment.completed_at = True, time.monotonic()
             self.notify()
@@ -108,7 +111,7 @@ class FragmentBuffer:
     def close(self) -> None:
         """End the last fragment; later frames are ignored."""
         with self.lock:
-            self.end(is_tagged=False)
+            self.end(None)
             self._is_closed = True
             self.notify()
 

@@ -59,7 +59,7 @@ class CapturePipeline:
         self.segmenter = Segmenter(
             buffer,
             round(config.fragment_seconds * 1000),
-            self._tagger.is_tagged,
+            self._tagger.tags,
             is_only_tagged=config.is_only_tagged,
             on_track=self._describe,
         )

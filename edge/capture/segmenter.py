@@ -1,6 +1,6 @@
 """Cuts encoded video into fragments, each from one key frame to the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..media.mkv import EncodedFrame, VideoTrack
@@ -15,15 +15,15 @@ class FragmentSink(Protocol):
     def add(self, frame: EncodedFrame) -> None:
         """Append a frame to the current fragment."""
 
-    def end(self, *, is_tagged: bool, is_wanted: bool = True) -> None:
-        """Complete the current fragment; discard it unless it is wanted."""
+    def end(self, tags: Mapping[str, str] | None, *, is_wanted: bool = True) -> None:
+        """Complete the current fragment, with its tags; discard it unless it is wanted."""
 
 
 class Segmenter:
     """Groups frames into fragments of at least `length_ms`.
 
-    At the end of each fragment it calls `is_tagged` with the times of the first and the last
-    frame; the result decides whether the fragment is tagged for image generation. Timestamps
+    At the end of each fragment it calls `tags_of` with the times of the first and the last
+    frame; the fragment is tagged for image generation unless the result is None. Timestamps
     only grow: a frame that is not later than the one before is dated a millisecond after it, unless
     its stream has B-frames.
     """
@@ -32,7 +32,7 @@ class Segmenter:
         self,
         buffer: FragmentSink,
         length_ms: int,
-        is_tagged: Callable[[int, int], bool],
+        tags_of: Callable[[int, int], Mapping[str, str] | None],
         *,
         is_only_tagged: bool = False,
         on_track: Callable[[VideoTrack], None] = lambda _track: None,
@@ -43,7 +43,7 @@ class Segmenter:
         self.last_ms = 0
         self.length_ms = length_ms
         self._buffer = buffer
-        self._is_tagged = is_tagged
+        self._tags_of = tags_of
         self._is_only_tagged = is_only_tagged
         self._on_track = on_track
         self._start_ms: int | None = None
@@ -104,9 +104,9 @@ class Segmenter:
     def end(self) -> None:
         """End the current fragment, if there is one."""
         if self._start_ms is not None:
-            is_tagged = self._is_tagged(self._start_ms, self.last_ms)
+            tags = self._tags_of(self._start_ms, self.last_ms)
             self._start_ms = None
-            self._buffer.end(is_tagged=is_tagged, is_wanted=is_tagged or not self._is_only_tagged)
+            self._buffer.end(tags, is_wanted=tags is not None or not self._is_only_tagged)
 
     def _begin(self, at_ms: int, track: VideoTrack) -> None:
         if track != self._track:

@@ -1,6 +1,7 @@
 """Writes the Matroska that PutMedia accepts: one cluster is one fragment."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .codec import Codec, codec_of_record
@@ -72,14 +73,14 @@ def block(offset_ms: int, *, is_key: bool, data: bytes) -> bytes:
     return _element(SIMPLE_BLOCK, b"\x81", offset_ms.to_bytes(2, "big", signed=True), flags, data)
 
 
-def image_generation() -> bytes:
-    """Return the tag that makes AWS generate images of this fragment."""
-    return _tag("AWS_KINESISVIDEO_IMAGE_GENERATION")
+def image_generation(tags: Mapping[str, str]) -> bytes:
+    """Return the tag that makes AWS generate images of this fragment, with these tags."""
+    return _tag({"AWS_KINESISVIDEO_IMAGE_GENERATION": "", **tags})
 
 
 def end_of_fragment() -> bytes:
     """Return the tag that completes the fragment, so that its ack comes at once."""
-    return _tag("AWS_KINESISVIDEO_END_OF_FRAGMENT")
+    return _tag({"AWS_KINESISVIDEO_END_OF_FRAGMENT": ""})
 
 
 def _ebml() -> bytes:
@@ -119,10 +120,13 @@ def _tracks(track: VideoTrack) -> bytes:
     return _element(TRACKS, entry)
 
 
-def _tag(name: str) -> bytes:
-    # The value is present and empty, as AWS's own producers write it.
-    simple = _element(SIMPLE_TAG, _text(TAG_NAME, name), _text(TAG_STRING, ""))
-    return _element(TAGS, _element(TAG, simple))
+def _tag(values: Mapping[str, str]) -> bytes:
+    # As AWS's own producers write it: an event's value is present and empty, its tags follow.
+    simple = (
+        _element(SIMPLE_TAG, _text(TAG_NAME, name), _text(TAG_STRING, value))
+        for name, value in values.items()
+    )
+    return _element(TAGS, _element(TAG, *simple))
 
 
 def _element(element: int, *payload: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Detects faces with OpenCV's cascade, which the wheel's extra `face` installs."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import av
 
@@ -16,7 +17,17 @@ CASCADE = "haarcascade_frontalface_default.xml"
 LARGEST = (640, 360)
 SMALLEST_FACE = 1 / 12
 STEP, NEIGHBOURS = 1.2, 4
+# The name of the tag with the faces; Kinesis Video Streams adds it to the metadata of the images.
+TAG = "faces"
+LONGEST_VALUE = 256  # Kinesis Video Streams limits, "Fragment metadata tag value length"
 Box = tuple[int, int, int, int]
+
+
+class Look(NamedTuple):
+    """The faces in one frame: left, top, width, height in thousandths of the picture's."""
+
+    at_ms: int
+    boxes: Sequence[Box]
 
 
 class FaceDetector:
@@ -36,7 +47,7 @@ class FaceDetector:
         self._cascade = self._cv2.CascadeClassifier(self._cv2.data.haarcascades + CASCADE)
 
     def detect(self, image: av.VideoFrame) -> list[Box]:
-        """Return faces as (left, top, width, height), in a picture scaled to `LARGEST` or less.
+        """Return faces as (left, top, width, height), in thousandths of the picture's sides.
 
         It searches the whole picture, not only where something moves: a person who stands still
         moves the hands, not the face.
@@ -46,4 +57,25 @@ class FaceDetector:
         luma = self._cv2.equalizeHist(grey_thumbnail(image, width, height))
         least = max(24, round(height * SMALLEST_FACE))
         found = self._cascade.detectMultiScale(luma, STEP, NEIGHBOURS, minSize=(least, least))
-        return [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
+        across, down = 1000 / width, 1000 / height
+        return [
+            (round(x * across), round(y * down), round(w * across), round(h * down))
+            for x, y, w, h in found
+        ]
+
+
+def face_tags(looks: Sequence[Look]) -> Mapping[str, str]:
+    """Return the tag with the faces of a fragment's frames; of fewer frames if it is too long.
+
+    The value is `1795363780380:317 394 197 263,600 423 195 263;1795363780780:`: for each frame its
+    time in milliseconds since 1970, and its boxes. Images are then searched only for faces that
+    are new (functions/whosthere/ingest/camera_faces.py).
+    """
+    text = ";".join(f"{look.at_ms}:{_boxes_text(look.boxes)}" for look in looks)
+    if len(text) <= LONGEST_VALUE:
+        return {TAG: text}
+    return face_tags(looks[::2]) if len(looks) > 1 else {}
+
+
+def _boxes_text(boxes: Sequence[Box]) -> str:
+    return ",".join(" ".join(map(str, box)) for box in boxes)

@@ -1,5 +1,7 @@
 """Decides for each fragment whether it is tagged for image generation."""
 
+from collections.abc import Mapping
+
 import av
 
 from ..config import Config
@@ -7,7 +9,7 @@ from ..media.key_frames import KeyFrameDecoder
 from ..media.mkv import EncodedFrame, VideoTrack
 from ..media.thumbnail import grey_thumbnail
 from .explain import ExplainWriter
-from .faces import FaceDetector
+from .faces import FaceDetector, Look, face_tags
 from .mask import read_mask
 from .motion import COLUMNS, ROWS, MotionDetector
 
@@ -25,7 +27,8 @@ class Tagger:
 
     With `motion`, fragments are tagged from the one in which motion begins until a few seconds
     after it. Motion is known only at a fragment's end, so the fragments before are already sent.
-    With `face`, only fragments in which a face was found while something moved are tagged.
+    With `face`, only fragments in which a face was found while something moved are tagged, and
+    the tag says where.
     """
 
     def __init__(self, config: Config) -> None:
@@ -40,7 +43,7 @@ class Tagger:
         self._explain = ExplainWriter(config.explain, counted) if config.explain else None
         self._key_frame_decoder = KeyFrameDecoder()
         self._inspected_ms = self._moved_ms = self._checked_ms = self._ended_ms = LONG_AGO
-        self._faces_ms: list[int] = []
+        self._looks: list[Look] = []
 
     def on_picture(self, image: av.VideoFrame, at_ms: int) -> None:
         """Inspect a frame that is about to be encoded."""
@@ -55,19 +58,23 @@ class Tagger:
         if self._is_active and is_due and frame.is_key:
             image = self._key_frame_decoder.decode(frame.data, track)
             if image is not None:
-                # The current fragment ends before this frame: its faces belong to the next one.
-                self._ended_ms = frame.at_ms - 1
                 self._inspect(image, frame.at_ms)
 
-    def is_tagged(self, start_ms: int, last_ms: int) -> bool:
-        """Return whether to tag the fragment from `start_ms` to `last_ms`, which ends now."""
-        if self._tag == "motion":
-            return self._moved_ms >= start_ms - AFTER_MS
+    def tags(self, start_ms: int, last_ms: int) -> Mapping[str, str] | None:
+        """Return what is said of the fragment from `start_ms` to `last_ms`, which ends now.
+
+        Return None if it is not tagged for image generation.
+        """
         if self._tag == "face":
             self._ended_ms = last_ms
-            self._faces_ms = [at_ms for at_ms in self._faces_ms if at_ms >= start_ms]
-            return any(at_ms <= last_ms for at_ms in self._faces_ms)
-        return self._tag == "always"
+            self._looks = [look for look in self._looks if look.at_ms >= start_ms]
+            # What is passed through is inspected where a fragment begins: the next one's first
+            # frame says where the faces are at the end of this one.
+            is_tagged = any(look.boxes for look in self._looks if look.at_ms <= last_ms)
+            return face_tags(self._looks) if is_tagged else None
+        if self._tag == "motion":
+            return {} if self._moved_ms >= start_ms - AFTER_MS else None
+        return {} if self._tag == "always" else None
 
     def _inspect(self, image: av.VideoFrame, at_ms: int) -> None:
         self._inspected_ms = at_ms
@@ -81,12 +88,10 @@ class Tagger:
     def _count_faces(self, image: av.VideoFrame, at_ms: int) -> int | None:
         """Return the number of faces; None if it was not worth looking for them."""
         is_quiet = at_ms - self._moved_ms > AFTER_MS
-        is_early = at_ms - self._checked_ms < FACE_INSPECT_MS
-        is_decided = bool(self._faces_ms) and self._faces_ms[-1] > self._ended_ms
-        if self._faces is None or is_quiet or is_early or is_decided:
+        # In each fragment the first frame that is inspected counts.
+        is_early = self._checked_ms > max(self._ended_ms, at_ms - FACE_INSPECT_MS)
+        if self._faces is None or is_quiet or is_early:
             return None
         self._checked_ms = at_ms
-        found = len(self._faces.detect(image))
-        if found:
-            self._faces_ms.append(at_ms)
-        return found
+        self._looks.append(Look(at_ms, self._faces.detect(image)))
+        return len(self._looks[-1].boxes)

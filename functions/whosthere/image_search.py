@@ -133,7 +133,7 @@ def _search(images: ImageSearch, table: Table, session: Session, image: CameraIm
     follower = _follower(table, session, stored, image)
     is_compared = settings.image_change_levels and settings.search_again_ms
     shown = thumbnail(image.content) if is_compared else None
-    carried = follower.carry(shown)
+    carried = follower.carry(shown, image.camera_faces)
     detected = detect_faces(rekognition, image) if carried is None else carried
     places = comparable_faces(detected, image, settings.quality)
     followed = follower.follow(detected)

@@ -11,6 +11,9 @@ import pytest
 from av.video.frame import PictureType
 
 from cli.aws.target import Target
+from whosthere.ingest.camera_faces import TAG as FACES
+from whosthere.ingest.camera_faces import camera_faces
+from whosthere.ingest.image import PRODUCER
 from whosthere.names import images_prefix, stream_name
 from whosthere.session.health.first_image import EDGE, TAG
 
@@ -120,6 +123,22 @@ def test_a_camera_may_write_its_images(images: list[str], answer: Callable[[str]
     """Does IAM fill in `${credentials-iot:ThingName}` for S3, so that a camera's images arrive?"""
     answer(f"{len(images)} images lie in the camera's folder")
     assert images
+
+
+def test_an_image_has_the_faces_of_its_fragments_tag(
+    target: Target, camera: str, images: list[str], answer: Callable[[str], None]
+) -> None:
+    """Do images have their fragment's tags as metadata, with `--tag face` where faces are?"""
+    s3, bucket = target.session.client("s3"), target.output("BucketName")
+    prefix = images_prefix(target.stack, camera)
+    told = [s3.head_object(Bucket=bucket, Key=prefix + key)["Metadata"] for key in images[-20:]]
+    tagged = [one for one in told if FACES in one]
+    answer(f"of {len(told)} images {len(tagged)} say where the camera saw faces")
+    if not tagged:
+        pytest.skip("no image says so: run the edge with --tag face, and this again")
+    read = [camera_faces(one, int(one[PRODUCER])) for one in tagged]
+    answer(f"{len(read) - read.count(None)} of them of the image's time")
+    assert any(faces is not None for faces in read)
 
 
 def test_the_key_of_an_image_has_one_slash(

@@ -7,16 +7,26 @@ it is followed by its box, with the matches of its last search. It is searched a
 compete, and where a stranger is nearer or looks more towards the camera than when he was
 searched.
 
+Not even DetectFaces is called for an image that looks like the one before, nor where the camera
+itself found the persons who are followed, and nobody else: a person who moves has moved in each
+image, and the camera looks for faces anyway.
+
 Images come late, twice and in parallel. An image follows only from an earlier one of its session,
 and only the newest is kept: what comes too late, or loses a race, is searched.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from whosthere.dynamodb import Attributes, Row
+from whosthere.faces.followed_image import (
+    MOST_DETECTED,
+    MOST_MATCHES,
+    MOST_NO_FACES,
+    Detected,
+    FollowedFace,
+    FollowedImage,
+)
 from whosthere.faces.match import ASSOCIATION_WINDOW_MS, Sighting, classify_face
 from whosthere.geometry import Box, distance
 from whosthere.imaging import Thumbnail
@@ -30,87 +40,12 @@ SURE = 99.0
 # Another face or place competes if it is nearer than that, in sizes of the face, or not so many
 # times as far away as the nearest.
 CLEAR_DISTANCE, CLEAR_RATIO = 0.5, 2.0
+# What the camera took for a face moves so little between two images, in its own size.
+STILL = 0.2
 # Degrees: a stranger who has turned so far towards the camera, or looks so much higher or lower,
 # or whose face is so many times as high, may be somebody known who was not recognised before.
 TURNED_YAW, TURNED_PITCH, NEARER = 10.0, 15.0, 1.25
-# The row has 400 KB (DynamoDB, Quotas): a face's matches, most alike first, and an image's faces.
-MOST_MATCHES, MOST_DETECTED = 10, 20
-
-type Detected = Mapping[str, Any]  # a record's `DetectedFace`
 type Apart = Sequence[float | None]  # how far known faces are from a place, or places from one
-
-
-@dataclass(frozen=True, slots=True)
-class FollowedFace:
-    """A face where it was seen last, and the answer of its last search.
-
-    `who` is the one person that it showed, empty for nobody; `matches` are those of a record.
-    `agreed` is how many searches in a row gave this answer; 0 if it was unsure. `yaw`, `pitch`
-    and `height` are those of the face that was searched.
-    """
-
-    box: Box
-    seen_ms: int
-    searched_ms: int
-    yaw: float
-    pitch: float
-    height: float
-    who: str
-    agreed: int
-    matches: Sequence[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class FollowedImage:
-    """The newest image of a camera, with the faces that are followed.
-
-    `detected` are the faces that DetectFaces found in the image that `thumbnail` shows. Without
-    a thumbnail the next image is not compared.
-    """
-
-    session: str
-    captured_ms: int
-    faces: tuple[FollowedFace, ...] = ()
-    detected_ms: int = 0
-    detected: Sequence[Detected] = ()
-    thumbnail: Thumbnail | None = None
-
-    def to_row(self) -> Attributes:
-        """Return the image as a part of the row of tracks."""
-        faces = [{**asdict(face), "box": face.box.to_row()} for face in self.faces]
-        row: dict[str, Any] = {
-            "session": self.session,
-            "captured": self.captured_ms,
-            "faces": json.dumps(faces),
-        }
-        if self.thumbnail:
-            row["detectedAt"], row["detected"] = self.detected_ms, json.dumps(self.detected)
-            row["width"], row["thumbnail"] = self.thumbnail.width, self.thumbnail.levels
-        return row
-
-    @classmethod
-    def from_row(cls, row: Row) -> "FollowedImage":
-        """Return the image that `to_row` wrote."""
-        faces = [
-            FollowedFace(**{**face, "box": Box.from_row(face["box"])})
-            for face in json.loads(row["faces"])
-        ]
-        image = cls(row["session"], int(row["captured"]), tuple(faces))
-        if "thumbnail" not in row:
-            return image
-        return replace(
-            image,
-            detected_ms=int(row["detectedAt"]),
-            detected=json.loads(row["detected"]),
-            thumbnail=Thumbnail(int(row["width"]), bytes(row["thumbnail"])),
-        )
-
-
-def newest(first: FollowedImage | None, second: FollowedImage | None) -> FollowedImage | None:
-    """Return the image that was captured last, the first if both were at once."""
-    if first is None or second is None:
-        return first or second
-    return second if second.captured_ms > first.captured_ms else first
 
 
 class FaceFollower:
@@ -141,17 +76,45 @@ class FaceFollower:
         self._nearest: list[FollowedFace | None] = []
         self._is_followed: list[bool] = []
         self._lost: list[FollowedFace] = []
-        self._carried = False
+        self._detected_ms = moment_ms
+        self._is_unchanged = False
+        self._camera_faces: Sequence[Box] = ()
 
-    def carry(self, thumbnail: Thumbnail | None) -> list[Detected] | None:
-        """Return the faces found before if the image looks as it did then; None if not."""
-        before = self._before
+    def carry(
+        self, thumbnail: Thumbnail | None, camera_faces: Sequence[Box] | None
+    ) -> list[Detected] | None:
+        """Return the faces found before if they are those of the image; None if not.
+
+        They are if the image looks as it did then, or if the camera saw these faces and no other.
+        """
+        before, self._camera_faces = self._before, camera_faces or ()
         if before is None or before.thumbnail is None or thumbnail is None:
             return None
-        is_recent = self._moment_ms - before.detected_ms < self._settings.search_again_ms
-        is_same = thumbnail.change(before.thumbnail) <= self._settings.image_change_levels
-        self._carried = is_recent and is_same
-        return list(before.detected) if self._carried else None
+        if self._moment_ms - before.detected_ms >= self._settings.search_again_ms:
+            return None
+        self._is_unchanged = (
+            thumbnail.change(before.thumbnail) <= self._settings.image_change_levels
+        )
+        carried = list(before.detected) if self._is_unchanged else self._moved(before)
+        if carried is not None:
+            self._detected_ms = before.detected_ms
+        return carried
+
+    def _moved(self, before: FollowedImage) -> list[Detected] | None:
+        """Return the faces of the image before at the places where the camera saw them.
+
+        Return None if the camera does not say, if it saw more or fewer, or if one of them is not
+        followed or no person's: of a stranger it has to be known where he looks.
+        """
+        boxes = [box for box in self._camera_faces if not _is_at(box, before.no_faces)]
+        if not boxes or len(boxes) != len(before.detected):
+            return None
+        moved = [_moved_to(box, before.detected) for box in boxes]
+        is_sure = all(
+            known and known.who and known.seen_ms == before.captured_ms
+            for known in self.follow(moved)
+        )
+        return moved if is_sure else None
 
     def follow(self, detected: Sequence[Detected]) -> list[FollowedFace | None]:
         """Return for each face of the image the one that it is, if it need not be searched."""
@@ -212,8 +175,9 @@ class FaceFollower:
                 faces.append(replace(known, box=face.box, seen_ms=self._moment_ms))
             elif shown.who or self._settings.strangers != "off":
                 faces.append(self._searched(known, shown, given))
-        image = FollowedImage(self._session.id, self._moment_ms, tuple(faces))
-        if self._carried and self._before:
+        no_faces = self._no_faces([box_of(face) for face in detected])
+        image = FollowedImage(self._session.id, self._moment_ms, tuple(faces), no_faces)
+        if self._is_unchanged and self._before:
             return replace(self._before, captured_ms=self._moment_ms, faces=image.faces)
         # With `strangers: off` nothing is kept of a face that is no person's.
         is_off = self._settings.strangers == "off"
@@ -221,7 +185,19 @@ class FaceFollower:
         if thumbnail is None or len(detected) > MOST_DETECTED or not is_kept:
             return image
         plain = [{**face, "Landmarks": []} for face in detected]
-        return replace(image, detected_ms=self._moment_ms, detected=plain, thumbnail=thumbnail)
+        return replace(image, detected_ms=self._detected_ms, detected=plain, thumbnail=thumbnail)
+
+    def _no_faces(self, detected: Sequence[Box]) -> tuple[Box, ...]:
+        """Return the places of what the camera takes for faces and DetectFaces does not."""
+        known = self._before.no_faces if self._before else ()
+        if self._detected_ms < self._moment_ms:
+            return known
+        new = [
+            box
+            for box in self._camera_faces
+            if not _is_at(box, known) and all(distance(face, box, 0) is None for face in detected)
+        ]
+        return (*known, *new)[-MOST_NO_FACES:]
 
     def _searched(
         self, known: FollowedFace | None, shown: Sighting, given: Mapping[str, Any]
@@ -243,6 +219,26 @@ class FaceFollower:
             agreed,
             list(given["MatchedFaces"])[:MOST_MATCHES],
         )
+
+
+def _is_at(box: Box, places: Sequence[Box]) -> bool:
+    """Return whether a box is at one of these places, but for what boxes jitter."""
+    apart = (distance(place, box, 0) for place in places)
+    return any(one is not None and one <= STILL for one in apart)
+
+
+def _moved_to(box: Box, detected: Sequence[Detected]) -> Detected:
+    """Return the nearest of these faces, with its size, in the middle of the camera's box."""
+    x, y = box.middle
+
+    def apart(face: Detected) -> float:
+        across, down = box_of(face).middle
+        return (across - x) ** 2 + (down - y) ** 2
+
+    nearest = min(detected, key=apart)
+    size = box_of(nearest)
+    place = {"Left": x - size.width / 2, "Top": y - size.height / 2}
+    return {**nearest, "BoundingBox": {**nearest["BoundingBox"], **place}}
 
 
 def _pose_of(face: Detected) -> tuple[float, float]:

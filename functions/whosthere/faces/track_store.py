@@ -11,7 +11,7 @@ from whosthere import dynamodb
 from whosthere.clock import DAY_S
 from whosthere.dynamodb import KEEP_ROWS_S, Attributes, Row, RowChangedError, Table
 from whosthere.errors import TryAgainError
-from whosthere.faces.followed import FollowedImage, newest
+from whosthere.faces.followed_image import FollowedImage, newest
 from whosthere.faces.match import Sighting
 from whosthere.faces.tracker import FaceTrack, FaceTracker, TrackerState, TrackState
 from whosthere.geometry import Box

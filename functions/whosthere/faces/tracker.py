@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
 
-from whosthere.faces.followed import FollowedImage
+from whosthere.faces.followed_image import FollowedImage
 from whosthere.faces.match import (
     ASSOCIATION_WINDOW_MS,
     Sighting,

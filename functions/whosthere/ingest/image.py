@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from whosthere.errors import PictureError
 from whosthere.geometry import Box
 from whosthere.imaging import crop
+from whosthere.ingest.camera_faces import camera_faces
 from whosthere.ingest.record import FRAGMENT_DIGITS, TIMES
 from whosthere.names import CAMERA_NAME, stack_prefix
 from whosthere.settings import Quality
@@ -50,13 +51,17 @@ MATCHED = ("BoundingBox", "FaceId", "Confidence", "ImageId", "ExternalImageId")
 
 @dataclass(frozen=True, slots=True)
 class CameraImage:
-    """An image of a camera's video, safe to decode."""
+    """An image of a camera's video, safe to decode.
+
+    `camera_faces` are where the camera saw faces; None if it does not say.
+    """
 
     content: bytes
     height_px: int
     fragment: str
     producer_ms: int
     server_ms: int
+    camera_faces: tuple[Box, ...] | None = None
 
 
 def camera_of(stack: str, key: str) -> str | None:
@@ -90,7 +95,8 @@ def fetch_image(s3: "S3Client", bucket: str, key: str) -> CameraImage:
     is_named = 0 < len(fragment) <= FRAGMENT_DIGITS
     if not is_named or min(times) < 1000 * TIMES[0] or max(times) > 1000 * TIMES[1]:
         raise PictureError("the image has no fragment or an impossible time")
-    return CameraImage(content, height_px(content), fragment, *times)
+    seen = camera_faces(metadata, times[0])
+    return CameraImage(content, height_px(content), fragment, *times, seen)
 
 
 def height_px(content: bytes) -> int:

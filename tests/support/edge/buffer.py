@@ -38,7 +38,7 @@ class Disk:
             for number in range(2):
                 at_ms, data = timecode + 500 * number, bytes([number]) * size
                 self.buffer.add(EncodedFrame(at_ms, number == 0, data))
-            self.buffer.end(is_tagged=is_tagged)
+            self.buffer.end({} if is_tagged else None)
 
     def written(self, number):
         wait_for(lambda: sum(bool(f.path) for f in self.waiting()) == number)

@@ -17,8 +17,12 @@ class Fragment:
     at_ms: int
     track: mkv.VideoTrack
     frames: list = field(default_factory=list)
-    is_tagged: bool | None = None
+    tags: dict | None = None
     is_wanted: bool | None = None
+
+    @property
+    def is_tagged(self):
+        return self.tags is not None
 
     def matroska(self):
         """Return the fragment as a film of its own."""
@@ -40,7 +44,7 @@ class RecordingSink:
 
     def begin(self, at_ms, track):
         assert at_ms > self._last
-        assert not self.fragments or self.fragments[-1].is_tagged is not None
+        assert not self.fragments or self.fragments[-1].is_wanted is not None
         self.fragments.append(Fragment(at_ms, track))
 
     def add(self, frame):
@@ -51,8 +55,8 @@ class RecordingSink:
         self._last = max(self._last, frame.at_ms)
         self.fragments[-1].frames.append(frame)
 
-    def end(self, *, is_tagged, is_wanted=True):
-        self.fragments[-1].is_tagged, self.fragments[-1].is_wanted = is_tagged, is_wanted
+    def end(self, tags, *, is_wanted=True):
+        self.fragments[-1].tags, self.fragments[-1].is_wanted = tags, is_wanted
 
 
 class RecordingLog:

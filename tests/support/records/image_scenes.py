@@ -3,7 +3,7 @@
 import io
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,11 +54,12 @@ class SceneFace:
 
 @dataclass(frozen=True)
 class Scene:
-    """One image, captured so many seconds after the start, and its faces."""
+    """One image, captured so many seconds after the start, its faces and its fragment's tags."""
 
     second: float
     faces: tuple
     content: bytes
+    tags: dict = field(default_factory=dict)
 
     @property
     def key(self):
@@ -170,7 +171,7 @@ class ImageHarness(StrangerHarness):
         told = dict.fromkeys(
             (images.PRODUCER, images.SERVER), str(START + round(1000 * scene.second))
         )
-        told[images.FRAGMENT] = "1"
+        told |= {images.FRAGMENT: "1", **scene.tags}
         self.s3.put_object(Bucket=BUCKET, Key=scene.key, Body=scene.content, Metadata=told)
         self.clock.moment_ms = max(self.clock.moment_ms, int(told[images.SERVER]) + 500)
         self.rekognition.scene = scene

@@ -2,15 +2,18 @@
 
 import io
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import strategies
 from PIL import Image, ImageChops
 
+from edge.tagging.faces import Look, face_tags
 from tests.support.records.alert_harness import (
     LEFT,
     RIGHT,
+    START,
     FlakyTable,
     Killed,
     RacingTable,
@@ -265,6 +268,100 @@ def test_a_png_has_the_thumbnail_of_the_jpeg():
     assert thumbnail(out.getvalue()).change(thumbnail(content)) <= 2
 
 
+def seen_by_camera(scene, *boxes, off_ms=0):
+    """The scene as of a camera that looks for faces itself, and found these."""
+    looked_ms = START + round(1000 * scene.second) + off_ms
+    sides = ([round(1000 * side) for side in box] for box in boxes)
+    return replace(scene, tags=face_tags([Look(looked_ms, [tuple(box) for box in sides])]))
+
+
+def walk(second, far=0.02):
+    left, top, width, height = LEFT
+    return (left + far * second, top, width, height)
+
+
+# A frontal face as a cascade frames it, and something that it takes for a face.
+LAMP = (0.8, 0.05, 0.2, 0.25)
+
+
+def framed(box):
+    left, top, width, height = box
+    return (left - 0.1 * width, top - 0.2 * height, 1.2 * width, 1.2 * height)
+
+
+def walks(session, camera, seconds=5, face=alice, **settings):
+    """Detections and the visits of somebody who moves in each image."""
+    harness = session(**settings)
+    scenes = [drawn(second, face(box=walk(second))) for second in range(seconds)]
+    harness.searches(*(camera(scene, second) for second, scene in enumerate(scenes)))
+    return harness.rekognition.calls["detect"], harness.summary, harness
+
+
+def test_who_moves_is_not_looked_for_where_the_camera_says_where_he_is(session):
+    silent, expected, _ = walks(session, lambda scene, _: scene)
+    count, summary, harness = walks(
+        session, lambda scene, at: seen_by_camera(scene, framed(walk(at)), off_ms=300)
+    )
+    assert (silent, count) == (5, 1) and summary == expected
+    assert (harness.counts["detections_saved"], harness.counts["searches_saved"]) == (4, 4)
+
+
+def test_the_camera_is_believed_until_it_is_time_to_search_again(session):
+    def camera(scene, at):
+        return seen_by_camera(scene, framed(walk(at)))
+
+    assert walks(session, camera, 11)[0] == 3
+    assert walks(session, camera, 11, searchAgainSeconds=2)[0] == 6
+    assert walks(session, camera, 4, searchAgainSeconds=0)[0] == 4
+    assert walks(session, camera, 4, imageChangeLevels=0)[0] == 4
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        lambda scene, _: seen_by_camera(scene),
+        lambda scene, at: seen_by_camera(scene, framed(walk(at)), walk(at + 5, far=0.1)),
+        lambda scene, _: seen_by_camera(scene, RIGHT),
+        lambda scene, at: seen_by_camera(scene, framed(walk(at)), framed(walk(at + 1))),
+        lambda scene, at: seen_by_camera(scene, framed(walk(at)), off_ms=501),
+        lambda scene, _: replace(scene, tags={"faces": "nonsense"}),
+    ],
+    ids=["nobody", "one more", "somebody else", "two of one", "long ago", "nonsense"],
+)
+def test_a_camera_that_sees_it_otherwise_is_not_believed(session, camera):
+    expected = walks(session, lambda scene, _: scene)[:2]
+    assert walks(session, camera)[:2] == expected
+
+
+def test_strangers_and_whoever_is_unsure_are_looked_for_in_each_image(session):
+    def camera(scene, at):
+        return seen_by_camera(scene, framed(walk(at)))
+
+    assert walks(session, camera, face=stranger)[0] == 5
+    assert walks(session, camera, face=lambda box: alice(85, box=box))[0] == 5
+    assert walks(session, camera, face=lambda box: alice(95, box=box))[0] == 2
+
+
+def test_what_the_camera_alone_takes_for_a_face_is_learned(session):
+    def camera(scene, at):
+        shaken = (LAMP[0], LAMP[1] + 0.004 * (at % 2), *LAMP[2:])
+        return seen_by_camera(scene, framed(walk(at)), shaken)
+
+    expected = walks(session, lambda scene, _: scene)[1]
+    count, summary, _ = walks(session, camera)
+    assert (count, summary) == (1, expected)
+
+
+def test_the_camera_does_not_keep_somebody_who_left(session):
+    """A lamp where the person stood is no person once DetectFaces has found nobody there."""
+    harness = session()
+    scenes = [drawn(0, alice()), *(drawn(second) for second in range(1, 12))]
+    harness.searches(*(seen_by_camera(scene, framed(LEFT)) for scene in scenes))
+    ((_, _, first_ms, last_ms, _),) = harness.summary[0]
+    assert last_ms - first_ms < 5000
+    assert harness.rekognition.calls["detect"] >= 7
+
+
 def similarities(most):
     return strategies.sampled_from([0.0, 85.0, 95.0, most])
 
@@ -272,7 +369,12 @@ def similarities(most):
 @given_many(
     500,
     strategies.lists(
-        strategies.tuples(strategies.booleans(), similarities(98.0), strategies.booleans()),
+        strategies.tuples(
+            strategies.booleans(),
+            similarities(98.0),
+            strategies.booleans(),
+            strategies.sampled_from(["silent", "sharp", "blind", "lamp"]),
+        ),
         min_size=1,
         max_size=12,
     ),
@@ -282,15 +384,19 @@ def similarities(most):
 def test_in_any_order_twice_or_lost_the_visits_are_those_of_searching_always(
     session, images, seed, shuffled
 ):
-    """Alice and a stranger, each at a place, who come and go; Alice turned away has no match."""
-    scenes = [
-        drawn(
-            second,
-            *([alice(similarity, yaw=40.0 * (not similarity))] * is_here),
-            *([stranger(RIGHT)] * is_beside),
-        )
-        for second, (is_here, similarity, is_beside) in enumerate(images)
-    ]
+    """Alice and a stranger, each at a place, who come and go; Alice turned away has no match.
+
+    A camera says where they are, or nothing; misses them, or sees somebody who is not there.
+    """
+    scenes = []
+    for second, (is_here, similarity, is_beside, camera) in enumerate(images):
+        faces = [alice(similarity, yaw=40.0 * (not similarity))] * is_here
+        faces += [stranger(RIGHT)] * is_beside
+        seen = [framed(face.box) for face in faces if camera != "blind"]
+        scene = drawn(second, *faces)
+        if camera != "silent":
+            scene = seen_by_camera(scene, *seen, *([LAMP] * (camera == "lamp")))
+        scenes.append(scene)
     random = Random(seed)
     sent = random.choices(scenes, k=len(scenes)) if shuffled else scenes
     results = []

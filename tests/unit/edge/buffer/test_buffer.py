@@ -16,7 +16,7 @@ def test_a_source_that_can_wait_waits_for_room_and_not_for_ever():
         for timecode in range(1000, 6000, 1000):
             buffer.begin(timecode, TRACK)
             buffer.add(EncodedFrame(timecode, True, b"frame"))
-            buffer.end(is_tagged=False)
+            buffer.end(None)
             put.append(timecode)
 
     thread = threading.Thread(target=capture)
@@ -46,7 +46,7 @@ def test_a_fragment_that_is_not_wanted_is_never_sent():
         buffer.begin(timecode, TRACK)
         buffer.add(EncodedFrame(timecode, True, b"frame"))
         assert buffer.next_after(None) is None, "not before it is known whether it is wanted"
-        buffer.end(is_tagged=is_wanted, is_wanted=is_wanted)
+        buffer.end({} if is_wanted else None, is_wanted=is_wanted)
     assert buffer.next_after(None).timecode == 2000
     assert (buffer.counts.unwanted, buffer.counts.waiting) == (1, 1)
 
@@ -55,7 +55,7 @@ def test_a_file_whose_fragment_is_stored_while_it_is_written_is_deleted():
     buffer = FragmentBuffer()
     buffer.begin(1000, TRACK)
     buffer.add(EncodedFrame(1000, True, b"frame"))
-    buffer.end(is_tagged=False)
+    buffer.end(None)
     (fragment,) = buffer.in_memory()
     buffer.remove(fragment, "persisted")
     buffer.mark_written(fragment, "file")
@@ -80,6 +80,6 @@ def test_a_source_that_comes_back_after_the_end_adds_nothing():
     buffer.close()
     buffer.begin(1000, TRACK)
     buffer.add(EncodedFrame(1000, True, b"frame"))
-    buffer.end(is_tagged=False)
+    buffer.end(None)
     assert buffer.is_done
     assert buffer.counts.fragments == buffer.memory_bytes == 0

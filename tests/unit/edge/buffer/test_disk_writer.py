@@ -320,7 +320,7 @@ def config(folders):
 def put(buffer, timecode):
     buffer.begin(timecode, TRACK)
     buffer.add(EncodedFrame(timecode, True, b"frame %d" % timecode))
-    buffer.end(is_tagged=False)
+    buffer.end(None)
 
 
 def times_in(folder):

@@ -30,8 +30,8 @@ def test_from_disk_comes_what_would_have_come_from_memory(disk):
     from_disk, _ = kept.take()
     head = len(mkv.header(TRACK))
     assert from_disk[head:] == from_memory[head:]
-    tagged = from_disk.index(mkv.image_generation())
-    assert from_disk.index(mkv.end_of_fragment()) == tagged + len(mkv.image_generation())
+    tagged = from_disk.index(mkv.image_generation({}))
+    assert from_disk.index(mkv.end_of_fragment()) == tagged + len(mkv.image_generation({}))
 
 
 def test_after_a_crash_what_was_written_is_found_with_its_track(disk):
@@ -240,7 +240,7 @@ def test_what_was_captured_for_another_stream_is_not_found_and_goes_when_too_old
     buffer.begin(1000, TRACK)
     buffer.add(EncodedFrame(1000, True, b"frame"))
     fragment = buffer.next_after(None)
-    buffer.end(is_tagged=False)
+    buffer.end(None)
     path = Path(one.write(fragment))
     os.utime(path, (0, 0))
     other = open_files(tmp_path, "https://other eu-central-1 door", 600)

@@ -151,7 +151,7 @@ def test_a_live_source_that_dies_leaves_what_was_captured():
     with pytest.raises(SourceLostError):
         run.run()
     assert [len(fragment.frames) for fragment in kept.fragments] == [10, 5]
-    assert kept.fragments[-1].is_tagged is not None, "its last fragment never ended"
+    assert kept.fragments[-1].is_wanted is not None, "its last fragment never ended"
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (640, 360), (66, 50)])

@@ -7,6 +7,7 @@ import pytest
 
 from edge.capture.encoder import Encoder, VideoFormat
 from edge.media import mkv
+from local.kinesisvideo.mkv.parser import FragmentFinished, FragmentParser
 from local.tests.support.media.films import grey, number_of
 from tests.support.edge.fake_kvs import (
     CLUSTER,
@@ -31,7 +32,7 @@ def body() -> bytes:
     encoder = Encoder(VideoFormat(64, 48, 10.0))
     pieces = []
     for first in (0, 3):
-        pieces.append(mkv.image_generation() if first else b"")
+        pieces.append(mkv.image_generation({}) if first else b"")
         pieces.append(mkv.cluster(START + 100 * first))
         for number in range(first, first + 3):
             image = grey(number, 64, 48).reformat(format="yuv420p")
@@ -71,6 +72,20 @@ def test_the_image_tag_stands_right_before_its_cluster(body):
         ["AWS_KINESISVIDEO_END_OF_FRAGMENT"],
         ["AWS_KINESISVIDEO_IMAGE_GENERATION"],
         ["AWS_KINESISVIDEO_END_OF_FRAGMENT"],
+    ]
+
+
+def test_the_images_tags_are_the_fragments_as_a_server_reads_them(body):
+    more = {"faces": "1795363780380:317 394 197 263"}
+    tagged = mkv.image_generation(more) + mkv.end_of_fragment()
+    first = body.index(mkv.end_of_fragment())
+    parser = FragmentParser()
+    events = parser.feed(body[:first] + tagged + body[first + len(mkv.end_of_fragment()) :])
+    done = [event for event in events if isinstance(event, FragmentFinished)]
+    done += [event for event in parser.close() if isinstance(event, FragmentFinished)]
+    assert [dict(event.tags) for event in done] == [
+        {"AWS_KINESISVIDEO_IMAGE_GENERATION": "", **more},
+        {"AWS_KINESISVIDEO_IMAGE_GENERATION": ""},
     ]
 
 

@@ -120,7 +120,7 @@ def test_a_program_that_dies_is_told_of_with_what_it_said(rpicam, packets):
         "rpicam-vid ended (exit code 255). It said: ERROR: *** no cameras available ***"
     )
     assert len(frames_of(kept)) >= 24
-    assert kept.fragments[-1].is_tagged is not None
+    assert kept.fragments[-1].is_wanted is not None
 
 
 def test_a_program_that_stalls_is_noticed_and_ended(rpicam, packets, wait_until):

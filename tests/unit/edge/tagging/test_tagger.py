@@ -22,6 +22,8 @@ from edge.tagging.faces import FaceDetector
 from edge.tagging.tagger import Tagger
 from tests.support.edge.capture import RecordingLog, RecordingSink, capture, config_of
 from tests.support.edge.scenes import Scene
+from whosthere.geometry import Box
+from whosthere.ingest.camera_faces import camera_faces
 
 RATE = 5
 STILL_S, WALK_S, AFTER_S = 5, 3, 9
@@ -131,15 +133,31 @@ def test_a_face_marks_its_own_fragment_and_no_other(monkeypatch, can_pass_throug
     DarkPatch.looks = 0
     done = run("--tag", "face", can_pass_through=can_pass_through)
     assert tagged(done) == [STILL_S]
-    # Looked for only while something moves and a little after, and not once it is decided.
+    # Looked for only while something moves and a little after.
     assert DarkPatch.looks <= 2.5 * (WALK_S + 6)
+
+
+@pytest.mark.parametrize("can_pass_through", [False, True])
+def test_the_tag_says_where_the_faces_are_when_images_are_made(monkeypatch, can_pass_through):
+    monkeypatch.setattr(tagger, "FaceDetector", Everywhere)
+    done = run("--tag", "face", can_pass_through=can_pass_through)
+    marked = [fragment for fragment in done.fragments if fragment.is_tagged]
+    assert len(marked) > 3
+    for fragment in marked[1:-1]:  # they are marked for a part of the first and the last
+        for at_ms in (fragment.at_ms, fragment.frames[-1].at_ms):
+            assert camera_faces(fragment.tags, at_ms) == (Box(0.001, 0.002, 0.5, 0.25),)
+
+
+def test_motion_and_always_say_nothing_of_faces():
+    for tag in ("motion", "always"):
+        assert {str(f.tags) for f in run("--tag", tag).fragments if f.is_tagged} == {"{}"}
 
 
 class Everywhere:
     """A fake face detector that finds a face in each picture."""
 
     def detect(self, image):
-        return [(0, 0, 1, 1)]
+        return [(1, 2, 500, 250)]
 
 
 @pytest.mark.parametrize("can_pass_through", [False, True])

@@ -25,7 +25,7 @@ def put(buffer, timecode, track=TRACK, frames=10, step_ms=100):
     buffer.begin(timecode, track)
     for number in range(frames):
         buffer.add(EncodedFrame(timecode + step_ms * number, number == 0, b"frame"))
-    buffer.end(is_tagged=False)
+    buffer.end(None)
 
 
 def started(delivery, clock, seconds):
@@ -135,5 +135,5 @@ def test_a_frame_long_after_its_key_frame_is_dated_as_late_as_can_be():
     buffer.begin(1000, TRACK)
     buffer.add(EncodedFrame(1000, True, b"key"))
     buffer.add(EncodedFrame(3_600_000, False, b"late"))
-    buffer.end(is_tagged=False)
+    buffer.end(None)
     assert b"\x81\x7f\xff\x00late" in drained(Delivery(buffer, monotonic=clock))

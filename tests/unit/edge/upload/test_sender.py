@@ -58,7 +58,7 @@ class Run:
             at_ms = timecode + min(100, 1000 // frames) * number
             self.buffer.add(EncodedFrame(at_ms, number == 0, data))
         if is_whole:
-            self.buffer.end(is_tagged=False)
+            self.buffer.end(None)
 
     def send(self, *timecodes):
         for timecode in timecodes:
@@ -306,7 +306,7 @@ def renewed(service, make_due, run):
     run.fragment(2000, is_whole=False)
     wait_for(lambda: 2000 in service.connections[0].clusters)
     make_due()
-    run.buffer.end(is_tagged=False)
+    run.buffer.end(None)
     run.fragment(3000)
     run.buffer.close()
     counts = run.end()

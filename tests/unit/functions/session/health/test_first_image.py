@@ -232,5 +232,5 @@ def test_a_look_that_fails_fails_no_check_and_is_tried_again(checked, error):
 
 
 def test_the_tag_and_the_program_are_those_that_the_edge_writes():
-    assert first_image.TAG in mkv.image_generation()
+    assert first_image.TAG in mkv.image_generation({})
     assert mkv.APPLICATION.encode() == first_image.EDGE
