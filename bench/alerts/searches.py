@@ -120,7 +120,7 @@ def compare(shared: Any, client: Any, given: argparse.Namespace, first_s: float)
     (before, (always, _)), (after, (followed, counts)) = results
     searches = [calls["search_faces_by_image"] for calls in (before, after)]
     saved = 1 - searches[1] / max(1, searches[0])
-    faces = counts["searches_saved"] + after["search_faces_by_image"]
+    faces = counts.get("searches_saved", 0) + after["search_faces_by_image"]
     print(f"images {len(images)} from {first_s:.2f} s, faces {faces}")
     print(f"  searches {searches[0]}, then {searches[1]}: {100 * saved:.0f} % fewer")
     print(f"  detections {before['detect_faces']}, then {after['detect_faces']}")
