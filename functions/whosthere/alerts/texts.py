@@ -303,6 +303,7 @@ def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_
             "captured": iso(visit.captured_ms),
             "recognised": iso(visit.recognised_ms),
         },
+        sent_ms=now_ms,
     )
 
 
@@ -370,6 +371,7 @@ def stranger_alert(
             "picture": picture.url if picture and picture.url else None,
             "pictureUntil": iso(picture.until_ms) if picture and picture.url else None,
         },
+        sent_ms=now_ms,
     )
 
 

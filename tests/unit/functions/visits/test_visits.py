@@ -312,6 +312,13 @@ def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(harness, aft
     assert crashes > 10
 
 
+def test_the_alert_and_the_visit_have_the_same_moment_of_sending(harness):
+    harness.clock.forward(7)
+    harness.sees(alice(0), alice(1))
+    (alert,), (visit,) = harness.subscriber.alerts, visits(harness)
+    assert alert.sent_ms == visit.sent_ms == START + 7000
+
+
 def lost_mark(harness):
     """Whether an alert went out whose mark was never written."""
     sent = [visit for visit in visits(harness) if visit.alert == "sent"]
