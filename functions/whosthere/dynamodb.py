@@ -107,13 +107,13 @@ def _is_newer(row: Row) -> bool:
 def read(table: Table, key: Mapping[str, str], *, any_schema: bool = False) -> Row | None:
     """Return the row of that key, as last written, or None.
 
-    `any_schema` takes also one that a newer version wrote, without what may have changed.
+    `any_schema` takes also one that a newer version wrote; of that, what may change is empty.
     """
     row: Row | None = table.get_item(Key=key, ConsistentRead=True).get("Item")
     if row is None or row.get("schemaVersion") == SCHEMA:
         return row
     if any_schema and _is_newer(row):
-        return {name: row[name] for name in row.keys() - MAY_CHANGE}
+        return {**row, **dict.fromkeys(MAY_CHANGE, {})}
     return upgraded(row)
 
 

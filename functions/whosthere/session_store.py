@@ -165,7 +165,7 @@ def session_of(session_id: str, row: Row, lock: Row) -> Session | None:
         ended_ms=None if ended is None else int(ended),
         ended_by=row.get("endedBy"),
         held=bool(lock.get("held")) and lock.get("session") == session_id,
-        settings=_settings.from_values(row.get("settings", {})),
+        settings=_settings.from_values(row["settings"]),
         told=bool(row.get("told")),
         error=row.get("endedError", ""),
         cause=row.get("endedCause", ""),
