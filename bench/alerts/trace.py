@@ -28,7 +28,7 @@ from whosthere.people.store import person_key
 FUNCTIONS = str(Path(__file__).parents[2] / "functions")
 BEGUN_MS = 1_800_000_000_000
 ALICE = "p-alice"
-LIMITS = {"calls": 86, "modules": 18, "turns back": 0}
+LIMITS = {"calls": 80, "modules": 18, "turns back": 0}
 ENVIRONMENT = {
     "STACK": "whosthere",
     "TABLE": "whosthere",

@@ -2,9 +2,9 @@
 
 import re
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from cli.errors import InputError
-from whosthere.settings import zone
 
 LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?:in)?)?")
 MINUTES = (1440, 60, 1)
@@ -30,8 +30,8 @@ def format_time(moment_ms: int, time_zone: str, now_ms: int) -> str:
 
     The time zone is added if this machine's own clock shows another time.
     """
-    there = datetime.fromtimestamp(moment_ms / 1000, zone(time_zone))
-    today = datetime.fromtimestamp(now_ms / 1000, zone(time_zone)).date()
+    there = datetime.fromtimestamp(moment_ms / 1000, ZoneInfo(time_zone))
+    today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(time_zone)).date()
     text = there.strftime("%H:%M" if there.date() == today else "%a %d %b %H:%M")
     here = datetime.fromtimestamp(moment_ms / 1000).astimezone()
     return text if here.utcoffset() == there.utcoffset() else f"{text} {time_zone}"

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from cli.aws.connect import add_options, connect, print_result
 from cli.aws.sessions.session_start import planned_cost, price_text
@@ -115,7 +116,7 @@ def create_schedule(target: Target, camera: str, weekly: WeeklySpan) -> str:
     file = settings_file.read(target.session.client("s3"), target.output("BucketName"))
     values = settings.merge(file, camera, {})
     planned = SessionSchedule(camera, weekly, str(values["timeZone"]))
-    today = datetime.now(settings.zone(planned.time_zone)).date()
+    today = datetime.now(ZoneInfo(planned.time_zone)).date()
     if day := next_skipped_day(weekly, planned.time_zone, today):
         raise InputError(
             f"{span}: on {day} the clocks of {planned.time_zone} skip {str(span)[:5]}, and no "

@@ -41,10 +41,10 @@ BATCH_SIZE = 100  # DynamoDB, BatchGetItem: keys in a request
 PAUSES_MS = (0, 50, 100, 200, 400, 800)
 # Of the rows that this version writes; one without it is of the first schema. An update that
 # may create a row writes it too. Stopping must be possible in each schema, so these keep their
-# names and meaning: of a lock `held` and `session`; of a session all but its settings, counts
-# and checks.
+# names and meaning: of a lock `held` and `session`; of a session all but what may change.
 SCHEMA = 2
 STAMP = {"schemaVersion": SCHEMA}
+MAY_CHANGE = {"settings", "counts", "check", "health"}
 
 
 class RowChangedError(TryAgainError):
@@ -87,7 +87,7 @@ class WriteRequest(TypedDict, total=False):
 
 def upgraded(row: Row) -> Row:
     """Return a row in today's schema; raise NewerRowError for a later one."""
-    if is_newer(row):
+    if _is_newer(row):
         kind = row["sk"].partition("#")[0]  # the rest may name a photo
         raise NewerRowError(
             f"the row {kind!r} of {row['pk']} has schema {row['schemaVersion']}, and this version"
@@ -99,16 +99,21 @@ def upgraded(row: Row) -> Row:
     return row
 
 
-def is_newer(row: Row) -> bool:
+def _is_newer(row: Row) -> bool:
     """Return whether a newer version wrote the row."""
     return bool(row.get("schemaVersion", 1) > SCHEMA)
 
 
 def read(table: Table, key: Mapping[str, str], *, any_schema: bool = False) -> Row | None:
-    """Return the row of that key, as last written, or None; `any_schema` takes newer ones too."""
+    """Return the row of that key, as last written, or None.
+
+    `any_schema` takes also one that a newer version wrote; of that, what may change is empty.
+    """
     row: Row | None = table.get_item(Key=key, ConsistentRead=True).get("Item")
-    if row is None or row.get("schemaVersion") == SCHEMA or (any_schema and is_newer(row)):
+    if row is None or row.get("schemaVersion") == SCHEMA:
         return row
+    if any_schema and _is_newer(row):
+        return {**row, **dict.fromkeys(MAY_CHANGE, {})}
     return upgraded(row)
 
 

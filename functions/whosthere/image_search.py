@@ -91,7 +91,7 @@ def search_image(images: ImageSearch, alerting: AlertContext, key: str, arn_pref
         # An image that waited in the queue may belong to a session that is over.
         owner = last_begun(table, camera, image.server_ms, session)
         # Image generation goes on a while after it is switched off.
-        if owner is None or owner.is_over(image.server_ms):
+        if owner is None or not owner.answers_for(image.server_ms, grace_ms=0):
             add_counts(table, session.id, {"images_outside": 1})
             return "outside"
         session = owner

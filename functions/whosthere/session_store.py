@@ -37,18 +37,15 @@ class Session:
     reported: bool = False
     collection: int = 1  # of the people, by its number: its stream processor searches it
 
-    def answers_for(self, server_ms: int) -> bool:
+    def answers_for(self, server_ms: int, grace_ms: int = LATE_RECORD_GRACE_MS) -> bool:
         """Whether it alerts for what AWS received at that moment."""
-        return self.started_ms <= server_ms and not self.is_over(server_ms - LATE_RECORD_GRACE_MS)
+        was_over = self.ended_ms is not None and self.ended_ms < server_ms - grace_ms
+        return self.started_ms <= server_ms and not was_over
 
     @property
     def is_closed(self) -> bool:
         """Whether nothing is left to do of its end."""
         return self.ended_ms is not None and not self.held and self.told and self.reported
-
-    def is_over(self, moment_ms: int) -> bool:
-        """Whether it had ended before that moment."""
-        return self.ended_ms is not None and moment_ms > self.ended_ms
 
 
 def session_key(session_id: str) -> dict[str, str]:
@@ -102,7 +99,8 @@ def latest_session(table: Table, camera: str, *, to_stop: bool = False) -> Sessi
     lock = dynamodb.read(table, lock_key(camera), any_schema=to_stop)
     if not lock or "session" not in lock:
         return None
-    return read_session(table, lock["session"], lock, to_stop=to_stop)
+    row = dynamodb.read(table, session_key(lock["session"]), any_schema=to_stop)
+    return session_of(lock["session"], row or {}, lock)
 
 
 def last_begun(
@@ -137,27 +135,24 @@ def sessions_begun(table: Table, from_ms: int, to_ms: int) -> set[str]:
     return {str(row["session"]) for row in dynamodb.query(table, Key("pk").eq(SESSIONS) & begun)}
 
 
-def read_session(
-    table: Table, session_id: str, lock: Row | None = None, *, to_stop: bool = False
-) -> Session | None:
+def read_session(table: Table, session_id: str, *, to_stop: bool = False) -> Session | None:
     """Return the session of that id, or None; `held` says whether it still holds its camera.
 
-    `to_stop` reads it also from rows that a newer version wrote; its settings are the defaults
-    then.
+    `to_stop` reads it also from rows that a newer version wrote.
     """
     row = dynamodb.read(table, session_key(session_id), any_schema=to_stop)
-    if not row or "camera" not in row:  # cancelled before it was open
+    if not row or "camera" not in row:
         return None
-    if lock is None:
-        lock = dynamodb.read(table, lock_key(row["camera"]), any_schema=to_stop) or {}
-    if to_stop and dynamodb.is_newer(row):
-        row = {**row, "settings": _settings.defaults()}
-    return session_of(session_id, row, lock)
+    lock = dynamodb.read(table, lock_key(row["camera"]), any_schema=to_stop)
+    return session_of(session_id, row, lock or {})
 
 
 def session_of(session_id: str, row: Row, lock: Row) -> Session | None:
-    """Return the session that its row and its camera's lock tell of; None without a row."""
-    if "camera" not in row:
+    """Return the session that its row and its camera's lock tell of; None without a row.
+
+    The settings are the defaults if a newer version wrote the row.
+    """
+    if "camera" not in row:  # cancelled before it was open
         return None
     ended = row.get("endedAt")
     return Session(

@@ -103,7 +103,7 @@ def merge(file: Mapping[str, Any], camera: str, given: Mapping[str, Any]) -> dic
     for layer in (stack_wide, own, given):
         quality = merged["quality"] | layer.get("quality", {})
         merged |= dict(layer) | {"quality": quality}
-    zone(merged["timeZone"])
+    _check_zone(merged["timeZone"])
     return merged
 
 
@@ -148,11 +148,9 @@ def _unusable_numbers(value: object, field: str) -> list[str]:
     return []
 
 
-@cache
-def zone(name: str) -> ZoneInfo:
-    """Return the time zone of that IANA name; raise SessionInputError if there is none."""
+def _check_zone(name: str) -> None:
     try:
-        return ZoneInfo(name)
+        ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: "Europe" is a folder
         raise SessionInputError(
             f"timeZone: {name!r} is no IANA time zone such as Europe/Berlin"

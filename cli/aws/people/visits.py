@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TextIO
+from zoneinfo import ZoneInfo
 
 from boto3.dynamodb.conditions import Key
 
@@ -18,7 +19,6 @@ from whosthere.names import STRANGER_PREFIX
 from whosthere.people.ownership import called
 from whosthere.people.person_names import folded_name
 from whosthere.people.store import read_people
-from whosthere.settings import zone
 from whosthere.visits.history import (
     ALL,
     PastVisit,
@@ -79,7 +79,7 @@ class VisitHistory:
 
     def parse_day(self, text: str) -> date:
         """Parse a day as people write it: today and yesterday are the owner's."""
-        today = datetime.fromtimestamp(now_ms() / 1000, zone(self.time_zone)).date()
+        today = datetime.fromtimestamp(now_ms() / 1000, ZoneInfo(self.time_zone)).date()
         words = {"today": today, "yesterday": today - timedelta(days=1)}
         if text in words:
             return words[text]
@@ -122,7 +122,7 @@ class VisitHistory:
             writer.writerow(_safe(content[name]) for name in COLUMNS)
 
     def _local(self, moment_ms: int) -> str:
-        there = datetime.fromtimestamp(moment_ms / 1000, zone(self.time_zone))
+        there = datetime.fromtimestamp(moment_ms / 1000, ZoneInfo(self.time_zone))
         return there.isoformat(timespec="milliseconds")
 
     def _gap_ms(self, camera: str) -> int:

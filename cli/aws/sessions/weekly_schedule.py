@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from cli.errors import InputError
-from whosthere.settings import zone
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(len(WEEKDAYS)))
@@ -131,7 +131,7 @@ def next_skipped_day(one: WeeklySpan, time_zone: str, today: date) -> date | Non
     EventBridge Scheduler starts nothing then (user guide, "Daylight saving time on
     EventBridge Scheduler"); a time that occurs twice starts one session.
     """
-    there = zone(time_zone)
+    there = ZoneInfo(time_zone)
     start = time(one.span.start // 60, one.span.start % 60)
     for ahead in range(LOOK_AHEAD_DAYS):
         wall = datetime.combine(today + timedelta(days=ahead), start)

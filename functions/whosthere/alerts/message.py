@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from whosthere.clock import iso, now_ms
@@ -27,7 +27,7 @@ class Alert:
     """One message to the owner; `facts` go into the machine's JSON as they are.
 
     The facts `name`, `persons` (a person's alert) and `stranger` also become attributes,
-    for filter policies.
+    for filter policies. `sent_ms` is when it is sent: by default as soon as it is made.
     """
 
     kind: str
@@ -36,6 +36,7 @@ class Alert:
     subject: str
     text: str
     facts: Mapping[str, object]
+    sent_ms: int = field(default_factory=now_ms, compare=False)
 
 
 def publish(
@@ -46,7 +47,7 @@ def publish(
 ) -> None:
     """Send the alert to the topic's subscribers; `also` are more message attributes."""
     head = {"kind": alert.kind, "camera": alert.camera, "session": alert.session}
-    tail = {"sent": iso(now_ms()), "subject": alert.subject, "message": alert.text}
+    tail = {"sent": iso(alert.sent_ms), "subject": alert.subject, "message": alert.text}
     machine = json.dumps(head | dict(alert.facts) | tail, ensure_ascii=False)
     message = {"default": alert.text} | dict.fromkeys(("sqs", "http", "https", "lambda"), machine)
     filterable = {name: [value] for name, value in head.items() if value}  # SNS refuses empty ones

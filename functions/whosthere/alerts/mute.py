@@ -6,6 +6,7 @@ A mute is for one person, one stranger, all strangers or everybody.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from boto3.dynamodb.conditions import Key
 
@@ -13,7 +14,7 @@ from whosthere import dynamodb
 from whosthere.clock import DAY_S, now_ms
 from whosthere.dynamodb import Row, Table
 from whosthere.names import STRANGER_PREFIX
-from whosthere.settings import Settings, zone
+from whosthere.settings import Settings
 
 STRANGERS, EVERYBODY = "stranger", "*"
 _PARTITION = "mute"
@@ -79,7 +80,7 @@ def in_hours(moment_ms: int, hours: Iterable[str], time_zone: str) -> bool:
     A span includes its begin and excludes its end; two equal times are the whole day. It goes
     by the wall clock, so the night in which the clocks change is an hour longer or shorter.
     """
-    wall = datetime.fromtimestamp(moment_ms / 1000, zone(time_zone)).strftime("%H:%M")
+    wall = datetime.fromtimestamp(moment_ms / 1000, ZoneInfo(time_zone)).strftime("%H:%M")
     return any(_lies_in(wall, *span.split("-")) for span in hours)
 
 

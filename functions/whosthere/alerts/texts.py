@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired, Protocol, ReadOnly, TypedDict
+from zoneinfo import ZoneInfo
 
 from whosthere.alerts.message import (
     PERSON,
@@ -22,7 +23,6 @@ from whosthere.clock import iso
 from whosthere.costs.calculator import dollars_text
 from whosthere.people.store import NAMELESS
 from whosthere.session_store import Session
-from whosthere.settings import zone
 
 LATE_MS = 60_000
 # Characters of a cause in a message; Step Functions allows 32,768.
@@ -303,6 +303,7 @@ def person_alert(visit: AlertedVisit, names: Sequence[str], time_zone: str, now_
             "captured": iso(visit.captured_ms),
             "recognised": iso(visit.recognised_ms),
         },
+        sent_ms=now_ms,
     )
 
 
@@ -370,6 +371,7 @@ def stranger_alert(
             "picture": picture.url if picture and picture.url else None,
             "pictureUntil": iso(picture.until_ms) if picture and picture.url else None,
         },
+        sent_ms=now_ms,
     )
 
 
@@ -612,16 +614,16 @@ def _alert(kind: str, session: Session, subject: str, text: str, **facts: object
 
 def clock_time(moment_ms: int, time_zone: str) -> str:
     """Return the time of day on the owner's wall clock, `HH:MM:SS`."""
-    return datetime.fromtimestamp(moment_ms / 1000, zone(time_zone)).strftime("%H:%M:%S")
+    return datetime.fromtimestamp(moment_ms / 1000, ZoneInfo(time_zone)).strftime("%H:%M:%S")
 
 
 def _wall_clock(moment: str, time_zone: str) -> str:
-    return datetime.fromisoformat(moment).astimezone(zone(time_zone)).strftime("%H:%M")
+    return datetime.fromisoformat(moment).astimezone(ZoneInfo(time_zone)).strftime("%H:%M")
 
 
 def day_and_time(moment_ms: int, time_zone: str) -> str:
     """Return day and time on the owner's wall clock, `Monday 30 November, 22:15`."""
-    moment = datetime.fromtimestamp(moment_ms / 1000, zone(time_zone))
+    moment = datetime.fromtimestamp(moment_ms / 1000, ZoneInfo(time_zone))
     return f"{moment:%A} {moment.day} {moment:%B, %H:%M}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
+from zoneinfo import ZoneInfo
 
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
@@ -149,7 +150,7 @@ def deadline_of(request: Mapping[str, Any], now_ms: int, time_zone: str) -> int:
     """Return the deadline that `minutes` or `until` asks for, in milliseconds since the epoch."""
     if "minutes" in request:
         return now_ms + round(60_000 * float(request["minutes"]))
-    zone = _settings.zone(time_zone)
+    zone = ZoneInfo(time_zone)
     here = datetime.fromtimestamp(now_ms / 1000, zone)
     hour, minute = (int(part) for part in request["until"].split(":"))
     then = here.replace(hour=hour, minute=minute, second=0, microsecond=0)

@@ -107,4 +107,4 @@ def _send(
         time_zone=session.settings.time_zone,
         now_ms=now_ms,
     )
-    send_alert(alerting, visit, alert, now_ms)
+    send_alert(alerting, visit, alert)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from operator import attrgetter, itemgetter
+from zoneinfo import ZoneInfo
 
 from whosthere.clock import DAY_S, utc
 from whosthere.dynamodb import Row, Table
-from whosthere.settings import zone
 from whosthere.visits import index, queries, store
 from whosthere.visits.identities import Identities
 from whosthere.visits.store import StoredVisit
@@ -100,7 +100,7 @@ def span_of_days(last: date, days: int, time_zone: str) -> Span:
     """Return the span of so many days on the owner's clock, up to and with the last one."""
 
     def midnight(day: date) -> int:
-        return round(1000 * datetime.combine(day, time(), zone(time_zone)).timestamp())
+        return round(1000 * datetime.combine(day, time(), ZoneInfo(time_zone)).timestamp())
 
     return Span(midnight(last - timedelta(days=days - 1)), midnight(last + timedelta(days=1)))
 

@@ -85,7 +85,7 @@ def alert_person(
     for recorded in record_sightings(context, session, person, sightings, current=current):
         suppressed += recorded.is_suppressed
         if recorded.is_claimed:
-            visit, now_ms = recorded.visit, context.lease.now_ms()
+            visit = recorded.visit
             try:
                 persons = [read_person(context.table, who) for who in visit.persons]
             except SERVICE_ERRORS as error:
@@ -96,8 +96,9 @@ def alert_person(
                 if _is_look_alike(context, session, visit, persons, own, second_look):
                     continue
             names = [one.name for one in persons]
+            now_ms = context.lease.now_ms()
             alert = person_alert(visit, names, session.settings.time_zone, now_ms)
-            send_alert(context, visit, alert, now_ms)
+            send_alert(context, visit, alert)
     return suppressed
 
 

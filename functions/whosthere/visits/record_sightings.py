@@ -139,7 +139,8 @@ def _claim(context: AlertContext, session: Session, visit: Visit, *, alerts: boo
     lease, now_ms = context.lease, context.lease.now_ms()
     if visit.alert == CLAIMED and visit.claim in lease.sent:
         return replace(visit, alert=SENT, sent_ms=lease.sent[visit.claim])
-    if not visit.is_free(now_ms):
+    is_expired = visit.alert == CLAIMED and visit.lease_ms < now_ms
+    if visit.alert != DUE and not is_expired:
         return visit
     who = visit.persons or (visit.who,)  # a stranger's visit names no persons
     if not alerts or is_suppressed(context.table, session.settings, who, visit.captured_ms, now_ms):
@@ -154,33 +155,22 @@ def release(context: AlertContext, visit: Visit) -> TryAgainError:
     return TryAgainError("the alert could not be sent")
 
 
-class _NotPublishedError(Exception):
-    """The topic did not accept the alert."""
-
-
-def send_alert(context: AlertContext, visit: Visit, alert: Alert, sent_ms: int) -> None:
+def send_alert(context: AlertContext, visit: Visit, alert: Alert) -> None:
     """Publish the alert of a claimed visit and mark it as sent; or release the claim."""
+    sent, sent_ms = context.lease.sent, alert.sent_ms
     settlement = _settlement(visit, SENT, sent_ms)
     key = current_key(visit.camera, visit.who)
     mark = partial(context.table.update_item, Key=key, **settlement)
     try:
         # On one line and with the mark made ready before: of ours, nothing that could
         # fail lies between the topic's answer and the write.
-        _ = _publish(context, alert), mark()
-    except _NotPublishedError as error:
-        raise release(context, visit) from error
-    except SERVICE_ERRORS:
-        # It is out, and this worker knows; a retry that meets it need not send again.
-        context.lease.sent[visit.claim] = sent_ms
-        _settle(context.table, visit, settlement)
-        del context.lease.sent[visit.claim]
-
-
-def _publish(context: AlertContext, alert: Alert) -> object:
-    try:
-        return context.publish(alert)
+        _ = context.publish(alert), sent.setdefault(visit.claim, sent_ms), mark()
     except SERVICE_ERRORS as error:
-        raise _NotPublishedError from error
+        if visit.claim not in sent:  # the topic did not accept it
+            raise release(context, visit) from error
+        # It is out, and this worker knows; a retry that meets it need not send again.
+        _settle(context.table, visit, settlement)
+    del sent[visit.claim]
 
 
 class Settlement(TypedDict):

@@ -82,10 +82,6 @@ class Visit:
         """Return the time between that moment and the visit; 0 inside it."""
         return max(self.first_ms - moment_ms, moment_ms - self.last_ms, 0)
 
-    def is_free(self, now_ms: int) -> bool:
-        """Return whether its alert waits for a worker to send it."""
-        return self.alert == DUE or (self.alert == CLAIMED and self.lease_ms < now_ms)
-
 
 @dataclass(frozen=True, slots=True)
 class VisitUpdate:

@@ -15,7 +15,7 @@ from local.rekognition.worker.pool import WorkerPool
 MAX_RUNNING = 10
 MAX_PROCESSORS = 10_000
 STOP_INTERVAL_SECONDS = 1.0  # StopStreamProcessor: one per second for the whole account
-UPDATE_SECONDS = 0.5  # how long a change takes; AWS names the state but no time
+UPDATE_SECONDS = 2.0  # how long a change takes; AWS names the state but no time
 NAME_SECONDS = float(os.environ.get("REKOGNITION_NAME_SECONDS", "3"))
 ACTIVE = {"STARTING", "RUNNING", "STOPPING"}
 BUSY = ACTIVE | {"UPDATING"}

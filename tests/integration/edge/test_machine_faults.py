@@ -4,6 +4,7 @@ The disk is full, the camera is unplugged, the clock is wrong, the credentials e
 """
 
 import errno
+import re
 import threading
 import time
 from functools import partial
@@ -198,7 +199,9 @@ def test_a_clock_that_is_off_is_said_and_one_that_is_far_off_stops(proxy, edge, 
     run = edge()
     persisted(1)
     run.finish()
-    assert run.said.count("clock is 59 s behind") + run.said.count("clock is 60 s behind") == 1
+    # By how much at least: on a busy machine an answer takes seconds.
+    (behind_s,) = re.findall(r"clock is (\d+) s behind", run.said)
+    assert 40 <= int(behind_s) <= 60
     assert "timedatectl" in run.said
     proxy.date_shift_s = -600.0
     with pytest.raises(ClockError, match="clock is 10 min ahead of that of the service"):

@@ -72,9 +72,11 @@ def queue(product, policy):
         Attributes=attributes | ({"FilterPolicy": json.dumps(policy)} if policy else {}),
         ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
-    yield Queue(product, url)
-    sns.unsubscribe(SubscriptionArn=subscription)
-    sqs.delete_queue(QueueUrl=url)
+    try:
+        yield Queue(product, url)
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=url)
 
 
 class Queue:

@@ -126,8 +126,10 @@ def gives_up_soon(product):
         BisectBatchOnFunctionError=deployed["BisectBatchOnFunctionError"],
         **{field: deployed[field] for field in same},
     )["UUID"]
-    yield uuid
-    lambdas.delete_event_source_mapping(UUID=uuid)
+    try:
+        yield uuid
+    finally:
+        lambdas.delete_event_source_mapping(UUID=uuid)
 
 
 def test_what_keeps_failing_is_given_up_whole_and_comes_back_once(

@@ -70,6 +70,8 @@ class Proxy:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+        # Bound but deaf: nobody else has the ports meanwhile.
+        self._listeners = {far: _bound(near) for far, near in self.detours.items()}
         self.cut_connections()
 
     def cut_connections(self) -> None:
@@ -81,13 +83,16 @@ class Proxy:
 
     def mend(self) -> None:
         """Accept connections again after `cut`."""
-        self._listeners = {far: socket.create_server(near) for far, near in self.detours.items()}
+        for listener in self._listeners.values():
+            listener.listen()
         self._serve()
 
     def close(self) -> None:
         self._is_over = True
         self.is_stalled.clear()
         self.cut()
+        for listener in self._listeners.values():
+            listener.close()
 
     def _serve(self) -> None:
         for far, listener in self._listeners.items():
@@ -190,6 +195,14 @@ def detoured(detours: dict[Address, Address], is_meant: Callable[[], bool]) -> I
 
 def _start(work: Callable[..., None], *arguments: Any) -> None:
     threading.Thread(target=work, args=arguments, name=THREAD, daemon=True).start()
+
+
+def _bound(address: Address) -> socket.socket:
+    """Return a socket that has the address and does not listen."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(address)
+    return bound
 
 
 def _address(url: str) -> Address:

@@ -128,6 +128,7 @@ class ShardOf:
             try:
                 failed = self._invoke(part, deadly if tries == 1 else None)
             except Killed:
+                self.module.calls.__init__()  # its lock may be held
                 half = len(part) // 2
                 parts[:0] = [part[:half], part[half:]] if half else [part]
                 continue

@@ -151,9 +151,11 @@ def inbox_of(laptop: Any, topic_arn: str) -> Iterator[str]:
         Attributes={"RawMessageDelivery": "true"},
         ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
-    yield inbox
-    sns.unsubscribe(SubscriptionArn=subscription)
-    sqs.delete_queue(QueueUrl=inbox)
+    try:
+        yield inbox
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=inbox)
 
 
 def taken(sqs: Any, inbox: str) -> list[Any]:

@@ -123,3 +123,16 @@ def test_an_older_session_whose_end_was_told_has_its_report(table, told):
         row.pop(later, None)
     table.put_item(Item=row)
     assert latest_session(table, "front-door").is_closed is told
+
+
+def test_a_session_without_settings_is_stopped_if_a_newer_version_wrote_it(table):
+    session, key = open_session(table, gapSeconds=7), session_key("one")
+    row = table.get_item(Key=key)["Item"]
+    del row["settings"]
+    table.put_item(Item=row)
+    with pytest.raises(KeyError, match="settings"):
+        read_session(table, "one", to_stop=True)
+    table.put_item(Item=row | {"schemaVersion": SCHEMA + 1})
+    found = read_session(table, "one", to_stop=True)
+    assert (found.id, found.held) == (session.id, True)
+    assert found.settings.gap_ms != session.settings.gap_ms

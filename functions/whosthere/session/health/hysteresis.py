@@ -124,7 +124,7 @@ def read_camera_health(table: Table, camera: str) -> CameraHealth:
     One that a newer version wrote begins again: it must not end the sessions of this version.
     """
     row = dynamodb.read(table, camera_health_key(camera), any_schema=True) or {}
-    kept: Row = {} if dynamodb.is_newer(row) else row.get("health", {})
+    kept: Row = row.get("health", {})
     return CameraHealth(
         video=_signal(kept.get(VIDEO, {})),
         records=_signal(kept.get(RECORDS, {})),

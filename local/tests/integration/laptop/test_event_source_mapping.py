@@ -59,7 +59,7 @@ TRUST = {
 }
 
 
-def until(look, seconds=10.0):
+def until(look, seconds=60.0):
     """What `look` finds, as soon as it finds something."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -132,7 +132,7 @@ class Pipe:
         return until(look)
 
 
-def receive(aws, queue, enough, seconds=10.0):
+def receive(aws, queue, enough, seconds=60.0):
     sqs = aws.client("sqs")
     deadline = time.monotonic() + seconds
     found = []

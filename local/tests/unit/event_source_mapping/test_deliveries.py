@@ -46,7 +46,7 @@ def engine(backend, monkeypatch):
     engine = EventSourceMappings(backend)
     backend.wake = engine.wake
     yield engine
-    assert engine.stop(3.0)
+    assert engine.stop(30.0)
 
 
 def test_the_event_has_lambdas_shape(backend, function, engine):
@@ -79,17 +79,15 @@ def test_the_event_has_lambdas_shape(backend, function, engine):
     eventually(lambda: backend.reports["m1"] == ["OK"])
 
 
-def test_a_record_reaches_the_function_at_once(backend, function, engine):
+def test_a_record_reaches_the_function_at_once(backend, function, engine, monkeypatch):
+    """Not only when somebody looks again, every minute here."""
+    for name in ("engine.TICK_SECONDS", "batches.worker.IDLE_SECONDS"):
+        monkeypatch.setattr(f"local.event_source_mapping.{name}", 60)
     backend.add_mapping(StartingPosition="LATEST")
     engine.start()
-    waited = []
-    for _ in range(5):
-        function.called.clear()
-        put = time.monotonic()
+    for number in range(1, 6):
         backend.put(b"x")
-        assert function.called.wait(2)
-        waited.append(time.monotonic() - put)
-    assert sorted(waited)[2] < 0.1
+        eventually(lambda number=number: len(function.data) == number)
 
 
 def test_idle_mappings_read_nothing(backend, function, engine):
@@ -98,11 +96,13 @@ def test_idle_mappings_read_nothing(backend, function, engine):
     backend.put(b"x")
     engine.start()
     eventually(lambda: len(function.batches) == 4)
-    eventually(lambda: backend.reads >= 8)
-    time.sleep(0.05)
-    before = backend.reads
-    time.sleep(0.3)
-    assert backend.reads == before
+
+    def rest():
+        before = backend.reads
+        time.sleep(0.3)
+        return backend.reads == before
+
+    eventually(rest)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_every_mapping_has_its_own_checkpoint_and_a_slow_function_delays_only_it
     backend, function, engine
 ):
     hold = threading.Event()
-    slow = backend.functions[OTHER] = Function(lambda data: hold.wait(3) and None)
+    slow = backend.functions[OTHER] = Function(lambda data: hold.wait(30) and None)
     backend.add_mapping("quick", BatchSize=1)
     backend.add_mapping("slow", FunctionArn=OTHER, BatchSize=1)
     engine.start()
@@ -291,7 +291,7 @@ def test_fewer_lanes_begin_where_the_slowest_was(backend, engine):
 
 def test_new_lanes_wait_for_the_function_that_the_old_ones_run(backend, engine):
     hold = threading.Event()
-    function = backend.functions[FUNCTION] = Function(lambda data: hold.wait(3) and None)
+    function = backend.functions[FUNCTION] = Function(lambda data: hold.wait(30) and None)
     backend.add_mapping(BatchSize=1)
     engine.start()
     backend.put(b"first")
@@ -310,7 +310,7 @@ def test_children_of_a_shard_are_read_after_it(backend, engine):
 
     def answer(data):
         if data == ["parent"]:
-            hold.wait(3)
+            hold.wait(30)
 
     function = backend.functions[FUNCTION] = Function(answer)
     backend.add_mapping(StartingPosition="LATEST")
@@ -337,7 +337,7 @@ def test_children_of_a_shard_that_rests_are_read_at_once(backend, function, engi
     backend.known_shards["child"] = Shard("child", parents=(SHARD,))
     backend.put(b"child", shard_id="child")
     engine.refresh()
-    eventually(lambda: function.data == ["parent", "child"], 1.0)
+    eventually(lambda: function.data == ["parent", "child"])
 
 
 def test_children_of_a_trimmed_shard_are_read_at_once(backend, function, engine):
@@ -355,13 +355,13 @@ def test_a_checkpoint_survives_trimming_and_a_new_start(backend, function):
     first = EventSourceMappings(backend)
     first.start()
     eventually(lambda: len(function.data) == 3)
-    assert first.stop(3.0)
+    assert first.stop(30.0)
     del backend.held[SHARD][:2]
     backend.put(b"d")
     second = EventSourceMappings(backend)
     second.start()
     eventually(lambda: len(function.data) == 4)
-    assert second.stop(3.0)
+    assert second.stop(30.0)
     assert function.data == ["a", "b", "c", "d"]
 
 
@@ -385,13 +385,13 @@ def test_a_mapping_that_is_disabled_while_it_retries_stops_retrying(backend, eng
     backend.add_mapping()
     engine.start()
     backend.put(b"a")
-    assert function.called.wait(2)
+    assert function.called.wait(30)
     backend.settings["m1"]["State"] = "Disabled"
     engine.refresh()
-    time.sleep(0.05)
     calls = len(function.batches)
-    time.sleep(0.5)
-    assert len(function.batches) == calls
+    time.sleep(1)  # for two retries
+    assert len(function.batches) <= calls + 1  # which was under way
+    calls = len(function.batches)
     function.answer = lambda data: None
     backend.settings["m1"]["State"] = "Enabled"
     engine.refresh()
@@ -527,16 +527,16 @@ def test_a_worker_that_fails_is_replaced(backend, function, engine):
 
 def test_stopping_waits_for_the_function_and_then_starts_no_other(backend):
     hold = threading.Event()
-    function = backend.functions[FUNCTION] = Function(lambda data: hold.wait(3) and None)
+    function = backend.functions[FUNCTION] = Function(lambda data: hold.wait(30) and None)
     backend.add_mapping(BatchSize=1)
     backend.put(b"a")
     backend.put(b"b")
     engine = EventSourceMappings(backend)
     engine.start()
-    assert function.called.wait(2)
+    assert function.called.wait(30)
     assert not engine.stop(0.05)
     hold.set()
-    assert engine.stop(3.0)
+    assert engine.stop(30.0)
     assert function.data == ["a"]
     assert backend.saved["m1"][SHARD]["positions"] == [backend.held[SHARD][0].sequence_number]
     names = [thread.name for thread in threading.enumerate()]

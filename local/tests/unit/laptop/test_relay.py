@@ -58,7 +58,8 @@ def test_the_end_cuts_whoever_still_streams(echo):
 
 
 def test_a_port_where_nobody_listens_is_closed_again():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with relaying(OTHER, [port]), socket.create_connection((OTHER, port), 5) as client:
-        assert client.recv(100) == b""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # without listening; nobody else can meanwhile
+        port = deaf.getsockname()[1]
+        with relaying(OTHER, [port]), socket.create_connection((OTHER, port), 5) as client:
+            assert client.recv(100) == b""

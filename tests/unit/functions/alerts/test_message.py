@@ -66,6 +66,13 @@ def test_a_machine_gets_json_with_name_and_times(subscribed):
     assert told["sent"].endswith("Z") and told["sent"][:2] == "20"
 
 
+def test_a_message_says_the_moment_that_the_alert_has(subscribed):
+    messages = subscribed()
+    subscribed.publish(an_alert(sent_ms=1_800_000_000_123))
+    (message,) = messages()
+    assert json.loads(message["Message"])["sent"] == "2027-01-15T08:00:00.123Z"
+
+
 POLICIES = [
     ({"kind": ["person"]}, ["Zoë", "Zoë or Alice"]),
     ({"kind": ["stranger"]}, ["s-1"]),

@@ -27,6 +27,7 @@ from whosthere.alerts.message import publish
 from whosthere.people.store import person_key
 from whosthere.strangers.review_queue import StrangerContext, StrangerFiles
 
+pytestmark = pytest.mark.timeout(1800)  # with `--long` each takes minutes
 ALICE, BETH = "p-alice", "p-beth"
 BUCKET = "whosthere-crashes"
 SAMPLED = 14

@@ -269,6 +269,14 @@ def test_what_cannot_be_done_for_one_person_does_not_hide_another(harness):
     assert outcome.counts["records"] == 4
 
 
+def test_what_was_being_searched_when_the_session_ended_is_told_for_a_minute(harness):
+    harness.ended(0)
+    harness.sees(alice(58), alice(59))
+    assert len(harness.subscriber.alerts) == 1
+    assert harness.sees(beth(60), beth(61)).counts["after_session"] == 2
+    assert len(harness.subscriber.alerts) == 1
+
+
 @pytest.mark.parametrize(
     "error", [refusal("Publish"), EndpointConnectionError(endpoint_url="https://sns")]
 )
@@ -310,6 +318,15 @@ def test_a_crash_at_any_call_to_the_table_loses_and_doubles_nothing(harness, aft
         else:
             assert names == ["Alice", "Alice", "Beth"], at
     assert crashes > 10
+
+
+def test_the_alert_and_the_visit_have_the_same_moment_of_sending(harness):
+    harness.clock.forward(7)
+    worker = harness.worker()
+    harness.sees(alice(0), alice(1), worker=worker)
+    (alert,), (visit,) = harness.subscriber.alerts, visits(harness)
+    assert alert.sent_ms == visit.sent_ms == START + 7000
+    assert worker.lease.sent == {}  # remembered until it is written, no longer
 
 
 def lost_mark(harness):

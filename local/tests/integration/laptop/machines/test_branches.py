@@ -287,7 +287,8 @@ def test_nothing_more_of_a_branch_runs_once_the_execution_has_ended(
     laptop, role, table, wait_until, asleep, end
 ):
     key = f"{asleep} {end}"
-    state = waiting(table, 2) if asleep == "token" else {"Type": "Wait", "Seconds": 2}
+    seconds = 4 if end == "stopped" else 2  # time to stop it on a busy machine
+    state = waiting(table, seconds) if asleep == "token" else {"Type": "Wait", "Seconds": seconds}
     top = {"TimeoutSeconds": 1} if end == "timed out" else {}
     execution = start(laptop, ending_machine(laptop, role, table, key, state, **top))
     states = laptop.client("stepfunctions")
@@ -298,7 +299,7 @@ def test_nothing_more_of_a_branch_runs_once_the_execution_has_ended(
     wait_until(lambda: status() != "RUNNING", 60)
     last = "ExecutionAborted" if end == "stopped" else "ExecutionTimedOut"
     wait_until(lambda: last in event_types(laptop, execution))
-    seen = final_types(laptop, execution, 4)  # asleep for 2 s, and 1 s until a retry
+    seen = final_types(laptop, execution, seconds + 2)  # asleep, and 1 s until a retry
     assert seen[-1] == last
     assert not was_put(laptop, table, f"{key} inside")
     assert not was_put(laptop, table, f"{key} outside")
@@ -313,7 +314,7 @@ def test_a_token_of_a_wait_that_has_ended_is_timed_out_and_adds_nothing(
     seconds = 20 if end == "stopped" else 1
     inside = {
         "Asleep": waiting(table, seconds, Catch=over, Next="After"),
-        "After": {"Type": "Wait", "Seconds": 3, "End": True},
+        "After": {"Type": "Wait", "Seconds": 20, "End": True},
     }
     machine = make_machine(laptop, role, {"Block": block(inside, End=True)})
     execution, states = start(laptop, machine), laptop.client("stepfunctions")
@@ -473,7 +474,7 @@ def test_a_retry_counts_waits_at_most_its_longest_delay_and_evaluates_anew(
     ]
     assert [retries for retries, _ in failed] == ["0", "1", "2", "3"]
     times = [int(at) / 1000 for _, at in failed]
-    assert all(1 <= after - before < 5 for before, after in zip(times, times[1:], strict=False))
+    assert all(1 <= after - before < 10 for before, after in zip(times, times[1:], strict=False))
 
 
 def test_a_block_is_retried_with_new_variables(laptop, role, wait_until):

@@ -232,7 +232,7 @@ def test_an_abort_is_told_once_and_nothing_is_done_after_it(
     laptop, role, table, events, wait_until
 ):
     again = {"ErrorEquals": ["States.ALL"], "Next": "After"}
-    watch = waiting(table, 2, Catch=[again], End=True)
+    watch = waiting(table, 4, Catch=[again], End=True)
     after = {
         "Type": "Task",
         "Resource": f"{SDK}dynamodb:putItem",
@@ -247,7 +247,7 @@ def test_an_abort_is_told_once_and_nothing_is_done_after_it(
     states.stop_execution(executionArn=execution, error="Asked", cause="by the owner")
     event = events(execution)[0]
     assert (event["status"], json.loads(event["input"])) == ("ABORTED", {"a": 1})
-    assert final_types(laptop, execution, 3)[-1] == "ExecutionAborted"  # the wait is over
+    assert final_types(laptop, execution, 5)[-1] == "ExecutionAborted"  # the wait is over
     described = states.describe_execution(executionArn=execution)
     assert (described["status"], described["error"]) == ("ABORTED", "Asked")
     key = {"pk": {"S": "after"}, "sk": {"S": "abort"}}
@@ -255,11 +255,11 @@ def test_an_abort_is_told_once_and_nothing_is_done_after_it(
 
 
 def test_an_uncaught_failure_after_an_abort_is_no_second_end(laptop, role, table, wait_until):
-    execution = start(laptop, make_machine(laptop, role, {"Watch": waiting(table, 2, End=True)}))
+    execution = start(laptop, make_machine(laptop, role, {"Watch": waiting(table, 4, End=True)}))
     wait_until(lambda: token_of(laptop, table, execution))
     states = laptop.client("stepfunctions")
     states.stop_execution(executionArn=execution)
-    types = final_types(laptop, execution, 3)  # the wait is over
+    types = final_types(laptop, execution, 5)  # the wait is over
     assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
     assert types[-1] == "ExecutionAborted"
     assert "ExecutionFailed" not in types

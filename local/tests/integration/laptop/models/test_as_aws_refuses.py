@@ -109,7 +109,7 @@ def test_a_mapping_of_a_stream_that_is_not_active_yet_is_refused(new_account, fu
     described = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
     assert described["StreamStatus"] == "CREATING"
     assert refusal() == f"Stream {arn} does not appear to be active."
-    wait_until(lambda: not refusal(), CREATING_SECONDS + 5)
+    wait_until(lambda: not refusal(), CREATING_SECONDS + 30)
 
 
 def failure_of_stack(laptop, function, **more):
@@ -128,7 +128,7 @@ def failure_of_stack(laptop, function, **more):
     client = laptop.client("cloudformation")
     body = json.dumps({"Resources": {"Records": records, "Mapping": mapping}})
     client.create_stack(StackName=stack, TemplateBody=body)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     status = "IN_PROGRESS"
     while status.endswith("IN_PROGRESS"):
         assert time.monotonic() < until
