@@ -59,7 +59,8 @@ def test_both_engines_see_who_is_in_the_demos_film(built: Any) -> None:
     images, processor = engines["image-search"], engines["stream-processor"]
     for (_, *one), (_, *other) in zip(times(images), times(processor), strict=True):
         assert one == pytest.approx(other, abs=2.5)  # here faces show for seconds
-    assert images["calls"]["rekognition:DetectFaces"] >= images["records"] > 0
+    # An image that has not changed needs none.
+    assert 0 < images["calls"]["rekognition:DetectFaces"] <= images["records"]
     assert "rekognition:DetectFaces" not in processor["calls"]
 
 
