@@ -24,10 +24,10 @@ def patch_moto(patch: pytest.MonkeyPatch) -> None:
     # moto begins a session for each test, and each session would read AWS's models again.
     for module, name in (
         (botocore.session, "create_loader"),
-        (botocore.useragent, "sanitize_user_agent_string_component"),
         (moto.core.responses, "method_names_from_class"),
     ):
         patch.setattr(module, name, functools.cache(getattr(module, name)))
+    patch.setattr(botocore.useragent.UserAgentString, "to_string", lambda _: "tests")
     _read_urls_once(patch)
     _look_up_only_what_a_value_has(patch)
     _ask_for_classes_once(patch)
