@@ -1,6 +1,6 @@
 """A boto3 session for several threads: the owner's page asks from many at once."""
 
-from threading import RLock
+from threading import RLock, local
 from typing import Any
 
 import boto3
@@ -19,6 +19,7 @@ class SharedSession(boto3.Session):
         super().__init__(botocore_session=core)
         self._making = RLock()
         self._made: dict[str, Any] = {}
+        self._of_thread = local()
 
     def client(self, service_name: Any, *given: Any, **more: Any) -> Any:
         """Return the client of a service: its only one, unless more than its name is given."""
@@ -30,6 +31,14 @@ class SharedSession(boto3.Session):
             return self._made[service_name]
 
     def resource(self, service_name: Any, *given: Any, **more: Any) -> Any:
-        """Return a resource of its own: unlike a client it is for one thread."""
+        """Return the resource of a service: the only one of this thread, as it is for one only."""
+        if given or more:
+            return self._make_resource(service_name, *given, **more)
+        made = self._of_thread.__dict__
+        if service_name not in made:
+            made[service_name] = self._make_resource(service_name)
+        return made[service_name]
+
+    def _make_resource(self, service_name: Any, *given: Any, **more: Any) -> Any:
         with self._making:
             return super().resource(service_name, *given, **more)

@@ -1,5 +1,6 @@
 """What all tests share: `--long`, their order and processes, figures, waiting with a deadline."""
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 POLL_SECONDS = 0.05
 SAID = "said"
 LONG_SECONDS = 1800
+OBJECTS_BEFORE_COLLECTION = 20_000
 PLACES = pytest.StashKey[dict[str, int]]()
 
 
@@ -25,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Keep what pytest compiles, or each process of each run compiles all tests."""
     sys.dont_write_bytecode = False
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)  # modules and tests are many, and stay
 
 
 def file_of(nodeid: str) -> str:
@@ -50,6 +53,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
         elif item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(LONG_SECONDS))
+
+
+def pytest_collection_finish() -> None:
+    """Keep Python's garbage collection off modules and tests."""
+    gc.freeze()
 
 
 class TogetherWhatShares(LoadScopeScheduling):
