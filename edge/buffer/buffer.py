@@ -93,7 +93,8 @@ class FragmentBuffer:
     def end(self, tags: Mapping[str, str] | None, *, is_wanted: bool = True) -> None:
         """End the current fragment, or remove it as unwanted.
 
-        With tags, images of it are generated, which have these tags as metadata.
+        With tags, images of it are generated, which have these tags as metadata. Their times are
+        those of the frames, so a fragment whose times were moved has none.
         """
         with self.lock:
             fragment, self._current = self._current, None
@@ -103,7 +104,7 @@ class FragmentBuffer:
                 self.remove(fragment, "unwanted")
                 return
             if tags is not None:
-                self._append(fragment, mkv.image_generation(tags))
+                self._append(fragment, mkv.image_generation({} if self._shift_ms else tags))
             self._append(fragment, mkv.end_of_fragment())
             fragment.is_complete, fragment.completed_at = True, time.monotonic()
             self.notify()

@@ -68,8 +68,8 @@ def face_tags(looks: Sequence[Look]) -> Mapping[str, str]:
     """Return the tag with the faces of a fragment's frames; of fewer frames if it is too long.
 
     The value is `1795363780380:317 394 197 263,600 423 195 263;1795363780780:`: for each frame its
-    time in milliseconds since 1970, and its boxes. Images are then searched only for faces that
-    are new (functions/whosthere/ingest/camera_faces.py).
+    time in milliseconds since 1970, and its boxes. Images that show nobody else than the persons
+    who are followed then need no DetectFaces (functions/whosthere/ingest/camera_faces.py).
     """
     text = ";".join(f"{look.at_ms}:{_boxes_text(look.boxes)}" for look in looks)
     if len(text) <= LONGEST_VALUE:

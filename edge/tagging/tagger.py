@@ -81,11 +81,11 @@ class Tagger:
         seen = self._motion.detect(grey_thumbnail(image, COLUMNS, ROWS), at_ms / 1000)
         if seen.is_motion:
             self._moved_ms = at_ms
-        faces = self._count_faces(image, at_ms)
+        faces = self._look_for_faces(image, at_ms)
         if self._explain is not None:
             self._explain.write_if_due(image, seen, faces, at_ms)
 
-    def _count_faces(self, image: av.VideoFrame, at_ms: int) -> int | None:
+    def _look_for_faces(self, image: av.VideoFrame, at_ms: int) -> int | None:
         """Return the number of faces; None if it was not worth looking for them."""
         is_quiet = at_ms - self._moved_ms > AFTER_MS
         # In each fragment the first frame that is inspected counts.

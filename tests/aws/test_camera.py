@@ -138,7 +138,7 @@ def test_an_image_has_the_faces_of_its_fragments_tag(
         pytest.skip("no image says so: run the edge with --tag face, and this again")
     read = [camera_faces(one, int(one[PRODUCER])) for one in tagged]
     answer(f"{len(read) - read.count(None)} of them of the image's time")
-    assert any(faces is not None for faces in read)
+    assert len(read) > 2 * read.count(None)
 
 
 def test_the_key_of_an_image_has_one_slash(

@@ -28,6 +28,7 @@ from whosthere.faces.followed_image import (
     FollowedImage,
 )
 from whosthere.faces.match import ASSOCIATION_WINDOW_MS, Sighting, classify_face
+from whosthere.faces.places import Apart, clear_place, is_at, moved_to
 from whosthere.geometry import Box, distance
 from whosthere.imaging import Thumbnail
 from whosthere.ingest.image import box_of
@@ -37,15 +38,9 @@ from whosthere.session_store import Session
 # What AWS recommends where a wrong match must not happen (Rekognition developer guide, "Use cases
 # that involve public safety").
 SURE = 99.0
-# Another face or place competes if it is nearer than that, in sizes of the face, or not so many
-# times as far away as the nearest.
-CLEAR_DISTANCE, CLEAR_RATIO = 0.5, 2.0
-# What the camera took for a face moves so little between two images, in its own size.
-STILL = 0.2
 # Degrees: a stranger who has turned so far towards the camera, or looks so much higher or lower,
 # or whose face is so many times as high, may be somebody known who was not recognised before.
 TURNED_YAW, TURNED_PITCH, NEARER = 10.0, 15.0, 1.25
-type Apart = Sequence[float | None]  # how far known faces are from a place, or places from one
 
 
 class FaceFollower:
@@ -104,15 +99,19 @@ class FaceFollower:
         """Return the faces of the image before at the places where the camera saw them.
 
         Return None if the camera does not say, if it saw more or fewer, or if one of them is not
-        followed or no person's: of a stranger it has to be known where he looks.
+        followed, has another size or is no person's: of a stranger it has to be known where he
+        looks.
         """
-        boxes = [box for box in self._camera_faces if not _is_at(box, before.no_faces)]
+        boxes = [box for box in self._camera_faces if not is_at(box, before.no_faces)]
         if not boxes or len(boxes) != len(before.detected):
             return None
-        moved = [_moved_to(box, before.detected) for box in boxes]
+        moved = [moved_to(box, before.detected) for box in boxes]
         is_sure = all(
-            known and known.who and known.seen_ms == before.captured_ms
-            for known in self.follow(moved)
+            known
+            and known.who
+            and known.seen_ms == before.captured_ms
+            and self._apart(known, box) is not None
+            for known, box in zip(self.follow(moved), boxes, strict=True)
         )
         return moved if is_sure else None
 
@@ -126,7 +125,7 @@ class FaceFollower:
             for face, column in zip(self._known, columns, strict=True)
             if all(apart is None for apart in column)
         ]
-        places = [_clear_place(row, number, columns) for number, row in enumerate(rows)]
+        places = [clear_place(row, number, columns) for number, row in enumerate(rows)]
         self._nearest = [None if place is None else self._known[place] for place in places]
         self._is_followed = [
             known is not None and self._is_settled(known, face)
@@ -190,14 +189,15 @@ class FaceFollower:
     def _no_faces(self, detected: Sequence[Box]) -> tuple[Box, ...]:
         """Return the places of what the camera takes for faces and DetectFaces does not."""
         known = self._before.no_faces if self._before else ()
-        if self._detected_ms < self._moment_ms:
+        if self._detected_ms < self._moment_ms or self._settings.strangers == "off":
             return known
-        new = [
+        new = [box for box in self._camera_faces if not is_at(box, known)]
+        places = [
             box
-            for box in self._camera_faces
-            if not _is_at(box, known) and all(distance(face, box, 0) is None for face in detected)
+            for box in (*known, *new)
+            if all(distance(face, box, 0) is None for face in detected)
         ]
-        return (*known, *new)[-MOST_NO_FACES:]
+        return tuple(places[-MOST_NO_FACES:])
 
     def _searched(
         self, known: FollowedFace | None, shown: Sighting, given: Mapping[str, Any]
@@ -221,39 +221,6 @@ class FaceFollower:
         )
 
 
-def _is_at(box: Box, places: Sequence[Box]) -> bool:
-    """Return whether a box is at one of these places, but for what boxes jitter."""
-    apart = (distance(place, box, 0) for place in places)
-    return any(one is not None and one <= STILL for one in apart)
-
-
-def _moved_to(box: Box, detected: Sequence[Detected]) -> Detected:
-    """Return the nearest of these faces, with its size, in the middle of the camera's box."""
-    x, y = box.middle
-
-    def apart(face: Detected) -> float:
-        across, down = box_of(face).middle
-        return (across - x) ** 2 + (down - y) ** 2
-
-    nearest = min(detected, key=apart)
-    size = box_of(nearest)
-    place = {"Left": x - size.width / 2, "Top": y - size.height / 2}
-    return {**nearest, "BoundingBox": {**nearest["BoundingBox"], **place}}
-
-
 def _pose_of(face: Detected) -> tuple[float, float]:
     pose = face["Pose"]
     return pose.get("Yaw", 0.0), pose.get("Pitch", 0.0)
-
-
-def _clear_place(row: Apart, number: int, columns: Sequence[Apart]) -> int | None:
-    """Return the place of the known face that is clearly nearest to a box, or None."""
-    near = [(apart, place) for place, apart in enumerate(row) if apart is not None]
-    if not near:
-        return None
-    nearest, place = min(near)
-    rivals = [apart for apart, other in near if other != place]
-    column = enumerate(columns[place])
-    rivals += [apart for other, apart in column if other != number and apart is not None]
-    least = max(CLEAR_DISTANCE, CLEAR_RATIO * nearest)
-    return place if all(apart >= least for apart in rivals) else None

@@ -7,6 +7,7 @@ of its frames (edge/tagging/faces.py). They are untrusted: what cannot be read i
 
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 
 from whosthere.geometry import Box
 
@@ -25,10 +26,10 @@ def camera_faces(metadata: Mapping[str, str], moment_ms: int) -> tuple[Box, ...]
     """
     looks = [LOOK.fullmatch(look) for look in metadata.get(TAG, "").split(";")]
     read = [(abs(int(look[1]) - moment_ms), look[2] or "") for look in looks if look]
-    if len(read) < len(looks) or min(read)[0] > NEAR_MS:
+    if len(read) < len(looks):
         return None
-    boxes = min(read)[1].split(",")
-    return tuple(_box(text) for text in boxes if text)
+    apart_ms, boxes = min(read, key=itemgetter(0))
+    return tuple(map(_box, boxes.split(",") if boxes else ())) if apart_ms <= NEAR_MS else None
 
 
 def _box(text: str) -> Box:

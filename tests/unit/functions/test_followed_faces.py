@@ -289,6 +289,12 @@ def framed(box):
     return (left - 0.1 * width, top - 0.2 * height, 1.2 * width, 1.2 * height)
 
 
+def sized(box, factor):
+    left, top, width, height = box
+    more = factor - 1
+    return (left - more * width / 2, top - more * height / 2, factor * width, factor * height)
+
+
 def walks(session, camera, seconds=5, face=alice, **settings):
     """Detections and the visits of somebody who moves in each image."""
     harness = session(**settings)
@@ -323,10 +329,11 @@ def test_the_camera_is_believed_until_it_is_time_to_search_again(session):
         lambda scene, at: seen_by_camera(scene, framed(walk(at)), walk(at + 5, far=0.1)),
         lambda scene, _: seen_by_camera(scene, RIGHT),
         lambda scene, at: seen_by_camera(scene, framed(walk(at)), framed(walk(at + 1))),
+        lambda scene, at: seen_by_camera(scene, sized(walk(at), 0.4)),
         lambda scene, at: seen_by_camera(scene, framed(walk(at)), off_ms=501),
         lambda scene, _: replace(scene, tags={"faces": "nonsense"}),
     ],
-    ids=["nobody", "one more", "somebody else", "two of one", "long ago", "nonsense"],
+    ids=["nobody", "one more", "somebody else", "two of one", "other size", "long ago", "nonsense"],
 )
 def test_a_camera_that_sees_it_otherwise_is_not_believed(session, camera):
     expected = walks(session, lambda scene, _: scene)[:2]
@@ -350,6 +357,33 @@ def test_what_the_camera_alone_takes_for_a_face_is_learned(session):
     expected = walks(session, lambda scene, _: scene)[1]
     count, summary, _ = walks(session, camera)
     assert (count, summary) == (1, expected)
+
+
+@pytest.mark.parametrize("factor", [0.3, 2.2])
+def test_somebody_of_another_size_in_a_persons_place_is_found(session, factor):
+    """The camera sees him too, and that he is not of the person's size."""
+    harness, other = session(), sized(LEFT, factor)
+    scenes = [seen_by_camera(drawn(second, alice()), LEFT) for second in range(2)]
+    scenes += [seen_by_camera(drawn(second, stranger(box=other)), other) for second in range(2, 5)]
+    harness.searches(*scenes)
+    ((_, _, first_ms, last_ms, _),) = harness.summary[0]
+    assert last_ms - first_ms == 1000
+    assert harness.rekognition.calls["detect"] == 4
+
+
+def test_with_strangers_off_no_place_is_learned(session):
+    harness = session(strangers="off")
+    harness.searches(*(seen_by_camera(drawn(second, alice()), LEFT, LAMP) for second in range(3)))
+    image = harness.table.get_item(Key={"pk": "camera#front-door", "sk": "tracks"})["Item"]["image"]
+    assert "noFaces" not in image and harness.rekognition.calls["detect"] == 3
+
+
+def test_where_a_face_was_found_is_no_lamp_any_longer(session):
+    """The camera saw her a moment before DetectFaces did; then she stands there."""
+    harness = session()
+    harness.searches(seen_by_camera(drawn(0), LEFT))
+    harness.searches(*(seen_by_camera(drawn(second, alice()), LEFT) for second in range(1, 6)))
+    assert harness.rekognition.calls["detect"] == 2
 
 
 def test_the_camera_does_not_keep_somebody_who_left(session):

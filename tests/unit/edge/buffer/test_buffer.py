@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from edge.buffer.buffer import FragmentBuffer
 from edge.buffer.fragment import Limits
 from edge.media.mkv import EncodedFrame
@@ -49,6 +51,20 @@ def test_a_fragment_that_is_not_wanted_is_never_sent():
         buffer.end({} if is_wanted else None, is_wanted=is_wanted)
     assert buffer.next_after(None).timecode == 2000
     assert (buffer.counts.unwanted, buffer.counts.waiting) == (1, 1)
+
+
+@pytest.mark.parametrize(("begins_ms", "is_said"), [(2000, True), (1500, False)])
+def test_a_fragment_that_was_moved_does_not_say_when_faces_were_where(begins_ms, is_said):
+    """A source that was opened again overlaps: its frames' times are no longer those of a tag."""
+    buffer = FragmentBuffer()
+    for at_ms, tags in ((1000, None), (begins_ms, {"faces": f"{begins_ms}:1 2 3 4"})):
+        buffer.begin(at_ms, TRACK)
+        buffer.add(EncodedFrame(at_ms, True, b"frame"))
+        buffer.add(EncodedFrame(at_ms + 900, False, b"frame"))
+        buffer.end(tags)
+    _, moved = buffer.in_memory()
+    sent = b"".join(moved.pieces)
+    assert (b"faces" in sent, b"IMAGE_GENERATION" in sent) == (is_said, True)
 
 
 def test_a_file_whose_fragment_is_stored_while_it_is_written_is_deleted():

@@ -57,7 +57,8 @@ def test_what_the_edge_writes_fits_and_is_read(frames):
     looks = [Look(START + 400 * number, found) for number, found in enumerate(frames)]
     tags = face_tags(looks)
     assert all(len(value) <= LONGEST_VALUE for value in tags.values())
-    for look in looks[:1]:
+    kept = [look for look in looks if f"{look.at_ms}:" in tags.get("faces", "")]
+    assert kept[:1] == looks[:1] or not face_tags(looks[:1])
+    for look in kept:
         read = camera_faces(tags, look.at_ms)
-        assert read is None or len(read) == len(look.boxes)
-        assert read is not None or len(face_tags([look])) == 0
+        assert read == tuple(Box(*(side / 1000 for side in box)) for box in look.boxes)
