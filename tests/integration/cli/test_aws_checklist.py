@@ -7,11 +7,14 @@ import re
 import pytest
 
 from cli.__main__ import main
+from edge.tagging.faces import Look, face_tags
 from local.laptop import ROOT
 from local.tests.support.media.films import draw
 from tests.support.edge.run import fragments_in
+from tests.support.records.alert_harness import START
 from tests.support.stack.camera import streaming
 from tests.support.stack.command import called, in_shell
+from whosthere.ingest.image import PRODUCER
 from whosthere.names import images_prefix
 
 PHOTOS = sorted((ROOT / "demo" / "people" / "Ravi").glob("*.jpg"))
@@ -28,9 +31,10 @@ EARLIER_TESTS = {"test_no_function_was_denied_a_call"}
 
 @pytest.fixture
 def image(laptop, stack):
-    """An image as Kinesis Video Streams would put it."""
+    """An image as Kinesis Video Streams would put it, of a fragment with the tag of faces."""
     key = f"{images_prefix(stack.name, 'front-door')}image.jpg"
-    laptop.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=b"")
+    told = {PRODUCER: f"{START}", **face_tags([Look(START, [(317, 394, 197, 263)])])}
+    laptop.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=b"", Metadata=told)
     yield key
     laptop.client("s3").delete_object(Bucket=stack.bucket, Key=key)
 

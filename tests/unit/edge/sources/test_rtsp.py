@@ -25,8 +25,8 @@ def captured(source, *, fragments, stop=None, config=None, meanwhile=lambda: Non
     is_reordered = config is not None and config.passthrough == "always"
 
     class Counted(RecordingSink):
-        def end(self, **how):
-            super().end(**how)
+        def end(self, tags, **how):
+            super().end(tags, **how)
             if len(self.fragments) == fragments:
                 meanwhile()
                 stop.set()
