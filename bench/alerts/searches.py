@@ -9,20 +9,17 @@ images are those of the fragments that the edge tags, with the faces that it saw
 import argparse
 import importlib
 import json
-import re
 import sys
 import tempfile
-from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
-from bench.edge.faces import TagRecorder, capture
+from bench.edge.faces import capture
 from cli.setup.laptop_stack import drop_aws_settings
 from local.laptop import ROOT, LaptopAWS
 from whosthere.imaging import to_jpeg
@@ -42,23 +39,6 @@ def images_of(video: Path, every_s: float, first_s: float) -> Iterator[Any]:
             if frame.time >= next_s - 0.001:
                 yield scenes.Scene(round(next_s, 3), (), to_jpeg(frame.to_image()))
                 next_s += every_s
-
-
-def with_tags(images: list[Any], tags: TagRecorder) -> list[Any]:
-    """Return the images of tagged fragments, with their tags dated as the scenes are."""
-    begun = [at_ms for at_ms, _ in tags.fragments]
-    later_ms = int(scenes.START) - begun[0]
-
-    def dated(found: re.Match[str]) -> str:
-        return f"{int(found[0]) + later_ms}"
-
-    tagged = []
-    for image in images:
-        own = tags.fragments[bisect(begun, begun[0] + 1000 * image.second + 1) - 1][1]
-        if own is not None:
-            moved = {name: re.sub(r"\d{13}", dated, value) for name, value in own.items()}
-            tagged.append(replace(image, tags=moved))
-    return tagged
 
 
 def enroll(rekognition: Any, video: Path, person_s: float | None) -> None:
@@ -111,7 +91,7 @@ def compare(shared: Any, client: Any, given: argparse.Namespace, first_s: float)
     """Search a video's images in both ways and print them; return whether they saw the same."""
     images = list(images_of(given.video, given.every, first_s))
     if given.tag:
-        images = with_tags(images, given.tags)
+        images = scenes.tagged(images, given.tags.fragments)
     results = []
     ways: tuple[dict[str, int], ...] = (scenes.ALWAYS, {})
     for settings in ways:

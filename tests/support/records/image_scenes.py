@@ -2,8 +2,11 @@
 
 import io
 import json
+import re
+from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +28,7 @@ from whosthere.visits.queries import visits_of
 
 ARN_PREFIX = "arn:aws:kinesisvideo:us-east-1:111122223333:stream/"
 PEOPLE, STRANGERS = "people", "strangers"
+DATE = re.compile(r"\d{13}")  # in milliseconds since 1970
 ALWAYS = {"searchAgainSeconds": 0, "imageChangeLevels": 0}
 
 
@@ -89,6 +93,25 @@ def film_scenes():
             for frame in film.decode(video=0)
             if frame.time in faces
         ]
+
+
+def tagged(scenes, fragments):
+    """The scenes of the fragments that are tagged, with their tags dated as the scenes are.
+
+    Fragments are the times at which they begin, and their tags; None: without.
+    """
+    begun = [at_ms for at_ms, _ in fragments]
+    found = []
+    for scene in scenes:
+        _, tags = fragments[bisect(begun, begun[0] + 1000 * scene.second + 1) - 1]
+        if tags is not None:
+            dated = {name: DATE.sub(partial(_later, START - begun[0]), tags[name]) for name in tags}
+            found.append(replace(scene, tags=dated))
+    return found
+
+
+def _later(later_ms, date):
+    return str(int(date[0]) + later_ms)
 
 
 class SceneRekognition:
